@@ -1,0 +1,3 @@
+"""Everything is in `probes/plugin.py`."""
+
+pytest_plugins = ["probes.plugin"]

@@ -1,0 +1,102 @@
+"""The controls: proof, in every session, that the instrument can see what it claims to see.
+
+They stand on eventfds, not on sockets, and all but one on an eventfd per waiter, so that what a
+kernel does with connections cannot decide them: a kernel that herds must break claims, not the
+instrument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .evidence import Trial
+from .lab.session import Lab
+from .scenario import Scenario
+from .verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
+
+
+@dataclass(frozen=True)
+class Control:
+    """One scenario whose outcome is known beforehand."""
+
+    name: str
+    sentence: str
+    scenario: str
+    right: Callable[[Trial], bool]
+
+
+def _is(woken: int, returned: int) -> Callable[[Trial], bool]:
+    return lambda trial: (trial.woken, trial.returned) == (woken, returned)
+
+
+def _silent(trial: Trial) -> bool:
+    return trial.woken is not None and trial.returned is not None and trial.woken > trial.returned
+
+
+CONTROLS = (
+    Control(
+        "positive",
+        "Eight readers, each on an eventfd of its own, all written to: all eight are seen.",
+        "read.nothing/eventfd/n8/hold/write-each",
+        _is(8, 8),
+    ),
+    Control(
+        "negative",
+        "Eight readers, each on an eventfd of its own, one written to: exactly one is seen.",
+        "read.nothing/eventfd/n8/hold/one-write",
+        _is(1, 1),
+    ),
+    Control(
+        "silent",
+        "Eight readers on one eventfd, written to once: more are woken than return.",
+        "read/eventfd/n8/hold/one-write",
+        _silent,
+    ),
+    Control(
+        "null",
+        "Eight readers, nothing written: nobody moves.",
+        "read/eventfd/n8/hold/nothing",
+        _is(0, 0),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one control went."""
+
+    verdict: str
+    reason: str | None
+
+
+def run_controls(lab: Lab) -> dict[str, Outcome]:
+    """All controls, untraced and, where ptrace is allowed, traced."""
+    return {control.name: _run(control, lab) for control in CONTROLS}
+
+
+def why_failed(outcomes: dict[str, Outcome]) -> str | None:
+    """One sentence on the controls that failed, or None where the instrument can be trusted."""
+    failed = [f"{name} ({one.reason})" for name, one in outcomes.items() if one.verdict in (BROKEN, INCONCLUSIVE)]
+    return f"the instrument failed its control: {', '.join(failed)}" if failed else None
+
+
+def _run(control: Control, lab: Lab) -> Outcome:
+    scenario = Scenario.parse(control.scenario)
+    traced_too = lab.greeting["why_not"]["syscall_exit"] is None
+    unseen: str | None = None
+    for traced in (False, True) if traced_too else (False,):
+        try:
+            trial = lab.run(scenario, traced=traced)
+        except NotApplicable as reason:
+            return Outcome(NOT_APPLICABLE, str(reason))
+        except Inconclusive as reason:
+            return Outcome(INCONCLUSIVE, str(reason))
+        if trial.inconclusive is not None:
+            return Outcome(INCONCLUSIVE, trial.inconclusive)
+        if trial.woken is None or trial.returned is None:
+            unseen = "woken is not observed" if trial.woken is None else "returned is not observed"
+        elif not control.right(trial):
+            how = "traced" if traced else "untraced"
+            return Outcome(BROKEN, f"woken {trial.woken}, returned {trial.returned} in the {how} trial")
+    return Outcome(NOT_APPLICABLE, unseen) if unseen else Outcome(HELD, None)

@@ -1,0 +1,86 @@
+"""The text of a broken claim: what was seen, what is allowed, what it rests on, how to see it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .claims import Claim
+from .evidence import Trial
+from .seen import Contradiction, Seen
+
+_COUNTED = {
+    "woken": "were woken",
+    "returned": "returned",
+    "won": "took a connection",
+    "spurious": "returned and found nothing",
+}
+
+
+def explain(claim: Claim, seen: Seen, kernel_line: str) -> str:
+    """The whole failure text of a claim that `seen` broke.  `kernel_line` is that of host.in_one_line()."""
+    worst = seen.contradictions[0]
+    first = sentence(worst, seen.scenario.n)
+    which = f"{len(seen.contradictions)} of {len(seen.trials)} trials; this one is "
+    which += "traced" if worst.trial.traced else "untraced"
+    lines = [
+        f"{first:<70}  {claim.id} ({claim.level})",
+        f"  {waiters_line(worst.trial)}",
+        f"  observers  {observers_line(worst.trial)}",
+        f"  kernel     {kernel_line}",
+        f"  trials     {which}",
+        f"  basis      {'; '.join(map(str, claim.basis))}",
+        f"  again      {again(seen.scenario.id)}",
+    ]
+    if claim.drawing.strip():
+        lines += ["", *claim.drawing.rstrip().strip("\n").splitlines()]
+    return "\n".join(lines)
+
+
+def again(scenario_id: str) -> str:
+    """The command that repeats a scenario."""
+    return f"python -m probes run {scenario_id} --trials 25 --timeline"
+
+
+def sentence(found: Contradiction, n: int) -> str:
+    """One sentence: what was seen, and what the claim allows."""
+    if found.what in _COUNTED:
+        return f"{found.value} of {n} waiters {_COUNTED[found.what]}; the claim allows {found.allowed}"
+    value = " ".join(map(str, found.value)) if isinstance(found.value, (list, tuple)) else found.value
+    return f"{found.what}: {value}; the claim allows {found.allowed}"
+
+
+def waiters_line(trial: Trial) -> str:
+    """Every waiter in one of three states, those that returned with the time since the stimulus."""
+    returned = sorted((w for w in trial.waiters if w["returned"]), key=lambda w: w["at_us"] or 0)
+    silent = [w for w in trial.waiters if w["woken"] and not w["returned"]]
+    still = [w for w in trial.waiters if not w["woken"] and not w["returned"]]
+    parts = []
+    if returned:
+        times = "  ".join(f"w{w['i']} {(w['at_us'] or 0) / 1000:+.2f}ms" for w in returned[:8])
+        parts.append(f"returned   {times}" + (f" and {len(returned) - 8} more" if len(returned) > 8 else ""))
+    if silent:
+        parts.append(f"woken, slept again  {names(w['i'] for w in silent)}")
+    if still:
+        unknown = any(w["woken"] is None for w in still)
+        parts.append(f"{'not returned' if unknown else 'blocked'}  {names(w['i'] for w in still)}")
+    return "        ".join(parts) or "nothing is known of the waiters"
+
+
+def observers_line(trial: Trial) -> str:
+    """What each observer counted, and whether they agree."""
+    found = "  ".join(f"{name}={'-' if count is None else count}" for name, count in trial.observers.items())
+    return f"{found}     {'agree' if trial.agree else 'DISAGREE'}"
+
+
+def names(places: Iterable[int]) -> str:
+    """`w1 w2 w4-w7`: waiters by name, runs of three and more drawn together."""
+    numbers = sorted(places)
+    parts: list[str] = []
+    start = 0
+    for end in range(1, len(numbers) + 1):
+        if end < len(numbers) and numbers[end] == numbers[end - 1] + 1:
+            continue
+        run = numbers[start:end]
+        parts += [f"w{run[0]}-w{run[-1]}"] if len(run) > 2 else [f"w{i}" for i in run]
+        start = end
+    return " ".join(parts)

@@ -1,0 +1,120 @@
+"""What kernel this is, and what its user may see.  Read from /proc and /sys; nothing is changed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+SYSCTLS = (
+    "net/core/somaxconn",
+    "net/ipv4/tcp_migrate_req",
+    "net/ipv4/tcp_abort_on_overflow",
+    "net/ipv4/tcp_fastopen",
+    "net/ipv4/tcp_max_syn_backlog",
+    "kernel/perf_event_paranoid",
+    "kernel/unprivileged_userns_clone",
+    "kernel/yama/ptrace_scope",
+    "user/max_user_namespaces",
+)
+"""Settings that decide what the suite sees, or may look at."""
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def kernel() -> dict[str, Any]:
+    """The kernel's facts, as run.json keeps them."""
+    name = os.uname()
+    return {
+        "release": name.release,
+        "version": name.version,
+        "machine": name.machine,
+        "flavour": flavour(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "emulated": "TCG" in _text("/proc/cpuinfo") or flavour() != "linux",
+        "sysctls": {path.replace("/", "."): value for path in SYSCTLS if (value := _text(f"/proc/sys/{path}").strip())},
+        "splats": [],
+    }
+
+
+def flavour() -> str:
+    """linux, uml or gvisor."""
+    if "User Mode Linux" in _text("/proc/cpuinfo"):
+        return "uml"
+    # gVisor gives every sandbox this same constant version line (pkg/sentry/kernel: a fixed date).
+    if "#1 SMP Sun Jan 10 15:06:54 PST 2016" in _text("/proc/version"):
+        return "gvisor"
+    return "linux"
+
+
+def in_one_line() -> str:
+    """For headers and failure texts: release, machine, CPUs."""
+    facts = kernel()
+    kind = "" if facts["flavour"] == "linux" else f" ({facts['flavour']})"
+    cpus = facts["cpus"]
+    return f"{facts['release']}{kind} {facts['machine']}, {cpus} CPU{'s' if cpus != 1 else ''}"
+
+
+def user_in_words() -> str:
+    """root or the user's number, and how much of root it is."""
+    if os.geteuid() != 0:
+        return f"uid {os.geteuid()}"
+    effective = re.search(r"^CapEff:\s*([0-9a-f]+)", _text("/proc/self/status"), re.M)
+    return "root" if effective and int(effective[1], 16) & (1 << 21) else "root without CAP_SYS_ADMIN"
+
+
+def revision() -> str:
+    """The git commit of a clean checkout; otherwise a hash of what judges: probes/ and tests/."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        git = ["git", "-C", str(PROJECT)]
+        at = subprocess.run([*git, "rev-parse", "--show-toplevel", "HEAD"], capture_output=True, text=True, check=True)
+        top, commit = at.stdout.split()
+        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
+        if Path(top) == PROJECT and not changed.stdout.strip():
+            return commit
+    digest = hashlib.sha256()
+    for folder in ("probes", "tests"):
+        for path in sorted((PROJECT / folder).rglob("*.py")):
+            digest.update(str(path.relative_to(PROJECT)).encode() + b"\0" + path.read_bytes())
+    return f"sha256:{digest.hexdigest()[:16]}"
+
+
+class SplatWatch:
+    """Kernel complaints (WARNING, BUG, Oops, lockdep, hung task) printed since it was made."""
+
+    _SIGNS = re.compile(rb"WARNING:|BUG:|Oops|general protection|possible recursive locking|blocked for more than")
+
+    def __init__(self) -> None:
+        self._fd = -1
+        with contextlib.suppress(OSError):
+            self._fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            os.lseek(self._fd, 0, os.SEEK_END)
+
+    def close(self) -> list[str]:
+        """What was complained about; empty also where the log may not be read."""
+        found: list[str] = []
+        if self._fd < 0:
+            return found
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                try:
+                    record = os.read(self._fd, 8192)
+                except BrokenPipeError:
+                    continue  # records were overwritten meanwhile (Documentation/ABI/testing/dev-kmsg)
+                if self._SIGNS.search(record):
+                    found.append(record.split(b";", 1)[-1].split(b"\n", 1)[0].decode(errors="replace"))
+        os.close(self._fd)
+        self._fd = -1
+        return found
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

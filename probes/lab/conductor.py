@@ -1,0 +1,96 @@
+"""The conductor: a small, single-threaded process that runs one trial after another.
+
+Started by `probes/lab/session.py`, with a socket to it as descriptor 0.  Speaks JSON, one line each
+way: first a greeting that says what can be observed here, then one answer per request.
+
+Why a process of its own: pytest has threads, which fork badly, and ptrace belongs to one thread;
+one kill ends it, and with it every waiter (PR_SET_PDEATHSIG, PTRACE_O_EXITKILL); and a small
+interpreter forks several times faster than pytest's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from typing import Any
+
+from .. import syscalls
+from ..scenario import Scenario
+from ..verdict import Inconclusive, NotApplicable
+from . import fence, isolation
+from .deadline import measure_patience
+from .instruments import Instruments
+from .trial import Bench, Trial
+
+
+def main(parent: int, isolate: bool, without: list[str]) -> None:
+    """Greet, then serve requests until the other end closes."""
+    syscalls.die_with_parent(parent)
+    syscalls.set_name("wakecheck")
+    # Ctrl-C is for pytest, which ends the conductor; a terminal sends it to the whole group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(ValueError, OSError):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with open(0, "rb", closefd=False) as requests, open(0, "wb", buffering=0, closefd=False) as answers:
+
+        def answer(message: dict[str, Any]) -> None:
+            answers.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+        folder = None
+        if isolate:
+            try:
+                folder = isolation.isolate()
+            except isolation.Denied as denied:
+                answer({"denied": str(denied)})
+                return
+        bench = _set_up(folder, isolation.NAMESPACES if isolate else isolation.LOOPBACK, without)
+        answer(
+            {
+                "pid": os.getpid(),
+                "isolation": bench.isolation,
+                "fence": bench.fence_name,
+                "why_not": bench.instruments.why_not,
+                "why_no_syscall_file": bench.instruments.why_no_syscall_file,
+            }
+        )
+        # What exists by now stays: keep the collector from touching, and so from copying, its pages.
+        gc.collect()
+        gc.freeze()
+        for line in requests:
+            answer(_serve(json.loads(line), bench))
+
+
+def _set_up(folder: str | None, isolated: str, without: list[str]) -> Bench:
+    instruments = Instruments(without)
+    name, act = fence.choose()
+    began = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    measure_patience(time.monotonic() - began)
+    return Bench(instruments, name, act, folder, isolated)
+
+
+def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:
+    """One trial; whatever happens becomes an answer, because a conductor that dies says nothing."""
+    try:
+        scenario = Scenario(**request["scenario"])
+        return {"evidence": Trial(scenario, bench, traced=request["traced"]).run()}
+    except NotApplicable as reason:
+        return {"not_applicable": str(reason)}
+    except Inconclusive as reason:
+        return {"inconclusive": str(reason)}
+    except OSError as error:
+        return {"inconclusive": f"the lab could not go on: {error.strerror or error} (errno {error.errno})"}
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2] == "isolate", sys.argv[3:])

@@ -1,0 +1,45 @@
+"""Waiting for a condition, with a deadline, and without a sleep."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from ..verdict import Inconclusive
+
+FEWEST_LOOKS = 100
+"""A deadline ends nothing before the condition was looked at this often: a machine that stood still
+(a paused VM, a starved conductor) must not decide a verdict."""
+
+_patience_s = 10.0
+
+
+def patience_s() -> float:
+    """How long one condition may take here, in seconds; see `measure_patience`."""
+    return _patience_s
+
+
+def measure_patience(unit_s: float) -> None:
+    """Scale every deadline of this process by the time that a small, known piece of work took.
+
+    `unit_s` is the time to fork a child, see it blocked, kill and reap it: 0.5 ms on an idle
+    machine.  Ten seconds, or ten thousand such units where that is more.
+    """
+    global _patience_s
+    _patience_s = min(120.0, max(10.0, unit_s * 10_000))
+
+
+def until(condition: Callable[[], bool], what: Callable[[], str], scale: float = 1.0) -> None:
+    """Look until `condition` holds, giving way to other tasks in between.
+
+    Raises Inconclusive with `what()` when it did not hold within the deadline (times `scale`).
+    sched_yield(2) is no sleep: it returns at once where no other task wants this CPU.
+    """
+    end = time.monotonic() + _patience_s * scale
+    looks = 0
+    while not condition():
+        looks += 1
+        if looks > FEWEST_LOOKS and time.monotonic() > end:
+            raise Inconclusive(f"{what()} within {_patience_s * scale:.0f} s")
+        os.sched_yield()

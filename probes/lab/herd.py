@@ -1,0 +1,158 @@
+"""The waiters of one trial: forked in order, each proven blocked before the next, killed and reaped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from .. import syscalls
+from ..observers.counters import FAILED, PHASE, READY, RESULT, TID, Board
+from ..observers.sched_waking import waiter_name
+from ..observers.task_files import TaskFiles
+from ..scenario import Scenario
+from ..strategies import Strategy
+from ..verdict import Inconclusive
+from . import waiter
+from .deadline import until
+
+_FUTEX_WAKE = 1
+_WALL = 0x40000000  # wait(2): children of every kind
+
+
+@dataclass
+class Waiter:
+    """One waiter as the conductor knows it."""
+
+    i: int
+    pid: int
+    tid: int
+    files: TaskFiles
+
+
+class Herd:
+    """Makes and ends the waiters.  A context manager: on leaving, none is left."""
+
+    def __init__(self, scenario: Scenario, strategy: Strategy, fds: list[int], *, syscall_readable: bool) -> None:
+        self.scenario = scenario
+        self.board = Board(scenario.n)
+        self.waiters: list[Waiter] = []
+        self._strategy = strategy
+        self._fds = fds
+        self._syscall_readable = syscall_readable
+        self._conductor = os.getpid()
+        self._pids: list[int] = []
+        self._gated = scenario.blocked != "in-order"
+        self._order: int | None = None
+
+    def __enter__(self) -> Herd:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def fork(self, i: int, be_traced: Callable[[], None] | None) -> int:
+        """Fork waiter `i`; its pid.  It dies with this thread (PR_SET_PDEATHSIG)."""
+        pid = os.fork()
+        if pid == 0:
+            self._be_child(lambda: self._live(i, be_traced))
+        self._pids.append(pid)
+        return pid
+
+    def fork_host(self, adopt_threads: Callable[[], None] | None, announce: Callable[[], None] | None) -> int:
+        """Fork the process whose threads will be the waiters; `start_thread` makes them one by one."""
+        orders_out, self._order = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            self._be_child(lambda: self._host(orders_out, adopt_threads, announce))
+        os.close(orders_out)
+        self._pids.append(pid)
+        return pid
+
+    def start_thread(self) -> None:
+        """Have the host start its next thread."""
+        assert self._order is not None
+        os.write(self._order, b"+")
+
+    def admit(self, i: int, pid: int, while_waiting: Callable[[], None], *, at_gate: bool) -> Waiter:
+        """The waiter `i` once it has written its thread id on the board, or stands ready at its gate."""
+        line = self.board.line(i)
+
+        def known() -> bool:
+            while_waiting()
+            self.complain_about_failure(i)
+            return bool(line[PHASE] == READY if at_gate else line[TID])
+
+        until(known, lambda: f"waiter {i} did not come to life")
+        made = Waiter(i, pid, line[TID], TaskFiles(pid, line[TID], self._syscall_readable))
+        self.waiters.append(made)
+        return made
+
+    def open_gate(self, i: int) -> None:
+        """Let waiter `i` go on to its wait call."""
+        self.board.open_gate(i)
+        syscalls.call(syscalls.NUMBERS["futex"], self.board.gate_address(i), _FUTEX_WAKE, 1)
+
+    def complain_about_failure(self, i: int) -> None:
+        """Raise Inconclusive if waiter `i` could not get ready."""
+        line = self.board.line(i)
+        if line[PHASE] == FAILED:
+            why = os.strerror(-line[RESULT]) if line[RESULT] else "an error of the suite itself"
+            raise Inconclusive(f"waiter {i} could not get ready: {why}")
+
+    def end(self) -> None:
+        """Kill and reap every waiter.
+
+        The pids are those of our own children that nobody has reaped, so they cannot have been
+        given to another process, and kill(2) is as exact as a pidfd.
+        """
+        for pid in self._pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        _reap_all()
+        self._pids.clear()
+        if self._order is not None:
+            os.close(self._order)
+            self._order = None
+
+    def _be_child(self, act: Callable[[], NoReturn]) -> NoReturn:
+        """Never return into the conductor's code, whatever happens."""
+        try:
+            syscalls.die_with_parent(self._conductor)
+            act()
+        finally:
+            os._exit(1)
+
+    def _live(self, i: int, be_traced: Callable[[], None] | None) -> NoReturn:
+        syscalls.set_name(waiter_name(i, self._conductor))
+        waiter.live(
+            i, self.scenario, self._strategy, self._fds[i], self.board, gated=self._gated, be_traced=be_traced
+        )
+
+    def _host(
+        self, orders: int, adopt_threads: Callable[[], None] | None, announce: Callable[[], None] | None
+    ) -> NoReturn:
+        if adopt_threads is not None:
+            adopt_threads()
+        i = 0
+        while os.read(orders, 1):
+            threading.Thread(target=self._live, args=(i, announce), daemon=True).start()
+            i += 1
+        os._exit(0)
+
+
+def _reap_all() -> None:
+    """Wait until this process has no child left at all: the proof that no waiter is.
+
+    __WALL, because a traced thread is reported to its tracer, and holds back the report of its
+    process until it has been waited for (ptrace(2), wait(2)).
+    """
+    while True:
+        try:
+            os.waitpid(-1, _WALL)
+        except ChildProcessError:
+            return

@@ -1,0 +1,90 @@
+"""Namespaces of the conductor's own: network, IPC and mounts; a user namespace where that takes one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import struct
+import sys
+from collections.abc import Callable
+
+from .. import syscalls
+
+_NEWNS, _NEWIPC, _NEWUSER, _NEWNET = 0x00020000, 0x08000000, 0x10000000, 0x40000000
+_MS_REC, _MS_PRIVATE = 1 << 14, 1 << 18
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+
+NAMESPACES, LOOPBACK = "namespaces", "loopback"
+SHM = "/dev/shm"
+
+
+class Denied(Exception):
+    """Namespaces are not to be had here; the message says which step was refused."""
+
+
+def isolate() -> str | None:
+    """Move this process into namespaces of its own, `lo` up, a private tmpfs on /dev/shm.
+
+    Returns the folder where path sockets may be bound, or None where that tmpfs was denied.
+    Everything made in it dies with the process.  Raises Denied; the process is then of no use any
+    more, because unshare(2) cannot be undone.
+    """
+    uid, gid = os.getuid(), os.getgid()
+    try:
+        _unshare(_NEWNET | _NEWIPC | _NEWNS)
+    except OSError:
+        _step("unshare with a user namespace", lambda: _unshare(_NEWUSER | _NEWNET | _NEWIPC | _NEWNS))
+        _step("mapping the user", lambda: _map_user(uid, gid))
+    _step("bringing lo up", bring_lo_up)
+    try:
+        syscalls.mount("none", "/", "", _MS_REC | _MS_PRIVATE)
+        # The interpreter still loads modules, so it must not lose sight of where they are.
+        if any(os.path.realpath(path).startswith(SHM) for path in (*sys.path, sys.prefix)):
+            return None
+        syscalls.mount("tmpfs", SHM, "tmpfs")
+    except OSError:
+        return None
+    return SHM
+
+
+def _step(what: str, act: Callable[[], None]) -> None:
+    try:
+        act()
+    except OSError as error:
+        raise Denied(f"{what}: {error.strerror}") from error
+
+
+def _unshare(flags: int) -> None:
+    result = syscalls.call(syscalls.NUMBERS["unshare"], flags)
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+
+
+def _map_user(uid: int, gid: int) -> None:
+    """Keep our own user and group ids inside the user namespace (user_namespaces(7))."""
+    for file, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{file}", "w") as opened:
+            opened.write(text)
+
+
+def bring_lo_up() -> None:
+    """Set IFF_UP on `lo` (netdevice(7)).  Raises OSError (EPERM) without CAP_NET_ADMIN."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        request = struct.pack("16sH22x", b"lo", 0)
+        answer = fcntl.ioctl(control, _SIOCGIFFLAGS, request)
+        flags = struct.unpack_from("16sH", answer)[1]
+        if not flags & _IFF_UP:
+            fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | _IFF_UP))
+
+
+def tracefs() -> str:
+    """A folder where tracefs can be read; mounted privately where it was not, and gone with this process.
+
+    Raises OSError where it may not be.
+    """
+    for folder in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing"):
+        if os.access(f"{folder}/events/sched/sched_waking/id", os.R_OK):
+            return folder
+    syscalls.mount("tracefs", "/sys/kernel/tracing", "tracefs")
+    return "/sys/kernel/tracing"

@@ -1,0 +1,170 @@
+"""Keeps the account of one trial: what each step moved, and what became of each waiter."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import Any
+
+from ..observers.counters import AT_NS, RESULT, RETURNED, SPURIOUS, WON
+from ..observers.sched_waking import Waking
+from ..scenario import Scenario
+from ..stimuli import Stimulus
+from ..verdict import Inconclusive
+from .deadline import until
+from .herd import Herd
+from .instruments import Instruments, Snapshot, agreed
+from .tracer import Tracer
+from .waiter import ANSWER
+
+_MSG_DONTWAIT = 0x40
+_MOST_EXITS = 20
+"""System call exits kept per waiter, the last ones: a long series would fill the report."""
+
+
+class Ledger:
+    """Filled by `record` after each step; `evidence` gives all of it, also after a trial that failed."""
+
+    def __init__(self, scenario: Scenario, instruments: Instruments, tracer: Tracer | None) -> None:
+        self.herd: Herd | None = None
+        self._scenario = scenario
+        self._instruments = instruments
+        self._tracer = tracer
+        self._began_ns = time.monotonic_ns()
+        self._steps: list[dict[str, Any]] = []
+        self._answers: list[list[int]] = []
+        self._seen: dict[str, set[int] | None] = {}
+        self._wakings: list[Waking] = []
+        self._missing: dict[str, str] = {}
+        self._disagreement: str | None = None
+
+    def begin(self) -> None:
+        """The stimulus comes next: forget the wake-ups of the arrangement, and start the clock."""
+        self._instruments.forget()
+        self._began_ns = time.monotonic_ns()
+
+    def record(self, stimulus: Stimulus, before: Snapshot, after: Snapshot) -> None:
+        """Book one step.  Raises Inconclusive where two observers contradict each other."""
+        assert self.herd is not None
+        reading = self._instruments.read(self.herd, self._tracer, before, after)
+        self._wakings += reading.wakings
+        self._missing.update(reading.missing)
+        for name, who in (*reading.returned.items(), *reading.woken.items()):
+            earlier = self._seen.get(name, set())
+            self._seen[name] = None if who is None or earlier is None else earlier | who
+        woken, returned = agreed(reading.woken), agreed(reading.returned)
+        times = self.herd.board.column(AT_NS)
+        connections = sum(after.won) - sum(before.won)
+        self._steps.append(
+            {
+                "woken": None if woken is None else len(woken),
+                "returned": None if returned is None else len(returned),
+                "won": sum(now > then for now, then in zip(after.won, before.won, strict=True)),
+                "connections": connections,
+                "spurious": self._spurious(sum(a > b for a, b in zip(after.spurious, before.spurious, strict=True))),
+                "order": sorted(returned or (), key=lambda i: times[i]),
+                "queued": stimulus.listener.queued(),
+            }
+        )
+        self._disagreement = reading.disagreement()
+        if self._disagreement:
+            raise Inconclusive(f"observers disagree in step {len(self._steps)}: {self._disagreement}")
+        self._read_answers(stimulus, connections)
+
+    def _spurious(self, count: int) -> int | None:
+        """Returns that found nothing; unknown under hold, where nobody looks (accept itself looks)."""
+        return None if self._scenario.reaction == "hold" and not self._scenario.takes else count
+
+    def _read_answers(self, stimulus: Stimulus, expected: int) -> None:
+        """Collect what winners sent over the connections they took: which waiter answered on which."""
+        if self._scenario.reaction == "hold" or not stimulus.clients:
+            return
+        first = stimulus.made - len(stimulus.clients)
+        self._answers += [[] for _ in range(stimulus.made - len(self._answers))]
+        heard = 0
+
+        def all_answered() -> bool:
+            nonlocal heard
+            for place, end in enumerate(stimulus.clients, first):
+                with contextlib.suppress(BlockingIOError, ConnectionResetError):
+                    while data := end.recv(ANSWER.size, _MSG_DONTWAIT):
+                        self._answers[place].append(ANSWER.unpack(data)[0])
+                        heard += 1
+            return heard >= expected
+
+        until(all_answered, lambda: f"{expected} connections were taken, {heard} winners answered")
+        if self._scenario.reaction in ("loop", "drain") and all(self._answers[first:]):
+            stimulus.hang_up()
+
+    def evidence(self) -> dict[str, Any]:
+        """Everything booked, as JSON can carry it; `probes/evidence.py` says what each entry means."""
+        woken = agreed({name: self._seen.get(name) for name in ("switches", "run_counts", "sched_waking")})
+        returned = agreed({name: self._seen.get(name) for name in ("counters", "syscall_exit")})
+        waiters = self._waiters(woken, returned)
+        return {
+            "woken": None if woken is None else len(woken),
+            "returned": None if returned is None else len(returned),
+            "won": sum(waiter["won"] > 0 for waiter in waiters),
+            "spurious": self._spurious(self._column_above_zero(SPURIOUS)),
+            "connections": sum(waiter["won"] for waiter in waiters),
+            "order": [i for step in self._steps for i in step["order"]],
+            "agree": self._disagreement is None,
+            "observers": {name: None if who is None else len(who) for name, who in self._seen.items()},
+            "missing": self._missing,
+            "steps": self._steps,
+            "answers": self._answers,
+            "waiters": waiters,
+            "wakings": [
+                {"at_us": self._since_us(one.at_ns), "waker": self._name(one.waker), "wakee": one.wakee}
+                for one in self._wakings
+            ],
+            "exits": self._exits(),
+        }
+
+    def _waiters(self, woken: set[int] | None, returned: set[int] | None) -> list[dict[str, Any]]:
+        if self.herd is None:
+            return []
+        found = []
+        for i in range(self._scenario.n):
+            line = self.herd.board.line(i)
+            result = line[RESULT] if line[RETURNED] else None
+            found.append(
+                {
+                    "i": i,
+                    "woken": None if woken is None else i in woken,
+                    "returned": None if returned is None else i in returned,
+                    "won": line[WON],
+                    "result": result,
+                    "errno": -result if result is not None and result < 0 else None,
+                    "at_us": self._since_us(line[AT_NS]) if line[RETURNED] else None,
+                }
+            )
+        return found
+
+    def _exits(self) -> list[list[int]]:
+        """[waiter, time in us, system call number, result] of each traced exit since the stimulus."""
+        if self._tracer is None or self.herd is None:
+            return []
+        return [
+            [waiter.i, self._since_us(one.at_ns), one.number, one.result]
+            for waiter in self.herd.waiters
+            for one in self._tracer.of(waiter.tid).exits[-_MOST_EXITS:]
+            if one.at_ns >= self._began_ns
+        ]
+
+    def _column_above_zero(self, field: int) -> int:
+        return sum(count > 0 for count in self.herd.board.column(field)) if self.herd else 0
+
+    def _since_us(self, at_ns: int) -> int:
+        return (at_ns - self._began_ns) // 1000
+
+    def _name(self, tid: int) -> str:
+        """Who a thread id is: a waiter, the conductor, or the kernel's number."""
+        if tid == os.getpid():
+            return "conductor"
+        if self.herd is not None:
+            for waiter in self.herd.waiters:
+                if waiter.tid == tid:
+                    return f"w{waiter.i}"
+        return f"task {tid}"

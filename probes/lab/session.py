@@ -1,0 +1,144 @@
+"""The test process's end: starts conductors, sends them scenarios, and survives them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from ..evidence import Trial, trial_from
+from ..scenario import Scenario
+from ..verdict import Inconclusive, NotApplicable
+
+ANSWER_PATIENCE_S = 240.0
+"""Longer than any deadline inside the conductor, shorter than pytest's timeout (pytest.ini)."""
+
+_PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_START = """
+import sys
+sys.path[:0] = sys.argv[1].split(":")
+from probes.lab import conductor
+conductor.main(int(sys.argv[2]), sys.argv[3] == "isolate", sys.argv[4:])
+"""
+
+
+class Lab:
+    """A conductor, started when it is first needed and kept; a new one after one that failed.
+
+    Start and use it in one thread: a conductor dies with the *thread* that started it
+    (PR_SET_PDEATHSIG, prctl(2)).
+    """
+
+    def __init__(self, without: Iterable[str] = ()) -> None:
+        self._without = tuple(without)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._unread = b""
+        self._isolate = True
+        self._greeting: dict[str, Any] = {}
+
+    @property
+    def greeting(self) -> dict[str, Any]:
+        """What the conductor can do here: isolation, fence, and why an observer is missing."""
+        if self._process is None:
+            self._start()
+        return self._greeting
+
+    def run(self, scenario: Scenario, *, traced: bool) -> Trial:
+        """One trial.  Raises NotApplicable, and Inconclusive where there is no evidence at all."""
+        if traced and self.greeting["why_not"]["syscall_exit"] is not None:
+            raise Inconclusive(f"no traced trial: {self.greeting['why_not']['syscall_exit']}")
+        answer = self._ask({"scenario": scenario.as_dict(), "traced": traced})
+        if "not_applicable" in answer:
+            raise NotApplicable(answer["not_applicable"])
+        if "inconclusive" in answer:
+            raise Inconclusive(answer["inconclusive"])
+        return trial_from(answer["evidence"])
+
+    def close(self) -> None:
+        """End the conductor, and with it everything it made."""
+        if self._process is None:
+            return
+        if self._socket is not None:
+            self._socket.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process, self._socket, self._unread = None, None, b""
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        """Start a conductor in namespaces of its own; where that is denied, without."""
+        greeting = self._launch()
+        if "denied" in greeting:
+            self.close()
+            self._isolate = False
+            denied = greeting["denied"]
+            greeting = self._launch()
+            greeting["isolation"] = f"{greeting['isolation']} ({denied})"
+        self._greeting = greeting
+
+    def _launch(self) -> dict[str, Any]:
+        ours, theirs = socket.socketpair()
+        paths = [_PROJECT, *(path for path in sys.path if path.endswith("-packages"))]
+        isolate = "isolate" if self._isolate else "stay"
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _START, ":".join(paths), str(os.getpid()), isolate, *self._without],
+                stdin=theirs,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._socket = ours
+        return self._read()
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self._process is None:
+            self._start()
+        assert self._socket is not None
+        try:
+            self._socket.sendall(json.dumps(request).encode() + b"\n")
+        except OSError:
+            return self._died()
+        return self._read()
+
+    def _read(self) -> dict[str, Any]:
+        """The next line from the conductor.  A silent or dead one is replaced, and the trial inconclusive."""
+        assert self._socket is not None
+        end = time.monotonic() + ANSWER_PATIENCE_S
+        try:
+            while b"\n" not in self._unread:
+                if not select.select([self._socket], [], [], max(0.0, end - time.monotonic()))[0]:
+                    self.close()
+                    raise Inconclusive(f"the conductor gave no answer within {ANSWER_PATIENCE_S:.0f} s")
+                part = self._socket.recv(1 << 20)
+                if not part:
+                    return self._died()
+                self._unread += part
+        except BaseException:
+            # A timeout or Ctrl-C in the middle: the answer would be taken for that of the next request.
+            self.close()
+            raise
+        line, self._unread = self._unread.split(b"\n", 1)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _died(self) -> dict[str, Any]:
+        assert self._process is not None
+        code = self._process.wait()
+        self.close()
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        raise Inconclusive(f"the conductor died ({how})")

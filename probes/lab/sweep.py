@@ -1,0 +1,42 @@
+"""Clears away what a conductor left that was killed in the instant in which it bound a path socket.
+
+Only where namespaces are denied does such a folder ever stand in a place that outlives its maker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+
+from ..listeners.unix import FOLDER_PREFIX
+
+_NAME = re.compile(re.escape(FOLDER_PREFIX).replace(r"\{pid\}", r"(\d+)") + r"[a-z0-9_]+")
+
+
+def sweep() -> list[str]:
+    """Remove the folders of this user's conductors that are dead; return their paths."""
+    swept = []
+    with os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            found = _NAME.fullmatch(entry.name)
+            if not found or not entry.is_dir(follow_symlinks=False):
+                continue
+            if entry.stat(follow_symlinks=False).st_uid != os.geteuid() or _is_alive(int(found[1])):
+                continue
+            with contextlib.suppress(OSError):
+                shutil.rmtree(entry.path)
+                swept.append(entry.path)
+    return swept
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

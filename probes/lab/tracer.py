@@ -1,0 +1,177 @@
+"""ptrace, from before the block: every system call of a traced waiter, with number, result and time.
+
+python-ptrace supplies the bindings; its own loop over many processes backs off by sleeping, so the
+conductor drains waitpid itself.
+
+A waiter is resumed with PTRACE_CONT until it raises the READY signal, just before it blocks, and
+with PTRACE_SYSCALL from then on: its set-up costs no stops.  Attaching to a waiter that sleeps
+already would move it to the tail of accept's queue, and end its epoll_wait with EINTR.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ptrace import PtraceError
+from ptrace.binding import func as binding
+
+from .. import syscalls
+
+READY = signal.SIGUSR1
+_EXITKILL = 1 << 20  # PTRACE_O_EXITKILL, ptrace(2): a tracee dies with its tracer
+_OPTIONS = binding.PTRACE_O_TRACESYSGOOD | binding.PTRACE_O_TRACECLONE | _EXITKILL
+_SYSCALL_STOP = signal.SIGTRAP | 0x80
+_WALL = 0x40000000
+_RESTARTS = range(-516, -511)
+"""ERESTARTSYS (-512) to ERESTART_RESTARTBLOCK (-516), include/linux/errno.h: the kernel will go
+back into the call, or turn it into EINTR; user space never sees the number itself."""
+_REGISTERS = {"x86_64": ("orig_rax", "rax")}
+
+
+class Exit(NamedTuple):
+    """One return of one system call."""
+
+    at_ns: int
+    number: int
+    result: int
+
+
+@dataclass
+class Tracee:
+    """What is known of one traced task."""
+
+    armed: bool = False
+    alive: bool = True
+    inside: int | None = None
+    """Number of the call it has entered and not left."""
+    exits: list[Exit] = field(default_factory=list)
+    returns: dict[int, int] = field(default_factory=dict)
+    """How often each call came back to user space, by number."""
+
+
+class Tracer:
+    """Drives all tracees of one trial.  One thread makes them and drives them: ptrace belongs to it."""
+
+    def __init__(self) -> None:
+        self._tracees: dict[int, Tracee] = {}
+        self._newest = 0
+        self._number, self._result = _REGISTERS[os.uname().machine]
+
+    def expect(self, pid: int) -> None:
+        """A child that will call PTRACE_TRACEME."""
+        self._tracees[pid] = Tracee()
+
+    def of(self, tid: int) -> Tracee:
+        return self._tracees[tid]
+
+    def pump(self, tid: int) -> None:
+        """Handle every stop of `tid` that is there now; never blocks."""
+        tracee = self._tracees[tid]
+        while tracee.alive:
+            try:
+                stopped, status = os.waitpid(tid, os.WNOHANG | _WALL)
+            except ChildProcessError:
+                # A thread's number is known from its clone event before it can be waited for.
+                return
+            if stopped == 0:
+                return
+            if not os.WIFSTOPPED(status):
+                tracee.alive = False
+                return
+            try:
+                self._on_stop(tid, tracee, status)
+            except PtraceError:
+                return  # killed while stopped (ESRCH); its end comes with the next waitpid
+
+    def pump_family(self, pid: int) -> None:
+        """Handle the stops of process `pid`, and of its newest thread; linear also for many threads."""
+        self.pump(pid)
+        if self._newest in self._tracees:
+            self.pump(self._newest)
+
+    def pump_all(self) -> None:
+        """Handle every stop that is there now."""
+        for tid in list(self._tracees):
+            self.pump(tid)
+
+    def _on_stop(self, tid: int, tracee: Tracee, status: int) -> None:
+        stop, event = os.WSTOPSIG(status), status >> 16
+        if stop == _SYSCALL_STOP:
+            self._on_syscall(tid, tracee)
+        elif event == binding.PTRACE_EVENT_CLONE:
+            self._newest = binding.ptrace_geteventmsg(tid)
+            self._tracees[self._newest] = Tracee()
+            binding.ptrace_cont(tid)
+        elif stop == READY and not tracee.armed:
+            tracee.armed = True
+            binding.ptrace_setoptions(tid, _OPTIONS)
+            binding.ptrace_syscall(tid)
+        elif stop == signal.SIGSTOP and not tracee.armed:
+            # The first stop of a child, and of a thread that was attached at its clone.
+            binding.ptrace_setoptions(tid, _OPTIONS)
+            binding.ptrace_cont(tid)
+        elif tracee.armed:
+            binding.ptrace_syscall(tid, stop)
+        else:
+            binding.ptrace_cont(tid, stop)
+
+    def _on_syscall(self, tid: int, tracee: Tracee) -> None:
+        registers = binding.ptrace_getregs(tid)
+        if tracee.inside is None:
+            tracee.inside = int(getattr(registers, self._number))
+        else:
+            value = int(getattr(registers, self._result))
+            result = value - (1 << 64) if value >= 1 << 63 else value
+            tracee.exits.append(Exit(time.monotonic_ns(), tracee.inside, result))
+            if result not in _RESTARTS:
+                tracee.returns[tracee.inside] = tracee.returns.get(tracee.inside, 0) + 1
+            tracee.inside = None
+        binding.ptrace_syscall(tid)
+
+
+def submit() -> None:
+    """In a waiter process: ask to be traced, and stop until the tracer has seen it."""
+    binding.ptrace_traceme()
+    announce()
+
+
+def adopt_threads() -> None:
+    """In a process that will start threads: have each of them attached as it is made."""
+    binding.ptrace_traceme()
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def announce() -> None:
+    """In a traced waiter: stop, so that the tracer follows every system call from here on."""
+    syscalls.call(
+        syscalls.NUMBERS["tgkill"], syscalls.call(syscalls.NUMBERS["getpid"]), syscalls.call(syscalls.NUMBERS["gettid"]), READY
+    )
+
+
+def why_not() -> str | None:
+    """Why waiters cannot be traced here, or None if they can: a child asks, and we look at its stop."""
+    if os.uname().machine not in _REGISTERS:
+        return f"ptrace: the registers of {os.uname().machine} are not decoded yet"
+    pid = os.fork()
+    if pid == 0:
+        try:
+            submit()
+        except PtraceError as error:
+            os._exit(error.errno or 1)
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSTOPPED(status):
+        reason = None
+        try:
+            binding.ptrace_setoptions(pid, _OPTIONS)
+        except PtraceError as error:
+            reason = f"ptrace: PTRACE_SETOPTIONS: {os.strerror(error.errno or 0)}"
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return reason
+    code = os.waitstatus_to_exitcode(status)
+    return f"ptrace: PTRACE_TRACEME: {os.strerror(code)}" if code > 0 else f"ptrace: the child ended by signal {-code}"

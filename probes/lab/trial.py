@@ -1,0 +1,182 @@
+"""One trial: arrange, prove, stimulate once, settle, collect, release."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..listeners import Listener, open_listener
+from ..observers.counters import WON
+from ..scenario import Scenario
+from ..stimuli import Stimulus
+from ..strategies import prepare
+from ..verdict import Inconclusive, NotApplicable
+from . import tracer as tracing
+from .blocked import Watch
+from .deadline import patience_s, until
+from .herd import Herd
+from .instruments import Instruments, Snapshot
+from .ledger import Ledger
+from .tracer import Tracer
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all trials of one conductor share."""
+
+    instruments: Instruments
+    fence_name: str
+    fence: Callable[[], None]
+    folder: str | None
+    """Where path sockets may be bound; None for a temporary folder that lasts as long as the bind."""
+    isolation: str
+
+
+class Trial:
+    """One trial of `scenario`; `run` does it and returns the evidence as a plain dict."""
+
+    def __init__(self, scenario: Scenario, bench: Bench, *, traced: bool) -> None:
+        self.scenario = scenario
+        self._bench = bench
+        self._tracer = Tracer() if traced else None
+        self._ledger = Ledger(scenario, bench.instruments, self._tracer)
+        self._proof: dict[str, str] = {"isolation": bench.isolation}
+        self._timing_us: dict[str, int] = {}
+        self._last_lap_ns = time.monotonic_ns()
+        self._scale = 1 + scenario.n / 50
+        """Deadlines for all waiters together grow with their number."""
+
+    def run(self) -> dict[str, Any]:
+        """Do it.  What cannot be proven is in the evidence as `inconclusive`, with what was seen.
+
+        Raises NotApplicable where this kernel was asked for a feature and lacks it.
+        """
+        reason = None
+        with contextlib.ExitStack() as release:
+            try:
+                self._run(release)
+            except Inconclusive as found:
+                reason = str(found)
+            self._lap("settle")
+            evidence = self._ledger.evidence()
+        self._lap("release")
+        return {
+            "traced": self._tracer is not None,
+            "inconclusive": reason,
+            **evidence,
+            "proof": self._proof,
+            "timing_us": self._timing_us,
+        }
+
+    def _run(self, release: contextlib.ExitStack) -> None:
+        listener = self._open()
+        release.callback(listener.close)
+        strategy = prepare(self.scenario, listener.fds)
+        release.callback(strategy.close)
+        readable = self._bench.instruments.why_no_syscall_file is None
+        herd = release.enter_context(Herd(self.scenario, strategy, listener.fds, syscall_readable=readable))
+        self._ledger.herd = herd
+        self._watch = Watch(herd, self._tracer, syscall_readable=readable)
+        self._proof["blocked"] = self._watch.proof
+        self._arrange(herd)
+        # The baseline: all of them are still blocked, after the last one was proven to be.
+        baseline = self._snapshot(herd)
+        self._lap("arrange")
+        stimulus = Stimulus(self.scenario, listener, self._open, patience_s())
+        release.callback(stimulus.hang_up)
+        self._stir(herd, stimulus, baseline)
+
+    def _open(self) -> Listener:
+        try:
+            return open_listener(self.scenario, self._bench.folder)
+        except OSError as error:
+            kind = self.scenario.listener
+            if error.errno == errno.EAFNOSUPPORT:
+                raise NotApplicable(f"{kind}: {error.strerror}") from error
+            hint = "; is lo up?" if error.errno == errno.EADDRNOTAVAIL else ""
+            raise Inconclusive(f"no {kind} listener could be opened: {error.strerror}{hint}") from error
+
+    def _arrange(self, herd: Herd) -> None:
+        """Bring the waiters to their calls in a known order, each proven blocked before the next."""
+        if self.scenario.waiter == "thread":
+            self._arrange_threads(herd)
+            return
+        gated = self.scenario.blocked != "in-order"
+        for i in range(self.scenario.n):
+            pid = herd.fork(i, tracing.submit if self._tracer else None)
+            if self._tracer:
+                self._tracer.expect(pid)
+            waiter = herd.admit(i, pid, lambda pid=pid: self._pump(pid), at_gate=gated)
+            if not gated:
+                self._watch.prove_blocked(waiter)
+        if gated:
+            for waiter in reversed(herd.waiters):
+                herd.open_gate(waiter.i)
+                self._watch.prove_blocked(waiter)
+
+    def _arrange_threads(self, herd: Herd) -> None:
+        if self._tracer is None:
+            host = herd.fork_host(None, None)
+        else:
+            host = herd.fork_host(tracing.adopt_threads, tracing.announce)
+            self._tracer.expect(host)
+        for i in range(self.scenario.n):
+            herd.start_thread()
+            self._watch.prove_blocked(herd.admit(i, host, lambda: self._pump(host), at_gate=False))
+
+    def _stir(self, herd: Herd, stimulus: Stimulus, before: Snapshot) -> None:
+        """Run the stimulus step by step, and read the observers after each."""
+        self._ledger.begin()
+        steps = stimulus.steps()
+        while True:
+            try:
+                if next(steps, "over") == "over":
+                    return
+            except OSError as error:
+                raise Inconclusive(f"connection {stimulus.made + 1} failed: {error.strerror}") from error
+            self._lap("stimulate")
+            self._prove_delivery(herd, stimulus)
+            after = self._snapshot(herd)
+            self._ledger.record(stimulus, before, after)
+            self._lap("settle")
+            before = after
+
+    def _prove_delivery(self, herd: Herd, stimulus: Stimulus) -> None:
+        """Every connection made is queued or taken, and every wake-up for it has been issued."""
+        listener = stimulus.listener
+
+        def won() -> int:
+            return sum(herd.board.column(WON))
+
+        def accounted() -> bool:
+            if self._tracer is not None:
+                self._tracer.pump_all()
+            queued = listener.queued()
+            return queued is None or queued + won() >= stimulus.made
+
+        until(
+            accounted,
+            lambda: f"{stimulus.made} connections made, {won()} taken and {listener.queued()} queued: "
+            "the others were not delivered",
+        )
+        self._bench.fence()
+        self._proof["delivered"] = f"{listener.delivery}; fence: {self._bench.fence_name}"
+
+    def _snapshot(self, herd: Herd) -> Snapshot:
+        sightings = self._watch.all_quiet(self._scale)
+        self._proof["quiescent"] = "two successive looks at all waiters were equal"
+        return self._bench.instruments.snapshot(herd, self._tracer, sightings)
+
+    def _pump(self, pid: int) -> None:
+        if self._tracer is not None:
+            self._tracer.pump_family(pid)
+
+    def _lap(self, phase: str) -> None:
+        """Book the time since the last lap under `phase`."""
+        now_ns = time.monotonic_ns()
+        self._timing_us[phase] = self._timing_us.get(phase, 0) + (now_ns - self._last_lap_ns) // 1000
+        self._last_lap_ns = now_ns

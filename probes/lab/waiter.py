@@ -1,0 +1,140 @@
+"""What runs inside a waiter, from the first breath to the kill.
+
+    get ready --> [be traced] --> wait --> write down what came back --> react --> park, or wait again
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from .. import syscalls
+from ..observers.counters import (
+    AT_NS,
+    FAILED,
+    MARKS,
+    PARKED,
+    PHASE,
+    READY,
+    RESULT,
+    RETURNED,
+    SPURIOUS,
+    TID,
+    WAITING,
+    WON,
+    Board,
+)
+from ..scenario import Scenario
+from ..strategies import Strategy, Waiting
+
+_SOCK_CLOEXEC = 0o2000000
+_FUTEX_WAIT = 0
+ANSWER = struct.Struct("<i")
+"""What a winner sends over the connection it took: its place in the arrangement."""
+
+PARK = "pause" if "pause" in syscalls.NUMBERS else "ppoll"
+"""Where a waiter stays when it is done: a call that nothing ends."""
+
+
+def park() -> NoReturn:
+    """Sleep until killed."""
+    while True:
+        syscalls.call(syscalls.NUMBERS[PARK], 0, 0, 0, 0, 8)
+
+
+def live(
+    i: int,
+    scenario: Scenario,
+    strategy: Strategy,
+    fd: int,
+    board: Board,
+    *,
+    gated: bool,
+    be_traced: Callable[[], None] | None,
+) -> NoReturn:
+    """Be waiter `i`.  Whatever goes wrong before the wait is left on the board for the conductor."""
+    line = board.line(i)
+    line[TID] = threading.get_native_id()
+    try:
+        waiting = strategy.waiting(i)
+        if be_traced is not None:
+            be_traced()
+        line[PHASE] = READY
+        if gated:
+            _stand_at_gate(board.gate_address(i))
+    except OSError as error:
+        line[RESULT] = -(error.errno or 0)
+        line[PHASE] = FAILED
+        park()
+    except BaseException:
+        line[RESULT] = 0
+        line[PHASE] = FAILED
+        park()
+    _wait_and_react(i, line, waiting, scenario, fd)
+    line[PHASE] = PARKED
+    park()
+
+
+def _stand_at_gate(address: int) -> None:
+    """Sleep until the conductor has opened this waiter's gate (futex(2), FUTEX_WAIT while it is 0)."""
+    again = -11
+    while syscalls.call(syscalls.NUMBERS["futex"], address, _FUTEX_WAIT, 0, 0) != again:
+        pass
+
+
+def _wait_and_react(i: int, line: memoryview, waiting: Waiting, scenario: Scenario, fd: int) -> None:
+    """Wait; under hold and accept once, under drain and loop for ever."""
+    for_ever = scenario.reaction in ("drain", "loop")
+    while True:
+        line[MARKS] += 1
+        line[PHASE] = WAITING
+        result = waiting.wait()
+        line[AT_NS] = time.monotonic_ns()
+        line[RESULT] = result
+        line[RETURNED] += 1
+        if result >= 0:
+            _react(i, line, result, scenario, fd)
+        elif scenario.takes:
+            line[SPURIOUS] += 1
+        if not for_ever:
+            return
+        waiting.rearm()
+
+
+def _react(i: int, line: memoryview, result: int, scenario: Scenario, fd: int) -> None:
+    """Take what is there, as the scenario's reaction says, and answer it."""
+    reaction = scenario.reaction
+    if scenario.takes:
+        line[WON] += 1
+        if reaction != "hold":
+            _answer(i, result, reaction)
+        return
+    if reaction == "hold":
+        return
+    taken = 0
+    while (connection := _take(fd)) >= 0:
+        taken += 1
+        line[WON] += 1
+        _answer(i, connection, reaction)
+        if reaction != "drain":
+            break
+    if not taken:
+        line[SPURIOUS] += 1
+
+
+def _take(fd: int) -> int:
+    return syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, _SOCK_CLOEXEC)
+
+
+def _answer(i: int, connection: int, reaction: str) -> None:
+    """Tell the client who won.  Under accept the connection stays open, for a waiter that parks with it."""
+    try:
+        os.write(connection, ANSWER.pack(i))
+    except OSError:
+        pass  # the client is gone: the trial is over, and nobody reads this
+    if reaction != "accept":
+        os.close(connection)

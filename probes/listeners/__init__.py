@@ -1,0 +1,69 @@
+"""What waiters wait on, one file per kind.
+
+A new kind: one file with a class that has the methods of `Listener`, one row in `open_listener`,
+and its name in `probes/scenario.py`.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Protocol
+
+from ..scenario import Scenario
+
+
+class Listener(Protocol):
+    """Descriptors for the waiters, and the way to stir them."""
+
+    fds: list[int]
+    """What waiter i waits on, at place i: the same descriptor for all, or one of its own each."""
+
+    delivery: str
+    """In words, what proves that a connection was delivered once `connect` returned and `queued` agrees."""
+
+    def connect(self, patience_s: float) -> socket.socket:
+        """One connection, made by the calling thread, blocking.  OSError (EAGAIN) past `patience_s`."""
+
+    def queued(self) -> int | None:
+        """Connections that wait in the accept queues now; None where the kernel does not say."""
+
+    def write(self, i: int) -> None:
+        """Make what waiter i waits on readable without a connection (eventfd)."""
+
+    def close(self) -> None:
+        """Close every descriptor.  Nothing stays behind."""
+
+
+def open_listener(scenario: Scenario, folder: str | None) -> Listener:
+    """The listener of `scenario`.  A path socket is bound in `folder` (None: in a temporary
+    folder that is gone when this returns) and unlinked at once.
+
+    Raises OSError as the kernel gives it, for instance EADDRNOTAVAIL while `lo` is down.
+    """
+    from . import eventfd, tcp, unix
+
+    kinds = {
+        "tcp4": tcp.tcp4,
+        "tcp6": tcp.tcp6,
+        "unix": unix.path,
+        "unix-abstract": unix.abstract,
+        "unix-seqpacket": unix.seqpacket,
+        "eventfd": eventfd.Eventfd,
+    }
+    return kinds[scenario.listener](scenario, folder)
+
+
+def client(family: int, kind: int, patience_s: float) -> socket.socket:
+    """A client socket whose blocking connect gives up after `patience_s`, and that closes with RST.
+
+    SO_SNDTIMEO bounds connect, and SO_LINGER with time 0 leaves no TIME_WAIT (socket(7)).
+    """
+    made = socket.socket(family, kind)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    whole_s = int(patience_s)
+    made.setsockopt(
+        socket.SOL_SOCKET,
+        socket.SO_SNDTIMEO,
+        whole_s.to_bytes(8, "little") + int((patience_s - whole_s) * 1e6).to_bytes(8, "little"),
+    )
+    return made

@@ -1,0 +1,79 @@
+"""TCP on loopback: one listener for all, or a reuseport group with one listener per waiter."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+from ..scenario import Scenario
+from . import client
+
+BACKLOG = 4096
+"""Bounded by the kernel's somaxconn (listen(2)); large enough that no scenario's burst fills it."""
+
+_TCP_INFO_UNACKED = 24
+"""Offset in bytes of tcpi_unacked in struct tcp_info (include/uapi/linux/tcp.h)."""
+
+
+class Tcp:
+    """Listening sockets on an ephemeral port of loopback."""
+
+    delivery = "the accept queue (TCP_INFO) and the winners account for every connection, then a fence"
+
+    def __init__(self, scenario: Scenario, family: int, address: str) -> None:
+        grouped = scenario.sharing == "nothing"
+        self._family = family
+        self._sockets: list[socket.socket] = []
+        try:
+            for _ in range(scenario.n if grouped else 1):
+                made = socket.socket(family, socket.SOCK_STREAM)
+                self._sockets.append(made)
+                if grouped:
+                    # Every member sets it before bind, the first one too (socket(7), SO_REUSEPORT).
+                    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                made.bind((address, 0) if len(self._sockets) == 1 else self._address)
+                made.listen(BACKLOG)
+                made.setblocking(scenario.takes)
+                self._address = made.getsockname()
+        except OSError:
+            self.close()
+            raise
+        fds = [made.fileno() for made in self._sockets]
+        self.fds = fds if grouped else fds * scenario.n
+
+    def connect(self, patience_s: float) -> socket.socket:
+        made = client(self._family, socket.SOCK_STREAM, patience_s)
+        try:
+            made.connect(self._address)
+        except OSError:
+            made.close()
+            raise
+        return made
+
+    def queued(self) -> int | None:
+        """For a listening socket tcpi_unacked is the length of its accept queue (net/ipv4/tcp.c tcp_get_info)."""
+        total = 0
+        for listening in self._sockets:
+            try:
+                info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+            except OSError:
+                return None
+            if len(info) < _TCP_INFO_UNACKED + 4:
+                return None
+            total += struct.unpack_from("=I", info, _TCP_INFO_UNACKED)[0]
+        return total
+
+    def write(self, i: int) -> None:
+        raise NotImplementedError("a TCP listener takes connections")
+
+    def close(self) -> None:
+        for made in self._sockets:
+            made.close()
+
+
+def tcp4(scenario: Scenario, folder: str | None) -> Tcp:
+    return Tcp(scenario, socket.AF_INET, "127.0.0.1")
+
+
+def tcp6(scenario: Scenario, folder: str | None) -> Tcp:
+    return Tcp(scenario, socket.AF_INET6, "::1")

@@ -1,0 +1,81 @@
+"""AF_UNIX: a stream socket at a path or at an abstract name, and a seqpacket socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from itertools import count
+
+from ..scenario import Scenario
+from . import client
+
+_names = count()
+
+FOLDER_PREFIX = "wakecheck-{pid}-"
+"""Start of the name of the folder that exists while a path socket is bound, where no namespace hides it."""
+
+
+class Unix:
+    """One listening socket.  A path exists only between bind and the unlink right after it.
+
+    The socket is reached through an O_PATH descriptor and /proc/self/fd from then on, so that
+    nothing is left behind, however this process ends.
+    """
+
+    delivery = "connect returned: on AF_UNIX the connecting task issues the wake-ups itself"
+
+    def __init__(self, scenario: Scenario, kind: int, address: str) -> None:
+        self._kind = kind
+        self._path_fd = -1
+        self._address = address
+        self._socket = socket.socket(socket.AF_UNIX, kind)
+        try:
+            self._socket.bind(address)
+            if not address.startswith("\0"):
+                self._path_fd = os.open(address, os.O_PATH | os.O_CLOEXEC)
+                os.unlink(address)
+                self._address = f"/proc/self/fd/{self._path_fd}"
+            self._socket.listen(4096)
+            self._socket.setblocking(scenario.takes)
+        except OSError:
+            self.close()
+            raise
+        self.fds = [self._socket.fileno()] * scenario.n
+
+    def connect(self, patience_s: float) -> socket.socket:
+        made = client(socket.AF_UNIX, self._kind, patience_s)
+        try:
+            made.connect(self._address)
+        except OSError:
+            made.close()
+            raise
+        return made
+
+    def queued(self) -> int | None:
+        """The kernel tells it only through sock_diag, and nothing here hangs on it: see `delivery`."""
+        return None
+
+    def write(self, i: int) -> None:
+        raise NotImplementedError("an AF_UNIX listener takes connections")
+
+    def close(self) -> None:
+        self._socket.close()
+        if self._path_fd >= 0:
+            os.close(self._path_fd)
+            self._path_fd = -1
+
+
+def path(scenario: Scenario, folder: str | None) -> Unix:
+    if folder is not None:
+        return Unix(scenario, socket.SOCK_STREAM, f"{folder}/listener-{next(_names)}")
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX.format(pid=os.getpid())) as brief:
+        return Unix(scenario, socket.SOCK_STREAM, f"{brief}/listener")
+
+
+def abstract(scenario: Scenario, folder: str | None) -> Unix:
+    return Unix(scenario, socket.SOCK_STREAM, f"\0wakecheck-{os.getpid()}-{next(_names)}")
+
+
+def seqpacket(scenario: Scenario, folder: str | None) -> Unix:
+    return Unix(scenario, socket.SOCK_SEQPACKET, f"\0wakecheck-{os.getpid()}-{next(_names)}")

@@ -1,0 +1,110 @@
+"""What the kernel says of one task under /proc/PID/task/TID.
+
+Reading these files moves nothing: they look at a sleeping task without waking it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+
+class Sighting(NamedTuple):
+    """One look at one task.  Two equal sightings of a sleeper mean that it did not run in between."""
+
+    state: str
+    """One letter as in proc_pid_stat(5): R running, S asleep, D asleep for a lock or a disk, Z dead ..."""
+    switches: int | None
+    """voluntary_ctxt_switches; None where the kernel does not count them."""
+    syscall: int | None
+    """Number of the system call it sleeps in; None where the kernel does not say, -1 outside any."""
+
+
+class TaskFiles:
+    """The files of one task.  OSError (ESRCH, ENOENT) where the task is gone."""
+
+    def __init__(self, pid: int, tid: int, syscall_readable: bool) -> None:
+        self._folder = f"/proc/{pid}/task/{tid}/"
+        self._syscall_readable = syscall_readable
+
+    def look(self) -> Sighting:
+        state, switches = parse_status(_read(self._folder + "status"))
+        syscall = self.syscall() if self._syscall_readable and state == "S" else None
+        return Sighting(state, switches, syscall)
+
+    def syscall(self) -> int | None:
+        """Number of the call that the task sleeps in; None while it runs.
+
+        This is more than a name.  task_current_syscall (lib/syscall.c) answers only after
+        wait_task_inactive saw the task off the run queue, twice, without a switch between: a task
+        that has set its state but was preempted before it slept still counts as running.
+        """
+        return parse_syscall(_read(self._folder + "syscall"))
+
+    def run_count(self) -> int | None:
+        """How often the task got a CPU: third field of schedstat (Documentation/scheduler/sched-stats.rst)."""
+        try:
+            return parse_schedstat(_read(self._folder + "schedstat"))
+        except FileNotFoundError:
+            return None
+
+
+def parse_status(status: bytes) -> tuple[str, int | None]:
+    """State letter and voluntary switches from the text of /proc/PID/status (proc_pid_status(5))."""
+    state = status.index(b"\nState:\t") + 8
+    switches = status.find(b"\nvoluntary_ctxt_switches:\t")
+    if switches < 0:
+        return chr(status[state]), None
+    start = switches + 26
+    return chr(status[state]), int(status[start : status.index(b"\n", start)])
+
+
+def parse_syscall(line: bytes) -> int | None:
+    """Call number from /proc/PID/syscall: None while running, -1 blocked outside any call (proc_pid_syscall(5))."""
+    return None if line.startswith(b"running") else int(line.split(None, 1)[0])
+
+
+def parse_schedstat(line: bytes) -> int | None:
+    """Run count from /proc/PID/schedstat; None where the kernel keeps none and prints 0 0 0 for all."""
+    fields = line.split()
+    return int(fields[2]) if len(fields) >= 3 else None
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 8192)
+    finally:
+        os.close(fd)
+
+
+def why_no_syscall_file() -> str | None:
+    """Why /proc/PID/syscall cannot serve as proof of blocked here, or None if it can."""
+    try:
+        _read("/proc/self/syscall")
+    except FileNotFoundError:
+        return "this kernel has no /proc/PID/syscall"
+    except OSError as error:
+        return f"/proc/PID/syscall: {error.strerror}"
+    return None
+
+
+def why_no_switches() -> str | None:
+    """Why voluntary switches cannot be counted here, or None if they can."""
+    try:
+        switches = parse_status(_read("/proc/self/status"))[1]
+    except (OSError, ValueError) as error:
+        return f"/proc/PID/status: {error}"
+    return None if switches is not None else "/proc/PID/status shows no voluntary_ctxt_switches"
+
+
+def why_no_run_counts() -> str | None:
+    """Why times on a CPU cannot be counted here, or None if they can."""
+    try:
+        count = parse_schedstat(_read("/proc/self/schedstat"))
+    except FileNotFoundError:
+        return "this kernel has no /proc/PID/schedstat (CONFIG_SCHED_INFO)"
+    except (OSError, ValueError) as error:
+        return f"/proc/PID/schedstat: {error}"
+    # A task that reads this file has run at least once.
+    return None if count else "/proc/PID/schedstat stays at zero"

@@ -1,0 +1,6 @@
+"""What becomes of a run: one writer per file, and every writer reads nothing but the run's dict.
+
+`run.py` reads and writes run.json (`run.schema.json` is its contract); `page.py` makes the HTML page,
+`ktap.py` KTAP, `terminal.py` what pytest prints last.  `figures.py`, `strategies.py`, `orders.py` and
+`words.py` hold what two of them share: numbers, rows and phrases, without any markup.
+"""

@@ -1,0 +1,84 @@
+"""Collects what the tests of one session said, and writes the report when it ends."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+from .. import __version__, host
+from ..verdict import BROKEN, INCONCLUSIVE, VERDICTS, of_claim
+from . import run as run_json
+
+
+class Recorder:
+    """One per session.  `add` an entry per case; `finish` judges the claims and writes the files."""
+
+    def __init__(self, options: dict[str, Any], label: str, folder: Path, run: Path, ktap: Path | None) -> None:
+        self.greeting: dict[str, Any] | None = None
+        self.run: dict[str, Any] | None = None
+        self.written: list[Path] = []
+        self._options = options
+        self._label = label
+        self._folder, self._run_path, self._ktap_path = folder, run, ktap
+        self._claims: dict[str, dict[str, Any]] = {}
+        self._controls: dict[str, tuple[str, str | None]] = {}
+        self._started = datetime.datetime.now(datetime.timezone.utc)
+        self._splats = host.SplatWatch()
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """One case of one claim, and the controls of the process that judged it."""
+        claim = self._claims.setdefault(entry["claim"]["id"], {**entry["claim"], "cases": []})
+        claim["cases"].append(entry["case"])
+        for name, (verdict, reason) in entry["controls"].items():
+            known = self._controls.get(name)
+            if known is None or VERDICTS.index(verdict) < VERDICTS.index(known[0]):
+                self._controls[name] = (verdict, reason)
+
+    def finish(self, *, partial: bool) -> None:
+        """Judge every claim and write the report; without a single case there is nothing to write."""
+        splats = self._splats.close()
+        if not self._claims:
+            return
+        failed = [name for name, (verdict, _) in self._controls.items() if verdict in (BROKEN, INCONCLUSIVE)]
+        claims = [self._judged(claim, failed) for claim in self._claims.values()]
+        greeting = self.greeting or {}
+        self.run = {
+            "schema": run_json.SCHEMA,
+            "partial": partial,
+            "label": self._label or host.kernel()["release"],
+            "started": self._started.isoformat(timespec="seconds"),
+            "suite": {"version": __version__, "revision": host.revision(), "options": self._options},
+            "kernel": {**host.kernel(), "splats": splats},
+            "isolation": greeting.get("isolation", "unknown"),
+            "fence": greeting.get("fence", "unknown"),
+            "observers": {name: why or True for name, why in greeting.get("why_not", {}).items()},
+            "controls": {name: verdict for name, (verdict, _) in self._controls.items()},
+            "controls_reasons": {name: reason for name, (_, reason) in self._controls.items() if reason},
+            "summary": run_json.summary(claims),
+            "claims": claims,
+        }
+        self._write()
+
+    def _judged(self, claim: dict[str, Any], failed_controls: list[str]) -> dict[str, Any]:
+        """The claim with its verdict; a failed control leaves no claim a verdict of its own."""
+        cases = claim["cases"]
+        verdict = of_claim(case["verdict"] for case in cases)
+        reason = next((case["reason"] for case in cases if case["verdict"] == verdict and case["reason"]), None)
+        if failed_controls:
+            verdict, reason = INCONCLUSIVE, f"the instrument failed its control: {', '.join(failed_controls)}"
+        return {**claim, "verdict": verdict, "reason": reason}
+
+    def _write(self) -> None:
+        assert self.run is not None
+        run_json.write(self.run, self._run_path)
+        self.written.append(self._run_path)
+        try:
+            from . import ktap, page
+        except ImportError: return
+        index = self._folder / "index.html"
+        run_json.write_text(page.render(self.run), index)
+        self.written.append(index)
+        if self._ktap_path is not None:
+            run_json.write_text(ktap.render(self.run), self._ktap_path)
+            self.written.append(self._ktap_path)

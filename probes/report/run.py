@@ -1,0 +1,144 @@
+"""run.json: reading it with care, and writing it whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from ..verdict import VERDICTS
+
+SCHEMA = 1
+"""The version of run.json that this suite writes and reads."""
+
+SCHEMA_FILE = Path(__file__).with_name("run.schema.json")
+_LONGEST_COMPLAINT = 120
+
+
+class BadRun(ValueError):
+    """The file is no run that this suite can read; the message is one sentence with the path."""
+
+
+def load(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The run in this file, checked against the schema.  Raises BadRun."""
+    content = _content(path)
+    try:
+        found = json.loads(content)
+    except json.JSONDecodeError as error:
+        if _ends_early(error):
+            raise BadRun(f"{path} is half-written: its JSON breaks off in line {error.lineno}.") from error
+        raise BadRun(f"{path} is no JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from error
+    except (ValueError, RecursionError) as error:
+        raise BadRun(f"{path} is no JSON that can be read here ({type(error).__name__}).") from error
+    if not isinstance(found, dict):
+        raise BadRun(f"{path} is no run: it holds {_kind(found)}, not an object.")
+    number = found.get("schema")
+    if "schema" in found and (number != SCHEMA or isinstance(number, bool)):
+        raise BadRun(f"{path} has schema {_short(repr(number))}, and this suite reads schema {SCHEMA}.")
+    problem = violation(found)
+    if problem:
+        raise BadRun(f"{path} is no run of schema {SCHEMA}: {problem}.")
+    return found
+
+
+def violation(run: Mapping[str, Any]) -> str | None:
+    """Where and how `run` (as JSON gives it: dicts and lists) departs from the schema, or None."""
+    error = best_match(_validator().iter_errors(run))
+    if error is None:
+        return None
+    place = error.json_path.removeprefix("$").removeprefix(".") or "the top level"
+    return f"{place}: {_complaint(error)}"
+
+
+def write(run: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write `run` to `path`, whole or not at all, and make the folders above it.
+
+    Raises OSError where the file cannot be written, and TypeError or ValueError for what JSON
+    cannot carry; then `path` is as it was.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder: os.replace is atomic only within one file system.
+    number, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    try:
+        with open(number, "w", encoding="utf-8") as file:
+            json.dump(run, file, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            file.write("\n")
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def summary(claims: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many claims ended in each verdict: all verdicts, the one that needs attention most first."""
+    counts = Counter(claim["verdict"] for claim in claims)
+    return {verdict: counts[verdict] for verdict in VERDICTS}
+
+
+def _content(path: str | os.PathLike[str]) -> str:
+    try:
+        content = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise BadRun(f"{path} does not exist.") from error
+    except IsADirectoryError as error:
+        raise BadRun(f"{path} is a directory, not a run.json.") from error
+    except OSError as error:
+        raise BadRun(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise BadRun(f"{path} is no JSON: it is not UTF-8 at byte {error.start}.") from error
+    if not content.strip():
+        raise BadRun(f"{path} is empty.")
+    return content
+
+
+def _ends_early(error: json.JSONDecodeError) -> bool:
+    """Whether the text would have gone on: the complaint is about its end, or about a string left open."""
+    return error.msg.startswith("Unterminated string") or not error.doc[error.pos :].strip()
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+
+
+def _complaint(error: ValidationError) -> str:
+    """What is wrong, in a few words: jsonschema's own message may quote megabytes of evidence."""
+    if error.validator == "type":
+        wanted = error.validator_value
+        names = [wanted] if isinstance(wanted, str) else list(wanted)
+        return f"is {_kind(error.instance)}, not {' or '.join(names)}"
+    if error.validator == "required":
+        absent = sorted(set(error.validator_value) - set(error.instance))
+        return f"lacks {', '.join(absent)}"
+    if error.validator == "enum":
+        known = ", ".join(repr(value) for value in error.validator_value)
+        return f"{_short(repr(error.instance))} is none of {known}"
+    return _short(" ".join(error.message.split()).rstrip("."))
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array", dict: "an object"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_COMPLAINT else f"{text[:_LONGEST_COMPLAINT]}..."
+
+
+def _umask() -> int:
+    """mkstemp gives 0600; a report is for everybody whom the umask allows.  It can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,190 @@
+"""What the trials of one case showed, and how a test asks them.
+
+`seen.woken == 1` is asked of every trial.  It is False as soon as one trial answers otherwise; it
+raises Inconclusive where no trial does, but one of them could not tell; only then is it True.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .evidence import Trial
+from .scenario import Scenario
+from .verdict import Inconclusive
+
+_ALLOWS: dict[str, str] = {
+    "==": "exactly {}",
+    "!=": "anything but {}",
+    "<=": "at most {}",
+    ">=": "at least {}",
+    "<": "less than {}",
+    ">": "more than {}",
+}
+_TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """What broke a claim: the trial, what it showed, and what the claim allows."""
+
+    what: str
+    value: Any
+    allowed: str
+    trial: Trial
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One trial's value for one question; None with a reason where it could not tell."""
+
+    trial: Trial
+    value: Any
+    unknown: str | None = None
+
+
+class Each:
+    """One question put to every trial.  Compares with a value, or with another Each trial by trial."""
+
+    __hash__ = None  # type: ignore[assignment]  # its == is a question, not an identity
+
+    def __init__(self, what: str, answers: Iterable[Answer], case: Seen) -> None:
+        self.what = what
+        self.answers = tuple(answers)
+        self._case = case
+
+    def __eq__(self, other: object) -> bool:
+        return self._ask("==", other)
+
+    def __ne__(self, other: object) -> bool:
+        return self._ask("!=", other)
+
+    def __le__(self, other: Any) -> bool:
+        return self._ask("<=", other)
+
+    def __ge__(self, other: Any) -> bool:
+        return self._ask(">=", other)
+
+    def __lt__(self, other: Any) -> bool:
+        return self._ask("<", other)
+
+    def __gt__(self, other: Any) -> bool:
+        return self._ask(">", other)
+
+    def __repr__(self) -> str:
+        return f"{self.what} " + ", ".join("?" if one.unknown else str(one.value) for one in self.answers)
+
+    def _ask(self, sign: str, other: Any) -> bool:
+        unknown: str | None = None
+        failing: list[Contradiction] = []
+        for place, one in enumerate(self.answers):
+            against = other.answers[place] if isinstance(other, Each) else Answer(one.trial, other)
+            reason = one.unknown or against.unknown
+            if reason is not None:
+                unknown = unknown or reason
+            elif not _TESTS[sign](one.value, against.value):
+                allowed = _ALLOWS[sign].format(_plain(against.value))
+                if isinstance(other, Each):
+                    allowed += f" ({other.what})"
+                failing.append(Contradiction(self.what, one.value, allowed, one.trial))
+        self._case.note(failing)
+        if failing:
+            return False
+        if unknown is not None:
+            raise Inconclusive(unknown)
+        return True
+
+
+class Seen:
+    """The trials of one case."""
+
+    def __init__(self, scenario: Scenario, trials: Iterable[Trial], why_not: Mapping[str, str | None]) -> None:
+        self.scenario = scenario
+        self.trials = tuple(trials)
+        self._why_not = why_not
+        self.contradictions: list[Contradiction] = []
+        """What the last comparison that failed found."""
+        if not self.trials:
+            raise Inconclusive("no trial was run")
+
+    @property
+    def woken(self) -> Each:
+        """Waiters that moved at all."""
+        return self.each("woken", lambda trial: trial.woken)
+
+    @property
+    def returned(self) -> Each:
+        """Waiters whose wait call came back to user space."""
+        return self.each("returned", lambda trial: trial.returned)
+
+    @property
+    def won(self) -> Each:
+        """Waiters that took a connection."""
+        return self.each("won", lambda trial: trial.won)
+
+    @property
+    def spurious(self) -> Each:
+        """Waiters that came back and found nothing; unknown under hold."""
+        return self.each("spurious", lambda trial: trial.spurious)
+
+    @property
+    def connections(self) -> Each:
+        """Connections taken, by whomever."""
+        return self.each("connections taken", lambda trial: trial.connections)
+
+    @property
+    def order(self) -> Each:
+        """Waiters in the order in which they returned, step after step."""
+        return self.each("order of return", lambda trial: trial.order)
+
+    def each(self, what: str, of: Callable[[Trial], Any]) -> Each:
+        """Any question to each trial; `of` gives None where the trial cannot tell."""
+
+        def answer(trial: Trial) -> Answer:
+            if trial.inconclusive is not None:
+                return Answer(trial, None, trial.inconclusive)
+            value = of(trial)
+            return Answer(trial, value, self._why_unknown(what) if value is None else None)
+
+        return Each(what, map(answer, self.trials), self)
+
+    def each_step(self, name: str) -> Each:
+        """One figure (woken, returned, won, connections, spurious, order, queued) of every step of every trial."""
+
+        def answers() -> Iterable[Answer]:
+            for trial in self.trials:
+                if trial.inconclusive is not None:
+                    yield Answer(trial, None, trial.inconclusive)
+                    continue
+                for step in trial.steps:
+                    value = step[name]
+                    yield Answer(trial, value, self._why_unknown(name) if value is None else None)
+
+        return Each(f"{name} per step", answers(), self)
+
+    def note(self, contradictions: list[Contradiction]) -> None:
+        """Keep what a comparison found, for the failure text."""
+        if contradictions:
+            self.contradictions = contradictions
+
+    @property
+    def inconclusive(self) -> str | None:
+        """Why a trial could not be judged; None where all could."""
+        return next((trial.inconclusive for trial in self.trials if trial.inconclusive is not None), None)
+
+    def _why_unknown(self, what: str) -> str:
+        missing = [f"{name}: {why}" for name, why in self._why_not.items() if why is not None]
+        return f"{what} was not observed ({'; '.join(missing) or 'this scenario does not show it'})"
+
+
+def _plain(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -1,0 +1,71 @@
+"""What the harness does to an arrangement, once: one file per family of stimuli.
+
+A stimulus is a generator.  Each `yield` ends one step: the conductor then proves delivery, lets the
+waiters come to rest, and writes down what moved.  A new stimulus: one generator, one row in
+the table of `Stimulus.steps`, and its name in `probes/scenario.py`.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+
+from ..listeners import Listener
+from ..scenario import Scenario
+
+class Stimulus:
+    """Runs one stimulus and keeps the clients' ends of its connections."""
+
+    def __init__(
+        self, scenario: Scenario, listener: Listener, elsewhere: Callable[[], Listener], patience_s: float
+    ) -> None:
+        self._scenario = scenario
+        self._listener = listener
+        self._open_elsewhere = elsewhere
+        self._patience_s = patience_s
+        self.clients: list[socket.socket] = []
+        """Ends of the connections made to the waiters' listener and not yet closed."""
+        self.made = 0
+        """Connections made to the waiters' listener so far."""
+
+    def steps(self) -> Iterator[None]:
+        """Stir, once per step."""
+        from . import connections, quiet, writes
+
+        kinds: dict[str, Callable[[Stimulus], Iterator[None]]] = {
+            "one-connection": connections.burst,
+            "burst": connections.burst,
+            "one-by-one": connections.one_by_one,
+            "elsewhere": quiet.elsewhere,
+            "nothing": quiet.nothing,
+            "one-write": writes.one,
+            "write-each": writes.each,
+        }
+        return kinds[self._scenario.stimulus](self)
+
+    @property
+    def scenario(self) -> Scenario:
+        return self._scenario
+
+    @property
+    def listener(self) -> Listener:
+        return self._listener
+
+    def connect(self) -> None:
+        """Make one connection to what the waiters wait on."""
+        self.clients.append(self._listener.connect(self._patience_s))
+        self.made += 1
+
+    def connect_elsewhere(self) -> None:
+        """Make, and end, one connection to another listener of the same kind."""
+        other = self._open_elsewhere()
+        try:
+            other.connect(self._patience_s).close()
+        finally:
+            other.close()
+
+    def hang_up(self) -> None:
+        """Close the clients' ends, with RST where the kind has it."""
+        for end in self.clients:
+            end.close()
+        self.clients.clear()

@@ -1,0 +1,84 @@
+"""Blocked in epoll_wait, epoll_pwait or epoll_pwait2: a private instance each, or one that all share."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import select
+
+from .. import syscalls
+from ..scenario import Scenario
+from ..verdict import NotApplicable
+from . import number_of
+
+EPOLLEXCLUSIVE = 1 << 28
+"""include/uapi/linux/eventpoll.h; Python has the name only where its build machine had it."""
+
+FLAGS = {
+    "level": 0,
+    "edge": select.EPOLLET,
+    "oneshot": select.EPOLLONESHOT,
+    "exclusive": EPOLLEXCLUSIVE,
+    "edge-exclusive": select.EPOLLET | EPOLLEXCLUSIVE,
+}
+
+
+class Epoll:
+    """Instances made before the fork (shared, or private ones registered in a known order) live here."""
+
+    def __init__(self, scenario: Scenario, fds: list[int]) -> None:
+        self._scenario = scenario
+        self._fds = fds
+        self._events = select.EPOLLIN | FLAGS[str(scenario.trigger)]
+        self._shared: select.epoll | None = None
+        self._private: list[select.epoll] = []
+        if scenario.sharing == "epoll":
+            self._shared = self._registered(fds[0])
+        elif scenario.registered == "before-fork":
+            self._private = [self._registered(fd) for fd in fds]
+        else:
+            # Asked once here, so that a kernel without the flag says so before anything is forked.
+            self._registered(fds[0]).close()
+
+    def _registered(self, fd: int) -> select.epoll:
+        made = select.epoll()
+        try:
+            made.register(fd, self._events)
+        except OSError as error:
+            made.close()
+            if error.errno == errno.EINVAL and self._events & EPOLLEXCLUSIVE:
+                raise NotApplicable("EPOLLEXCLUSIVE: EINVAL") from error
+            raise
+        return made
+
+    def waiting(self, i: int) -> _Waiting:
+        if self._shared is not None:
+            instance = self._shared
+        elif self._private:
+            instance = self._private[i]
+        else:
+            instance = self._registered(self._fds[i])
+        return _Waiting(self._scenario, instance, self._fds[i], self._events)
+
+    def close(self) -> None:
+        for made in (*self._private, *([self._shared] if self._shared else [])):
+            made.close()
+
+
+class _Waiting:
+    def __init__(self, scenario: Scenario, instance: select.epoll, fd: int, events: int) -> None:
+        self._number = number_of(scenario.call)
+        self._instance, self._fd, self._mask = instance, fd, events
+        # Room for one struct epoll_event: 12 bytes on x86-64, 16 elsewhere; nobody reads it.
+        self._event = (ctypes.c_uint64 * 2)()
+        # epoll_pwait2 takes a timespec, none for no limit; the others milliseconds, -1 for no limit.
+        self._timeout = 0 if scenario.call == "epoll_pwait2" else -1
+        self._oneshot = scenario.trigger == "oneshot"
+
+    def wait(self) -> int:
+        address = ctypes.addressof(self._event)
+        return syscalls.call(self._number, self._instance.fileno(), address, 1, self._timeout, 0, 8)
+
+    def rearm(self) -> None:
+        if self._oneshot:
+            self._instance.modify(self._fd, self._mask)

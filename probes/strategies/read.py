@@ -1,0 +1,33 @@
+"""Blocked in read on an eventfd: the ground that the controls stand on."""
+
+from __future__ import annotations
+
+import ctypes
+
+from .. import syscalls
+from ..scenario import Scenario
+from . import number_of
+
+
+class Read:
+    def __init__(self, scenario: Scenario, fds: list[int]) -> None:
+        self._number = number_of(scenario.call)
+        self._fds = fds
+
+    def waiting(self, i: int) -> _Waiting:
+        return _Waiting(self._number, self._fds[i])
+
+    def close(self) -> None:
+        pass
+
+
+class _Waiting:
+    def __init__(self, number: int, fd: int) -> None:
+        self._number, self._fd = number, fd
+        self._buffer = (ctypes.c_uint64 * 1)()
+
+    def wait(self) -> int:
+        return syscalls.call(self._number, self._fd, ctypes.addressof(self._buffer), 8)
+
+    def rearm(self) -> None:
+        pass

@@ -1,0 +1,110 @@
+"""Raw system calls, by name.
+
+libc and Python choose for themselves which system call serves `select` or `epoll_wait`
+(glibc implements select(2) by pselect6, for example), so a strategy that must block in the
+very call it names goes through syscall(2).  The numbers are those of the kernel's
+arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h (arm64).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+_X86_64 = {
+    "read": 0,
+    "poll": 7,
+    "rt_sigprocmask": 14,
+    "select": 23,
+    "pause": 34,
+    "getpid": 39,
+    "accept": 43,
+    "gettid": 186,
+    "futex": 202,
+    "epoll_wait": 232,
+    "epoll_ctl": 233,
+    "tgkill": 234,
+    "pselect6": 270,
+    "ppoll": 271,
+    "unshare": 272,
+    "epoll_pwait": 281,
+    "accept4": 288,
+    "perf_event_open": 298,
+    "membarrier": 324,
+    "epoll_pwait2": 441,
+}
+_ARM64 = {
+    "epoll_ctl": 21,
+    "epoll_pwait": 22,
+    "read": 63,
+    "pselect6": 72,
+    "ppoll": 73,
+    "unshare": 97,
+    "futex": 98,
+    "tgkill": 131,
+    "rt_sigprocmask": 135,
+    "getpid": 172,
+    "gettid": 178,
+    "accept": 202,
+    "perf_event_open": 241,
+    "accept4": 242,
+    "membarrier": 283,
+    "epoll_pwait2": 441,
+}
+NUMBERS: dict[str, int] = {"x86_64": _X86_64, "aarch64": _ARM64}.get(os.uname().machine, {})
+"""Number of each system call the lab makes, on this machine's architecture."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_syscall = _libc.syscall
+_syscall.restype = ctypes.c_long
+_syscall.argtypes = [ctypes.c_long] * 7
+
+
+def call(number: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0, f: int = 0) -> int:
+    """Make system call `number`; return its result, or minus its errno.  Never retried on EINTR."""
+    result: int = _syscall(number, a, b, c, d, e, f)
+    return result if result >= 0 else -ctypes.get_errno()
+
+
+def number(name: str) -> int | None:
+    """The number of the system call `name` here, or None where this architecture has none."""
+    return NUMBERS.get(name)
+
+
+def exists(name: str) -> bool:
+    """Ask the kernel whether it has the call `name`: ENOSYS is the one answer that says no.
+
+    Asked with arguments of -1, which every call refuses (EBADF, EINVAL, EFAULT) before it acts.
+    """
+    nr = NUMBERS.get(name)
+    return nr is not None and call(nr, -1, -1, -1, -1, -1, -1) != -38  # ENOSYS, errno(3)
+
+
+def prctl(option: int, argument: int) -> int:
+    """prctl(2) with one integer argument; returns 0 or -1."""
+    result: int = _libc.prctl(ctypes.c_int(option), ctypes.c_ulong(argument), 0, 0, 0)
+    return result
+
+
+def set_name(name: str) -> None:
+    """Name the calling thread (PR_SET_NAME, prctl(2)): at most 15 bytes, shown by ps and sched_waking."""
+    _libc.prctl(15, ctypes.c_char_p(name.encode()[:15]), 0, 0, 0)
+
+
+def die_with_parent(parent_pid: int, signal_number: int = 9) -> None:
+    """Have the kernel send `signal_number` to this process when the thread that forked it dies.
+
+    PR_SET_PDEATHSIG, prctl(2).  The parent may have died before the call took effect; then
+    this process has another parent already, and ends itself.
+    """
+    prctl(1, signal_number)
+    if os.getppid() != parent_pid:
+        os._exit(1)
+
+
+def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -> None:
+    """mount(2).  Raises OSError with the kernel's errno."""
+    done = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
+    if done != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error), target)

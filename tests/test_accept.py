@@ -1,0 +1,99 @@
+"""Blocked in accept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from probes.claims import OBSERVED, claim, kernel, man
+from probes.plugin import over
+from probes.scenario import Scenario
+from probes.seen import Seen
+from probes.star import centre, star
+
+Herd = Callable[[Scenario], Seen]
+
+_EXCLUSIVE_WAIT = kernel("net/ipv4/inet_connection_sock.c", "inet_csk_wait_for_connect: an exclusive wait")
+_WAKE_ONE = kernel("kernel/sched/wait.c", "__wake_up_common: the walk ends with the first exclusive waiter woken")
+
+
+@claim(
+    "accept.wakes-one",
+    "One connection wakes exactly one of N waiters blocked in accept, and it returns with the connection.",
+    level=OBSERVED,
+    basis=[
+        _EXCLUSIVE_WAIT,
+        _WAKE_ONE,
+        kernel("net/core/datagram.c", "__skb_wait_for_more_packets: the same for AF_UNIX, through unix_accept"),
+    ],
+    rows=["L-A1", "N1"],
+)
+@over(star("accept"), star("accept", "accept"), centre("accept4"), centre("accept4", "accept"))
+def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
+    """
+        w0 w1 ... wn      (accept)
+          \\ |   /
+            L
+    """
+    seen = herd(scenario)
+    assert seen.woken == 1
+    assert seen.returned == 1
+    assert seen.won == 1
+
+
+@claim(
+    "accept.takes-first-connection",
+    "Whoever waits in accept gets a connection that was made: as many waiters return as there were connections.",
+    level="documented",
+    basis=[man("accept", 2, "DESCRIPTION: it extracts the first connection request on the queue")],
+    rows=["G4"],
+)
+@over(centre("accept", "hold", "burst", "k3"), centre("accept4", "hold", "burst", "k3"))
+def test_takes_connections(herd: Herd, scenario: Scenario) -> None:
+    """
+        w0 w1 ... wn      (accept)
+          \\ |   /
+            L  <- c0 c1 c2
+    """
+    seen = herd(scenario)
+    assert seen.won == 3
+    assert seen.connections == 3
+    assert seen.woken == 3
+
+
+@claim(
+    "accept.first-in-first-out",
+    "Waiters blocked in accept are woken in the order in which they blocked.",
+    level=OBSERVED,
+    basis=[
+        kernel("kernel/sched/wait.c", "prepare_to_wait_exclusive: a new exclusive waiter goes to the tail"),
+        _WAKE_ONE,
+    ],
+    rows=["L-C15", "N2", "Q3"],
+)
+@over(star("accept", "hold", "one-by-one"), centre("accept4", "hold", "one-by-one"))
+def test_first_in_first_out(herd: Herd, scenario: Scenario) -> None:
+    """
+        blocked first  w0 w1 ... wn  blocked last      (accept)
+                         \\ |   /
+                           L  <- c0, c1, ... cn one by one
+    """
+    seen = herd(scenario)
+    assert seen.order == tuple(range(scenario.n))
+
+
+@claim(
+    "accept.goes-round",
+    "A waiter that took a connection and blocks in accept again is woken after all the others.",
+    level=OBSERVED,
+    basis=[kernel("kernel/sched/wait.c", "prepare_to_wait_exclusive: a new exclusive waiter goes to the tail")],
+    rows=["Q3", "N2"],
+)
+@over(centre("accept", "loop", "one-by-one", "k24"), centre("accept4", "loop", "one-by-one", "k24"))
+def test_goes_round(herd: Herd, scenario: Scenario) -> None:
+    """
+        w0 w1 ... w7      (accept, and again)
+          \\ |   /
+            L  <- c0 ... c23 one by one
+    """
+    seen = herd(scenario)
+    assert seen.order == tuple(i % scenario.n for i in range(scenario.k))
