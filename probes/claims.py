@@ -94,7 +94,7 @@ def claim(
     Raises ValueError for a claim that could not be printed or looked up: an id that cannot be
     typed, an unknown level, no basis, a truth on anything but lore, or an id used twice.
     """
-    if not re.fullmatch(r"[a-z0-9]+(\.[a-z0-9-]+)+", id):
+    if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", id):
         raise ValueError(f"{id!r}: a claim's id is chapter.words-with-dashes")
     if level not in LEVELS:
         raise ValueError(f"{id}: level {level!r} is none of {', '.join(LEVELS)}")

@@ -24,6 +24,11 @@ from .star import PRESETS, Star
 from .verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
 from .verdict import MEASURED as MEASURED_VERDICT
 
+Herd = Callable[[Scenario], Seen]
+"""The `herd` fixture: run the trials of a scenario, and get what they showed."""
+Ask = Callable[[str, str, Callable[[], Any]], None]
+"""The `ask` fixture: what is asked, the answer that the claim allows, and the call that asks."""
+
 _LAB = pytest.StashKey[Lab]()
 _CONTROLS = pytest.StashKey[dict[str, controls_module.Outcome]]()
 _RECORDER = pytest.StashKey[Recorder]()
@@ -157,7 +162,7 @@ class Case:
 
 
 @pytest.fixture
-def herd(request: pytest.FixtureRequest) -> Callable[[Scenario], Seen]:
+def herd(request: pytest.FixtureRequest) -> Herd:
     """Run the trials of a scenario, untraced and traced, and give what they showed."""
     config = request.config
     case = _case(request.node)
@@ -181,7 +186,7 @@ def herd(request: pytest.FixtureRequest) -> Callable[[Scenario], Seen]:
 
 
 @pytest.fixture
-def ask(request: pytest.FixtureRequest) -> Callable[..., None]:
+def ask(request: pytest.FixtureRequest) -> Ask:
     """Ask the kernel directly: `ask("what", "EINVAL", lambda: ...)` where no waiter is needed.
 
     The answer is the name of the errno, or what the call returned, as text.

@@ -1,0 +1,96 @@
+"""KTAP version 1 (Documentation/dev-tools/ktap.rst): a test for each claim, a subtest for each case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE
+from .figures import over
+
+_INDENT = "  "
+
+
+def render(run: Mapping[str, Any]) -> str:
+    """The run as KTAP.  Broken and inconclusive are `not ok`: a suite that cannot tell must not say yes."""
+    claims = run["claims"]
+    lines = ["KTAP version 1", f"1..{len(claims)}", *_about(run)]
+    for number, claim in enumerate(claims, 1):
+        lines += _claim(number, claim)
+    return "\n".join(lines) + "\n"
+
+
+def _about(run: Mapping[str, Any]) -> Iterator[str]:
+    kernel = run["kernel"]
+    yield _note(f"kernel {kernel['release']} {kernel['machine']}, {kernel['cpus']} CPUs")
+    if run["partial"]:
+        yield _note("partial: not every claim was judged")
+    for name, there in run["observers"].items():
+        if there is not True:
+            yield _note(f"without {name}: {there}")
+    reasons = run.get("controls_reasons", {})
+    for name, verdict in run["controls"].items():
+        if verdict != HELD:
+            yield _note(f"control {name}: {verdict}{_because(reasons.get(name))}")
+
+
+def _claim(number: int, claim: Mapping[str, Any]) -> Iterator[str]:
+    cases = claim["cases"]
+    if cases:
+        yield f"{_INDENT}KTAP version 1"
+        # Not in the standard, but the kernel's own parser (kunit.py) names the group by it.
+        yield f"{_INDENT}# Subtest: {_name(claim['id'])}"
+        yield f"{_INDENT}1..{len(cases)}"
+        for place, case in enumerate(cases, 1):
+            for line in _case(place, case):
+                yield _INDENT + line
+    yield _note(f"{claim['sentence']} ({claim['level']})")
+    if claim["verdict"] != NOT_APPLICABLE:
+        yield from _why(claim)
+    if claim["verdict"] in (BROKEN, INCONCLUSIVE):
+        yield _note(f"basis: {'; '.join(claim['basis'])}")
+    yield _result(number, claim)
+
+
+def _case(number: int, case: Mapping[str, Any]) -> Iterator[str]:
+    if case["verdict"] != NOT_APPLICABLE:
+        yield from _why(case)
+    if case["trials"]:
+        figures = over(case["trials"])
+        # KTAP is read on consoles that may know ASCII only.
+        yield _note(f"{figures}  trials {figures.trials}".replace("\N{EN DASH}", "-"))
+    for fact in case["facts"]:
+        yield _note(f"{fact['what']}: expected {fact['expected']}, seen {fact['seen']}")
+    if case["verdict"] in (BROKEN, INCONCLUSIVE) and case["again"]:
+        yield _note(f"again: {case['again']}")
+    yield _result(number, case)
+
+
+def _why(judged: Mapping[str, Any]) -> Iterator[str]:
+    if judged["verdict"] != HELD:
+        yield _note(f"{judged['verdict']}{_because(judged['reason'])}")
+
+
+def _result(number: int, judged: Mapping[str, Any]) -> str:
+    verdict = judged["verdict"]
+    word = "not ok" if verdict in (BROKEN, INCONCLUSIVE) else "ok"
+    skip = f" # SKIP {_name(judged['reason'] or 'not applicable')}" if verdict == NOT_APPLICABLE else ""
+    return f"{word} {number} {_name(judged['id'])}{skip}"
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _note(text: str) -> str:
+    return f"# {_line(text)}"
+
+
+def _name(text: str) -> str:
+    """`#` begins a directive, so no name may hold one."""
+    return _line(text).replace("#", "_")
+
+
+def _line(text: str) -> str:
+    """One line: a line break in a reason would begin a line that a parser takes for a result."""
+    return " ".join(text.split())

@@ -1,0 +1,78 @@
+"""Wake order: which waiter returned for the first connection, for the second, and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .strategies import cases, is_plain, place
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One strategy's waiters, one for each connection."""
+
+    strategy: str
+    case: str
+    reaction: str
+    waiters: tuple[int, ...]
+    remark: str
+
+
+def strips(run: Mapping[str, Any]) -> tuple[list[Strip], list[str]]:
+    """One strip for each strategy that returns one waiter per connection, and the names of the others.
+
+    Of several series of one strategy the plain one is shown, under hold rather than accept: hold
+    is free of races.
+    """
+    series: dict[tuple[int, str], list[tuple[Mapping[str, Any], list[tuple[int, ...]]]]] = {}
+    for case in cases(run):
+        axes = case["scenario"]
+        if axes["stimulus"] == "one-by-one" and axes["reaction"] in ("hold", "accept"):
+            found = [_returned_first(trial) for trial in case["trials"] if _usable(trial)]
+            if found:
+                series.setdefault(place(axes), []).append((case, [one for one in found if one]))
+    shown, herds = [], []
+    for (_, name), candidates in sorted(series.items()):
+        case, orders = min(candidates, key=lambda one: _preference(*one))
+        if orders:
+            shown.append(_strip(name, case, orders))
+        else:
+            herds.append(name)
+    return shown, herds
+
+
+def _usable(trial: Mapping[str, Any]) -> bool:
+    return trial["inconclusive"] is None and len(trial["steps"]) > 1
+
+
+def _returned_first(trial: Mapping[str, Any]) -> tuple[int, ...]:
+    """The waiter of each step; nothing where a step returned none, or several (no order to show then)."""
+    orders = [step["order"] for step in trial["steps"]]
+    return tuple(order[0] for order in orders) if all(len(order) == 1 for order in orders) else ()
+
+
+def _preference(case: Mapping[str, Any], orders: Sequence[tuple[int, ...]]) -> tuple[bool, bool, bool, str]:
+    axes = case["scenario"]
+    return not orders, not is_plain(axes), axes["reaction"] != "hold", case["id"]
+
+
+def _strip(name: str, case: Mapping[str, Any], orders: Sequence[tuple[int, ...]]) -> Strip:
+    different = len(set(orders))
+    first = orders[0]
+    if different > 1:
+        remark = f"{different} orders in {len(orders)} trials; this is one of them"
+    else:
+        remark = _direction(first) + ("" if len(orders) == 1 else f", the same in all {len(orders)} trials")
+    return Strip(name, case["id"], case["scenario"]["reaction"], first, remark)
+
+
+def _direction(order: tuple[int, ...]) -> str:
+    if len(set(order)) == 1:
+        return "always the same waiter"
+    if list(order) == sorted(set(order)):
+        return "the lowest number first"
+    if list(order) == sorted(set(order), reverse=True):
+        return "the highest number first"
+    return "in no simple order"

@@ -1,0 +1,96 @@
+"""The table that people copy: every strategy, eight waiters, one connection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import scenario
+from ..verdict import NOT_APPLICABLE
+from .figures import Figures, over
+
+N = 8
+REACTIONS = {
+    "hold": "a waiter that returned touches nothing and parks: this shows the wake policy of the kernel",
+    "accept": "it takes the connection at once, then parks: this is what a server sees",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A strategy, and its figures under each reaction: None where it was not run."""
+
+    strategy: str
+    figures: Mapping[str, Figures | None]
+    absent: frozenset[str]
+    """Reactions under which this kernel was asked and lacks the strategy."""
+
+
+def rows(run: Mapping[str, Any]) -> list[Row]:
+    """One row for each strategy that was tried on the standard scene, siblings next to each other."""
+    found: dict[tuple[int, str], dict[str, list[Mapping[str, Any]]]] = {}
+    for case in cases(run):
+        axes = case["scenario"]
+        if _is_standard(axes):
+            reactions = found.setdefault(place(axes), {})
+            reactions.setdefault(axes["reaction"], []).append(case)
+    return [_row(name, reactions) for (_, name), reactions in sorted(found.items())]
+
+
+def cases(run: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every case of the run that has a scenario, over all claims."""
+    for claim in run["claims"]:
+        yield from (case for case in claim["cases"] if case["scenario"])
+
+
+def place(axes: Mapping[str, Any]) -> tuple[int, str]:
+    """Where a strategy stands among the others, and its name: accept first, then by call."""
+    known = scenario.CALLS
+    rank = known.index(axes["call"]) if axes["call"] in known else len(known)
+    return rank, scenario.strategy_name(axes["call"], axes["trigger"], axes["sharing"])
+
+
+def is_plain(axes: Mapping[str, Any]) -> bool:
+    """Whether every axis that a strategy's table does not name has its default value."""
+    default = scenario.default_registered(axes["sharing"])
+    return (
+        axes["listener"] == "tcp4"
+        and axes["waiter"] == "process"
+        and axes["lock"] is None
+        and axes["registered"] in (None, default)
+        and axes.get("blocked", "in-order") == "in-order"
+    )
+
+
+def _is_standard(axes: Mapping[str, Any]) -> bool:
+    return (
+        is_plain(axes)
+        and axes["n"] == N
+        and axes["reaction"] in REACTIONS
+        and axes["stimulus"] == "one-connection"
+    )
+
+
+def _row(name: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Row:
+    figures: dict[str, Figures | None] = {}
+    absent = set()
+    for reaction in REACTIONS:
+        same = found.get(reaction, [])
+        trials = _distinct(trial for case in same for trial in case["trials"])
+        figures[reaction] = over(_undisturbed(trials, reaction)) if trials else None
+        if not trials and any(case["verdict"] == NOT_APPLICABLE for case in same):
+            absent.add(reaction)
+    return Row(name, figures, frozenset(absent))
+
+
+def _distinct(trials: Iterator[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Each trial once: two claims may have been judged by the same trials."""
+    return list({json.dumps(trial, sort_keys=True, default=list): trial for trial in trials}.values())
+
+
+def _undisturbed(trials: list[Mapping[str, Any]], reaction: str) -> list[Mapping[str, Any]]:
+    """Under accept the number that returns is a race, and a tracer slows it: untraced trials, if there are any."""
+    untraced = [trial for trial in trials if not trial["traced"]]
+    return untraced if reaction == "accept" and untraced else trials

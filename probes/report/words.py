@@ -1,0 +1,154 @@
+"""The evidence of a trial in short phrases, as the page shows them; plain text, no markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from ..evidence import errno_name
+from .figures import UNKNOWN
+
+MOST_NAMED = 16
+"""More waiters than this are shown as ranges: a line for each of a thousand helps nobody."""
+
+
+def states(trial: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What became of the waiters: (state, waiters), for example ("blocked", "w1–w2 w4")."""
+    groups: dict[str, list[Mapping[str, Any]]] = {
+        "returned": [],
+        "woken, slept again": [],
+        "blocked": [],
+        "did not return": [],
+        "unknown": [],
+    }
+    for waiter in trial["waiters"]:
+        groups[_state(waiter)].append(waiter)
+    found = [(state, ranges(one["i"] for one in group)) for state, group in groups.items() if group]
+    if groups["returned"]:
+        found[0] = ("returned", _returned(groups["returned"]))
+    return found
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """`w0–w3 w5` for 0, 1, 2, 3, 5; two neighbours are named one by one."""
+    parts = []
+    for _, run in groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0]):
+        members = [number for _, number in run]
+        if len(members) > 2:
+            parts.append(f"w{members[0]}\N{EN DASH}w{members[-1]}")
+        else:
+            parts += [f"w{number}" for number in members]
+    return " ".join(parts)
+
+
+def observers(trial: Mapping[str, Any]) -> str:
+    """`counters=8 switches=8 sched_waking=?`: how many waiters each observer saw."""
+    names = {"syscall_exit": "syscall exits"}
+    return "  ".join(
+        f"{names.get(name, name)}={UNKNOWN if count is None else count}"
+        for name, count in trial["observers"].items()
+        # An untraced trial has no tracer to ask: that is not an observer that failed.
+        if trial["traced"] or name != "syscall_exit"
+    )
+
+
+def timing(trial: Mapping[str, Any]) -> str:
+    """`arrange 14.2  stimulate 2.0 ms`: how long each phase took."""
+    phases = "  ".join(f"{phase} {us / 1000:.1f}" for phase, us in trial["timing_us"].items())
+    return f"{phases} ms" if phases else ""
+
+
+def remarks(trial: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What else the trial tells: (what, text).  Empty where there is nothing beyond the numbers."""
+    found: list[tuple[str, str]] = []
+    if trial["inconclusive"]:
+        found.append(("inconclusive", trial["inconclusive"]))
+    elif not trial["agree"]:
+        found.append(("inconclusive", "observers disagree"))
+    found += [("without", f"{name}: {reason}") for name, reason in trial["missing"].items()]
+    if len(trial["steps"]) > 1:
+        found.append(("step by step", _cut([_who(step["order"]) for step in trial["steps"]])))
+    if any(trial["answers"]) and trial["connections"] > 1:
+        found.append(("answered by", _cut([_who(who) for who in trial["answers"]])))
+    if trial["wakings"] and not trial["traced"]:
+        found.append(("woken by", _wakers(trial["wakings"])))
+    if trial["exits"]:
+        found.append(("syscalls", _exits(trial["exits"])))
+    return found
+
+
+def _state(waiter: Mapping[str, Any]) -> str:
+    if waiter["returned"]:
+        return "returned"
+    if waiter["returned"] is None:
+        return "unknown"
+    if waiter["woken"] is None:
+        return "did not return"
+    return "woken, slept again" if waiter["woken"] else "blocked"
+
+
+def _returned(group: list[Mapping[str, Any]]) -> str:
+    """In the order of their times.  A large herd: its range, and the first and the last time."""
+    timed = sorted(group, key=lambda one: (one["at_us"] is None, one["at_us"]))
+    if len(group) <= MOST_NAMED:
+        return "  ".join(_came_back(one) for one in timed)
+    times = [one["at_us"] for one in timed if one["at_us"] is not None]
+    span = f" {_ms(times[0])} to {_ms(times[-1])}" if times else ""
+    winners = [one["i"] for one in group if one["won"]]
+    won = f", won: {ranges(winners)}" if winners else ""
+    return f"{ranges(one['i'] for one in group)}{span}{won}"
+
+
+def _came_back(waiter: Mapping[str, Any]) -> str:
+    words = [f"w{waiter['i']}"]
+    if waiter["at_us"] is not None:
+        words.append(_ms(waiter["at_us"]))
+    if waiter["errno"]:
+        words.append(errno_name(-waiter["errno"]) or str(waiter["errno"]))
+    if waiter["won"]:
+        words.append("won" if waiter["won"] == 1 else f"won {waiter['won']}")
+    return "\N{NO-BREAK SPACE}".join(words)
+
+
+def _ms(us: int) -> str:
+    return f"{us / 1000:+.2f}ms"
+
+
+def _who(waiters: Sequence[int]) -> str:
+    """One connection's waiters: `w3`, `w0–w7`, or `none`."""
+    return ranges(waiters) or "none"
+
+
+def _wakers(wakings: Sequence[Mapping[str, Any]]) -> str:
+    """`conductor → w3 w2; w3 → w1`: each run of wake-ups by one waker, in order."""
+    runs = []
+    for waker, run in groupby(wakings, key=lambda one: str(one["waker"])):
+        wakees = [int(one["wakee"]) for one in run]
+        shown = " ".join(f"w{i}" for i in wakees) if len(wakees) <= MOST_NAMED else ranges(set(wakees))
+        runs.append(f"{waker} \N{RIGHTWARDS ARROW} {shown}")
+    return _cut(runs, "; ")
+
+
+def _exits(exits: Sequence[Mapping[str, Any]]) -> str:
+    """`w0: poll = 1, accept4 = 9; w1–w7: poll = 1, accept4 = EAGAIN`: waiters that did the same, together."""
+    histories: dict[int, list[str]] = {}
+    for one in exits:
+        histories.setdefault(one["i"], []).append(f"{one['call']} = {one['errno'] or one['result']}")
+    alike: dict[str, list[int]] = {}
+    for i, history in histories.items():
+        alike.setdefault(_cut(_counted(history), ", "), []).append(i)
+    return _cut([f"{ranges(who)}: {history}" for history, who in alike.items()], "; ")
+
+
+def _counted(history: Sequence[str]) -> list[str]:
+    """Repeats in a row as `poll = 1 (4 times)`."""
+    counted: Callable[[str, int], str] = lambda text, times: text if times == 1 else f"{text} ({times} times)"  # noqa: E731
+    return [counted(text, len(list(run))) for text, run in groupby(history)]
+
+
+def _cut(parts: Sequence[str], between: str = ", ") -> str:
+    """The first parts, and how many more there are."""
+    more = len(parts) - MOST_NAMED
+    shown = between.join(parts[:MOST_NAMED])
+    return f"{shown}{between}and {more} more" if more > 0 else shown

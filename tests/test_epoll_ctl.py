@@ -1,0 +1,171 @@
+"""The rules of epoll_ctl for EPOLLEXCLUSIVE, asked directly."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from probes.claims import DOCUMENTED, claim, kernel, man
+from probes.plugin import Ask
+from probes.strategies.epoll import EPOLLEXCLUSIVE
+from probes.verdict import NotApplicable
+
+_MAN = man("epoll_ctl", 2, "EPOLLEXCLUSIVE")
+_RULES = kernel("fs/eventpoll.c", "do_epoll_ctl and EPOLLEXCLUSIVE_OK_BITS")
+
+ALLOWED = {
+    "EPOLLIN": select.EPOLLIN,
+    "EPOLLOUT": select.EPOLLOUT,
+    "EPOLLIN|EPOLLOUT": select.EPOLLIN | select.EPOLLOUT,
+    "EPOLLET": select.EPOLLIN | select.EPOLLET,
+    "EPOLLWAKEUP": select.EPOLLIN | 1 << 29,
+    "EPOLLERR": select.EPOLLIN | select.EPOLLERR,
+    "EPOLLHUP": select.EPOLLIN | select.EPOLLHUP,
+}
+REFUSED = {
+    "EPOLLONESHOT": select.EPOLLIN | select.EPOLLONESHOT,
+    "EPOLLPRI": select.EPOLLIN | select.EPOLLPRI,
+    "EPOLLRDHUP": select.EPOLLIN | select.EPOLLRDHUP,
+    "EPOLLRDNORM": select.EPOLLIN | select.EPOLLRDNORM,
+}
+
+
+@pytest.fixture
+def target() -> Iterator[socket.socket]:
+    """A descriptor to watch: one end of a socket pair."""
+    one, other = socket.socketpair()
+    with one, other:
+        yield one
+
+
+@pytest.fixture
+def instance(target: socket.socket) -> Iterator[select.epoll]:
+    """An epoll instance, on a kernel that has EPOLLEXCLUSIVE."""
+    with select.epoll() as made:
+        try:
+            made.register(target, select.EPOLLIN | EPOLLEXCLUSIVE)
+        except OSError as error:
+            raise NotApplicable(f"EPOLLEXCLUSIVE: {error.strerror}") from error
+        made.unregister(target)
+        yield made
+
+
+@claim(
+    "epoll-ctl.exclusive-companions",
+    "EPOLLEXCLUSIVE may be combined with EPOLLIN, EPOLLOUT, EPOLLWAKEUP, EPOLLET, EPOLLHUP and EPOLLERR.",
+    level=DOCUMENTED,
+    basis=[_MAN, _RULES],
+    rows=["G1"],
+)
+@pytest.mark.parametrize("flag", ALLOWED)
+def test_companions(ask: Ask, instance: select.epoll, target: socket.socket, flag: str) -> None:
+    """
+        e --- ADD (exclusive | flag) ---> fd
+    """
+    ask(
+        f"epoll_ctl(ADD, EPOLLEXCLUSIVE|{flag})",
+        "None",
+        lambda: instance.register(target, EPOLLEXCLUSIVE | ALLOWED[flag]),
+    )
+
+
+@claim(
+    "epoll-ctl.exclusive-refuses-others",
+    "EPOLLEXCLUSIVE with any other flag is EINVAL, EPOLLONESHOT among them.",
+    level=DOCUMENTED,
+    basis=[_MAN, _RULES],
+    rows=["G1", "Q7"],
+)
+@pytest.mark.parametrize("flag", REFUSED)
+def test_refuses_others(ask: Ask, instance: select.epoll, target: socket.socket, flag: str) -> None:
+    """
+        e --- ADD (exclusive | flag) ---> fd
+    """
+    ask(
+        f"epoll_ctl(ADD, EPOLLEXCLUSIVE|{flag})",
+        "EINVAL",
+        lambda: instance.register(target, EPOLLEXCLUSIVE | REFUSED[flag]),
+    )
+
+
+@claim(
+    "epoll-ctl.exclusive-only-by-add",
+    "EPOLLEXCLUSIVE can be set by ADD alone: MOD to it is EINVAL.",
+    level=DOCUMENTED,
+    basis=[_MAN, _RULES],
+    rows=["G1", "Q2"],
+)
+def test_only_by_add(ask: Ask, instance: select.epoll, target: socket.socket) -> None:
+    """
+        e --- ADD (in), MOD (in | exclusive) ---> fd
+    """
+    instance.register(target, select.EPOLLIN)
+    ask(
+        "epoll_ctl(MOD, EPOLLIN|EPOLLEXCLUSIVE) of a plain item",
+        "EINVAL",
+        lambda: instance.modify(target, select.EPOLLIN | EPOLLEXCLUSIVE),
+    )
+
+
+@claim(
+    "epoll-ctl.exclusive-not-modified",
+    "An item added with EPOLLEXCLUSIVE cannot be changed: any MOD of it is EINVAL; it can be removed.",
+    level=DOCUMENTED,
+    basis=[man("epoll_ctl", 2, "ERRORS: EINVAL, EPOLLEXCLUSIVE has previously been applied"), _RULES],
+    rows=["G1", "Q2"],
+)
+def test_not_modified(ask: Ask, instance: select.epoll, target: socket.socket) -> None:
+    """
+        e --- ADD (in | exclusive), MOD (in), DEL ---> fd
+    """
+    instance.register(target, select.EPOLLIN | EPOLLEXCLUSIVE)
+    ask(
+        "epoll_ctl(MOD, EPOLLIN) of an exclusive item",
+        "EINVAL",
+        lambda: instance.modify(target, select.EPOLLIN),
+    )
+    ask("epoll_ctl(DEL) of an exclusive item", "None", lambda: instance.unregister(target))
+
+
+@claim(
+    "epoll-ctl.exclusive-not-nested",
+    "An epoll instance cannot be the target of EPOLLEXCLUSIVE: EINVAL; without the flag it can be added.",
+    level=DOCUMENTED,
+    basis=[man("epoll_ctl", 2, "ERRORS: EINVAL, EPOLLEXCLUSIVE and fd refers to an epoll instance"), _RULES],
+    rows=["G1"],
+)
+def test_not_nested(ask: Ask, instance: select.epoll) -> None:
+    """
+        e --- ADD (in | exclusive) ---> e'
+    """
+    with select.epoll() as inner:
+        ask(
+            "epoll_ctl(ADD, EPOLLIN|EPOLLEXCLUSIVE) of an epoll instance",
+            "EINVAL",
+            lambda: instance.register(inner, select.EPOLLIN | EPOLLEXCLUSIVE),
+        )
+        ask(
+            "epoll_ctl(ADD, EPOLLIN) of an epoll instance",
+            "None",
+            lambda: instance.register(inner, select.EPOLLIN),
+        )
+
+
+@claim(
+    "epoll-ctl.twice-is-eexist",
+    "Adding a descriptor twice to one instance is EEXIST, exclusive or not.",
+    level=DOCUMENTED,
+    basis=[man("epoll_ctl", 2, "ERRORS: EEXIST"), _RULES],
+    rows=["G1", "L-C7"],
+)
+@pytest.mark.parametrize("flags", ["plain", "exclusive"])
+def test_twice_is_eexist(ask: Ask, instance: select.epoll, target: socket.socket, flags: str) -> None:
+    """
+        e --- ADD, ADD ---> fd
+    """
+    events = select.EPOLLIN | (EPOLLEXCLUSIVE if flags == "exclusive" else 0)
+    instance.register(target, events)
+    ask(f"epoll_ctl(ADD, {flags}) for the second time", "EEXIST", lambda: instance.register(target, events))

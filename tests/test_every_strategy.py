@@ -1,0 +1,103 @@
+"""Families: what must be so however a server waits."""
+
+from __future__ import annotations
+
+from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
+from probes.evidence import Trial
+from probes.plugin import Herd, over
+from probes.scenario import Scenario
+from probes.star import centre
+
+from .every import ACCEPTING, EVERY, READINESS
+
+_READABLE = man("accept", 2, "DESCRIPTION: blocks until a connection is present; readable when there is a new one")
+
+
+def _answered_once(trial: Trial) -> int:
+    """Connections that were answered by exactly one waiter."""
+    return sum(len(who) == 1 for who in trial.answers)
+
+
+@claim(
+    "every.no-lost-wake-up",
+    "No wake-up is lost: of 48 connections, one by one to waiters that are all idle, each is taken before the next.",
+    level=DOCUMENTED,
+    basis=[_READABLE],
+    rows=["G4"],
+)
+@over(*(centre(strategy, "loop", "one-by-one", "k48") for strategy in EVERY))
+def test_no_lost_wake_up(herd: Herd, scenario: Scenario) -> None:
+    """
+        w0 w1 ... w7      (wait, accept, and again)
+          \\ |   /
+            L  <- c0 ... c47 one by one
+
+    A wake-up that is lost one time in twenty passes 4 trials of 48 with probability 0.95**192,
+    less than 1 in 18,000, for each strategy.
+    """
+    seen = herd(scenario)
+    assert seen.each_step("connections") == 1
+    assert seen.each("connections answered once", _answered_once) == scenario.k
+
+
+@claim(
+    "every.no-phantom-wake-up",
+    "Nobody is woken by a connection to another listener.",
+    level=OBSERVED,
+    basis=[kernel("net/core/sock.c", "sock_def_readable: wakes the queue of the one socket that became readable")],
+)
+@over(
+    *(centre(strategy, "hold", "elsewhere") for strategy in EVERY),
+    *(centre(strategy, "hold", "nothing") for strategy in ("accept", "poll", "epoll_wait.level.listener")),
+)
+def test_no_phantom_wake_up(herd: Herd, scenario: Scenario) -> None:
+    """
+        w0 w1 ... w7      (any call)
+          \\ |   /
+            L        K  <- c0
+    """
+    seen = herd(scenario)
+    assert seen.woken == 0
+    assert seen.returned == 0
+
+
+@claim(
+    "every.won-once",
+    "One connection is won once: one waiter takes it, and answers on it, however many were told.",
+    level=DOCUMENTED,
+    basis=[man("accept", 2, "DESCRIPTION: extracts the first connection request and creates a new connected socket")],
+    rows=["L-A2", "G4"],
+)
+@over(*(centre(strategy, "accept") for strategy in EVERY))
+def test_won_once(herd: Herd, scenario: Scenario) -> None:
+    """
+        w0 w1 ... w7      (wait; then accept at once)
+          \\ |   /
+            L  <- c0
+    """
+    seen = herd(scenario)
+    assert seen.won == 1
+    assert seen.connections == 1
+    assert seen.each("connections answered once", _answered_once) == 1
+
+
+@claim(
+    "every.burst-won-whole",
+    "A burst of 20 connections is won 20 times by waiters that accept until there is nothing left.",
+    level=DOCUMENTED,
+    basis=[_READABLE, man("epoll", 7, "the suggested way to use an edge-triggered descriptor: until EAGAIN")],
+    rows=["G4", "Q5"],
+)
+@over(
+    *(centre(strategy, "loop", "burst", "k20") for strategy in ACCEPTING),
+    *(centre(strategy, "drain", "burst", "k20") for strategy in READINESS),
+)
+def test_burst_won_whole(herd: Herd, scenario: Scenario) -> None:
+    """
+        w0 w1 ... w7      (wait, accept until EAGAIN, and again)
+          \\ |   /
+            L  <- c0 ... c19 at once
+    """
+    seen = herd(scenario)
+    assert seen.connections == scenario.k
+    assert seen.each("connections answered once", _answered_once) == scenario.k

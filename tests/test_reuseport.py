@@ -1,0 +1,89 @@
+"""A reuseport group: every waiter has a listener of its own on the same address."""
+
+from __future__ import annotations
+
+from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
+from probes.evidence import Trial
+from probes.plugin import Herd, over
+from probes.scenario import Scenario
+from probes.star import Star, centre, star
+
+_MAN = man("socket", 7, "SO_REUSEPORT")
+_SELECT = kernel("net/core/sock_reuseport.c", "reuseport_select_sock: one socket of the group, by the flow's hash")
+_OWN_QUEUE = kernel("net/ipv4/inet_connection_sock.c", "inet_csk_reqsk_queue_add: the queue of that one listener")
+
+
+def _each_way(reaction: str) -> tuple[Star, ...]:
+    return (
+        star("accept.nothing", reaction),
+        star("epoll_wait.level.nothing", reaction),
+        centre("accept4.nothing", reaction),
+        centre("select.nothing", reaction),
+        centre("poll.nothing", reaction),
+        centre("epoll_wait.edge.nothing", reaction),
+        centre("epoll_wait.exclusive.nothing", reaction),
+    )
+
+
+@claim(
+    "reuseport.wakes-one",
+    "One connection to a reuseport group wakes exactly one waiter, in whatever call each waits.",
+    level=OBSERVED,
+    basis=[_MAN, _SELECT, _OWN_QUEUE],
+    rows=["L-C5", "Q1", "Q6", "Q10"],
+)
+@over(*_each_way("hold"))
+def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
+    """
+        w0   w1  ...  wn      (accept, select, poll, epoll_wait)
+        |    |        |
+        L0   L1  ...  Ln      (one address, SO_REUSEPORT)
+    """
+    seen = herd(scenario)
+    assert seen.woken == 1
+    assert seen.returned == 1
+
+
+@claim(
+    "reuseport.one-winner",
+    "One connection to a reuseport group is taken by the one waiter that it wakes.",
+    level=OBSERVED,
+    basis=[_MAN, _SELECT, _OWN_QUEUE],
+    rows=["L-C5", "Q6", "Q10"],
+)
+@over(*_each_way("accept"))
+def test_one_winner(herd: Herd, scenario: Scenario) -> None:
+    """
+        w0   w1  ...  wn      (accept, or wait and then accept at once)
+        |    |        |
+        L0   L1  ...  Ln      (one address, SO_REUSEPORT)
+    """
+    seen = herd(scenario)
+    assert seen.woken == 1
+    assert seen.returned == 1
+    assert seen.won == 1
+    assert seen.spurious == 0
+
+
+@claim(
+    "reuseport.spreads",
+    "Connections to a reuseport group are distributed: 64 of them reach more than half of its 8 sockets.",
+    level=DOCUMENTED,
+    basis=[_MAN, _SELECT],
+    rows=["L-C5", "Q6"],
+)
+@over(centre("accept.nothing", "loop", "one-by-one", "k64"), centre("epoll_wait.level.nothing", "loop", "one-by-one", "k64"))
+def test_spreads(herd: Herd, scenario: Scenario) -> None:
+    """
+        w0   w1  ...  w7      (accept, and again)
+        |    |        |
+        L0   L1  ...  L7      (one address, SO_REUSEPORT)  <- c0 ... c63 one by one
+
+    The flow's hash is uniform, so that 64 connections stay within 4 of 8 sockets with a probability
+    of at most C(8,4) * (1/2)**64, less than 1e-17, while "always the first socket" fails always.
+    """
+
+    def reached(trial: Trial) -> int:
+        return sum(waiter["won"] > 0 for waiter in trial.waiters)
+
+    assert herd(scenario).each("sockets reached", reached) > scenario.n // 2
