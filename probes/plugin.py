@@ -149,6 +149,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("scenario", list(scenarios.values()), ids=list(scenarios))
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A claim's id selects its cases: `-k accept.wakes-one`."""
+    claim: Claim | None = getattr(getattr(item, "function", None), "claim", None)
+    if claim is not None:
+        item.extra_keyword_matches.add(claim.id)
+
+
 # --- fixtures ----------------------------------------------------------------------------------
 
 

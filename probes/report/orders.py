@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .strategies import cases, is_plain, place
+from .strategies import Place, cases, is_plain, place
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ def strips(run: Mapping[str, Any]) -> tuple[list[Strip], list[str]]:
     Of several series of one strategy the plain one is shown, under hold rather than accept: hold
     is free of races.
     """
-    series: dict[tuple[int, str], list[tuple[Mapping[str, Any], list[tuple[int, ...]]]]] = {}
+    series: dict[tuple[Place, str], list[tuple[Mapping[str, Any], list[tuple[int, ...]]]]] = {}
     for case in cases(run):
         axes = case["scenario"]
         if axes["stimulus"] == "one-by-one" and axes["reaction"] in ("hold", "accept"):
             found = [_returned_first(trial) for trial in case["trials"] if _usable(trial)]
             if found:
-                series.setdefault(place(axes), []).append((case, [one for one in found if one]))
+                series.setdefault(place(axes), []).append((case, found if all(found) else []))
     shown, herds = [], []
     for (_, name), candidates in sorted(series.items()):
         case, orders = min(candidates, key=lambda one: _preference(*one))

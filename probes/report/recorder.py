@@ -9,6 +9,7 @@ from typing import Any
 from .. import __version__, host
 from ..verdict import BROKEN, INCONCLUSIVE, VERDICTS, of_claim
 from . import run as run_json
+from .files import write_whole
 
 
 class Recorder:
@@ -70,15 +71,14 @@ class Recorder:
         return {**claim, "verdict": verdict, "reason": reason}
 
     def _write(self) -> None:
+        from . import ktap, page
+
         assert self.run is not None
         run_json.write(self.run, self._run_path)
         self.written.append(self._run_path)
-        try:
-            from . import ktap, page
-        except ImportError: return
         index = self._folder / "index.html"
-        run_json.write_text(page.render(self.run), index)
+        write_whole(page.render(self.run), index)
         self.written.append(index)
         if self._ktap_path is not None:
-            run_json.write_text(ktap.render(self.run), self._ktap_path)
+            write_whole(ktap.render(self.run), self._ktap_path)
             self.written.append(self._ktap_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -15,6 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from ..verdict import VERDICTS
+from .files import write_whole
 
 SCHEMA = 1
 """The version of run.json that this suite writes and reads."""
@@ -64,19 +64,8 @@ def write(run: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     Raises OSError where the file cannot be written, and TypeError or ValueError for what JSON
     cannot carry; then `path` is as it was.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # In the same folder: os.replace is atomic only within one file system.
-    number, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    try:
-        with open(number, "w", encoding="utf-8") as file:
-            json.dump(run, file, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-            file.write("\n")
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    text = json.dumps(run, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    write_whole(text + "\n", path)
 
 
 def summary(claims: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -135,10 +124,3 @@ def _kind(value: object) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST_COMPLAINT else f"{text[:_LONGEST_COMPLAINT]}..."
-
-
-def _umask() -> int:
-    """mkstemp gives 0600; a report is for everybody whom the umask allows.  It can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -18,6 +18,9 @@ REACTIONS = {
 }
 
 
+Place = tuple[int, int, int]
+
+
 @dataclass(frozen=True)
 class Row:
     """A strategy, and its figures under each reaction: None where it was not run."""
@@ -30,7 +33,7 @@ class Row:
 
 def rows(run: Mapping[str, Any]) -> list[Row]:
     """One row for each strategy that was tried on the standard scene, siblings next to each other."""
-    found: dict[tuple[int, str], dict[str, list[Mapping[str, Any]]]] = {}
+    found: dict[tuple[Place, str], dict[str, list[Mapping[str, Any]]]] = {}
     for case in cases(run):
         axes = case["scenario"]
         if _is_standard(axes):
@@ -45,11 +48,19 @@ def cases(run: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from (case for case in claim["cases"] if case["scenario"])
 
 
-def place(axes: Mapping[str, Any]) -> tuple[int, str]:
-    """Where a strategy stands among the others, and its name: accept first, then by call."""
-    known = scenario.CALLS
-    rank = known.index(axes["call"]) if axes["call"] in known else len(known)
+def place(axes: Mapping[str, Any]) -> tuple[Place, str]:
+    """Where a strategy stands among the others, and its name: by call, sharing and trigger, as the nouns list them."""
+    rank = (
+        _rank(axes["call"], scenario.CALLS),
+        _rank(axes["sharing"], scenario.SHARINGS),
+        _rank(axes["trigger"], scenario.TRIGGERS),
+    )
     return rank, scenario.strategy_name(axes["call"], axes["trigger"], axes["sharing"])
+
+
+def _rank(word: str | None, known: Sequence[str]) -> int:
+    """The place of a word; words of a newer suite stand behind all others."""
+    return known.index(word) if word in known else len(known)
 
 
 def is_plain(axes: Mapping[str, Any]) -> bool:

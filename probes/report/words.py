@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -69,7 +69,7 @@ def remarks(trial: Mapping[str, Any]) -> list[tuple[str, str]]:
     found += [("without", f"{name}: {reason}") for name, reason in trial["missing"].items()]
     if len(trial["steps"]) > 1:
         found.append(("step by step", _cut([_who(step["order"]) for step in trial["steps"]])))
-    if any(trial["answers"]) and trial["connections"] > 1:
+    if any(trial["answers"]) and list(map(list, trial["answers"])) != [list(step["order"]) for step in trial["steps"]]:
         found.append(("answered by", _cut([_who(who) for who in trial["answers"]])))
     if trial["wakings"] and not trial["traced"]:
         found.append(("woken by", _wakers(trial["wakings"])))
@@ -143,8 +143,8 @@ def _exits(exits: Sequence[Mapping[str, Any]]) -> str:
 
 def _counted(history: Sequence[str]) -> list[str]:
     """Repeats in a row as `poll = 1 (4 times)`."""
-    counted: Callable[[str, int], str] = lambda text, times: text if times == 1 else f"{text} ({times} times)"  # noqa: E731
-    return [counted(text, len(list(run))) for text, run in groupby(history)]
+    counts = [(text, len(list(run))) for text, run in groupby(history)]
+    return [text if times == 1 else f"{text} ({times} times)" for text, times in counts]
 
 
 def _cut(parts: Sequence[str], between: str = ", ") -> str:

@@ -1,0 +1,286 @@
+"""The command line: `python -m probes`, installed also as `wakecheck`."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import __version__, catalogue, host
+from .scenario import BadScenario, Scenario
+from .verdict import Inconclusive, NotApplicable
+
+WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
+
+_GUIDE = """\
+What does this kernel do when many processes wait for one connection?
+
+  python -m pytest                      judge every claim, and write report/index.html
+  python -m probes host                 what can be observed here, and what to do about what cannot
+  python -m probes list                 the claims
+  python -m probes show accept.wakes-one
+  python -m probes run poll/tcp4/n8/hold/one-connection --timeline
+  python -m probes report report/run.json
+
+A scenario's id is CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS:
+  call      accept accept4 select pselect6 poll ppoll epoll_wait epoll_pwait epoll_pwait2 read
+  trigger   level edge oneshot exclusive edge-exclusive          (epoll only)
+  sharing   listener (own instance each), epoll (one instance), nothing (reuseport group)
+  listener  tcp4 tcp6 unix unix-abstract unix-seqpacket eventfd
+  nN        N processes; nNt: N threads of one process
+  reaction  hold (touch nothing), accept (take it at once), drain (until EAGAIN), loop (one, and wait again)
+  stimulus  one-connection burst one-by-one (kK: K of them) elsewhere nothing one-write write-each
+
+Exit codes: 0 all is well, 1 a claim is broken, 2 bad input, 3 it could not be judged.
+"""
+
+
+class BadInput(Exception):
+    """One sentence for the user; ends the program with exit code 2."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return BAD_INPUT
+    try:
+        code: int = options.act(options)
+        sys.stdout.flush()
+        return code
+    except (BadInput, BadScenario, catalogue.NoCatalogue) as error:
+        print(f"wakecheck: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("wakecheck: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has seen enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return WELL
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m probes", description=_GUIDE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"wakecheck {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def command(name: str, act: Any, summary: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=summary, description=summary)
+        made.set_defaults(act=act)
+        return made
+
+    command("host", _host, "what this kernel and user can observe, and what to do about what is missing")
+    listing = command("list", _list, "the claims, one a line, the id first")
+    listing.add_argument("--chapter", help="only this chapter, for example accept")
+    listing.add_argument("--update", action="store_true", help="make the catalogue anew from the tests of this checkout")
+    show = command("show", _show, "one claim: sentence, level, basis, drawing, cases")
+    show.add_argument("claim", metavar="CLAIM", help="a claim's id, as `list` prints it")
+    run = command("run", _run, "one scenario: a histogram over its trials, and who woke whom")
+    run.add_argument("scenario", metavar="SCENARIO", help="for example epoll_wait.level.epoll/tcp4/n8/hold/one-connection")
+    run.add_argument("--trials", type=int, default=10, metavar="N", help="untraced trials (default 10); one traced is added")
+    run.add_argument("--timeline", action="store_true", help="show who woke whom, when, in an untraced and the traced trial")
+    run.add_argument("--without", action="append", default=[], metavar="OBSERVER", help="do without this observer")
+    report = command("report", _report, "make the page and the summary from run.json files")
+    report.add_argument("files", nargs="+", metavar="FILE", help="run.json of a run")
+    report.add_argument("--html", metavar="FILE", help="write the page here (one FILE only; default: index.html beside it)")
+    report.add_argument("--ktap", metavar="FILE", help="write KTAP here (one FILE only)")
+    bench = command("bench", _bench, "what a trial costs, against a bare loop of fork, accept, kill")
+    bench.add_argument("--rounds", type=int, default=30, metavar="N", help="rounds of each kind (default 30)")
+    bench.add_argument("--quick", action="store_true", help="leave out the runs with 100 and 1,000 waiters")
+    return parser
+
+
+# --- host --------------------------------------------------------------------------------------
+
+_REMEDIES = {
+    "syscall_exit": "run where ptrace is allowed (docker run --cap-add=SYS_PTRACE, kernel.yama.ptrace_scope < 3)",
+    "sched_waking": "run as root, or with CAP_PERFMON and a readable tracefs (sudo mount -t tracefs tracefs /sys/kernel/tracing)",
+    "switches": "needs a kernel that counts voluntary switches in /proc/PID/status",
+    "run_counts": "needs a kernel with CONFIG_SCHED_INFO (CONFIG_SCHEDSTATS or CONFIG_TASK_DELAY_ACCT)",
+}
+
+
+def _host(options: argparse.Namespace) -> int:
+    from .controls import run_controls, why_failed
+    from .lab.session import Lab
+    from .observers import SEES_WOKEN
+
+    print(f"kernel     {host.in_one_line()}, {host.user_in_words()}")
+    with Lab() as lab:
+        greeting = lab.greeting
+        print(f"isolation  {greeting['isolation']}")
+        print(f"fence      {greeting['fence']}")
+        print(f"blocked    {greeting['why_no_syscall_file'] or 'proven by /proc/PID/syscall'}")
+        for name, why in greeting["why_not"].items():
+            print(f"{'observer':10} {name:13} {'yes' if why is None else 'no: ' + why}")
+            if why is not None and name in _REMEDIES:
+                print(f"{'':24} -> {_REMEDIES[name]}")
+        if all(greeting["why_not"][name] for name in SEES_WOKEN):
+            print("So woken cannot be judged here: claims that need it will be inconclusive.")
+        outcomes = run_controls(lab)
+    for name, outcome in outcomes.items():
+        print(f"{'control':10} {name:13} {outcome.verdict}{': ' + outcome.reason if outcome.reason else ''}")
+    return CANNOT_JUDGE if why_failed(outcomes) else WELL
+
+
+# --- list, show --------------------------------------------------------------------------------
+
+
+def _list(options: argparse.Namespace) -> int:
+    if options.update:
+        made = catalogue.generate(host.PROJECT)
+        catalogue.FILE.write_text(catalogue.as_json(made), encoding="utf-8")
+        catalogue.PAGE.write_text(catalogue.as_page(made), encoding="utf-8")
+        print(f"{len(made)} claims written to {catalogue.FILE} and {catalogue.PAGE}")
+        return WELL
+    claims = catalogue.load()
+    chapters = list(dict.fromkeys(claim["chapter"] for claim in claims))
+    if options.chapter is not None and options.chapter not in chapters:
+        raise BadInput(f"no chapter {options.chapter!r}{_nearest(options.chapter, chapters)}")
+    for claim in claims:
+        if options.chapter in (None, claim["chapter"]):
+            print(f"{claim['id']:42} {claim['level']:10} {claim['sentence']}")
+    return WELL
+
+
+def _show(options: argparse.Namespace) -> int:
+    claims = {claim["id"]: claim for claim in catalogue.load()}
+    claim = claims.get(options.claim)
+    if claim is None:
+        raise BadInput(f"no claim {options.claim!r}{_nearest(options.claim, claims)}")
+    print(f"{claim['id']}  ({claim['level']}{', ' + claim['truth'] if claim['truth'] else ''})")
+    print(f"\n  {claim['sentence']}\n")
+    if claim["drawing"]:
+        print(claim["drawing"] + "\n")
+    for basis in claim["basis"]:
+        print(f"  basis  {basis}")
+    if claim["rows"]:
+        print(f"  rows   {' '.join(claim['rows'])}")
+    print(f"  test   {claim['test']}")
+    print(f"  judge  python -m pytest -k {shlex.quote(claim['id'])}")
+    print(f"\n  {len(claim['cases'])} cases by default:")
+    for case in claim["cases"]:
+        print(f"    {case}")
+    return WELL
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?` with the nearest names, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+# --- run ---------------------------------------------------------------------------------------
+
+_MOST_TRIALS = 100_000
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import track
+
+    from .lab.session import Lab
+    from .observers import NAMES
+    from .timeline import print_histogram, print_timeline
+
+    try:
+        scenario = Scenario.parse(options.scenario)
+    except BadScenario as error:
+        known = [case for claim in catalogue.load() for case in claim["cases"] if "/" in case]
+        raise BadInput(f"{error}{_nearest(options.scenario, known)}") from error
+    if not 1 <= options.trials <= _MOST_TRIALS:
+        raise BadInput(f"{options.trials} trials: there can be 1 to {_MOST_TRIALS:,}")
+    for name in options.without:
+        if name not in NAMES:
+            raise BadInput(f"no observer {name!r}{_nearest(name, NAMES)}; there are {', '.join(NAMES)}")
+    console = Console()
+    with Lab(options.without) as lab:
+        kinds = [False] * options.trials + [True] * (lab.greeting["why_not"]["syscall_exit"] is None)
+        try:
+            trials = [
+                lab.run(scenario, traced=traced)
+                for traced in track(kinds, scenario.id, console=Console(stderr=True), transient=True)
+            ]
+        except NotApplicable as reason:
+            print(f"not applicable: {reason}")
+            return CANNOT_JUDGE
+        except Inconclusive as reason:
+            print(f"inconclusive: {reason}")
+            return CANNOT_JUDGE
+        missing = {name: why for name, why in lab.greeting["why_not"].items() if why is not None}
+    console.print(f"{scenario.id}\n{host.in_one_line()}", highlight=False)
+    for name, why in missing.items():
+        console.print(f"no {name}: {why}", markup=False, highlight=False)
+    print_histogram(trials, console)
+    if options.timeline:
+        print_timeline(trials[0], console)
+        if trials[-1].traced:
+            print_timeline(trials[-1], console)
+    return CANNOT_JUDGE if any(trial.inconclusive for trial in trials) else WELL
+
+
+# --- report ------------------------------------------------------------------------------------
+
+
+def _report(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from .report import ktap, page, terminal
+    from .report.files import write_whole
+    from .report.run import BadRun, load
+
+    if len(options.files) > 1 and (options.html or options.ktap):
+        raise BadInput("--html and --ktap name one file, so give one run.json at a time")
+    code = WELL
+    for name in options.files:
+        try:
+            run = load(name)
+        except BadRun as error:
+            raise BadInput(str(error).rstrip(".")) from error
+        pages = [(Path(options.html or Path(name).with_name("index.html")), page.render(run))]
+        if options.ktap:
+            pages.append((Path(options.ktap), ktap.render(run)))
+        for path, text in pages:
+            try:
+                write_whole(text, path)
+            except OSError as error:
+                raise BadInput(f"{path} cannot be written: {error.strerror}") from error
+        terminal.summary(run, Console(), [path for path, _ in pages])
+        code = max(code, _code_of(run), key=(WELL, CANNOT_JUDGE, BROKEN).index)
+    return code
+
+
+def _code_of(run: dict[str, Any]) -> int:
+    if run["summary"].get("broken"):
+        return BROKEN
+    return CANNOT_JUDGE if run["summary"].get("inconclusive") else WELL
+
+
+# --- bench -------------------------------------------------------------------------------------
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from .bench import bench
+
+    if not 1 <= options.rounds <= 10_000:
+        raise BadInput(f"{options.rounds} rounds: there can be 1 to 10,000")
+    try:
+        bench(options.rounds, many=not options.quick)
+    except Inconclusive as reason:
+        print(f"inconclusive: {reason}")
+        return CANNOT_JUDGE
+    return WELL
+
+
+if __name__ == "__main__":
+    sys.exit(main())

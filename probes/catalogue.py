@@ -1,0 +1,109 @@
+"""The catalogue of claims: generated from the tests, and kept as two files that a test compares.
+
+`catalogue.json` beside this file is what `list` and `show` read, also where the tests are not
+installed; `docs/claims.md` is the same for people.  `python -m probes list --update` writes both.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import sys
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from .claims import LEVELS, Claim
+from .star import PRESETS
+
+FILE = Path(__file__).with_name("catalogue.json")
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "claims.md"
+
+
+class NoCatalogue(Exception):
+    """The catalogue is missing or unreadable; the message says what to do."""
+
+
+def load() -> list[dict[str, Any]]:
+    """Every claim: id, sentence, level, truth, basis, rows, drawing, test, scenarios.  Raises NoCatalogue."""
+    try:
+        found: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise NoCatalogue(f"{FILE} cannot be read ({error}); `python -m probes list --update` makes it.") from error
+    return found
+
+
+def generate(project: Path) -> list[dict[str, Any]]:
+    """The catalogue as the tests in `project`/tests define it.  Raises NoCatalogue where there are none."""
+    files = sorted((project / "tests").glob("test_*.py"))
+    if not files:
+        raise NoCatalogue(f"{project} holds no tests to make a catalogue from; run this in a checkout.")
+    if str(project) not in sys.path:
+        sys.path.insert(0, str(project))
+    return [
+        _entry(test, file.name)
+        for file in files
+        for test in vars(importlib.import_module(f"tests.{file.stem}")).values()
+        if isinstance(test, FunctionType) and hasattr(test, "claim")
+    ]
+
+
+def _entry(test: FunctionType, file: str) -> dict[str, Any]:
+    claim: Claim = vars(test)["claim"]
+    return {
+        "id": claim.id,
+        "chapter": claim.chapter,
+        "sentence": claim.sentence,
+        "level": claim.level,
+        "truth": claim.truth,
+        "basis": [str(basis) for basis in claim.basis],
+        "rows": list(claim.rows),
+        "drawing": inspect.cleandoc(claim.drawing),
+        "test": f"tests/{file}::{test.__name__}",
+        "cases": _cases(test),
+    }
+
+
+def _cases(test: FunctionType) -> list[str]:
+    """Scenario ids of the default preset; for a claim that is asked directly, pytest's parameters."""
+    default = PRESETS["default"]
+    stars = vars(test).get("stars", ())
+    scenarios = [s.id for star in stars for s in star.scenarios(default.sizes, default.listeners)]
+    marks = [mark for mark in vars(test).get("pytestmark", []) if mark.name == "parametrize"]
+    parameters = [f"{test.__name__}[{value}]" for mark in marks for value in mark.args[1]]
+    return list(dict.fromkeys(scenarios)) or parameters or [test.__name__]
+
+
+def as_json(claims: list[dict[str, Any]]) -> str:
+    """The text of catalogue.json."""
+    return json.dumps(claims, indent=1, ensure_ascii=False) + "\n"
+
+
+def as_page(claims: list[dict[str, Any]]) -> str:
+    """The text of docs/claims.md."""
+    lines = [
+        "# The claims",
+        "",
+        "What a kernel is held to, generated from the tests: `python -m probes list --update` writes this page,",
+        "and a test compares it.  Try one with `python -m pytest -k ID`.",
+        "",
+        *(f"- *{level}*: {meaning}" for level, meaning in LEVELS.items()),
+    ]
+    chapter = None
+    for claim in claims:
+        if claim["chapter"] != chapter:
+            chapter = claim["chapter"]
+            lines += ["", f"## {chapter}"]
+        truth = f", {claim['truth']}" if claim["truth"] else ""
+        rows = f"; rows {', '.join(claim['rows'])}" if claim["rows"] else ""
+        lines += [
+            "",
+            f"### {claim['id']}",
+            "",
+            f"{claim['sentence']} (*{claim['level']}{truth}*{rows})",
+            "",
+            *(f"- {basis}" for basis in claim["basis"]),
+            f"- judged by `{claim['test']}`, {len(claim['cases'])} case{'s' if len(claim['cases']) != 1 else ''} by default",
+        ]
+    return "\n".join(lines) + "\n"

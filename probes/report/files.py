@@ -1,0 +1,33 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_whole(text: str, path: str | os.PathLike[str]) -> None:
+    """Write `text` to `path`, and make the folders above it.
+
+    Raises OSError where the file cannot be written; then `path` is as it was.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder: os.replace is atomic only within one file system.
+    number, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    try:
+        with open(number, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    """mkstemp gives 0600; a report is for everybody whom the umask allows.  It can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

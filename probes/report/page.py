@@ -1,0 +1,168 @@
+"""The report as one HTML file: no script, nothing loaded from elsewhere, readable without styles."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from ..claims import LEVELS
+from ..verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, VERDICTS
+from . import figures, orders, strategies, words
+
+_FOLDER = Path(__file__).parent
+
+OBSERVERS = {
+    "counters": "returned, won, spurious: each waiter counts for itself in shared memory",
+    "syscall_exit": "returned: a tracer (ptrace) sees every system call come back",
+    "switches": "woken: voluntary context switches in /proc/PID/status",
+    "run_counts": "woken: times run on a CPU, in /proc/PID/schedstat",
+    "sched_waking": "woken, and by whom: the scheduler's trace point",
+}
+
+
+def render(run: Mapping[str, Any]) -> str:
+    """The page for this run, as a whole HTML document."""
+    shown, herds = orders.strips(run)
+    claims = run["claims"]
+    return _template().render(
+        run=run,
+        counts=[(verdict, run["summary"].get(verdict, 0)) for verdict in VERDICTS],
+        totals=_totals(claims),
+        banners=list(_banners(run)),
+        attention=_attention(claims),
+        chapters=[(name, list(group)) for name, group in groupby(_by_chapter(claims), key=lambda one: one["chapter"])],
+        host=_host(run),
+        date=_date(run["started"]),
+        rows=strategies.rows(run),
+        strips=shown,
+        herds=herds,
+        longest=max((len(strip.waiters) for strip in shown), default=0),
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        css=(_FOLDER / "page.css").read_text(encoding="utf-8"),
+        columns=figures.COLUMNS,
+        meanings=figures.MEANINGS,
+        unknown=figures.UNKNOWN,
+        over=figures.over,
+        levels=LEVELS,
+        observers=OBSERVERS,
+        reactions=strategies.REACTIONS,
+        n=strategies.N,
+        words=words,
+        proofs=_proofs,
+        link=link,
+        attention_verdicts=(BROKEN, INCONCLUSIVE),
+    )
+    environment.filters.update(drawing=inspect.cleandoc, breakable=breakable)
+    return environment.get_template("page.html.j2")
+
+
+def link(basis: str) -> str | None:
+    """Where a basis can be opened: a man page or a kernel commit; None for other texts."""
+    page = re.match(r"([\w.-]+)\(([1-9])\)", basis)
+    if page:
+        return f"https://man7.org/linux/man-pages/man{page[2]}/{page[1]}.{page[2]}.html"
+    commit = re.match(r"Linux \S+ ([0-9a-f]{12,40})\b", basis)
+    return f"https://git.kernel.org/linus/{commit[1]}" if commit else None
+
+
+def breakable(address: str) -> Markup:
+    """An id that a narrow column may break after a slash or a dot; escaped, and copied without a trace."""
+    return Markup("<wbr>").join(part for part in re.split(r"(?<=[/.])", address) if part)
+
+
+def _by_chapter(claims: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Chapters in the order in which they first appear; within them, the order of the run."""
+    order: dict[str, int] = {}
+    for claim in claims:
+        order.setdefault(claim["chapter"], len(order))
+    return sorted(claims, key=lambda one: order[one["chapter"]])
+
+
+def _attention(claims: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What is broken, then what could not be judged."""
+    urgent = (BROKEN, INCONCLUSIVE)
+    return sorted((one for one in claims if one["verdict"] in urgent), key=lambda one: urgent.index(one["verdict"]))
+
+
+def _banners(run: Mapping[str, Any]) -> Iterable[str]:
+    """What has to be known before any verdict is read."""
+    if run["partial"]:
+        yield "This run is partial: not every claim was judged."
+    reasons = run.get("controls_reasons", {})
+    for name, verdict in run["controls"].items():
+        if verdict not in (HELD, NOT_APPLICABLE):
+            why = f": {reasons[name]}" if reasons.get(name) else ""
+            yield f"The control {name} is {verdict}{why}. The instrument cannot be trusted, and neither can this run."
+    splats = run["kernel"]["splats"]
+    if splats:
+        yield f"The kernel complained {_count(len(splats), 'time')} during the run. A pass with a splat is no pass."
+
+
+def _totals(claims: Sequence[Mapping[str, Any]]) -> str:
+    cases = [case for claim in claims for case in claim["cases"]]
+    trials = sum(len(case["trials"]) for case in cases)
+    return f"{_count(len(claims), 'claim')}, {_count(len(cases), 'case')}, {_count(trials, 'trial')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _host(run: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Facts about the host: (term, lines)."""
+    kernel, suite = run["kernel"], run["suite"]
+    cpus = _count(kernel["cpus"], "CPU") + (", emulated: times mean little" if kernel["emulated"] else "")
+    facts = {
+        "kernel": [f"{kernel['release']} {kernel['machine']}", kernel["version"]],
+        "flavour": [kernel["flavour"]],
+        "processors": [cpus],
+        "sysctls": [f"{name} = {value}" for name, value in kernel["sysctls"].items()],
+        "isolation": [run["isolation"]],
+        "fence": [run["fence"]],
+        "suite": [f"wakecheck {suite['version']}", f"revision {suite['revision'] or 'unknown'}"],
+        "options": [f"{name} = {value}" for name, value in suite["options"].items()],
+        "splats": list(kernel["splats"]),
+    }
+    return [(term, lines) for term, lines in facts.items() if lines]
+
+
+def _date(started: str) -> str:
+    """`2026-10-03 14:05 UTC`; what is no date is shown as it stands."""
+    try:
+        # Python 3.10 does not know the Z.
+        moment = datetime.fromisoformat(started.replace("Z", "+00:00"))
+    except ValueError:
+        return started
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(timezone.utc)
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _proofs(trials: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
+    """What proved each phase, over all trials: (phase, the different proofs)."""
+    found: dict[str, dict[str, None]] = {}
+    for trial in trials:
+        for phase, proof in trial["proof"].items():
+            found.setdefault(phase, {})[proof] = None
+    return [(phase, list(different)) for phase, different in found.items()]
