@@ -82,17 +82,27 @@ def _parser() -> argparse.ArgumentParser:
     command("host", _host, "what this kernel and user can observe, and what to do about what is missing")
     listing = command("list", _list, "the claims, one a line, the id first")
     listing.add_argument("--chapter", help="only this chapter, for example accept")
-    listing.add_argument("--update", action="store_true", help="make the catalogue anew from the tests of this checkout")
+    listing.add_argument(
+        "--update", action="store_true", help="make the catalogue anew from the tests of this checkout"
+    )
     show = command("show", _show, "one claim: sentence, level, basis, drawing, cases")
     show.add_argument("claim", metavar="CLAIM", help="a claim's id, as `list` prints it")
     run = command("run", _run, "one scenario: a histogram over its trials, and who woke whom")
-    run.add_argument("scenario", metavar="SCENARIO", help="for example epoll_wait.level.epoll/tcp4/n8/hold/one-connection")
-    run.add_argument("--trials", type=int, default=10, metavar="N", help="untraced trials (default 10); one traced is added")
-    run.add_argument("--timeline", action="store_true", help="show who woke whom, when, in an untraced and the traced trial")
+    run.add_argument(
+        "scenario", metavar="SCENARIO", help="for example epoll_wait.level.epoll/tcp4/n8/hold/one-connection"
+    )
+    run.add_argument(
+        "--trials", type=int, default=10, metavar="N", help="untraced trials (default 10); one traced is added"
+    )
+    run.add_argument(
+        "--timeline", action="store_true", help="show who woke whom, when, in an untraced and the traced trial"
+    )
     run.add_argument("--without", action="append", default=[], metavar="OBSERVER", help="do without this observer")
     report = command("report", _report, "make the page and the summary from run.json files")
     report.add_argument("files", nargs="+", metavar="FILE", help="run.json of a run")
-    report.add_argument("--html", metavar="FILE", help="write the page here (one FILE only; default: index.html beside it)")
+    report.add_argument(
+        "--html", metavar="FILE", help="write the page here (one FILE only; default: index.html beside it)"
+    )
     report.add_argument("--ktap", metavar="FILE", help="write KTAP here (one FILE only)")
     bench = command("bench", _bench, "what a trial costs, against a bare loop of fork, accept, kill")
     bench.add_argument("--rounds", type=int, default=30, metavar="N", help="rounds of each kind (default 30)")
@@ -104,7 +114,8 @@ def _parser() -> argparse.ArgumentParser:
 
 _REMEDIES = {
     "syscall_exit": "run where ptrace is allowed (docker run --cap-add=SYS_PTRACE, kernel.yama.ptrace_scope < 3)",
-    "sched_waking": "run as root, or with CAP_PERFMON and a readable tracefs (sudo mount -t tracefs tracefs /sys/kernel/tracing)",
+    "sched_waking": "run as root, or with CAP_PERFMON and a readable tracefs "
+    "(mount -t tracefs tracefs /sys/kernel/tracing)",
     "switches": "needs a kernel that counts voluntary switches in /proc/PID/status",
     "run_counts": "needs a kernel with CONFIG_SCHED_INFO (CONFIG_SCHEDSTATS or CONFIG_TASK_DELAY_ACCT)",
 }
@@ -255,7 +266,7 @@ def _report(options: argparse.Namespace) -> int:
                 write_whole(text, path)
             except OSError as error:
                 raise BadInput(f"{path} cannot be written: {error.strerror}") from error
-        terminal.summary(run, Console(), [path for path, _ in pages])
+        terminal.summary(run, Console(), {path.suffix.lstrip("."): path for path, _ in pages})
         code = max(code, _code_of(run), key=(WELL, CANNOT_JUDGE, BROKEN).index)
     return code
 

@@ -12,7 +12,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from rich.console import Console
 from rich.table import Table
@@ -76,7 +77,8 @@ class _Bare:
         )
 
     def one(self, n: int) -> float:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(f"{n}\n")
         self._process.stdin.flush()
         return float(json.loads(self._process.stdout.readline()))
@@ -116,7 +118,11 @@ def _trial(lab: Lab, n: int, *, traced: bool) -> float:
     return took
 
 
-def _alternate(kinds: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+def _per_waiter(lab: Lab, n: int, *, traced: bool) -> float:
+    return _trial(lab, n, traced=traced) / n
+
+
+def _alternate(kinds: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
     taken: dict[str, list[float]] = {name: [] for name in kinds}
     for turn in range(_WARM_UP + rounds):
         for name, one in kinds.items():
@@ -147,7 +153,7 @@ def _print_many(lab: Lab, traced_too: bool, console: Console) -> None:
         table.add_column(f"us at {n:,}", justify="right")
     table.add_column("ratio", justify="right")
     for traced in (False, True) if traced_too else (False,):
-        kinds = {str(n): (lambda n=n: _trial(lab, n, traced=traced) / n) for n in _MANY}  # type: ignore[misc]
+        kinds = {str(n): partial(_per_waiter, lab, n, traced=traced) for n in _MANY}
         taken = _alternate(kinds, _MANY_ROUNDS)
         few, lots = (statistics.median(taken[str(n)]) for n in _MANY)
         table.add_row("traced" if traced else "untraced", f"{few * 1e6:.0f}", f"{lots * 1e6:.0f}", f"{lots / few:.2f}")

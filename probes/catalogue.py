@@ -104,6 +104,6 @@ def as_page(claims: list[dict[str, Any]]) -> str:
             f"{claim['sentence']} (*{claim['level']}{truth}*{rows})",
             "",
             *(f"- {basis}" for basis in claim["basis"]),
-            f"- judged by `{claim['test']}`, {len(claim['cases'])} case{'s' if len(claim['cases']) != 1 else ''} by default",
+            f"- judged by `{claim['test']}`; cases by default: {len(claim['cases'])}",
         ]
     return "\n".join(lines) + "\n"

@@ -50,7 +50,7 @@ class Trial:
 
 def trial_from(answer: Mapping[str, Any]) -> Trial:
     """The Trial in a conductor's answer."""
-    frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in answer.items()}
+    frozen: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in answer.items()}
     frozen["answers"] = tuple(map(tuple, frozen["answers"]))
     frozen["exits"] = tuple(map(tuple, frozen["exits"]))
     return Trial(**frozen)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,13 @@ import pytest
 
 from . import controls as controls_module
 from . import failure, host
-from .claims import DOCUMENTED, FAILING_LEVELS, MEASURED, OBSERVED, Claim
+from .case import Case, entry, fails, judge, numbers
+from .claims import Claim
 from .lab.session import Lab
 from .lab.sweep import sweep
-from .observers import NAMES
+from .options import add_options
 from .report.recorder import Recorder
-from .scenario import BadScenario, Scenario
+from .scenario import Scenario
 from .seen import Seen
 from .star import PRESETS, Star
 from .verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
@@ -32,62 +32,11 @@ Ask = Callable[[str, str, Callable[[], Any]], None]
 _LAB = pytest.StashKey[Lab]()
 _CONTROLS = pytest.StashKey[dict[str, controls_module.Outcome]]()
 _RECORDER = pytest.StashKey[Recorder]()
-_CASE = pytest.StashKey["Case"]()
-
-
-# --- options -----------------------------------------------------------------------------------
+_CASE = pytest.StashKey[Case]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("wakecheck", "wakecheck: which waiters does this kernel wake?")
-    presets = "; ".join(f"{name}: {preset.sentence}" for name, preset in PRESETS.items())
-    group.addoption("--herd-preset", choices=PRESETS, default="default", help=f"how far to vary each axis ({presets})")
-    group.addoption("--herd-trials", type=_count("trials", 1000), help="untraced trials per case; one traced is added")
-    group.addoption("--herd-sizes", type=_sizes, help="numbers of waiters, for example 2,8,200")
-    group.addoption(
-        "--herd-without",
-        action="append",
-        default=[],
-        choices=NAMES,
-        metavar="OBSERVER",
-        help=f"do without an observer, as where it is denied; may be given again ({', '.join(NAMES)})",
-    )
-    group.addoption(
-        "--herd-level",
-        choices=FAILING_LEVELS,
-        default=FAILING_LEVELS[-1],
-        help="the last level whose broken claims fail the run (documented < observed < lore); "
-        "documented is for kernels that are not mainline",
-    )
-    group.addoption("--herd-report", metavar="DIR", default="report", help="where the report goes (default: report)")
-    group.addoption("--herd-run", metavar="FILE", help="where run.json goes (default: run.json in the report folder)")
-    group.addoption("--herd-ktap", metavar="FILE", help="also write KTAP, the kernel's test format")
-    group.addoption("--herd-label", metavar="NAME", default="", help="what to call this kernel in the report")
-
-
-def _count(what: str, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise pytest.UsageError(f"{text!r} is no number of {what}") from None
-        if not 1 <= value <= most:
-            raise pytest.UsageError(f"{value} {what}: there can be 1 to {most}")
-        return value
-
-    return parse
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    sizes = []
-    for part in text.split(","):
-        try:
-            sizes.append(Scenario("poll", n=int(part)).n)
-        except BadScenario as error:
-            raise pytest.UsageError(f"--herd-sizes: {error}") from None
-        except ValueError:
-            raise pytest.UsageError(f"--herd-sizes: {part!r} is no number of waiters") from None
-    return tuple(dict.fromkeys(sizes))
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -157,15 +106,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 # --- fixtures ----------------------------------------------------------------------------------
-
-
-class Case:
-    """One test under one claim: its trials, its facts, and how it ended."""
-
-    def __init__(self, claim: Claim) -> None:
-        self.claim = claim
-        self.seen: list[Seen] = []
-        self.facts: list[dict[str, str]] = []
 
 
 @pytest.fixture
@@ -257,57 +197,21 @@ def pytest_runtest_makereport(
     failed_early = call.when == "setup" and call.excinfo is not None
     if call.when != "call" and not failed_early:
         return report
-    verdict, reason = _judge(case, call.excinfo)
+    verdict, reason = judge(case, call.excinfo)
     text = reason
     if verdict == BROKEN and case.seen and case.seen[-1].contradictions:
         text = failure.explain(case.claim, case.seen[-1], host.in_one_line())
     _set_outcome(report, item, case, verdict, text)
-    entry = _entry(item, case, verdict, reason)
-    report.wakecheck = json.dumps(entry)  # type: ignore[attr-defined]  # a string crosses xdist intact
+    outcomes = _controls(item.config) if _CONTROLS in item.config.stash else {}
+    report.wakecheck = json.dumps(entry(item, case, verdict, reason, outcomes))  # type: ignore[attr-defined]  # a string crosses xdist intact
     report.user_properties += [
         ("wakecheck.claim", case.claim.id),
         ("wakecheck.level", case.claim.level),
         ("wakecheck.verdict", verdict),
         *([("wakecheck.reason", reason)] if reason else []),
-        *((f"wakecheck.{name}", json.dumps(values)) for name, values in _numbers(case).items()),
+        *((f"wakecheck.{name}", json.dumps(values)) for name, values in numbers(case).items()),
     ]
     return report
-
-
-def _judge(case: Case, excinfo: pytest.ExceptionInfo[BaseException] | None) -> tuple[str, str | None]:
-    """The verdict of one case, and the reason in one line."""
-    if excinfo is None:
-        hidden = next((seen.inconclusive for seen in case.seen if seen.inconclusive), None)
-        if hidden is not None:
-            return INCONCLUSIVE, hidden
-        if not case.seen and not case.facts:
-            return INCONCLUSIVE, "the test looked at nothing"
-        return (MEASURED_VERDICT if case.claim.level == MEASURED else HELD), None
-    if excinfo.errisinstance(NotApplicable):
-        return NOT_APPLICABLE, str(excinfo.value)
-    if excinfo.errisinstance(Inconclusive):
-        return INCONCLUSIVE, str(excinfo.value)
-    if excinfo.errisinstance(AssertionError):
-        found = case.seen[-1].contradictions if case.seen else []
-        if not found:
-            return BROKEN, str(excinfo.value).splitlines()[0]
-        first = failure.sentence(found[0], case.seen[-1].scenario.n)
-        if _only_traced(case.seen[-1]):
-            return INCONCLUSIVE, f"only the traced trial shows it, so the tracer may have caused it: {first}"
-        return BROKEN, first
-    if excinfo.errisinstance(pytest.skip.Exception):
-        return NOT_APPLICABLE, str(excinfo.value)
-    return INCONCLUSIVE, f"{excinfo.typename}: {str(excinfo.value).splitlines()[0] if str(excinfo.value) else ''}"
-
-
-def _only_traced(seen: Seen) -> bool:
-    """Whether untraced trials were run, and none of them broke the claim.  Asked under hold alone:
-    elsewhere what returns is a race, and differs by itself."""
-    return (
-        seen.scenario.reaction == "hold"
-        and all(found.trial.traced for found in seen.contradictions)
-        and any(not trial.traced and trial.inconclusive is None for trial in seen.trials)
-    )
 
 
 def _set_outcome(report: pytest.TestReport, item: pytest.Item, case: Case, verdict: str, text: str | None) -> None:
@@ -316,62 +220,18 @@ def _set_outcome(report: pytest.TestReport, item: pytest.Item, case: Case, verdi
         report.outcome = "passed"
     elif verdict == NOT_APPLICABLE:
         _skip(report, item, text or verdict)
-    elif verdict == BROKEN and not _fails(case.claim, item.config.option.herd_level):
+    elif verdict == BROKEN and not fails(case.claim, item.config.option.herd_level):
         report.outcome = "skipped"
-        report.wasxfail = f"broken, but {case.claim.level} claims do not fail this run"  # type: ignore[attr-defined]
+        report.wasxfail = f"broken, but {case.claim.level} claims do not fail this run"
     else:
         report.outcome = "failed"
         report.longrepr = f"{verdict}: {text}" if verdict == INCONCLUSIVE else text
-
-
-def _fails(claim: Claim, last_level: str) -> bool:
-    level = OBSERVED if claim.level == MEASURED else claim.level
-    return FAILING_LEVELS.index(level) <= FAILING_LEVELS.index(last_level) or claim.level == DOCUMENTED
 
 
 def _skip(report: pytest.TestReport, item: pytest.Item, reason: str) -> None:
     report.outcome = "skipped"
     path, line, _ = item.location
     report.longrepr = (str(path), (line or 0) + 1, f"Skipped: not applicable: {reason}")
-
-
-def _numbers(case: Case) -> dict[str, list[int | None]]:
-    if not case.seen:
-        return {}
-    trials = case.seen[-1].trials
-    return {name: [getattr(one, name) for one in trials] for name in ("woken", "returned", "won", "spurious")}
-
-
-def _entry(item: pytest.Item, case: Case, verdict: str, reason: str | None) -> dict[str, Any]:
-    """Everything that run.json will say about this case, as JSON can carry it."""
-    claim = case.claim
-    scenario = case.seen[0].scenario if case.seen else None
-    if scenario is None:
-        callspec = getattr(item, "callspec", None)
-        scenario = callspec.params.get("scenario") if callspec else None
-    outcomes = _controls(item.config) if _CONTROLS in item.config.stash else {}
-    return {
-        "claim": {
-            "id": claim.id,
-            "chapter": claim.chapter,
-            "sentence": claim.sentence,
-            "level": claim.level,
-            "truth": claim.truth,
-            "basis": [str(one) for one in claim.basis],
-            "rows": list(claim.rows),
-            "drawing": claim.drawing,
-        },
-        "case": {
-            "id": scenario.id if scenario else item.name,
-            "verdict": verdict,
-            "reason": reason,
-            "scenario": scenario.as_dict() if scenario else None,
-            "trials": [trial.as_dict() for seen in case.seen for trial in seen.trials],
-            "facts": case.facts,
-            "again": failure.again(scenario.id) if scenario else f"python -m pytest {shlex.quote(item.nodeid)}",
-        },
-        "controls": {name: [one.verdict, one.reason] for name, one in outcomes.items()},
-    }
 
 
 # --- the session -------------------------------------------------------------------------------
@@ -396,11 +256,6 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def _recorder(config: pytest.Config) -> Recorder:
     return config.stash[_RECORDER]
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    if not _is_worker(session.config):
-        _recorder(session.config).expected = len(session.items)
 
 
 class _Listener:
@@ -441,9 +296,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     from rich.console import Console
 
-    try:
-        from .report import terminal
-    except ImportError: return
+    from .report import terminal
+
     recorder = _recorder(terminalreporter.config)
     if recorder.run is not None:
         terminalreporter.section("wakecheck")

@@ -53,7 +53,7 @@ def print_timeline(trial: Trial, console: Console) -> None:
     if len(events) > _MOST_LINES:
         console.print(f"  ... and {len(events) - _MOST_LINES} more")
     for what, how in trial.proof.items():
-        console.print(f"  {what + ":":11} {how}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"  {what + ':':11} {how}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _events(trial: Trial) -> Iterable[tuple[int, str]]:

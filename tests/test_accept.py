@@ -25,9 +25,9 @@ _WAKE_ONE = kernel("kernel/sched/wait.c", "__wake_up_common: the walk ends with 
 @over(star("accept"), star("accept", "accept"), centre("accept4"), centre("accept4", "accept"))
 def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... wn      (accept)
-          \\ |   /
-            L
+    w0 w1 ... wn      (accept)
+      \\ |   /
+        L
     """
     seen = herd(scenario)
     assert seen.woken == 1
@@ -45,9 +45,9 @@ def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
 @over(centre("accept", "hold", "burst", "k3"), centre("accept4", "hold", "burst", "k3"))
 def test_one_waiter_per_connection(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... wn      (accept)
-          \\ |   /
-            L  <- c0 c1 c2
+    w0 w1 ... wn      (accept)
+      \\ |   /
+        L  <- c0 c1 c2
     """
     seen = herd(scenario)
     assert seen.woken == 3
@@ -69,9 +69,9 @@ def test_one_waiter_per_connection(herd: Herd, scenario: Scenario) -> None:
 @over(Star("accept", "hold", "one-by-one", smallest=2), centre("accept4", "hold", "one-by-one"))
 def test_first_in_first_out(herd: Herd, scenario: Scenario) -> None:
     """
-        blocked first  w0 w1 ... wn  blocked last      (accept)
-                         \\ |   /
-                           L  <- c0, c1, ... cn one by one
+    blocked first  w0 w1 ... wn  blocked last      (accept)
+                     \\ |   /
+                       L  <- c0, c1, ... cn one by one
     """
     seen = herd(scenario)
     assert seen.order == tuple(range(scenario.n))
@@ -87,9 +87,9 @@ def test_first_in_first_out(herd: Herd, scenario: Scenario) -> None:
 @over(centre("accept", "loop", "one-by-one", "k24"), centre("accept4", "loop", "one-by-one", "k24"))
 def test_goes_round(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... w7      (accept, and again)
-          \\ |   /
-            L  <- c0 ... c23 one by one
+    w0 w1 ... w7      (accept, and again)
+      \\ |   /
+        L  <- c0 ... c23 one by one
     """
     seen = herd(scenario)
     assert seen.order == tuple(i % scenario.n for i in range(scenario.k))

@@ -11,8 +11,8 @@ from probes.verdict import HELD, NOT_APPLICABLE, NotApplicable
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
 def test_control(control: Control, controls: dict[str, Outcome]) -> None:
     """
-        eventfd --- w0 w1 ... w7            (silent, null: one eventfd, all read it)
-        eventfd_i --- w_i                   (positive, negative: one eventfd each)
+    eventfd --- w0 w1 ... w7            (silent, null: one eventfd, all read it)
+    eventfd_i --- w_i                   (positive, negative: one eventfd each)
     """
     outcome = controls[control.name]
     if outcome.verdict == NOT_APPLICABLE:

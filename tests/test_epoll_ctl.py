@@ -63,7 +63,7 @@ def instance(target: socket.socket) -> Iterator[select.epoll]:
 @pytest.mark.parametrize("flag", ALLOWED)
 def test_companions(ask: Ask, instance: select.epoll, target: socket.socket, flag: str) -> None:
     """
-        e --- ADD (exclusive | flag) ---> fd
+    e --- ADD (exclusive | flag) ---> fd
     """
     ask(
         f"epoll_ctl(ADD, EPOLLEXCLUSIVE|{flag})",
@@ -82,7 +82,7 @@ def test_companions(ask: Ask, instance: select.epoll, target: socket.socket, fla
 @pytest.mark.parametrize("flag", REFUSED)
 def test_refuses_others(ask: Ask, instance: select.epoll, target: socket.socket, flag: str) -> None:
     """
-        e --- ADD (exclusive | flag) ---> fd
+    e --- ADD (exclusive | flag) ---> fd
     """
     ask(
         f"epoll_ctl(ADD, EPOLLEXCLUSIVE|{flag})",
@@ -100,7 +100,7 @@ def test_refuses_others(ask: Ask, instance: select.epoll, target: socket.socket,
 )
 def test_only_by_add(ask: Ask, instance: select.epoll, target: socket.socket) -> None:
     """
-        e --- ADD (in), MOD (in | exclusive) ---> fd
+    e --- ADD (in), MOD (in | exclusive) ---> fd
     """
     instance.register(target, select.EPOLLIN)
     ask(
@@ -119,7 +119,7 @@ def test_only_by_add(ask: Ask, instance: select.epoll, target: socket.socket) ->
 )
 def test_not_modified(ask: Ask, instance: select.epoll, target: socket.socket) -> None:
     """
-        e --- ADD (in | exclusive), MOD (in), DEL ---> fd
+    e --- ADD (in | exclusive), MOD (in), DEL ---> fd
     """
     instance.register(target, select.EPOLLIN | EPOLLEXCLUSIVE)
     ask(
@@ -139,7 +139,7 @@ def test_not_modified(ask: Ask, instance: select.epoll, target: socket.socket) -
 )
 def test_not_nested(ask: Ask, instance: select.epoll) -> None:
     """
-        e --- ADD (in | exclusive) ---> e'
+    e --- ADD (in | exclusive) ---> e'
     """
     with select.epoll() as inner:
         ask(
@@ -164,7 +164,7 @@ def test_not_nested(ask: Ask, instance: select.epoll) -> None:
 @pytest.mark.parametrize("flags", ["plain", "exclusive"])
 def test_twice_is_eexist(ask: Ask, instance: select.epoll, target: socket.socket, flags: str) -> None:
     """
-        e --- ADD, ADD ---> fd
+    e --- ADD, ADD ---> fd
     """
     events = select.EPOLLIN | (EPOLLEXCLUSIVE if flags == "exclusive" else 0)
     instance.register(target, events)

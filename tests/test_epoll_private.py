@@ -44,10 +44,10 @@ def _exclusive(reaction: str) -> tuple[Star, ...]:
 @over(*_plain("hold"))
 def test_wakes_all(herd: Herd, scenario: Scenario) -> None:
     """
-        w0   w1  ...  wn      (epoll_wait)
-        e0   e1  ...  en      (level, edge, oneshot)
-          \\  |     /
-              L
+    w0   w1  ...  wn      (epoll_wait)
+    e0   e1  ...  en      (level, edge, oneshot)
+      \\  |     /
+          L
     """
     seen = herd(scenario)
     assert seen.woken == scenario.n
@@ -64,10 +64,10 @@ def test_wakes_all(herd: Herd, scenario: Scenario) -> None:
 @over(*(centre(f"epoll_wait.{trigger}.listener") for trigger in ("level", "edge", "oneshot")))
 def test_all_get_the_event(herd: Herd, scenario: Scenario) -> None:
     """
-        w0   w1  ...  wn      (epoll_wait)
-        e0   e1  ...  en      (level, edge, oneshot)
-          \\  |     /
-              L
+    w0   w1  ...  wn      (epoll_wait)
+    e0   e1  ...  en      (level, edge, oneshot)
+      \\  |     /
+          L
     """
     assert herd(scenario).returned == scenario.n
 
@@ -82,10 +82,10 @@ def test_all_get_the_event(herd: Herd, scenario: Scenario) -> None:
 @over(*_plain("accept"))
 def test_wakes_all_for_one_winner(herd: Herd, scenario: Scenario) -> None:
     """
-        w0   w1  ...  wn      (epoll_wait; then accept at once)
-        e0   e1  ...  en      (level, edge, oneshot)
-          \\  |     /
-              L
+    w0   w1  ...  wn      (epoll_wait; then accept at once)
+    e0   e1  ...  en      (level, edge, oneshot)
+      \\  |     /
+          L
     """
     seen = herd(scenario)
     assert seen.woken == scenario.n
@@ -104,10 +104,10 @@ def test_wakes_all_for_one_winner(herd: Herd, scenario: Scenario) -> None:
 @over(*_exclusive("hold"))
 def test_exclusive_wakes_one(herd: Herd, scenario: Scenario) -> None:
     """
-        w0   w1  ...  wn      (epoll_wait)
-        e0   e1  ...  en      (exclusive)
-          \\  |     /
-              L
+    w0   w1  ...  wn      (epoll_wait)
+    e0   e1  ...  en      (exclusive)
+      \\  |     /
+          L
     """
     seen = herd(scenario)
     assert seen.woken == 1
@@ -124,10 +124,10 @@ def test_exclusive_wakes_one(herd: Herd, scenario: Scenario) -> None:
 @over(*_exclusive("accept"))
 def test_exclusive_one_winner(herd: Herd, scenario: Scenario) -> None:
     """
-        w0   w1  ...  wn      (epoll_wait; then accept at once)
-        e0   e1  ...  en      (exclusive)
-          \\  |     /
-              L
+    w0   w1  ...  wn      (epoll_wait; then accept at once)
+    e0   e1  ...  en      (exclusive)
+      \\  |     /
+          L
     """
     seen = herd(scenario)
     assert seen.woken == 1
@@ -146,10 +146,10 @@ def test_exclusive_one_winner(herd: Herd, scenario: Scenario) -> None:
 @over(*(centre(f"epoll_wait.{trigger}.listener") for trigger in ("exclusive", "edge-exclusive")))
 def test_exclusive_wakes_some(herd: Herd, scenario: Scenario) -> None:
     """
-        w0   w1  ...  wn      (epoll_wait)
-        e0   e1  ...  en      (exclusive)
-          \\  |     /
-              L
+    w0   w1  ...  wn      (epoll_wait)
+    e0   e1  ...  en      (exclusive)
+      \\  |     /
+          L
     """
     assert herd(scenario).returned >= 1
 
@@ -169,10 +169,10 @@ def test_exclusive_wakes_some(herd: Herd, scenario: Scenario) -> None:
 )
 def test_exclusive_first_registered(herd: Herd, scenario: Scenario) -> None:
     """
-        registered first  e0   e1  ...  en  registered last
-                          w0   w1  ...  wn      (blocked in this order, or in the reverse)
-                            \\  |     /
-                                L  <- c0, c1, ... cn one by one
+    registered first  e0   e1  ...  en  registered last
+                      w0   w1  ...  wn      (blocked in this order, or in the reverse)
+                        \\  |     /
+                            L  <- c0, c1, ... cn one by one
     """
     assert herd(scenario).order == tuple(range(scenario.n))
 
@@ -187,9 +187,9 @@ def test_exclusive_first_registered(herd: Herd, scenario: Scenario) -> None:
 @over(centre("epoll_wait.exclusive.listener", "loop", "one-by-one", "k24"))
 def test_exclusive_favours_first(herd: Herd, scenario: Scenario) -> None:
     """
-        w0   w1  ...  w7      (epoll_wait, accept, and again)
-        e0   e1  ...  e7      (exclusive)
-          \\  |     /
-              L  <- c0 ... c23 one by one
+    w0   w1  ...  w7      (epoll_wait, accept, and again)
+    e0   e1  ...  e7      (exclusive)
+      \\  |     /
+          L  <- c0 ... c23 one by one
     """
     assert herd(scenario).order == (0,) * scenario.k

@@ -44,11 +44,11 @@ def _all(reaction: str) -> tuple[Star, ...]:
 @over(*_one("hold"))
 def test_edge_wakes_one(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... wn      (epoll_wait)
-          \\ |   /
-            e             (edge, oneshot)
-            |
-            L
+    w0 w1 ... wn      (epoll_wait)
+      \\ |   /
+        e             (edge, oneshot)
+        |
+        L
     """
     seen = herd(scenario)
     assert seen.woken == 1
@@ -65,11 +65,11 @@ def test_edge_wakes_one(herd: Herd, scenario: Scenario) -> None:
 @over(star("epoll_wait.edge.epoll"))
 def test_edge_just_one(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... wn      (epoll_wait)
-          \\ |   /
-            e             (edge)
-            |
-            L
+    w0 w1 ... wn      (epoll_wait)
+      \\ |   /
+        e             (edge)
+        |
+        L
     """
     assert herd(scenario).returned == 1
 
@@ -84,11 +84,11 @@ def test_edge_just_one(herd: Herd, scenario: Scenario) -> None:
 @over(*_one("accept"))
 def test_edge_one_winner(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... wn      (epoll_wait; then accept at once)
-          \\ |   /
-            e             (edge, oneshot)
-            |
-            L
+    w0 w1 ... wn      (epoll_wait; then accept at once)
+      \\ |   /
+        e             (edge, oneshot)
+        |
+        L
     """
     seen = herd(scenario)
     assert seen.woken == 1
@@ -108,11 +108,11 @@ def test_edge_one_winner(herd: Herd, scenario: Scenario) -> None:
 @over(*_all("hold"))
 def test_level_wakes_all(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... wn      (epoll_wait)
-          \\ |   /
-            e             (level, exclusive)
-            |
-            L
+    w0 w1 ... wn      (epoll_wait)
+      \\ |   /
+        e             (level, exclusive)
+        |
+        L
     """
     seen = herd(scenario)
     assert seen.woken == scenario.n
@@ -130,11 +130,11 @@ def test_level_wakes_all(herd: Herd, scenario: Scenario) -> None:
 @over(*_all("accept"))
 def test_level_each_return_wakes_one(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... wn      (epoll_wait; then accept at once)
-          \\ |   /
-            e             (level, exclusive)
-            |
-            L
+    w0 w1 ... wn      (epoll_wait; then accept at once)
+      \\ |   /
+        e             (level, exclusive)
+        |
+        L
     """
     seen = herd(scenario)
 
@@ -161,11 +161,11 @@ def test_level_each_return_wakes_one(herd: Herd, scenario: Scenario) -> None:
 )
 def test_last_blocked_first(herd: Herd, scenario: Scenario) -> None:
     """
-        blocked first  w0 w1 ... wn  blocked last      (epoll_wait)
-                         \\ |   /
-                           e                           (edge)
-                           |
-                           L  <- c0, c1, ... cn one by one
+    blocked first  w0 w1 ... wn  blocked last      (epoll_wait)
+                     \\ |   /
+                       e                           (edge)
+                       |
+                       L  <- c0, c1, ... cn one by one
     """
     assert herd(scenario).order == tuple(reversed(range(scenario.n)))
 
@@ -180,10 +180,10 @@ def test_last_blocked_first(herd: Herd, scenario: Scenario) -> None:
 @over(centre("epoll_wait.edge.epoll", "loop", "one-by-one", "k24"))
 def test_favours_last(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... w7      (epoll_wait, accept, and again)
-          \\ |   /
-            e             (edge)
-            |
-            L  <- c0 ... c23 one by one
+    w0 w1 ... w7      (epoll_wait, accept, and again)
+      \\ |   /
+        e             (edge)
+        |
+        L  <- c0 ... c23 one by one
     """
     assert herd(scenario).order == (scenario.n - 1,) * scenario.k

@@ -52,9 +52,9 @@ def test_no_lost_wake_up(herd: Herd, scenario: Scenario) -> None:
 )
 def test_no_phantom_wake_up(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... w7      (any call)
-          \\ |   /
-            L        K  <- c0
+    w0 w1 ... w7      (any call)
+      \\ |   /
+        L        K  <- c0
     """
     seen = herd(scenario)
     assert seen.woken == 0
@@ -71,9 +71,9 @@ def test_no_phantom_wake_up(herd: Herd, scenario: Scenario) -> None:
 @over(*(centre(strategy, "accept") for strategy in EVERY))
 def test_won_once(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... w7      (wait; then accept at once)
-          \\ |   /
-            L  <- c0
+    w0 w1 ... w7      (wait; then accept at once)
+      \\ |   /
+        L  <- c0
     """
     seen = herd(scenario)
     assert seen.won == 1
@@ -94,9 +94,9 @@ def test_won_once(herd: Herd, scenario: Scenario) -> None:
 )
 def test_burst_won_whole(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... w7      (wait, accept until EAGAIN, and again)
-          \\ |   /
-            L  <- c0 ... c19 at once
+    w0 w1 ... w7      (wait, accept until EAGAIN, and again)
+      \\ |   /
+        L  <- c0 ... c19 at once
     """
     seen = herd(scenario)
     assert seen.connections == scenario.k

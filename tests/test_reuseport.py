@@ -35,9 +35,9 @@ def _each_way(reaction: str) -> tuple[Star, ...]:
 @over(*_each_way("hold"))
 def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
     """
-        w0   w1  ...  wn      (accept, select, poll, epoll_wait)
-        |    |        |
-        L0   L1  ...  Ln      (one address, SO_REUSEPORT)
+    w0   w1  ...  wn      (accept, select, poll, epoll_wait)
+    |    |        |
+    L0   L1  ...  Ln      (one address, SO_REUSEPORT)
     """
     seen = herd(scenario)
     assert seen.woken == 1
@@ -54,9 +54,9 @@ def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
 @over(*_each_way("accept"))
 def test_one_winner(herd: Herd, scenario: Scenario) -> None:
     """
-        w0   w1  ...  wn      (accept, or wait and then accept at once)
-        |    |        |
-        L0   L1  ...  Ln      (one address, SO_REUSEPORT)
+    w0   w1  ...  wn      (accept, or wait and then accept at once)
+    |    |        |
+    L0   L1  ...  Ln      (one address, SO_REUSEPORT)
     """
     seen = herd(scenario)
     assert seen.woken == 1
@@ -72,7 +72,10 @@ def test_one_winner(herd: Herd, scenario: Scenario) -> None:
     basis=[_MAN, _SELECT],
     rows=["L-C5", "Q6"],
 )
-@over(centre("accept.nothing", "loop", "one-by-one", "k64"), centre("epoll_wait.level.nothing", "loop", "one-by-one", "k64"))
+@over(
+    centre("accept.nothing", "loop", "one-by-one", "k64"),
+    centre("epoll_wait.level.nothing", "loop", "one-by-one", "k64"),
+)
 def test_spreads(herd: Herd, scenario: Scenario) -> None:
     """
         w0   w1  ...  w7      (accept, and again)

@@ -31,9 +31,9 @@ def _each_call(reaction: str) -> tuple[Star, ...]:
 @over(*_each_call("hold"))
 def test_wakes_all(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... wn      (select, poll)
-          \\ |   /
-            L
+    w0 w1 ... wn      (select, poll)
+      \\ |   /
+        L
     """
     seen = herd(scenario)
     assert seen.woken == scenario.n
@@ -54,9 +54,9 @@ def test_wakes_all(herd: Herd, scenario: Scenario) -> None:
 @over(*_each_call("accept"))
 def test_wakes_all_for_one_winner(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... wn      (select, poll; then accept at once)
-          \\ |   /
-            L
+    w0 w1 ... wn      (select, poll; then accept at once)
+      \\ |   /
+        L
     """
     seen = herd(scenario)
     assert seen.woken == scenario.n
@@ -75,9 +75,9 @@ def test_wakes_all_for_one_winner(herd: Herd, scenario: Scenario) -> None:
 @over(*(centre(call) for call in ("select", "pselect6", "poll", "ppoll")))
 def test_listener_is_readable(herd: Herd, scenario: Scenario) -> None:
     """
-        w0 w1 ... wn      (select, poll)
-          \\ |   /
-            L
+    w0 w1 ... wn      (select, poll)
+      \\ |   /
+        L
     """
     seen = herd(scenario)
     assert seen.returned >= 1

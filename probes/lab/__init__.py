@@ -1,12 +1,12 @@
 """Mechanism only: how an arrangement is made, proven, stirred, settled and cleared away.
 
-    session    in the test process: starts conductors and talks to them
-    conductor  a small single-threaded process of its own: answers one scenario after another
-    trial      one arrangement, one stimulus, one evidence
-    herd       forks the waiters, and ends them
-    waiter     what runs inside a waiter
-    blocked    proofs: blocked, quiescent
-    fence      proof that every wake-up that was under way has been issued
-    tracer     ptrace, from before the block
-    isolation  namespaces of its own, where allowed
+session    in the test process: starts conductors and talks to them
+conductor  a small single-threaded process of its own: answers one scenario after another
+trial      one arrangement, one stimulus, one evidence
+herd       forks the waiters, and ends them
+waiter     what runs inside a waiter
+blocked    proofs: blocked, quiescent
+fence      proof that every wake-up that was under way has been issued
+tracer     ptrace, from before the block
+isolation  namespaces of its own, where allowed
 """

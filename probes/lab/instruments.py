@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from .. import syscalls
-from ..observers import NAMES, counters, sched_waking, task_files
+from ..observers import NAMES, counters, task_files
 from ..observers.sched_waking import Lost, SchedWaking, Waking
 from ..observers.task_files import Sighting
 from . import isolation, tracer

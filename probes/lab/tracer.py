@@ -148,7 +148,10 @@ def adopt_threads() -> None:
 def announce() -> None:
     """In a traced waiter: stop, so that the tracer follows every system call from here on."""
     syscalls.call(
-        syscalls.NUMBERS["tgkill"], syscalls.call(syscalls.NUMBERS["getpid"]), syscalls.call(syscalls.NUMBERS["gettid"]), READY
+        syscalls.NUMBERS["tgkill"],
+        syscalls.call(syscalls.NUMBERS["getpid"]),
+        syscalls.call(syscalls.NUMBERS["gettid"]),
+        READY,
     )
 
 

@@ -7,6 +7,7 @@ import errno
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..listeners import Listener, open_listener
@@ -110,7 +111,7 @@ class Trial:
             pid = herd.fork(i, tracing.submit if self._tracer else None)
             if self._tracer:
                 self._tracer.expect(pid)
-            waiter = herd.admit(i, pid, lambda pid=pid: self._pump(pid), at_gate=gated)
+            waiter = herd.admit(i, pid, partial(self._pump, pid), at_gate=gated)
             if not gated:
                 self._watch.prove_blocked(waiter)
         if gated:
@@ -126,7 +127,7 @@ class Trial:
             self._tracer.expect(host)
         for i in range(self.scenario.n):
             herd.start_thread()
-            self._watch.prove_blocked(herd.admit(i, host, lambda: self._pump(host), at_gate=False))
+            self._watch.prove_blocked(herd.admit(i, host, partial(self._pump, host), at_gate=False))
 
     def _stir(self, herd: Herd, stimulus: Stimulus, before: Snapshot) -> None:
         """Run the stimulus step by step, and read the observers after each."""
@@ -160,8 +161,10 @@ class Trial:
 
         until(
             accounted,
-            lambda: f"{stimulus.made} connections made, {won()} taken and {listener.queued()} queued: "
-            "the others were not delivered",
+            lambda: (
+                f"{stimulus.made} connections made, {won()} taken and {listener.queued()} queued: "
+                "the others were not delivered"
+            ),
         )
         self._bench.fence()
         self._proof["delivered"] = f"{listener.delivery}; fence: {self._bench.fence_name}"

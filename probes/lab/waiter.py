@@ -1,10 +1,11 @@
 """What runs inside a waiter, from the first breath to the kill.
 
-    get ready --> [be traced] --> wait --> write down what came back --> react --> park, or wait again
+get ready --> [be traced] --> wait --> write down what came back --> react --> park, or wait again
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import threading
@@ -70,7 +71,7 @@ def live(
         line[RESULT] = -(error.errno or 0)
         line[PHASE] = FAILED
         park()
-    except BaseException:
+    except BaseException:  # noqa: BLE001  # the conductor reports it; a waiter must never leave its own code
         line[RESULT] = 0
         line[PHASE] = FAILED
         park()
@@ -132,9 +133,7 @@ def _take(fd: int) -> int:
 
 def _answer(i: int, connection: int, reaction: str) -> None:
     """Tell the client who won.  Under accept the connection stays open, for a waiter that parks with it."""
-    try:
+    with contextlib.suppress(OSError):  # the client is gone: the trial is over, and nobody reads this
         os.write(connection, ANSWER.pack(i))
-    except OSError:
-        pass  # the client is gone: the trial is over, and nobody reads this
     if reaction != "accept":
         os.close(connection)

@@ -7,6 +7,7 @@ and its name in `probes/scenario.py`.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Protocol
 
 from ..scenario import Scenario
@@ -42,7 +43,7 @@ def open_listener(scenario: Scenario, folder: str | None) -> Listener:
     """
     from . import eventfd, tcp, unix
 
-    kinds = {
+    kinds: dict[str, Callable[[Scenario, str | None], Listener]] = {
         "tcp4": tcp.tcp4,
         "tcp6": tcp.tcp6,
         "unix": unix.path,

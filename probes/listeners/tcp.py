@@ -24,6 +24,7 @@ class Tcp:
         grouped = scenario.sharing == "nothing"
         self._family = family
         self._sockets: list[socket.socket] = []
+        self._address: tuple[str, int] = (address, 0)
         try:
             for _ in range(scenario.n if grouped else 1):
                 made = socket.socket(family, socket.SOCK_STREAM)
@@ -31,10 +32,11 @@ class Tcp:
                 if grouped:
                     # Every member sets it before bind, the first one too (socket(7), SO_REUSEPORT).
                     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-                made.bind((address, 0) if len(self._sockets) == 1 else self._address)
+                made.bind(self._address)
                 made.listen(BACKLOG)
                 made.setblocking(scenario.takes)
-                self._address = made.getsockname()
+                # The first bind chose the port; every other member of a group binds the same.
+                self._address = made.getsockname()[:2]
         except OSError:
             self.close()
             raise

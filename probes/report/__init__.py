@@ -2,5 +2,6 @@
 
 `run.py` reads and writes run.json (`run.schema.json` is its contract); `page.py` makes the HTML page,
 `ktap.py` KTAP, `terminal.py` what pytest prints last.  `figures.py`, `strategies.py`, `orders.py` and
-`words.py` hold what two of them share: numbers, rows and phrases, without any markup.
+`words.py` hold what they share: numbers, rows and phrases, without any markup.  `recorder.py` makes
+the run's dict, and `files.py` writes whole files.
 """

@@ -17,7 +17,8 @@ def render(run: Mapping[str, Any]) -> str:
     lines = ["KTAP version 1", f"1..{len(claims)}", *_about(run)]
     for number, claim in enumerate(claims, 1):
         lines += _claim(number, claim)
-    return "\n".join(lines) + "\n"
+    # A label or reason may hold bytes that are no UTF-8 (surrogateescape): they could not be written.
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace").decode()
 
 
 def _about(run: Mapping[str, Any]) -> Iterator[str]:

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .strategies import Place, cases, is_plain, place
+from .strategies import N, Place, cases, is_plain, place
+
+MOST_BOXES = 16
+"""A longer series is cut: its order shows in the first connections."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,10 @@ def _returned_first(trial: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(order[0] for order in orders) if all(len(order) == 1 for order in orders) else ()
 
 
-def _preference(case: Mapping[str, Any], orders: Sequence[tuple[int, ...]]) -> tuple[bool, bool, bool, str]:
+def _preference(case: Mapping[str, Any], orders: Sequence[tuple[int, ...]]) -> tuple[bool, bool, bool, int, str]:
+    """The smaller, the better to show: of several sizes, the one nearest to that of the strategies' table."""
     axes = case["scenario"]
-    return not orders, not is_plain(axes), axes["reaction"] != "hold", case["id"]
+    return not orders, not is_plain(axes), axes["reaction"] != "hold", abs(axes["n"] - N), case["id"]
 
 
 def _strip(name: str, case: Mapping[str, Any], orders: Sequence[tuple[int, ...]]) -> Strip:
@@ -65,7 +69,9 @@ def _strip(name: str, case: Mapping[str, Any], orders: Sequence[tuple[int, ...]]
         remark = f"{different} orders in {len(orders)} trials; this is one of them"
     else:
         remark = _direction(first) + ("" if len(orders) == 1 else f", the same in all {len(orders)} trials")
-    return Strip(name, case["id"], case["scenario"]["reaction"], first, remark)
+    if len(first) > MOST_BOXES:
+        remark += f"; the first {MOST_BOXES} of {len(first)} connections"
+    return Strip(name, case["id"], case["scenario"]["reaction"], first[:MOST_BOXES], remark)
 
 
 def _direction(order: tuple[int, ...]) -> str:

@@ -33,7 +33,7 @@ def render(run: Mapping[str, Any]) -> str:
     """The page for this run, as a whole HTML document."""
     shown, herds = orders.strips(run)
     claims = run["claims"]
-    return _template().render(
+    page = _template().render(
         run=run,
         counts=[(verdict, run["summary"].get(verdict, 0)) for verdict in VERDICTS],
         totals=_totals(claims),
@@ -47,6 +47,8 @@ def render(run: Mapping[str, Any]) -> str:
         herds=herds,
         longest=max((len(strip.waiters) for strip in shown), default=0),
     )
+    # A label may hold bytes that are no UTF-8 (surrogateescape): they could not be written.
+    return page.encode("utf-8", "replace").decode()
 
 
 @cache

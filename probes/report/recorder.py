@@ -18,7 +18,7 @@ class Recorder:
     def __init__(self, options: dict[str, Any], label: str, folder: Path, run: Path, ktap: Path | None) -> None:
         self.greeting: dict[str, Any] | None = None
         self.run: dict[str, Any] | None = None
-        self.written: list[Path] = []
+        self.written: dict[str, Path] = {}
         self._options = options
         self._label = label
         self._folder, self._run_path, self._ktap_path = folder, run, ktap
@@ -75,10 +75,10 @@ class Recorder:
 
         assert self.run is not None
         run_json.write(self.run, self._run_path)
-        self.written.append(self._run_path)
+        self.written["run.json"] = self._run_path
         index = self._folder / "index.html"
         write_whole(page.render(self.run), index)
-        self.written.append(index)
+        self.written["page"] = index
         if self._ktap_path is not None:
             write_whole(ktap.render(self.run), self._ktap_path)
-            self.written.append(self._ktap_path)
+            self.written["KTAP"] = self._ktap_path

@@ -64,7 +64,8 @@ def write(run: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     Raises OSError where the file cannot be written, and TypeError or ValueError for what JSON
     cannot carry; then `path` is as it was.
     """
-    text = json.dumps(run, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # ASCII only: a label or a path may hold bytes that are no UTF-8 (surrogateescape).
+    text = json.dumps(run, allow_nan=False, separators=(",", ":"))
     write_whole(text + "\n", path)
 
 
@@ -118,7 +119,14 @@ def _complaint(error: ValidationError) -> str:
 def _kind(value: object) -> str:
     if value is None:
         return "null"
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array", dict: "an object"}
+    names = {
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "an array",
+        dict: "an object",
+    }
     return names.get(type(value), type(value).__name__)
 
 

@@ -76,12 +76,7 @@ def is_plain(axes: Mapping[str, Any]) -> bool:
 
 
 def _is_standard(axes: Mapping[str, Any]) -> bool:
-    return (
-        is_plain(axes)
-        and axes["n"] == N
-        and axes["reaction"] in REACTIONS
-        and axes["stimulus"] == "one-connection"
-    )
+    return is_plain(axes) and axes["n"] == N and axes["reaction"] in REACTIONS and axes["stimulus"] == "one-connection"
 
 
 def _row(name: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -23,12 +23,12 @@ _ROOM_FOR_BOTH = 104
 """Columns that hold and accept need side by side; a narrower terminal gets one table after the other."""
 
 
-def summary(run: Mapping[str, Any], console: Console, paths: Mapping[str, str | os.PathLike[str]]) -> None:
-    """Verdict counts, what needs attention with one reason line each, and the files of the report by name."""
+def summary(run: Mapping[str, Any], console: Console, paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Verdict counts, what needs attention with one reason line each, and the files that were written."""
     for line in _summary(run, console):
         _print(console, line)
-    for name, path in paths.items():
-        _print(console, Text.assemble((f"{name}: ", "dim"), os.fspath(path)))
+    for path in paths:
+        _print(console, Text.assemble(("report: ", "dim"), os.fspath(path)))
 
 
 def table(run: Mapping[str, Any], console: Console) -> None:

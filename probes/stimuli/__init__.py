@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from ..listeners import Listener
 from ..scenario import Scenario
 
+
 class Stimulus:
     """Runs one stimulus and keeps the clients' ends of its connections."""
 

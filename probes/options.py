@@ -1,0 +1,65 @@
+"""The options of a run, all with the prefix --herd-."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from .claims import FAILING_LEVELS
+from .observers import NAMES
+from .scenario import BadScenario, Scenario
+from .star import PRESETS
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register them all, with one prefix.  A bad value ends pytest with one sentence (UsageError)."""
+    group = parser.getgroup("wakecheck", "wakecheck: which waiters does this kernel wake?")
+    presets = "; ".join(f"{name}: {preset.sentence}" for name, preset in PRESETS.items())
+    group.addoption("--herd-preset", choices=PRESETS, default="default", help=f"how far to vary each axis ({presets})")
+    group.addoption("--herd-trials", type=_count("trials", 1000), help="untraced trials per case; one traced is added")
+    group.addoption("--herd-sizes", type=_sizes, help="numbers of waiters, for example 2,8,200")
+    group.addoption(
+        "--herd-without",
+        action="append",
+        default=[],
+        choices=NAMES,
+        metavar="OBSERVER",
+        help=f"do without an observer, as where it is denied; may be given again ({', '.join(NAMES)})",
+    )
+    group.addoption(
+        "--herd-level",
+        choices=FAILING_LEVELS,
+        default=FAILING_LEVELS[-1],
+        help="the last level whose broken claims fail the run (documented < observed < lore); "
+        "documented is for kernels that are not mainline",
+    )
+    group.addoption("--herd-report", metavar="DIR", default="report", help="where the report goes (default: report)")
+    group.addoption("--herd-run", metavar="FILE", help="where run.json goes (default: run.json in the report folder)")
+    group.addoption("--herd-ktap", metavar="FILE", help="also write KTAP, the kernel's test format")
+    group.addoption("--herd-label", metavar="NAME", default="", help="what to call this kernel in the report")
+
+
+def _count(what: str, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise pytest.UsageError(f"{text!r} is no number of {what}") from None
+        if not 1 <= value <= most:
+            raise pytest.UsageError(f"{value} {what}: there can be 1 to {most}")
+        return value
+
+    return parse
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    sizes = []
+    for part in text.split(","):
+        try:
+            sizes.append(Scenario("poll", n=int(part)).n)
+        except BadScenario as error:
+            raise pytest.UsageError(f"--herd-sizes: {error}") from None
+        except ValueError:
+            raise pytest.UsageError(f"--herd-sizes: {part!r} is no number of waiters") from None
+    return tuple(dict.fromkeys(sizes))
