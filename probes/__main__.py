@@ -266,7 +266,7 @@ def _report(options: argparse.Namespace) -> int:
                 write_whole(text, path)
             except OSError as error:
                 raise BadInput(f"{path} cannot be written: {error.strerror}") from error
-        terminal.summary(run, Console(), {path.suffix.lstrip("."): path for path, _ in pages})
+        terminal.summary(run, Console(), [path for path, _ in pages])
         code = max(code, _code_of(run), key=(WELL, CANNOT_JUDGE, BROKEN).index)
     return code
 

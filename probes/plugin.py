@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
-from collections.abc import Callable, Generator, Iterator
+import tempfile
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +56,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _must_be_writable(path: Path) -> None:
-    """Say so before the run and not after it, where a report could not be written."""
-    existing = path.parent
-    while not existing.exists():
-        existing = existing.parent
-    if path.is_dir():
-        raise pytest.UsageError(f"{path} is a folder; the report needs a file there")
-    if not existing.is_dir() or not os.access(existing, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise pytest.UsageError(f"{path} cannot be written: choose another place with --herd-report or --herd-run")
+    """Say so before the run and not after it, where a report could not be written: try, and undo it."""
+    made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise pytest.UsageError(
+            f"{path} cannot be written ({error.strerror}): choose another place with --herd-report or --herd-run"
+        ) from None
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _options(config: pytest.Config) -> dict[str, Any]:
@@ -275,17 +286,28 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.pluginmanager.register(_Listener(_recorder(session.config)), "wakecheck-listener")
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[None]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """End the conductor and write the report, before the terminal's summary names it."""
+    config = session.config
+    if _LAB in config.stash:
+        config.stash[_LAB].close()
+    if not _is_worker(config) and not config.option.collectonly:
+        stopped = bool(session.shouldstop or session.shouldfail) or exitstatus in (2, 3)
+        _finish(_recorder(config), session, partial=stopped)
+
+
+def _finish(recorder: Recorder, session: pytest.Session, *, partial: bool) -> None:
+    """Write the report; where that fails after all (a full disk, say), keep run.json somewhere else."""
     try:
-        return (yield)
-    finally:
-        config = session.config
-        if _LAB in config.stash:
-            config.stash[_LAB].close()
-        if not _is_worker(config) and not config.option.collectonly:
-            stopped = bool(session.shouldstop or session.shouldfail) or exitstatus in (2, 3)
-            _recorder(config).finish(partial=stopped)
+        recorder.finish(partial=partial)
+    except OSError as error:
+        number, kept = tempfile.mkstemp(prefix="wakecheck-run-", suffix=".json")
+        with open(number, "w", encoding="utf-8") as file:
+            json.dump(recorder.run, file)
+        recorder.written = {"run.json": Path(kept)}
+        recorder.complaint = f"the report could not be written: {error.strerror or error}"
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -302,4 +324,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if recorder.run is not None:
         terminalreporter.section("wakecheck")
         terminalreporter.flush()
-        terminal.summary(recorder.run, Console(file=terminalreporter._tw._file), recorder.written)
+        if recorder.complaint:
+            terminalreporter.write_line(recorder.complaint, red=True)
+        terminal.summary(recorder.run, Console(file=terminalreporter._tw._file), recorder.written.values())

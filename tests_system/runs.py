@@ -71,9 +71,9 @@ class Run:
         self.temporary.chmod(0o1777)
         self._token = f"{_TOKEN}={os.urandom(8).hex()}".encode()
         self._printed = b""
+        options = ("-v", f"--herd-report={self.report}", f"--basetemp={folder / 'basetemp'}")
         self.process = subprocess.Popen(
-            [*prefix, python, "-m", "pytest", *arguments, "-v", f"--herd-report={self.report}"]
-            + [f"--basetemp={folder / 'basetemp'}"],
+            [*prefix, python, "-m", "pytest", *arguments, *options],
             cwd=checkout,
             env={**self._environment(), **(environment or {})},
             stdin=subprocess.DEVNULL,

@@ -66,6 +66,7 @@ def _workers(number: int) -> tuple[str, ...]:
 
 
 def _kill_pytest(run: Run) -> None:
+    """kill -9 of pytest itself, and nobody else."""
     kill(run.process.pid)
     assert run.process.wait() == -signal.SIGKILL, run.output
 
@@ -76,6 +77,7 @@ def test_kill_pytest(host: Host, start: Start, number: int) -> None:
     random = moment("pytest", number)
     run = start(*_workers(number))
     run.wait_for_results(random.randint(1, LAST))
+    assert run.conductors(), "there would be nothing to clean up"
     run.go_on_for(random.uniform(0, A_WHILE_S))
     _kill_pytest(run)
     host.assert_clean_after(run)
