@@ -290,6 +290,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """End the conductor and write the report, before the terminal's summary names it."""
     config = session.config
+    if not _is_worker(config) and not config.option.collectonly and _recorder(config).greeting is None:
+        # A quiet run prints no header, and so has asked nobody yet.
+        _recorder(config).greeting = _lab(config).greeting
     if _LAB in config.stash:
         config.stash[_LAB].close()
     if not _is_worker(config) and not config.option.collectonly:

@@ -121,14 +121,19 @@ class Run:
 
     def wait_for_results(self, count: int) -> None:
         """Return once `count` results have been printed.  AssertionError if it ended before."""
-        self.wait_until(lambda: self.results >= count, f"{count} results")
+        end = time.monotonic() + PATIENCE_S
+        while self.results < count:
+            self._must_go_on(end, f"{count} results")
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        """Return once `condition` holds, looked at whenever it prints.  AssertionError at the deadline."""
+        """Return once `condition` holds, which nothing printed tells.  AssertionError at the deadline."""
         end = time.monotonic() + PATIENCE_S
         while not condition():
-            assert self._read(end), f"the run ended before: {what}\n{self.output}"
-            assert time.monotonic() < end, f"no {what} within {PATIENCE_S:.0f} s\n{self.output}"
+            self._must_go_on(end, what, look_again_at=time.monotonic())
+
+    def _must_go_on(self, end: float, what: str, look_again_at: float | None = None) -> None:
+        assert self._read(end if look_again_at is None else look_again_at), f"it ended before: {what}\n{self.output}"
+        assert time.monotonic() < end, f"no {what} within {PATIENCE_S:.0f} s\n{self.output}"
 
     def go_on_for(self, seconds: float) -> None:
         """Let it run to a random moment between two results, following its output.  No end is proven by it."""

@@ -47,12 +47,12 @@ def host() -> Host:
 
 
 @pytest.fixture
-def start(host: Host, tmp_path: Path) -> Iterator[Start]:
+def start(host: Host, folder: Path) -> Iterator[Start]:
     """Start a run of HERD; it is over when the test is."""
     started: list[Run] = []
 
     def go(*arguments: str, prefix: tuple[str, ...] = ()) -> Run:
-        started.append(Run(tmp_path, *HERD, *arguments, prefix=prefix))
+        started.append(Run(folder, *HERD, *arguments, prefix=prefix))
         return started[-1]
 
     yield go

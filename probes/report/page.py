@@ -143,7 +143,7 @@ def _host(run: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         "isolation": [run["isolation"]],
         "fence": [run["fence"]],
         "suite": [f"wakecheck {suite['version']}", f"revision {suite['revision'] or 'unknown'}"],
-        "options": [f"{name} = {value}" for name, value in suite["options"].items()],
+        "options": [f"{name} = {value}" for name, value in suite["options"].items() if value not in (None, "", [])],
         "splats": list(kernel["splats"]),
     }
     return [(term, lines) for term, lines in facts.items() if lines]

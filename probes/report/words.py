@@ -14,7 +14,7 @@ MOST_NAMED = 16
 
 
 def states(trial: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What became of the waiters: (state, waiters), for example ("blocked", "w1–w2 w4")."""
+    """What became of the waiters: (state, waiters), for example ("blocked", "w1-w2 w4")."""
     groups: dict[str, list[Mapping[str, Any]]] = {
         "returned": [],
         "woken, slept again": [],
@@ -31,12 +31,12 @@ def states(trial: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """`w0–w3 w5` for 0, 1, 2, 3, 5; two neighbours are named one by one."""
+    """`w0-w3 w5` for 0, 1, 2, 3, 5; two neighbours are named one by one."""
     parts = []
     for _, run in groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0]):
         members = [number for _, number in run]
         if len(members) > 2:
-            parts.append(f"w{members[0]}\N{EN DASH}w{members[-1]}")
+            parts.append(f"w{members[0]}-w{members[-1]}")
         else:
             parts += [f"w{number}" for number in members]
     return " ".join(parts)
@@ -116,7 +116,7 @@ def _ms(us: int) -> str:
 
 
 def _who(waiters: Sequence[int]) -> str:
-    """One connection's waiters: `w3`, `w0–w7`, or `none`."""
+    """One connection's waiters: `w3`, `w0-w7`, or `none`."""
     return ranges(waiters) or "none"
 
 
@@ -131,7 +131,7 @@ def _wakers(wakings: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _exits(exits: Sequence[Mapping[str, Any]]) -> str:
-    """`w0: poll = 1, accept4 = 9; w1–w7: poll = 1, accept4 = EAGAIN`: waiters that did the same, together."""
+    """`w0: poll = 1, accept4 = 9; w1-w7: poll = 1, accept4 = EAGAIN`: waiters that did the same, together."""
     histories: dict[int, list[str]] = {}
     for one in exits:
         histories.setdefault(one["i"], []).append(f"{one['call']} = {one['errno'] or one['result']}")

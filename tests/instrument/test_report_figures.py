@@ -1,0 +1,158 @@
+"""What the writers share: spreads, the strategies' rows, wake orders, and phrases about a trial."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probes.report import orders, strategies, words
+from probes.report.figures import Spread, over
+
+SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
+EN_DASH = "\N{EN DASH}"
+
+
+@pytest.fixture
+def run() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    return found
+
+
+def cases_of(run: dict[str, Any], claim: str) -> list[dict[str, Any]]:
+    cases: list[dict[str, Any]] = next(one["cases"] for one in run["claims"] if one["id"] == claim)
+    return cases
+
+
+def row(run: dict[str, Any], strategy: str) -> strategies.Row:
+    return next(one for one in strategies.rows(run) if one.strategy == strategy)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [([], "?"), ([None], "?"), ([8, 8], "8"), ([3, 1, 2], f"1{EN_DASH}3"), ([None, 2], "2"), ([0, 0], "0")],
+)
+def test_a_spread(values: list[int | None], shown: str) -> None:
+    assert str(Spread.of(values)) == shown
+
+
+def test_a_trial_that_proved_nothing_is_counted_and_not_read(run: dict[str, Any]) -> None:
+    figures = over(cases_of(run, "select.wakes-all")[0]["trials"])
+    assert (figures.trials, figures.inconclusive) == (1, 1)
+    assert str(figures["woken"]) == "4"
+
+
+def test_rows_stand_in_the_order_of_the_calls(run: dict[str, Any]) -> None:
+    assert [one.strategy for one in strategies.rows(run)] == [
+        "accept",
+        "poll",
+        "epoll_wait.exclusive.listener",
+        "epoll_wait.edge.epoll",
+        "epoll_pwait2.level.listener",
+    ]
+
+
+def test_a_strategy_that_the_kernel_lacks_is_no_unknown(run: dict[str, Any]) -> None:
+    lacking = row(run, "epoll_pwait2.level.listener")
+    assert lacking.figures["hold"] is None
+    assert lacking.absent == {"hold"}
+
+
+def test_traced_trials_are_left_out_of_the_race(run: dict[str, Any]) -> None:
+    poll = row(run, "poll")
+    hold, accept = poll.figures["hold"], poll.figures["accept"]
+    assert hold is not None
+    assert accept is not None
+    assert (hold.trials, accept.trials) == (2, 2)
+
+
+def test_only_traced_trials_are_better_than_none(run: dict[str, Any]) -> None:
+    case = cases_of(run, "poll.wakes-all")[1]
+    case["trials"] = [trial for trial in case["trials"] if trial["traced"]]
+    accept = row(run, "poll").figures["accept"]
+    assert accept is not None
+    assert accept.trials == 1
+
+
+def test_trials_that_two_claims_share_count_once(run: dict[str, Any]) -> None:
+    before = strategies.rows(run)
+    run["claims"].append(copy.deepcopy(run["claims"][0]))
+    assert strategies.rows(run) == before
+
+
+@pytest.mark.parametrize(
+    "axis",
+    [
+        {"n": 4},
+        {"listener": "tcp6"},
+        {"waiter": "thread"},
+        {"stimulus": "burst"},
+        {"blocked": "reversed"},
+        {"lock": "x"},
+    ],
+)
+def test_other_scenes_are_not_in_the_table(axis: dict[str, Any], run: dict[str, Any]) -> None:
+    for case in cases_of(run, "poll.wakes-all"):
+        case["scenario"].update(axis)
+    assert "poll" not in [one.strategy for one in strategies.rows(run)]
+
+
+def test_wake_order(run: dict[str, Any]) -> None:
+    shown, herds = orders.strips(run)
+    assert [(one.strategy, one.waiters) for one in shown] == [("accept", (0, 1, 2, 3))]
+    assert shown[0].remark == "the lowest number first, the same in all 2 trials"
+    assert herds == ["poll"]
+
+
+def test_an_order_that_differs_is_not_sold_as_one(run: dict[str, Any]) -> None:
+    trial = cases_of(run, "accept.first-in-first-out")[0]["trials"][0]
+    trial["steps"].reverse()
+    assert orders.strips(run)[0][0].remark == "2 orders in 2 trials; this is one of them"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "shown"),
+    [([], ""), ([3], "w3"), ([3, 4], "w3 w4"), ([5, 0, 1, 2], "w0-w2 w5"), (range(64), "w0-w63")],
+)
+def test_ranges(numbers: list[int], shown: str) -> None:
+    assert words.ranges(numbers) == shown
+
+
+def test_a_large_herd_is_one_short_phrase(run: dict[str, Any]) -> None:
+    trial = cases_of(run, "poll.wakes-all")[0]["trials"][0]
+    one = {**trial["waiters"][0], "returned": True, "won": 0}
+    trial["waiters"] = [{**one, "i": i, "at_us": 100 + i} for i in range(1000)]
+    assert words.states(trial) == [("returned", "w0-w999 +0.10ms to +1.10ms")]
+
+
+def test_states_that_nobody_saw(run: dict[str, Any]) -> None:
+    trial = cases_of(run, "accept.wakes-one")[0]["trials"][0]
+    blind, half = trial["waiters"][0], trial["waiters"][1]
+    blind.update(returned=None, woken=None)
+    half.update(returned=False, woken=None)
+    trial["waiters"] = [blind, half]
+    assert words.states(trial) == [("did not return", "w1"), ("unknown", "w0")]
+
+
+def test_a_wait_that_failed_shows_its_error(run: dict[str, Any]) -> None:
+    trial = cases_of(run, "accept.wakes-one")[0]["trials"][0]
+    trial["waiters"] = [{**trial["waiters"][0], "returned": True, "won": 0, "at_us": 12, "result": -4, "errno": 4}]
+    assert words.states(trial) == [("returned", "w0 +0.01ms EINTR".replace(" ", "\N{NO-BREAK SPACE}"))]
+
+
+def test_waiters_that_did_the_same_are_told_together(run: dict[str, Any]) -> None:
+    trial = next(one for one in cases_of(run, "poll.wakes-all")[0]["trials"] if one["traced"])
+    assert dict(words.remarks(trial))["syscalls"] == "w0-w7: poll = 1"
+
+
+def test_who_woke_whom(run: dict[str, Any]) -> None:
+    trial = next(one for one in cases_of(run, "accept.wakes-one")[0]["trials"] if not one["traced"])
+    assert dict(words.remarks(trial))["woken by"] == "conductor \N{RIGHTWARDS ARROW} w0"
+
+
+def test_an_untraced_trial_has_no_tracer_to_miss(run: dict[str, Any]) -> None:
+    for trial in cases_of(run, "accept.wakes-one")[0]["trials"]:
+        assert ("syscall exits=1" in words.observers(trial)) is trial["traced"]

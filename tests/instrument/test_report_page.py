@@ -1,0 +1,175 @@
+"""The page: one file that needs nothing else, says everything, and lets nothing through as markup."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probes.report.page import breakable, link, render
+
+SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
+VOID = {"meta", "br", "wbr", "use", "path", "circle"}
+
+
+@pytest.fixture
+def run() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    return found
+
+
+class Outline(HTMLParser):
+    """The tags of a page; fails where one is not closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(page)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.tags[tag] += 1
+        self.ids += [found["id"] or ""] if "id" in found else []
+        self.links += [found["href"] or ""] if tag in ("a", "use") else []
+        self.loads += [name for name in found if name in ("src", "srcset", "data") or name.startswith("on")]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def outline(run: dict[str, Any]) -> Outline:
+    return Outline(render(run))
+
+
+def test_it_needs_no_script_and_loads_nothing(run: dict[str, Any]) -> None:
+    page = render(run)
+    found = Outline(page)
+    assert not {"script", "link", "img", "iframe", "object"} & set(found.tags)
+    assert found.loads == []
+    assert "@import" not in page
+    assert "url(" not in page
+
+
+def test_every_claim_is_an_anchor(run: dict[str, Any]) -> None:
+    ids = Counter(outline(run).ids)
+    for claim in run["claims"]:
+        assert ids[claim["id"]] == 1
+
+
+def test_ids_are_unique_and_every_link_inside_arrives(run: dict[str, Any]) -> None:
+    found = outline(run)
+    assert max(Counter(found.ids).values()) == 1
+    inside = {href.removeprefix("#") for href in found.links if href.startswith("#")}
+    assert inside <= set(found.ids)
+
+
+def test_what_needs_attention_comes_first(run: dict[str, Any]) -> None:
+    text = outline(run).text
+    places = [text.index(word) for word in ("3 of 8 waiters", "switches saw 4, sched_waking 3", "Host and instrument")]
+    assert places == sorted(places)
+
+
+def test_markup_in_texts_is_shown_and_not_obeyed(run: dict[str, Any]) -> None:
+    attack = "<script>alert(1)</script><b onclick='x'>&\""
+    run["label"] = run["isolation"] = attack
+    claim = run["claims"][3]
+    claim.update(sentence=attack, reason=attack, drawing=attack, basis=[attack], rows=[attack])
+    case = claim["cases"][0]
+    case.update(id=attack, reason=attack, again=attack, facts=[{"what": attack, "expected": attack, "seen": attack}])
+    case["trials"][0].update(inconclusive=attack, missing={attack: attack}, proof={attack: attack})
+    found = outline(run)
+    assert "script" not in found.tags
+    assert found.loads == []
+    assert found.text.count(attack) >= 10
+
+
+def test_a_sentence_with_angle_brackets_reads_as_written(run: dict[str, Any]) -> None:
+    assert run["claims"][2]["sentence"] in outline(run).text
+    assert "poll(&lt;fds&gt;) &amp; co." in render(run)
+
+
+def test_unknown_is_a_question_mark(run: dict[str, Any]) -> None:
+    page = render(run)
+    poll = re.search(r'<tr><th scope="row">poll</th>(.*?)</tr>', page, re.S)
+    assert poll is not None
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", poll[1])
+    assert cells[:5] == ["8", "8", "0", "?", "2"]
+
+
+def test_a_verdict_is_word_shape_and_colour(run: dict[str, Any]) -> None:
+    page = render(run)
+    for word in ("broken", "inconclusive", "held", "measured", "not-applicable"):
+        name = word.replace("-", " ")
+        assert f'<span class="verdict {word}"><svg aria-hidden="true"><use href="#{word}"/></svg>{name}</span>' in page
+        assert f'<symbol id="{word}"' in page
+
+
+def test_every_table_has_a_caption_and_every_heading_cell_a_scope(run: dict[str, Any]) -> None:
+    page = render(run)
+    found = Outline(page)
+    assert found.tags["table"] == found.tags["caption"]
+    assert found.tags["th"] == len(re.findall(r"<th [^>]*scope=", page))
+
+
+def test_the_banner_tells_of_a_partial_run_and_a_failed_control(run: dict[str, Any]) -> None:
+    assert render(run).count('class="banner"') == 2
+    run.update(partial=False, controls={"sees-all": "held", "sees-waking": "not applicable"})
+    assert 'class="banner"' not in render(run)
+    run["kernel"]["splats"] = ["WARNING"]
+    assert "complained 1 time during the run" in render(run)
+
+
+def test_a_missing_observer_is_named_with_its_reason(run: dict[str, Any]) -> None:
+    assert "missing: perf_event_open: EACCES (perf_event_paranoid is 2)" in outline(run).text
+
+
+def test_evidence_of_a_trial(run: dict[str, Any]) -> None:
+    text = outline(run).text
+    assert "returned w0\N{NO-BREAK SPACE}+0.21ms  w3\N{NO-BREAK SPACE}+0.24ms" in text
+    assert "woken, slept again w5" in text
+    assert "blocked w1 w2 w4 w6 w7" in text
+    assert "python -m probes run epoll_wait.exclusive.listener/tcp4/n8/hold/one-connection --trials 25" in text
+
+
+def test_an_empty_run_is_still_a_page(run: dict[str, Any]) -> None:
+    run.update(claims=[], summary={}, observers={}, controls={})
+    assert "Nothing is broken" in outline(run).text
+
+
+def test_a_label_that_is_no_utf8_can_be_written(run: dict[str, Any]) -> None:
+    run["label"] = "uml-\udcff"
+    assert render(run).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("basis", "target"),
+    [
+        ("epoll_ctl(2) EPOLLEXCLUSIVE", "https://man7.org/linux/man-pages/man2/epoll_ctl.2.html"),
+        ("Linux 4.5 df0108c5da56 epoll", "https://git.kernel.org/linus/df0108c5da56"),
+        ("fs/eventpoll.c ep_poll_callback", None),
+        ("javascript:alert(1)", None),
+    ],
+)
+def test_where_a_basis_can_be_opened(basis: str, target: str | None) -> None:
+    assert link(basis) == target
+
+
+def test_an_id_breaks_after_slashes_and_dots() -> None:
+    assert breakable("epoll_wait.edge/<n8>") == "epoll_wait.<wbr>edge/<wbr>&lt;n8&gt;"

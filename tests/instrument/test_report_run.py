@@ -1,0 +1,133 @@
+"""run.json: what is refused and how it is said, and that a file is written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probes.report.run import SCHEMA, BadRun, load, summary, write
+from probes.verdict import BROKEN, HELD, VERDICTS
+
+SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
+
+
+@pytest.fixture
+def run() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    return found
+
+
+def complaint(path: Path) -> str:
+    """The message for this file, which has to be one sentence with the path."""
+    with pytest.raises(BadRun) as caught:
+        load(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert message.endswith(".")
+    assert "\n" not in message
+    return message.removeprefix(str(path)).strip()
+
+
+def test_the_sample_is_a_run() -> None:
+    assert load(SAMPLE)["schema"] == SCHEMA
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    assert complaint(tmp_path / "none.json") == "does not exist."
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    assert complaint(tmp_path) == "is a directory, not a run.json."
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    # Not by its mode: root reads everything.  A path through a file fails for everybody.
+    path = tmp_path / "file"
+    path.touch()
+    assert complaint(path / "run.json") == "cannot be read: Not a directory."
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty."),
+        (b" \n ", "is empty."),
+        (b"[1, 2]", "is no run: it holds an array, not an object."),
+        (b"7", "is no run: it holds a number, not an object."),
+        (b"verdicts\nof\nyesterday", "is no JSON: Expecting value in line 1, column 1."),
+        (b'{"schema": \xff}', "is no JSON: it is not UTF-8 at byte 11."),
+        (b'{"schema": 2}', "has schema 2, and this suite reads schema 1."),
+        (b'{"schema": true}', "has schema True, and this suite reads schema 1."),
+        (b'{"schema": ' + b"9" * 5000 + b"}", "is no JSON that can be read here (ValueError)."),
+        (b"[" * 100_000, "is no JSON that can be read here (RecursionError)."),
+    ],
+    ids=["empty", "blank", "array", "number", "prose", "no-utf8", "newer", "true", "huge-number", "too-deep"],
+)
+def test_a_file_that_is_no_run(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_bytes(content)
+    assert complaint(path) == message
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_half_a_file(share: float, tmp_path: Path) -> None:
+    whole = SAMPLE.read_text(encoding="utf-8").rstrip()
+    path = tmp_path / "run.json"
+    path.write_text(whole[: int(len(whole) * share)], encoding="utf-8")
+    assert complaint(path).startswith(("is half-written", "is no JSON"))
+
+
+def test_a_file_that_ends_inside_a_string(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text('{"schema": 1, "label": "uml-7', encoding="utf-8")
+    assert complaint(path) == "is half-written: its JSON breaks off in line 1."
+
+
+def test_a_violation_names_its_place(run: dict[str, Any], tmp_path: Path) -> None:
+    run["claims"][1]["cases"][0]["trials"][0]["woken"] = "many"
+    path = tmp_path / "run.json"
+    write(run, path)
+    assert complaint(path) == (
+        "is no run of schema 1: claims[1].cases[0].trials[0].woken: is a string, not integer or null."
+    )
+
+
+def test_what_is_written_can_be_read(run: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "er" / "run.json"
+    write(run, path)
+    assert load(path) == run
+
+
+def test_a_label_that_is_no_utf8_can_be_written(run: dict[str, Any], tmp_path: Path) -> None:
+    run["label"] = b"uml-\xff".decode("utf-8", "surrogateescape")
+    write(run, tmp_path / "run.json")
+    assert load(tmp_path / "run.json") == run
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(run: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text("old", encoding="utf-8")
+    with pytest.raises(TypeError):
+        write({**run, "claims": object()}, path)
+    assert path.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_fails_at_the_end_removes_the_temporary_file(run: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "run.json").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write(run, tmp_path / "run.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_the_summary_counts_every_verdict() -> None:
+    counts = summary([{"verdict": HELD}, {"verdict": BROKEN}, {"verdict": HELD}])
+    assert list(counts) == list(VERDICTS)
+    assert (counts[HELD], counts[BROKEN], sum(counts.values())) == (2, 1, 3)
+
+
+def test_the_sample_says_what_it_holds(run: dict[str, Any]) -> None:
+    assert run["summary"] == summary(run["claims"])

@@ -1,0 +1,107 @@
+"""The schema of run.json: it takes what the suite writes, and refuses what a reader would stumble over."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from probes.claims import LEVELS, TRUTHS
+from probes.evidence import Trial
+from probes.report.run import SCHEMA, SCHEMA_FILE, violation
+from probes.scenario import Scenario
+from probes.verdict import VERDICTS
+
+SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
+RULES: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+PARTS: dict[str, Any] = RULES["$defs"]
+
+Run = dict[str, Any]
+
+
+@pytest.fixture
+def run() -> Run:
+    found: Run = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    return found
+
+
+def test_it_is_a_schema() -> None:
+    Draft202012Validator.check_schema(RULES)
+    assert RULES["properties"]["schema"]["const"] == SCHEMA
+
+
+def test_it_knows_the_words_of_the_suite() -> None:
+    assert set(PARTS["verdict"]["enum"]) == set(VERDICTS)
+    assert set(PARTS["claim"]["properties"]["level"]["enum"]) == set(LEVELS)
+    assert set(PARTS["claim"]["properties"]["truth"]["enum"]) == {*TRUTHS, None}
+
+
+def test_it_requires_every_field_of_a_trial() -> None:
+    fields = {field.name for field in dataclasses.fields(Trial)}
+    assert set(PARTS["trial"]["required"]) == fields == set(PARTS["trial"]["properties"])
+
+
+def test_it_describes_every_axis_of_a_scenario() -> None:
+    axes = {field.name for field in dataclasses.fields(Scenario)}
+    assert set(PARTS["scenario"]["properties"]) == axes
+
+
+def test_keys_that_it_does_not_know_are_allowed(run: Run) -> None:
+    case = run["claims"][0]["cases"][0]
+    for place in (run, run["kernel"], run["suite"], run["claims"][0], case, case["scenario"], case["trials"][0]):
+        place["of_a_newer_suite"] = {"any": "thing"}
+    assert violation(run) is None
+
+
+@pytest.mark.parametrize("key", RULES["required"])
+def test_no_key_at_the_top_may_be_missing(key: str, run: Run) -> None:
+    del run[key]
+    assert violation(run) == f"the top level: lacks {key}"
+
+
+def _claim(change: Callable[[Any], object]) -> Callable[[Run], object]:
+    return lambda run: change(run["claims"][0])
+
+
+def _trial(change: Callable[[Any], object]) -> Callable[[Run], object]:
+    return _claim(lambda claim: change(claim["cases"][0]["trials"][0]))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "place"),
+    [
+        (lambda run: run.update(partial="no"), "partial:"),
+        (lambda run: run.update(started="yesterday"), "started:"),
+        (lambda run: run["kernel"].pop("cpus"), "kernel: lacks cpus"),
+        (lambda run: run["observers"].update(switches=False), "observers.switches:"),
+        (lambda run: run["controls"].update(positive="fine"), "controls.positive: 'fine' is none of"),
+        (lambda run: run["summary"].update(maybe=1), "summary:"),
+        (lambda run: run["summary"].update(held=-1), "summary.held:"),
+        (_claim(lambda claim: claim.pop("drawing")), "claims[0]: lacks drawing"),
+        (_claim(lambda claim: claim.update(id="Accept Wakes One")), "claims[0].id:"),
+        (_claim(lambda claim: claim.update(verdict="passed")), "claims[0].verdict: 'passed' is none of"),
+        (_claim(lambda claim: claim.update(level="lore")), "claims[0].truth: is null, not string"),
+        (_claim(lambda claim: claim.update(truth="false")), "claims[0].truth: is a string, not null"),
+        (_claim(lambda claim: claim.update(basis=["ok", {"man": 2}])), "claims[0].basis[1]: is an object, not string"),
+        (_claim(lambda claim: claim["cases"][0].pop("again")), "claims[0].cases[0]: lacks again"),
+        (_claim(lambda claim: claim["cases"][0]["facts"].append({"what": "x"})), "claims[0].cases[0].facts[0]: lacks"),
+        (_trial(lambda trial: trial.update(woken=-1)), "claims[0].cases[0].trials[0].woken:"),
+        (_trial(lambda trial: trial.update(won=None)), "claims[0].cases[0].trials[0].won:"),
+        (
+            _trial(lambda trial: trial["waiters"][2].pop("at_us")),
+            "claims[0].cases[0].trials[0].waiters[2]: lacks at_us",
+        ),
+        (_trial(lambda trial: trial["order"].append("w1")), "claims[0].cases[0].trials[0].order["),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_place(spoil: Callable[[Run], object], place: str, run: Run) -> None:
+    spoil(run)
+    found = violation(run)
+    assert found is not None
+    assert found.startswith(place)
+    assert len(found) < 300
