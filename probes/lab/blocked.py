@@ -23,10 +23,26 @@ class Watch:
         self._herd = herd
         self._tracer = tracer
         self._inside = {WAITING: NUMBERS[herd.scenario.call], PARKED: NUMBERS[PARK]}
+        self._proven: dict[int, Sighting] = {}
         self.proof = SYSCALL_FILE if syscall_readable else ENTRY_STOP if tracer else MARK_AND_STATE
 
     def prove_blocked(self, waiter: Waiter) -> None:
         """Return once `waiter` is proven to sleep in its wait call.  Raises Inconclusive at the deadline."""
+        self._proven[waiter.i] = self._blocked(waiter)
+
+    def still_blocked(self, scale: float) -> list[Sighting]:
+        """A look at all of them before the stimulus: none has moved since it was proven blocked.
+
+        One that moved may have lost its place in the queue, so the order is no longer known:
+        Inconclusive.
+        """
+        now = self.all_quiet(scale)
+        moved = [f"w{i}" for i, sighting in enumerate(now) if self._proven[i] != sighting]
+        if moved:
+            raise Inconclusive(f"{' '.join(moved)} moved before the stimulus")
+        return now
+
+    def _blocked(self, waiter: Waiter) -> Sighting:
         last: list[Sighting] = []
 
         def proven() -> bool:
@@ -42,6 +58,7 @@ class Watch:
             return twice or self.proof is not MARK_AND_STATE
 
         until(proven, lambda: f"waiter {waiter.i} was not seen blocked ({_words(last)})")
+        return last[0]
 
     def all_quiet(self, scale: float) -> list[Sighting]:
         """Return once every waiter sleeps in its wait call or its parking call, and none moved meanwhile.

@@ -47,6 +47,8 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
         if isolate:
             try:
                 folder = isolation.isolate()
+                # A change of credentials would have cleared it (PR_SET_PDEATHSIG, prctl(2)).
+                syscalls.die_with_parent(parent)
             except isolation.Denied as denied:
                 answer({"denied": str(denied)})
                 return

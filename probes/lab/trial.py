@@ -12,6 +12,7 @@ from typing import Any
 
 from ..listeners import Listener, open_listener
 from ..observers.counters import WON
+from ..observers.task_files import Sighting
 from ..scenario import Scenario
 from ..stimuli import Stimulus
 from ..strategies import prepare
@@ -84,8 +85,7 @@ class Trial:
         self._watch = Watch(herd, self._tracer, syscall_readable=readable)
         self._proof["blocked"] = self._watch.proof
         self._arrange(herd)
-        # The baseline: all of them are still blocked, after the last one was proven to be.
-        baseline = self._snapshot(herd)
+        baseline = self._snapshot(herd, self._watch.still_blocked(self._scale))
         self._lap("arrange")
         stimulus = Stimulus(self.scenario, listener, self._open, patience_s())
         release.callback(stimulus.hang_up)
@@ -141,7 +141,7 @@ class Trial:
                 raise Inconclusive(f"connection {stimulus.made + 1} failed: {error.strerror}") from error
             self._lap("stimulate")
             self._prove_delivery(herd, stimulus)
-            after = self._snapshot(herd)
+            after = self._snapshot(herd, self._watch.all_quiet(self._scale))
             self._ledger.record(stimulus, before, after)
             self._lap("settle")
             before = after
@@ -169,8 +169,7 @@ class Trial:
         self._bench.fence()
         self._proof["delivered"] = f"{listener.delivery}; fence: {self._bench.fence_name}"
 
-    def _snapshot(self, herd: Herd) -> Snapshot:
-        sightings = self._watch.all_quiet(self._scale)
+    def _snapshot(self, herd: Herd, sightings: list[Sighting]) -> Snapshot:
         self._proof["quiescent"] = "two successive looks at all waiters were equal"
         return self._bench.instruments.snapshot(herd, self._tracer, sightings)
 

@@ -17,7 +17,6 @@ from .. import syscalls
 from ..observers.counters import (
     AT_NS,
     FAILED,
-    MARKS,
     PARKED,
     PHASE,
     READY,
@@ -91,7 +90,6 @@ def _wait_and_react(i: int, line: memoryview, waiting: Waiting, scenario: Scenar
     """Wait; under hold and accept once, under drain and loop for ever."""
     for_ever = scenario.reaction in ("drain", "loop")
     while True:
-        line[MARKS] += 1
         line[PHASE] = WAITING
         result = waiting.wait()
         line[AT_NS] = time.monotonic_ns()

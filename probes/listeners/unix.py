@@ -25,16 +25,17 @@ class Unix:
 
     delivery = "connect returned: on AF_UNIX the connecting task issues the wake-ups itself"
 
-    def __init__(self, scenario: Scenario, kind: int, address: str) -> None:
+    def __init__(self, scenario: Scenario, kind: int, *, name: str = "", folder: str = "") -> None:
+        """At the abstract `name`, or at a path in `folder`."""
         self._kind = kind
         self._path_fd = -1
-        self._address = address
         self._socket = socket.socket(socket.AF_UNIX, kind)
         try:
-            self._socket.bind(address)
-            if not address.startswith("\0"):
-                self._path_fd = os.open(address, os.O_PATH | os.O_CLOEXEC)
-                os.unlink(address)
+            if name:
+                self._address = f"\0{name}"
+                self._socket.bind(self._address)
+            else:
+                self._bind_path(folder)
                 self._address = f"/proc/self/fd/{self._path_fd}"
             self._socket.listen(4096)
             self._socket.setblocking(scenario.takes)
@@ -42,6 +43,17 @@ class Unix:
             self.close()
             raise
         self.fds = [self._socket.fileno()] * scenario.n
+
+    def _bind_path(self, folder: str) -> None:
+        """Bind in `folder` and unlink; by the folder's descriptor, because unix(7) allows only 107 bytes."""
+        folder_fd = os.open(folder, os.O_PATH | os.O_CLOEXEC)
+        try:
+            path = f"/proc/self/fd/{folder_fd}/listener-{next(_names)}"
+            self._socket.bind(path)
+            self._path_fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            os.unlink(path)
+        finally:
+            os.close(folder_fd)
 
     def connect(self, patience_s: float) -> socket.socket:
         made = client(socket.AF_UNIX, self._kind, patience_s)
@@ -68,14 +80,18 @@ class Unix:
 
 def path(scenario: Scenario, folder: str | None) -> Unix:
     if folder is not None:
-        return Unix(scenario, socket.SOCK_STREAM, f"{folder}/listener-{next(_names)}")
+        return Unix(scenario, socket.SOCK_STREAM, folder=folder)
     with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX.format(pid=os.getpid())) as brief:
-        return Unix(scenario, socket.SOCK_STREAM, f"{brief}/listener")
+        return Unix(scenario, socket.SOCK_STREAM, folder=brief)
 
 
 def abstract(scenario: Scenario, folder: str | None) -> Unix:
-    return Unix(scenario, socket.SOCK_STREAM, f"\0wakecheck-{os.getpid()}-{next(_names)}")
+    return Unix(scenario, socket.SOCK_STREAM, name=_unused_name())
 
 
 def seqpacket(scenario: Scenario, folder: str | None) -> Unix:
-    return Unix(scenario, socket.SOCK_SEQPACKET, f"\0wakecheck-{os.getpid()}-{next(_names)}")
+    return Unix(scenario, socket.SOCK_SEQPACKET, name=_unused_name())
+
+
+def _unused_name() -> str:
+    return f"wakecheck-{os.getpid()}-{next(_names)}"

@@ -13,12 +13,11 @@ import mmap
 LINE_BYTES = 64
 _FIELDS = LINE_BYTES // 8
 
-TID, PHASE, MARKS, RETURNED, WON, SPURIOUS, RESULT, AT_NS = range(_FIELDS)
+TID, PHASE, RETURNED, WON, SPURIOUS, RESULT, AT_NS = range(7)
 """Fields of a line, 8 bytes each.
 
 TID       the waiter's thread id
 PHASE     one of the phases below
-MARKS     times it was about to call
 RETURNED  times the call came back to user space
 WON       connections it took
 SPURIOUS  returns after which it found nothing

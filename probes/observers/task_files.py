@@ -28,9 +28,10 @@ class TaskFiles:
         self._syscall_readable = syscall_readable
 
     def look(self) -> Sighting:
-        state, switches = parse_status(_read(self._folder + "status"))
-        syscall = self.syscall() if self._syscall_readable and state == "S" else None
-        return Sighting(state, switches, syscall)
+        # The system call first: it is answered only once the task is off the run queue.  A task that
+        # has set its state to S and was preempted shows S as well, one switch short of its sleep.
+        syscall = self.syscall() if self._syscall_readable else None
+        return Sighting(*parse_status(_read(self._folder + "status")), syscall)
 
     def syscall(self) -> int | None:
         """Number of the call that the task sleeps in; None while it runs.

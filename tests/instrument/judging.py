@@ -1,0 +1,86 @@
+"""Judges the claims of tests/test_*.py on a kernel that is only a model."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from types import FunctionType
+
+import pytest
+
+from probes.case import Case, judge
+from probes.scenario import Scenario
+from probes.seen import Seen
+from probes.star import PRESETS
+from probes.verdict import BROKEN, INCONCLUSIVE, Inconclusive, of_claim
+
+from .builders import ALL_THERE
+from .model import Kernel
+
+PRESET = PRESETS["default"]
+
+
+@cache
+def claims_with_stars() -> dict[str, FunctionType]:
+    """Every test that judges a claim over scenarios, by the claim's id."""
+    files = sorted(Path(__file__).parent.parent.glob("test_*.py"))
+    modules = (importlib.import_module(f"tests.{file.stem}") for file in files)
+    return {
+        test.claim.id: test
+        for module in modules
+        for test in vars(module).values()
+        if isinstance(test, FunctionType) and hasattr(test, "claim") and hasattr(test, "stars")
+    }
+
+
+@cache
+def scenarios_of(id: str) -> tuple[Scenario, ...]:
+    """The scenarios of a claim in the default preset."""
+    stars = claims_with_stars()[id].stars
+    found = {s.id: s for one in stars for s in one.scenarios(PRESET.sizes, PRESET.listeners)}
+    return tuple(found.values())
+
+
+def verdict_on(kernel: Kernel, id: str, scenario: Scenario) -> tuple[str, str | None]:
+    """What the suite says of one case on this kernel, and why."""
+    test = claims_with_stars()[id]
+    case = Case(test.claim)
+
+    def herd(scenario: Scenario) -> Seen:
+        trials = [kernel.trial(scenario) for _ in range(PRESET.untraced)]
+        case.seen.append(Seen(scenario, [*trials, kernel.trial(scenario, traced=True)], ALL_THERE))
+        return case.seen[-1]
+
+    try:
+        test(herd, scenario)
+    except (AssertionError, Inconclusive) as found:
+        return judge(case, pytest.ExceptionInfo.from_exception(found))
+    return judge(case, None)
+
+
+def verdicts_on(kernel: Kernel, ids: Iterable[str] | None = None) -> dict[str, str]:
+    """The verdict of every claim on this kernel; a claim's first broken case is enough."""
+    return {id: _of_claim(kernel, id) for id in ids or claims_with_stars()}
+
+
+def _of_claim(kernel: Kernel, id: str) -> str:
+    found = []
+    for scenario in scenarios_of(id):
+        found.append(verdict_on(kernel, id, scenario)[0])
+        if found[-1] == BROKEN:
+            break
+    return of_claim(found)
+
+
+def broken_on(kernel: Kernel) -> set[str]:
+    """The claims that break on this kernel, and fail otherwise: by name, `?` in front of the inconclusive."""
+    verdicts = verdicts_on(kernel)
+    return {id for id, verdict in verdicts.items() if verdict == BROKEN} | {
+        f"?{id}" for id, verdict in verdicts.items() if verdict == INCONCLUSIVE
+    }
+
+
+Make = Callable[[int], Kernel]
+"""A kernel from a seed."""
