@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from .claims import Claim
 from .evidence import Trial
-from .seen import Contradiction, Seen
+from .seen import Contradiction, Seen, plain
 
 _COUNTED = {
     "woken": "were woken",
@@ -45,8 +45,7 @@ def sentence(found: Contradiction, n: int) -> str:
     """One sentence: what was seen, and what the claim allows."""
     if found.what in _COUNTED:
         return f"{found.value} of {n} waiters {_COUNTED[found.what]}; the claim allows {found.allowed}"
-    value = " ".join(map(str, found.value)) if isinstance(found.value, (list, tuple)) else found.value
-    return f"{found.what}: {value}; the claim allows {found.allowed}"
+    return f"{found.what}: {plain(found.value)}; the claim allows {found.allowed}"
 
 
 def waiters_line(trial: Trial) -> str:

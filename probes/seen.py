@@ -33,6 +33,9 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+_MOST_ITEMS = 16
+
+
 @dataclass(frozen=True)
 class Contradiction:
     """What broke a claim: the trial, what it showed, and what the claim allows."""
@@ -92,7 +95,7 @@ class Each:
             if reason is not None:
                 unknown = unknown or reason
             elif not _TESTS[sign](one.value, against.value):
-                allowed = _ALLOWS[sign].format(_plain(against.value))
+                allowed = _ALLOWS[sign].format(plain(against.value))
                 if isinstance(other, Each):
                     allowed += f" ({other.what})"
                 failing.append(Contradiction(self.what, one.value, allowed, one.trial))
@@ -186,5 +189,9 @@ class Seen:
         return f"{what} was not observed ({'; '.join(missing) or 'this scenario does not show it'})"
 
 
-def _plain(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+def plain(value: Any) -> str:
+    """A value in words: a sequence as its items, the first sixteen of a long one."""
+    if not isinstance(value, (list, tuple)):
+        return str(value)
+    shown = " ".join(map(str, value[:_MOST_ITEMS]))
+    return shown if len(value) <= _MOST_ITEMS else f"{shown} ... ({len(value)} in all)"

@@ -30,9 +30,9 @@ def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
         L
     """
     seen = herd(scenario)
-    assert seen.woken == 1
     assert seen.returned == 1
     assert seen.won == 1
+    assert seen.woken == 1
 
 
 @claim(
@@ -50,10 +50,10 @@ def test_one_waiter_per_connection(herd: Herd, scenario: Scenario) -> None:
         L  <- c0 c1 c2
     """
     seen = herd(scenario)
-    assert seen.woken == 3
     assert seen.returned == 3
     assert seen.won == 3
     assert seen.connections == 3
+    assert seen.woken == 3
 
 
 @claim(

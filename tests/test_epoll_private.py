@@ -50,8 +50,8 @@ def test_wakes_all(herd: Herd, scenario: Scenario) -> None:
           L
     """
     seen = herd(scenario)
-    assert seen.woken == scenario.n
     assert seen.returned == scenario.n
+    assert seen.woken == scenario.n
 
 
 @claim(
@@ -88,10 +88,10 @@ def test_wakes_all_for_one_winner(herd: Herd, scenario: Scenario) -> None:
           L
     """
     seen = herd(scenario)
-    assert seen.woken == scenario.n
     assert seen.won == 1
     assert seen.connections == 1
     assert seen.spurious == seen.each("returned - 1", lambda t: None if t.returned is None else t.returned - 1)
+    assert seen.woken == scenario.n
 
 
 @claim(
@@ -110,8 +110,8 @@ def test_exclusive_wakes_one(herd: Herd, scenario: Scenario) -> None:
           L
     """
     seen = herd(scenario)
-    assert seen.woken == 1
     assert seen.returned == 1
+    assert seen.woken == 1
 
 
 @claim(
@@ -130,10 +130,10 @@ def test_exclusive_one_winner(herd: Herd, scenario: Scenario) -> None:
           L
     """
     seen = herd(scenario)
-    assert seen.woken == 1
     assert seen.returned == 1
     assert seen.won == 1
     assert seen.spurious == 0
+    assert seen.woken == 1
 
 
 @claim(

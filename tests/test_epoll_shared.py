@@ -51,8 +51,8 @@ def test_edge_wakes_one(herd: Herd, scenario: Scenario) -> None:
         L
     """
     seen = herd(scenario)
-    assert seen.woken == 1
     assert seen.returned == 1
+    assert seen.woken == 1
 
 
 @claim(
@@ -91,10 +91,10 @@ def test_edge_one_winner(herd: Herd, scenario: Scenario) -> None:
         L
     """
     seen = herd(scenario)
-    assert seen.woken == 1
     assert seen.returned == 1
     assert seen.won == 1
     assert seen.spurious == 0
+    assert seen.woken == 1
 
 
 @claim(
@@ -115,8 +115,8 @@ def test_level_wakes_all(herd: Herd, scenario: Scenario) -> None:
         L
     """
     seen = herd(scenario)
-    assert seen.woken == scenario.n
     assert seen.returned == scenario.n
+    assert seen.woken == scenario.n
 
 
 @claim(
@@ -141,10 +141,10 @@ def test_level_each_return_wakes_one(herd: Herd, scenario: Scenario) -> None:
     def one_more(trial: Trial) -> int | None:
         return None if trial.returned is None else min(trial.returned + 1, scenario.n)
 
-    assert seen.woken == seen.each("returned + 1", one_more)
     assert seen.returned >= 1
     assert seen.won == 1
     assert seen.connections == 1
+    assert seen.woken == seen.each("returned + 1", one_more)
 
 
 @claim(

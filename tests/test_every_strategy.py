@@ -57,8 +57,8 @@ def test_no_phantom_wake_up(herd: Herd, scenario: Scenario) -> None:
         L        K  <- c0
     """
     seen = herd(scenario)
-    assert seen.woken == 0
     assert seen.returned == 0
+    assert seen.woken == 0
 
 
 @claim(

@@ -40,8 +40,8 @@ def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
     L0   L1  ...  Ln      (one address, SO_REUSEPORT)
     """
     seen = herd(scenario)
-    assert seen.woken == 1
     assert seen.returned == 1
+    assert seen.woken == 1
 
 
 @claim(
@@ -59,10 +59,10 @@ def test_one_winner(herd: Herd, scenario: Scenario) -> None:
     L0   L1  ...  Ln      (one address, SO_REUSEPORT)
     """
     seen = herd(scenario)
-    assert seen.woken == 1
     assert seen.returned == 1
     assert seen.won == 1
     assert seen.spurious == 0
+    assert seen.woken == 1
 
 
 @claim(

@@ -36,8 +36,8 @@ def test_wakes_all(herd: Herd, scenario: Scenario) -> None:
         L
     """
     seen = herd(scenario)
-    assert seen.woken == scenario.n
     assert seen.returned == scenario.n
+    assert seen.woken == scenario.n
 
 
 @claim(
@@ -59,10 +59,10 @@ def test_wakes_all_for_one_winner(herd: Herd, scenario: Scenario) -> None:
         L
     """
     seen = herd(scenario)
-    assert seen.woken == scenario.n
     assert seen.won == 1
     assert seen.connections == 1
     assert seen.spurious == seen.each("returned - 1", lambda t: None if t.returned is None else t.returned - 1)
+    assert seen.woken == scenario.n
 
 
 @claim(
