@@ -30,6 +30,9 @@ PRESETS = {
 }
 
 
+SPOKES = ("sizes", "listeners", "threads")
+
+
 @dataclass(frozen=True)
 class Star:
     """One strategy and the spokes that matter to it."""
@@ -38,8 +41,8 @@ class Star:
     reaction: str = "hold"
     stimulus: str = "one-connection"
     further: str = ""
-    spokes: bool = True
-    """Whether listeners, sizes and threads are varied; otherwise the centre alone."""
+    spokes: tuple[str, ...] = SPOKES
+    """Which axes are varied, each alone; without any, the centre alone."""
     smallest: int = 1
     """Fewest waiters for which the claim says something."""
 
@@ -50,23 +53,24 @@ class Star:
         """
         sizes = [size for size in sizes if size >= self.smallest]
         centre = CENTRE_SIZE if CENTRE_SIZE in sizes or not sizes else max(sizes)
-        found = [self._scenario("tcp4", centre)]
-        if not self.spokes:
-            return found
-        found += [self._scenario("tcp4", size) for size in sizes if size != centre]
-        for listener, size in [*((kind, f"{centre}") for kind in listeners if kind != "tcp4"), ("tcp4", f"{centre}t")]:
-            try:
-                found.append(Scenario.parse(self._address(listener, size)))
-            except BadScenario:
-                continue  # no unix reuseport group, no reversed threads
-        return found
+        points = [("tcp4", f"{centre}")]
+        if "sizes" in self.spokes:
+            points += [("tcp4", f"{size}") for size in sizes if size != centre]
+        if "listeners" in self.spokes:
+            points += [(kind, f"{centre}") for kind in listeners if kind != "tcp4"]
+        if "threads" in self.spokes:
+            points.append(("tcp4", f"{centre}t"))
+        return [scenario for listener, size in points if (scenario := self._scenario(listener, size))]
 
-    def _scenario(self, listener: str, size: int) -> Scenario:
-        return Scenario.parse(self._address(listener, str(size)))
-
-    def _address(self, listener: str, size: str) -> str:
+    def _scenario(self, listener: str, size: str) -> Scenario | None:
+        """None for a spoke that makes no sense: no unix reuseport group, no reversed threads."""
         further = f"/{self.further}" if self.further else ""
-        return f"{self.strategy}/{listener}/n{size}/{self.reaction}/{self.stimulus}{further}"
+        try:
+            return Scenario.parse(f"{self.strategy}/{listener}/n{size}/{self.reaction}/{self.stimulus}{further}")
+        except BadScenario:
+            if listener == "tcp4" and not size.endswith("t"):
+                raise
+            return None
 
 
 def star(strategy: str, reaction: str = "hold", stimulus: str = "one-connection", further: str = "") -> Star:
@@ -76,4 +80,4 @@ def star(strategy: str, reaction: str = "hold", stimulus: str = "one-connection"
 
 def centre(strategy: str, reaction: str = "hold", stimulus: str = "one-connection", further: str = "") -> Star:
     """The strategy on tcp4 with 8 processes alone: for the sibling calls of one whose star is drawn."""
-    return Star(strategy, reaction, stimulus, further, spokes=False)
+    return Star(strategy, reaction, stimulus, further, spokes=())

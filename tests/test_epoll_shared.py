@@ -98,6 +98,27 @@ def test_edge_one_winner(herd: Herd, scenario: Scenario) -> None:
 
 
 @claim(
+    "epoll-shared.oneshot-told-once",
+    "A oneshot listener tells of one connection, and of no other until it is armed again.",
+    level=DOCUMENTED,
+    basis=[man("epoll_ctl", 2, "EPOLLONESHOT: disabled after one event, until EPOLL_CTL_MOD")],
+    rows=["G1", "L-C11", "Q7"],
+)
+@over(centre("epoll_wait.oneshot.epoll", "hold", "one-by-one", "k3"))
+def test_oneshot_told_once(herd: Herd, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (epoll_wait)
+      \\ |   /
+        e             (oneshot, never armed again)
+        |
+        L  <- c0, c1, c2 one by one
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.woken == 1
+
+
+@claim(
     "epoll-shared.level-wakes-all",
     "On a shared epoll instance one connection wakes all N waiters, one after the other, if the listener is "
     "level-triggered and nobody takes it; EPOLLEXCLUSIVE does not change that.",

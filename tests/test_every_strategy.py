@@ -6,7 +6,7 @@ from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
 from probes.evidence import Trial
 from probes.plugin import Herd, over
 from probes.scenario import Scenario
-from probes.star import centre
+from probes.star import Star, centre
 
 from .every import ACCEPTING, EVERY, READINESS
 
@@ -25,7 +25,13 @@ def _answered_once(trial: Trial) -> int:
     basis=[_READABLE],
     rows=["G4"],
 )
-@over(*(centre(strategy, "loop", "one-by-one", "k48") for strategy in EVERY))
+@over(
+    *(centre(strategy, "loop", "one-by-one", "k48") for strategy in EVERY),
+    *(
+        Star(strategy, "loop", "one-by-one", "k48", spokes=("listeners", "threads"))
+        for strategy in ("accept", "poll", "epoll_wait.edge.epoll")
+    ),
+)
 def test_no_lost_wake_up(herd: Herd, scenario: Scenario) -> None:
     """
         w0 w1 ... w7      (wait, accept, and again)
