@@ -249,11 +249,16 @@ def _skip(report: pytest.TestReport, item: pytest.Item, reason: str) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
+    if _is_worker(config):
+        return []  # nobody reads it there, and the report is the controller's
     swept = sweep()
     lines = [f"kernel: {host.in_one_line()}, {host.user_in_words()}"]
     if config.option.collectonly:
         return lines
-    greeting = _lab(config).greeting
+    try:
+        greeting = _lab(config).greeting
+    except Inconclusive as reason:
+        return [*lines, f"observers: unknown, {reason}"]
     _recorder(config).greeting = greeting
     why_not = greeting["why_not"]
     lines.append(f"observers: {', '.join(name for name, why in why_not.items() if why is None)}")
@@ -279,6 +284,8 @@ class _Listener:
         entry = getattr(report, "wakecheck", None)
         if entry is not None:
             self._recorder.add(json.loads(entry))
+        elif report.failed and report.when not in ("setup", "call", "teardown"):
+            self._recorder.crashed = True  # xdist's word for a test whose worker died: nobody judged it
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -292,11 +299,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config = session.config
     if not _is_worker(config) and not config.option.collectonly and _recorder(config).greeting is None:
         # A quiet run prints no header, and so has asked nobody yet.
-        _recorder(config).greeting = _lab(config).greeting
+        with contextlib.suppress(Inconclusive):
+            _recorder(config).greeting = _lab(config).greeting
     if _LAB in config.stash:
         config.stash[_LAB].close()
     if not _is_worker(config) and not config.option.collectonly:
-        stopped = bool(session.shouldstop or session.shouldfail) or exitstatus in (2, 3)
+        stopped = bool(session.shouldstop or session.shouldfail) or exitstatus in (2, 3) or _recorder(config).crashed
         _finish(_recorder(config), session, partial=stopped)
 
 

@@ -58,7 +58,7 @@ def test_one_waiter_per_connection(herd: Herd, scenario: Scenario) -> None:
 
 @claim(
     "accept.first-in-first-out",
-    "Waiters blocked in accept are woken in the order in which they blocked.",
+    "Each connection returns in the waiter that has been blocked in accept the longest.",
     level=OBSERVED,
     basis=[
         kernel("kernel/sched/wait.c", "prepare_to_wait_exclusive: a new exclusive waiter goes to the tail"),
@@ -79,7 +79,7 @@ def test_first_in_first_out(herd: Herd, scenario: Scenario) -> None:
 
 @claim(
     "accept.goes-round",
-    "A waiter that took a connection and blocks in accept again is woken after all the others.",
+    "A waiter that took a connection and blocks in accept again gets the next one after all the others.",
     level=OBSERVED,
     basis=[kernel("kernel/sched/wait.c", "prepare_to_wait_exclusive: a new exclusive waiter goes to the tail")],
     rows=["Q3", "N2"],

@@ -156,7 +156,7 @@ def test_exclusive_wakes_some(herd: Herd, scenario: Scenario) -> None:
 
 @claim(
     "epoll-private.exclusive-first-registered",
-    "Among idle private EPOLLEXCLUSIVE instances the first one registered is woken, in whatever order they blocked.",
+    "Of idle private EPOLLEXCLUSIVE instances the one registered first gets the connection, whenever they blocked.",
     level=OBSERVED,
     basis=[_REGISTERS, _CALLBACK],
     rows=["N2", "Q2", "Q3"],

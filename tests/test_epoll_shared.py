@@ -170,7 +170,7 @@ def test_level_each_return_wakes_one(herd: Herd, scenario: Scenario) -> None:
 
 @claim(
     "epoll-shared.last-blocked-first",
-    "On a shared epoll instance with an edge-triggered listener the waiter that blocked last is woken first.",
+    "On a shared epoll instance with an edge-triggered listener a connection returns in the waiter that blocked last.",
     level=OBSERVED,
     basis=[_HEAD, _CALLBACK],
     rows=["N2", "Q3"],

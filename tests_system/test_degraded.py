@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from probes.lab.blocked import ENTRY_STOP, MARK_AND_STATE
 from probes.observers import SEES_WOKEN
 
 from .runs import ROOT, Run, assert_held_by_evidence, cases, words
@@ -67,7 +68,7 @@ def readable() -> Iterator[Readable]:
     with TemporaryDirectory(prefix="wakecheck-system-", ignore_cleanup_errors=True) as name:
         copy = Path(name)
         copy.chmod(0o755)
-        for folder in ("probes", "tests", "tests_system", "expectations"):
+        for folder in ("probes", "tests", "tests_system"):
             shutil.copytree(ROOT / folder, copy / folder)
         for file in ("conftest.py", "pytest.ini"):
             shutil.copy(ROOT / file, copy)
@@ -133,6 +134,24 @@ def test_without_namespaces(readable: Readable, folder: Path, calls: tuple[str, 
         found = run.run_json()
         assert_held_by_evidence(found, traced=0 if "ptrace" in calls else 1)
         assert all(trial["proof"]["isolation"] == "loopback" for trial in _trials(found))
+
+
+@pytest.mark.parametrize("calls", [(), ("ptrace",)], ids=["", "ptrace"])
+@pytest.mark.parametrize("shape", ["/proc/*/syscall", "/proc/[0-9]*/syscall"], ids=["everybody's", "others'"])
+def test_without_the_syscall_file(folder: Path, shape: str, calls: tuple[str, ...]) -> None:
+    """Without /proc/PID/syscall the tracer's entry stop proves that a waiter is blocked; without that too, a mark.
+
+    A kernel that denies it may still let a process read its own (Yama's ptrace_scope 2, kernel/ptrace.c).
+    """
+    prefix = (*_denied("--hide", shape), *(_denied(*calls) if calls else ()))
+    with Run(folder, *HERD, prefix=prefix) as run:
+        assert run.finish() == ALL_HELD, run.output
+        assert "  blocked is proven without /proc/PID/syscall: /proc/PID/syscall: Permission denied\n" in run.header()
+        run.assert_no_traceback()
+        found = run.run_json()
+    assert_held_by_evidence(found, traced=0 if calls else 1)
+    for trial in _trials(found):
+        assert trial["proof"]["blocked"] == (ENTRY_STOP if trial["traced"] else MARK_AND_STATE)
 
 
 @needs_root

@@ -54,8 +54,9 @@ class Watch:
             last[:] = [sighting]
             if self._herd.board.line(waiter.i)[PHASE] != WAITING or not self._asleep(waiter, sighting):
                 return False
-            # With the call named by the kernel, or by the entry stop, one look is proof.
-            return twice or self.proof is not MARK_AND_STATE
+            # Twice: a task that is just being woken from its entry stop (TASK_WAKING) is off the run
+            # queue as well, and /proc/PID/syscall names its call a moment before it sleeps there.
+            return twice
 
         until(proven, lambda: f"waiter {waiter.i} was not seen blocked ({_words(last)})")
         return last[0]

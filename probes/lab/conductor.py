@@ -70,7 +70,7 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
 
 
 def _set_up(folder: str | None, isolated: str, without: list[str]) -> Bench:
-    instruments = Instruments(without)
+    instruments = Instruments(without, may_mount=isolated == isolation.NAMESPACES)
     name, act = fence.choose()
     began = time.monotonic()
     pid = os.fork()

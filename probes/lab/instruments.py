@@ -54,7 +54,8 @@ def _names(who: Collection[int]) -> str:
 class Instruments:
     """Probes once which observers this kernel and user allow, and reads those that are on."""
 
-    def __init__(self, without: Collection[str]) -> None:
+    def __init__(self, without: Collection[str], *, may_mount: bool) -> None:
+        self._may_mount = may_mount
         self.why_not: dict[str, str | None] = dict.fromkeys(NAMES)
         self._waking: SchedWaking | None = None
         probes = {
@@ -70,7 +71,11 @@ class Instruments:
 
     def _open_waking(self) -> str | None:
         try:
-            self._waking = SchedWaking(os.getpid(), isolation.tracefs())
+            folder = isolation.tracefs(self._may_mount)
+        except OSError as error:
+            return f"tracefs, which describes sched:sched_waking: {error.strerror or error}"
+        try:
+            self._waking = SchedWaking(os.getpid(), folder)
         except OSError as error:
             return f"perf_event_open on sched:sched_waking: {error.strerror or error}"
         return None

@@ -121,10 +121,18 @@ class Lab:
         end = time.monotonic() + ANSWER_PATIENCE_S
         try:
             while b"\n" not in self._unread:
-                if not select.select([self._socket], [], [], max(0.0, end - time.monotonic()))[0]:
+                if not select.select([self._socket], [], [], 1.0)[0]:
+                    # The socket tells of its death, unless a child of it still holds the other end.
+                    if self._process is not None and self._process.poll() is not None:
+                        return self._died()
+                    if time.monotonic() < end:
+                        continue
                     self.close()
                     raise Inconclusive(f"the conductor gave no answer within {ANSWER_PATIENCE_S:.0f} s")
-                part = self._socket.recv(1 << 20)
+                try:
+                    part = self._socket.recv(1 << 20)
+                except ConnectionResetError:
+                    part = b""  # it died with our request unread (unix_release_sock, net/unix/af_unix.c)
                 if not part:
                     return self._died()
                 self._unread += part

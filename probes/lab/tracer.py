@@ -159,9 +159,12 @@ def why_not() -> str | None:
     """Why waiters cannot be traced here, or None if they can: a child asks, and we look at its stop."""
     if os.uname().machine not in _REGISTERS:
         return f"ptrace: the registers of {os.uname().machine} are not decoded yet"
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
+            # Before PTRACE_TRACEME: an orphan would be traced by init, and stand in its stop for ever.
+            syscalls.die_with_parent(parent)
             submit()
         except PtraceError as error:
             os._exit(error.errno or 1)

@@ -138,7 +138,8 @@ class Trial:
                 if next(steps, "over") == "over":
                     return
             except OSError as error:
-                raise Inconclusive(f"connection {stimulus.made + 1} failed: {error.strerror}") from error
+                hint = "; is lo up?" if error.errno == errno.ENETUNREACH else ""
+                raise Inconclusive(f"connection {stimulus.made + 1} failed: {error.strerror}{hint}") from error
             self._lap("stimulate")
             self._prove_delivery(herd, stimulus)
             after = self._snapshot(herd, self._watch.all_quiet(self._scale))

@@ -6,7 +6,10 @@ Reading these files moves nothing: they look at a sleeping task without waking i
 from __future__ import annotations
 
 import os
+import signal
 from typing import NamedTuple
+
+from .. import syscalls
 
 
 class Sighting(NamedTuple):
@@ -81,12 +84,21 @@ def _read(path: str) -> bytes:
 
 def why_no_syscall_file() -> str | None:
     """Why /proc/PID/syscall cannot serve as proof of blocked here, or None if it can."""
+    # Of a child, as the waiters are: a task may always read its own (__ptrace_may_access, kernel/ptrace.c).
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        syscalls.die_with_parent(parent)
+        signal.pause()
     try:
-        _read("/proc/self/syscall")
+        _read(f"/proc/{pid}/task/{pid}/syscall")
     except FileNotFoundError:
         return "this kernel has no /proc/PID/syscall"
     except OSError as error:
         return f"/proc/PID/syscall: {error.strerror}"
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
     return None
 
 

@@ -18,6 +18,8 @@ class Recorder:
     def __init__(self, options: dict[str, Any], label: str, folder: Path, run: Path, ktap: Path | None) -> None:
         self.greeting: dict[str, Any] | None = None
         self.run: dict[str, Any] | None = None
+        self.crashed = False
+        """Whether a process of the session died, and took a case with it that nobody judged."""
         self.complaint: str | None = None
         """Why the report could not be written where it was wanted."""
         self.written: dict[str, Path] = {}

@@ -151,6 +151,13 @@ class OneshotFiresTwice(Kernel):
         return super().put_back(trigger) or (trigger == "oneshot" and self.again)
 
 
+class OneshotStaysArmed(Kernel):
+    """A oneshot item tells of every connection, as an edge-triggered one does."""
+
+    def disables_oneshot(self) -> bool:
+        return False
+
+
 class SharedLevelWakesOne(Kernel):
     """A level-triggered item wakes nobody when it is put back: Linux 5.5 to 5.12."""
 

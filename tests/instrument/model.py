@@ -64,6 +64,10 @@ class Kernel:
         """ep_send_events: whether a delivered item stays on the ready list."""
         return trigger in LEVEL
 
+    def disables_oneshot(self) -> bool:
+        """ep_send_events: whether a oneshot item tells of nothing more until it is armed again."""
+        return True
+
     def sockets_for(self, n: int) -> list[int]:
         """reuseport_select_sock: one socket of the group, by a hash."""
         return [self.chance.randrange(n)]
@@ -99,6 +103,7 @@ class Run:
 
     def __init__(self, kernel: Kernel, scenario: Scenario, traced: bool) -> None:
         self._kernel, self._scenario, self._traced = kernel, scenario, traced
+        self._random = kernel.chance.random
         n, self._takes = scenario.n, scenario.takes
         self._grouped, self._shared = scenario.sharing == "nothing", scenario.sharing == "epoll"
         self._queues: list[list[int]] = [[] for _ in range(n if self._grouped else 1)]
@@ -172,12 +177,12 @@ class Run:
             self._woken.add(i)
             self._running.append((i, "look", 0))
 
-    def _look(self, i: int) -> int | None:
+    def _look(self, i: int, just_woken: bool) -> int | None:
         """What the wait call of `i` finds when it runs: its result, or None if it sleeps (again)."""
         queue = self._queues[i if self._grouped else 0]
         if self._takes:
             if not queue:
-                return self._kernel.accept_finds_nothing() if i in self._woken else None
+                return self._kernel.accept_finds_nothing() if just_woken else None
             self._take(i, queue)
             return 8
         if self._scenario.trigger is None:
@@ -197,7 +202,7 @@ class Run:
                 self._wake(self._kernel.next_wakes(self._asleep))
         else:
             self._ready.discard(instance)
-            if trigger == "oneshot":
+            if trigger == "oneshot" and self._kernel.disables_oneshot():
                 self._disarmed.add(instance)
         return 1
 
@@ -205,14 +210,15 @@ class Run:
 
     def _run_one(self) -> None:
         """One waiter, any of those that can, goes one step further."""
-        i, doing, taken = self._running.pop(self._kernel.chance.randrange(len(self._running)))
+        others = len(self._running)
+        i, doing, taken = self._running.pop(int(self._random() * others) if others > 1 else 0)
         if doing == "look":
-            self._wait(i)
+            self._wait(i, just_woken=True)
         else:
             self._react(i, taken)
 
-    def _wait(self, i: int) -> None:
-        result = self._look(i)
+    def _wait(self, i: int, *, just_woken: bool = False) -> None:
+        result = self._look(i, just_woken)
         if result is None:
             self._asleep.append(i)
             return
@@ -273,7 +279,7 @@ class Run:
         for _ in range(connections):
             self._arrive()
             # The waiters of a burst run while it goes on, more or less.
-            for _ in range(min(len(self._running), self._kernel.chance.randrange(3)) if connections > 1 else 0):
+            for _ in range(min(len(self._running), int(self._random() * 3)) if connections > 1 else 0):
                 self._run_one()
         if self._scenario.stimulus == "elsewhere":
             self._wake(self._kernel.bystanders(self._scenario, self._asleep))

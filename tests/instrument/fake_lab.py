@@ -1,0 +1,74 @@
+"""A lab without a kernel: answers like `probes.lab.session.Lab`, from a model, and starts no process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from probes.controls import CONTROLS
+from probes.evidence import Trial
+from probes.observers import NAMES, SEES_WOKEN
+from probes.scenario import Scenario
+from probes.verdict import Inconclusive, NotApplicable
+
+from .builders import trial
+from .model import Kernel
+
+_MOVED = {"positive": (range(8), range(8)), "negative": ([7], [7]), "silent": (range(8), [0]), "null": ([], [])}
+"""Who is woken, and who returns, in each control."""
+
+
+class FakeLab:
+    """One kernel for all tests of a session; subclass it to have another, or a lab that fails."""
+
+    kernel: Kernel = Kernel(0)
+    failing_control: str | None = None
+    lacks: str | None = None
+    """A call that this kernel has not."""
+    stuck: str | None = None
+    """A call whose trials cannot be judged."""
+
+    def __init__(self, without: Iterable[str] = ()) -> None:
+        self.greeting: dict[str, Any] = {
+            "pid": 0,
+            "isolation": "a model",
+            "fence": "none is needed",
+            "why_not": {name: "switched off by --herd-without" if name in without else None for name in NAMES},
+            "why_no_syscall_file": None,
+        }
+
+    def run(self, scenario: Scenario, *, traced: bool) -> Trial:
+        if scenario.call == self.lacks:
+            raise NotApplicable(f"{scenario.call}: ENOSYS")
+        if scenario.call == "read":
+            return self._seen_by_who_is_there(self._control(scenario.id, traced))
+        found = self.kernel.trial(scenario, traced=traced)
+        if scenario.call == self.stuck:
+            return replace(found, inconclusive="waiter 3 did not come to rest within 10 s")
+        return self._seen_by_who_is_there(found)
+
+    def _control(self, address: str, traced: bool) -> Trial:
+        (name,) = (control.name for control in CONTROLS if control.scenario == address)
+        woken, order = ([], []) if name == self.failing_control else _MOVED[name]
+        return trial(woken=woken, order=order, traced=traced)
+
+    def _seen_by_who_is_there(self, found: Trial) -> Trial:
+        blind = all(self.greeting["why_not"][name] is not None for name in SEES_WOKEN)
+        return replace(found, woken=None) if blind else found
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> FakeLab:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class DeadLab(FakeLab):
+    """Its conductor dies at every trial."""
+
+    def run(self, scenario: Scenario, *, traced: bool) -> Trial:
+        raise Inconclusive("the conductor died (SIGKILL)")

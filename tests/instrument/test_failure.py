@@ -1,0 +1,122 @@
+"""The text of a broken claim, line by line, as section 4 of the design draws it."""
+
+from __future__ import annotations
+
+from operator import eq
+
+import pytest
+
+from probes.claims import OBSERVED, Claim, linux, man
+from probes.failure import explain, names, observers_line, sentence, waiters_line
+from probes.scenario import Scenario
+from probes.seen import Contradiction
+
+from .builders import seen, trial
+
+pytestmark = pytest.mark.instrument
+
+SCENARIO = Scenario.parse("epoll_wait.exclusive.listener/tcp4/n8/hold/one-connection")
+CLAIM = Claim(
+    "epoll.exclusive.wakes-one",
+    "One connection returns from epoll_wait in exactly one of N private EPOLLEXCLUSIVE instances.",
+    OBSERVED,
+    (man("epoll_ctl", 2, "EPOLLEXCLUSIVE"), linux("4.5", "df0108c5da56")),
+    drawing="""
+    w0   w1
+      \\  /
+       L
+    """,
+)
+HERDING = trial(woken=[0, 3, 5], order=[0, 3], at_us=[210, None, None, 240, None, None, None, None])
+
+GOLDEN = """\
+3 of 8 waiters were woken; the claim allows exactly 1                   epoll.exclusive.wakes-one (observed)
+  returned   w0 +0.21ms  w3 +0.24ms        woken, slept again  w5        blocked  w1 w2 w4 w6 w7
+  observers  counters=2  syscall_exit=-  switches=3  run_counts=3  sched_waking=3     agree
+  kernel     6.6.30 x86_64, 8 CPUs
+  trials     1 of 2 trials; this one is untraced
+  basis      epoll_ctl(2) EPOLLEXCLUSIVE; Linux 4.5 df0108c5da56
+  again      python -m probes run epoll_wait.exclusive.listener/tcp4/n8/hold/one-connection --trials 25 --timeline
+
+    w0   w1
+      \\  /
+       L"""
+
+
+def test_whole_text() -> None:
+    case = seen(HERDING, trial(woken=[0], order=[0]), scenario=SCENARIO)
+    assert eq(case.woken, 1) is False
+    assert explain(CLAIM, case, "6.6.30 x86_64, 8 CPUs") == GOLDEN
+
+
+def test_command_in_the_text_can_be_given_back() -> None:
+    """`again` must name a scenario that parses."""
+    case = seen(HERDING, scenario=SCENARIO)
+    assert eq(case.woken, 1) is False
+    (line,) = (line for line in explain(CLAIM, case, "").splitlines() if line.startswith("  again"))
+    assert Scenario.parse(line.split()[5]) == SCENARIO
+
+
+def test_traced_trial_is_named() -> None:
+    case = seen(trial(woken=[0, 1], order=[0], traced=True))
+    assert eq(case.woken, 1) is False
+    text = explain(CLAIM, case, "")
+    assert "1 of 1 trials; this one is traced" in text
+    assert "syscall_exit=1" in text
+
+
+@pytest.mark.parametrize(
+    ("what", "value", "allowed", "words"),
+    [
+        ("woken", 3, "exactly 1", "3 of 8 waiters were woken; the claim allows exactly 1"),
+        ("returned", 0, "at least 1", "0 of 8 waiters returned; the claim allows at least 1"),
+        ("won", 2, "exactly 1", "2 of 8 waiters took a connection; the claim allows exactly 1"),
+        ("spurious", 2, "exactly 0", "2 of 8 waiters returned and found nothing; the claim allows exactly 0"),
+        ("connections per step", 0, "exactly 1", "connections per step: 0; the claim allows exactly 1"),
+        ("order of return", (1, 0), "exactly 0 1", "order of return: 1 0; the claim allows exactly 0 1"),
+    ],
+)
+def test_sentence(what: str, value: object, allowed: str, words: str) -> None:
+    assert sentence(Contradiction(what, value, allowed, HERDING), 8) == words
+
+
+@pytest.mark.parametrize(
+    ("woken", "order", "line"),
+    [
+        ([], [], "blocked  w0-w7"),
+        (range(8), range(1), "returned   w0 +0.21ms        woken, slept again  w1-w7"),
+        ([2, 1], [2, 1], "returned   w2 +0.21ms  w1 +0.24ms        blocked  w0 w3-w7"),
+        (None, [2], "returned   w2 +0.21ms        not returned  w0 w1 w3-w7"),
+    ],
+)
+def test_waiters_line(woken: object, order: object, line: str) -> None:
+    assert waiters_line(trial(woken=woken, order=order)) == line
+
+
+def test_waiters_line_of_many_that_returned() -> None:
+    line = waiters_line(trial(n=64, woken=range(64), order=range(64)))
+    assert line.endswith("w7 +0.42ms and 56 more")
+
+
+def test_waiters_line_of_a_trial_that_never_began() -> None:
+    assert waiters_line(trial(n=0)) == "nothing is known of the waiters"
+
+
+def test_observers_that_disagree_are_shouted() -> None:
+    assert observers_line(trial(agree=False)).endswith("     DISAGREE")
+
+
+@pytest.mark.parametrize(
+    ("places", "words"),
+    [
+        ([], ""),
+        ([5], "w5"),
+        ([0, 1], "w0 w1"),
+        ([0, 1, 2], "w0-w2"),
+        ([7, 6, 5, 4, 2, 1], "w1 w2 w4-w7"),
+        ([0, 2, 3, 4, 9, 11, 12], "w0 w2-w4 w9 w11 w12"),
+        (range(64), "w0-w63"),
+    ],
+)
+def test_names_draw_runs_together(places: list[int], words: str) -> None:
+    assert names(places) == words

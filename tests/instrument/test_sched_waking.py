@@ -1,0 +1,140 @@
+"""The reader of perf's rings, on rings made of bytes."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+import pytest
+
+from probes.observers import sched_waking
+from probes.observers.sched_waking import Lost, SchedWaking, Waking, _comm_offset, parse_cpu_list, waiter_name
+
+pytestmark = pytest.mark.instrument
+
+PAGE = sched_waking._PAGE
+DATA = PAGE
+CONDUCTOR = 4242
+COMM = 8
+"""Offset of `comm` in the raw data of the tracepoint."""
+LOST, SAMPLE, THROTTLE = 2, 9, 5
+
+
+@pytest.mark.parametrize(
+    ("text", "cpus"),
+    [
+        ("0\n", [0]),
+        ("0-1\n", [0, 1]),
+        ("0-2,5\n", [0, 1, 2, 5]),
+        ("1,3,8-10", [1, 3, 8, 9, 10]),
+    ],
+)
+def test_cpu_list(text: str, cpus: list[int]) -> None:
+    assert parse_cpu_list(text) == cpus
+
+
+def test_offset_of_the_name_is_read_from_the_format() -> None:
+    text = """\
+name: sched_waking
+ID: 318
+format:
+\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;
+
+\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;
+\tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;
+"""
+    assert _comm_offset(text) == 8
+
+
+def test_format_without_a_name_is_refused() -> None:
+    with pytest.raises(OSError, match="no comm field"):
+        _comm_offset("field:pid_t pid;\toffset:24;\n")
+
+
+@pytest.mark.parametrize(("i", "conductor"), [(0, 1), (9_999, 4_194_303)])
+def test_name_fits_into_the_kernels_fifteen_bytes(i: int, conductor: int) -> None:
+    assert len(waiter_name(i, conductor)) <= 15
+
+
+# --- rings -------------------------------------------------------------------------------------
+
+
+def _sample(i: int, at_ns: int, waker: int = 77, conductor: int = CONDUCTOR, tail: int = 12) -> bytes:
+    """A PERF_RECORD_SAMPLE as the kernel lays it out: header, pid and tid, time, cpu, size, raw data."""
+    name = waiter_name(i, conductor).encode().ljust(16, b"\0")
+    raw = b"\1" * COMM + name + b"\2" * tail
+    body = struct.pack("=iiQIII", 1, waker, at_ns, 0, 0, len(raw)) + raw
+    return struct.pack("=IHH", SAMPLE, 0, 8 + len(body)) + body
+
+
+def _record(kind: int, body: bytes = b"\0" * 16) -> bytes:
+    return struct.pack("=IHH", kind, 0, 8 + len(body)) + body
+
+
+def _ring(*records: bytes, begin: int = 0) -> bytearray:
+    """The first page, and one page of data that was written from position `begin` on."""
+    ring = bytearray(PAGE + DATA)
+    position = begin
+    for byte in b"".join(records):
+        ring[PAGE + position % DATA] = byte
+        position += 1
+    struct.pack_into("=QQ", ring, 1024, position, begin)
+    return ring
+
+
+def _reader(*rings: bytearray) -> SchedWaking:
+    """A reader of these rings; no kernel is asked."""
+    made = SchedWaking.__new__(SchedWaking)
+    made._name = re.compile(rb"w(\d+)\.%d\0" % CONDUCTOR)
+    made._comm, made._data_bytes = COMM, DATA
+    made._rings, made._fds = list(rings), []
+    return made
+
+
+def test_empty_ring() -> None:
+    assert _reader(_ring()).seen() == []
+
+
+def test_samples_in_order_of_time_over_all_rings() -> None:
+    reader = _reader(_ring(_sample(3, 200), _sample(1, 400)), _ring(_sample(7, 300, waker=0)))
+    assert reader.seen() == [Waking(200, 77, 3), Waking(300, 0, 7), Waking(400, 77, 1)]
+
+
+def test_seen_once_only() -> None:
+    ring = _ring(_sample(3, 200))
+    reader = _reader(ring)
+    assert len(reader.seen()) == 1
+    assert reader.seen() == []
+    head, tail = struct.unpack_from("=QQ", ring, 1024)
+    assert head == tail
+
+
+@pytest.mark.parametrize("before_the_end", range(4, 92, 4))
+def test_record_that_wraps_around(before_the_end: int) -> None:
+    """Wherever the end of the ring cuts it: in the header, in the times, in the name."""
+    ring = _ring(_sample(5, 123_456_789), _sample(6, 123_456_790), begin=3 * DATA - before_the_end)
+    assert _reader(ring).seen() == [Waking(123_456_789, 77, 5), Waking(123_456_790, 77, 6)]
+
+
+def test_lost_record_is_said_and_the_ring_goes_on() -> None:
+    ring = _ring(_sample(1, 100), _record(LOST), _sample(2, 300))
+    reader = _reader(ring)
+    with pytest.raises(Lost, match="its ring was full"):
+        reader.seen()
+    assert reader.seen() == []
+
+
+def test_other_records_are_passed_over() -> None:
+    assert _reader(_ring(_record(THROTTLE, b"\0" * 24), _sample(2, 300))).seen() == [Waking(300, 77, 2)]
+
+
+def test_waiters_of_another_conductor_are_passed_over() -> None:
+    """The kernel's filter is a glob: w*.4242 would also let w1.1.4242 through, if somebody is named so."""
+    reader = _reader(_ring(_sample(1, 100, conductor=14242), _sample(1, 150, conductor=42421), _sample(2, 300)))
+    assert reader.seen() == [Waking(300, 77, 2)]
+
+
+def test_forget_drops_what_was_there() -> None:
+    reader = _reader(_ring(_sample(1, 100)))
+    reader.forget()
+    assert reader.seen() == []

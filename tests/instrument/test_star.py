@@ -1,0 +1,87 @@
+"""Which scenarios a claim is tried on."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.scenario import SOCKETS, BadScenario
+from probes.star import PRESETS, Star, centre, star
+
+from .judging import claims_with_stars
+
+pytestmark = pytest.mark.instrument
+
+
+def _ids(one: Star, preset: str = "default") -> list[str]:
+    cut = PRESETS[preset]
+    return [scenario.id for scenario in one.scenarios(cut.sizes, cut.listeners)]
+
+
+def test_star_varies_one_axis_at_a_time() -> None:
+    assert _ids(star("poll")) == [
+        "poll/tcp4/n8/hold/one-connection",
+        "poll/tcp4/n1/hold/one-connection",
+        "poll/tcp4/n2/hold/one-connection",
+        "poll/tcp4/n64/hold/one-connection",
+        "poll/tcp6/n8/hold/one-connection",
+        "poll/unix/n8/hold/one-connection",
+        "poll/unix-abstract/n8/hold/one-connection",
+        "poll/unix-seqpacket/n8/hold/one-connection",
+        "poll/tcp4/n8t/hold/one-connection",
+    ]
+
+
+def test_centre_has_no_spokes() -> None:
+    assert _ids(centre("ppoll", "accept")) == ["ppoll/tcp4/n8/accept/one-connection"]
+
+
+def test_no_unix_reuseport_group() -> None:
+    listeners = {address.split("/")[1] for address in _ids(star("accept.nothing"))}
+    assert listeners == {"tcp4", "tcp6"}
+
+
+def test_no_reversed_threads() -> None:
+    sizes = {address.split("/")[2] for address in _ids(star("poll", "hold", "one-by-one", "blocked-reversed"))}
+    assert sizes == {"n1", "n2", "n8", "n64"}
+
+
+def test_smallest_leaves_out_sizes_that_say_nothing() -> None:
+    sizes = {address.split("/")[2] for address in _ids(Star("accept", "hold", "one-by-one", smallest=2))}
+    assert sizes == {"n2", "n8", "n64", "n8t"}
+
+
+def test_sizes_without_the_centre_take_their_largest() -> None:
+    ids = [scenario.id for scenario in star("poll").scenarios((2, 200), ("tcp4", "unix"))]
+    assert ids == [
+        "poll/tcp4/n200/hold/one-connection",
+        "poll/tcp4/n2/hold/one-connection",
+        "poll/unix/n200/hold/one-connection",
+        "poll/tcp4/n200t/hold/one-connection",
+    ]
+
+
+def test_sizes_that_are_all_too_small_leave_the_centre() -> None:
+    ids = [scenario.id for scenario in Star("accept", smallest=2).scenarios((1,), ("tcp4",))]
+    assert ids[0] == "accept/tcp4/n8/hold/one-connection"
+
+
+def test_size_that_makes_no_sense_is_refused() -> None:
+    with pytest.raises(BadScenario, match="10001 waiters"):
+        star("poll").scenarios((8, 10_001), ("tcp4",))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("claim", claims_with_stars())
+def test_every_preset_judges_every_claim(claim: str, preset: str) -> None:
+    stars = claims_with_stars()[claim].stars
+    ids = [address for one in stars for address in _ids(one, preset)]
+    assert ids
+    assert any("/n8/" in address for address in ids), "the centre is in every preset"
+
+
+def test_presets_say_what_they_are() -> None:
+    for name, preset in PRESETS.items():
+        assert preset.untraced >= 1, name
+        assert set(preset.listeners) <= set(SOCKETS), name
+        assert str(preset.untraced) in preset.sentence, name
+        assert all(str(size) in preset.sentence for size in preset.sizes), name
