@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
-import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.act(options)
         sys.stdout.flush()
         return code
-    except (BadInput, BadScenario, catalogue.NoCatalogue) as error:
+    except (BadInput, BadScenario, catalogue.NoCatalogue, catalogue.NoSuchClaim) as error:
         print(f"wakecheck: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
@@ -150,14 +148,17 @@ def _host(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     if options.update:
         made = catalogue.generate(host.PROJECT)
-        catalogue.FILE.write_text(catalogue.as_json(made), encoding="utf-8")
-        catalogue.PAGE.write_text(catalogue.as_page(made), encoding="utf-8")
+        for path, text in ((catalogue.FILE, catalogue.as_json(made)), (catalogue.PAGE, catalogue.as_page(made))):
+            try:
+                path.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise BadInput(f"{path} cannot be written: {error.strerror}") from error
         print(f"{len(made)} claims written to {catalogue.FILE} and {catalogue.PAGE}")
         return WELL
     claims = catalogue.load()
     chapters = list(dict.fromkeys(claim["chapter"] for claim in claims))
     if options.chapter is not None and options.chapter not in chapters:
-        raise BadInput(f"no chapter {options.chapter!r}{_nearest(options.chapter, chapters)}")
+        raise BadInput(f"no chapter {options.chapter!r}{catalogue.nearest(options.chapter, chapters)}")
     for claim in claims:
         if options.chapter in (None, claim["chapter"]):
             print(f"{claim['id']:42} {claim['level']:10} {claim['sentence']}")
@@ -165,10 +166,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    claims = {claim["id"]: claim for claim in catalogue.load()}
-    claim = claims.get(options.claim)
-    if claim is None:
-        raise BadInput(f"no claim {options.claim!r}{_nearest(options.claim, claims)}")
+    claim = catalogue.find(options.claim)
     print(f"{claim['id']}  ({claim['level']}{', ' + claim['truth'] if claim['truth'] else ''})")
     print(f"\n  {claim['sentence']}\n")
     if claim["drawing"]:
@@ -178,17 +176,11 @@ def _show(options: argparse.Namespace) -> int:
     if claim["rows"]:
         print(f"  rows   {' '.join(claim['rows'])}")
     print(f"  test   {claim['test']}")
-    print(f"  judge  python -m pytest -k {shlex.quote(claim['id'])}")
+    print(f"  judge  python -m pytest --herd-claim {claim['id']}")
     print(f"\n  {len(claim['cases'])} cases by default:")
     for case in claim["cases"]:
         print(f"    {case}")
     return WELL
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean ...?` with the nearest names, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 # --- run ---------------------------------------------------------------------------------------
@@ -208,12 +200,12 @@ def _run(options: argparse.Namespace) -> int:
         scenario = Scenario.parse(options.scenario)
     except BadScenario as error:
         known = [case for claim in catalogue.load() for case in claim["cases"] if "/" in case]
-        raise BadInput(f"{error}{_nearest(options.scenario, known)}") from error
+        raise BadInput(f"{error}{catalogue.nearest(options.scenario, known)}") from error
     if not 1 <= options.trials <= _MOST_TRIALS:
         raise BadInput(f"{options.trials} trials: there can be 1 to {_MOST_TRIALS:,}")
     for name in options.without:
         if name not in NAMES:
-            raise BadInput(f"no observer {name!r}{_nearest(name, NAMES)}; there are {', '.join(NAMES)}")
+            raise BadInput(f"no observer {name!r}{catalogue.nearest(name, NAMES)}; there are {', '.join(NAMES)}")
     console = Console()
     with Lab(options.without) as lab:
         kinds = [False] * options.trials + [True] * (lab.greeting["why_not"]["syscall_exit"] is None)

@@ -40,14 +40,18 @@ def judge(case: Case, excinfo: pytest.ExceptionInfo[BaseException] | None) -> tu
     if excinfo.errisinstance(AssertionError):
         found = case.seen[-1].contradictions if case.seen else []
         if not found:
-            return BROKEN, str(excinfo.value).splitlines()[0]
+            return BROKEN, _first_line(excinfo.value)
         first = failure.sentence(found[0], case.seen[-1].scenario.n)
         if _only_traced(case.seen[-1]):
             return INCONCLUSIVE, f"only the traced trial shows it, so the tracer may have caused it: {first}"
         return BROKEN, first
     if excinfo.errisinstance(pytest.skip.Exception):
         return NOT_APPLICABLE, str(excinfo.value)
-    return INCONCLUSIVE, f"{excinfo.typename}: {str(excinfo.value).splitlines()[0] if str(excinfo.value) else ''}"
+    return INCONCLUSIVE, f"{excinfo.typename}: {_first_line(excinfo.value)}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or ["without a word"])[0]
 
 
 def _only_traced(seen: Seen) -> bool:
@@ -61,7 +65,12 @@ def _only_traced(seen: Seen) -> bool:
 
 
 def fails(claim: Claim, last_level: str) -> bool:
-    """Whether a broken claim of this level fails a run whose last failing level is `last_level`."""
+    """Whether a broken claim of this level fails a run whose last failing level is `last_level`.
+
+    A measured claim holds a number, and can break only by a mistake of the suite: that always fails.
+    """
+    if claim.level == MEASURED:
+        return True
     return FAILING_LEVELS.index(claim.level) <= FAILING_LEVELS.index(last_level)
 
 

@@ -6,10 +6,12 @@ installed; `docs/claims.md` is the same for people.  `python -m probes list --up
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -25,6 +27,10 @@ class NoCatalogue(Exception):
     """The catalogue is missing or unreadable; the message says what to do."""
 
 
+class NoSuchClaim(Exception):
+    """No claim has this id; the message is one sentence with the nearest."""
+
+
 def load() -> list[dict[str, Any]]:
     """Every claim: id, sentence, level, truth, basis, rows, drawing, test, scenarios.  Raises NoCatalogue."""
     try:
@@ -32,6 +38,20 @@ def load() -> list[dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise NoCatalogue(f"{FILE} cannot be read ({error}); `python -m probes list --update` makes it.") from error
     return found
+
+
+def find(claim_id: str) -> dict[str, Any]:
+    """The claim with this id.  Raises NoSuchClaim, which names the nearest, and NoCatalogue."""
+    claims = {claim["id"]: claim for claim in load()}
+    if claim_id not in claims:
+        raise NoSuchClaim(f"no claim {claim_id!r}{nearest(claim_id, claims)}")
+    return claims[claim_id]
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?` with the nearest of the known words, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def generate(project: Path) -> list[dict[str, Any]]:
@@ -86,7 +106,7 @@ def as_page(claims: list[dict[str, Any]]) -> str:
         "# The claims",
         "",
         "What a kernel is held to, generated from the tests: `python -m probes list --update` writes this page,",
-        "and a test compares it.  Try one with `python -m pytest -k ID`.",
+        "and a test compares it.  Judge one with `python -m pytest --herd-claim ID`.",
         "",
         *(f"- *{level}*: {meaning}" for level, meaning in LEVELS.items()),
     ]

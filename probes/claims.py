@@ -98,7 +98,7 @@ def claim(
         raise ValueError(f"{id!r}: a claim's id is chapter.words-with-dashes")
     if level not in LEVELS:
         raise ValueError(f"{id}: level {level!r} is none of {', '.join(LEVELS)}")
-    if (level == LORE) != (truth in TRUTHS):
+    if (level == LORE) != (truth is not None) or (truth is not None and truth not in TRUTHS):
         raise ValueError(f"{id}: lore, and only lore, has a truth: {', '.join(TRUTHS)}")
     found = tuple(basis)
     if not found:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from . import catalogue
 from .claims import FAILING_LEVELS
 from .observers import NAMES
 from .scenario import BadScenario, Scenario
@@ -17,6 +18,14 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("wakecheck", "wakecheck: which waiters does this kernel wake?")
     presets = "; ".join(f"{name}: {preset.sentence}" for name, preset in PRESETS.items())
     group.addoption("--herd-preset", choices=PRESETS, default="default", help=f"how far to vary each axis ({presets})")
+    group.addoption(
+        "--herd-claim",
+        action="append",
+        default=[],
+        type=_claim,
+        metavar="ID",
+        help="judge this claim alone (its id as `python -m probes list` prints it); may be given again",
+    )
     group.addoption("--herd-trials", type=_count("trials", 1000), help="untraced trials per case; one traced is added")
     group.addoption("--herd-sizes", type=_sizes, help="numbers of waiters, for example 2,8,200")
     group.addoption(
@@ -51,6 +60,14 @@ def _count(what: str, most: int) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+def _claim(text: str) -> str:
+    try:
+        catalogue.find(text)
+    except catalogue.NoSuchClaim as error:
+        raise pytest.UsageError(f"--herd-claim: {error}") from None
+    return text
 
 
 def _sizes(text: str) -> tuple[int, ...]:

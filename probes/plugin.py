@@ -109,11 +109,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("scenario", list(scenarios.values()), ids=list(scenarios))
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """A claim's id selects its cases: `-k accept.wakes-one`."""
-    claim: Claim | None = getattr(getattr(item, "function", None), "claim", None)
-    if claim is not None:
-        item.extra_keyword_matches.add(claim.id)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """--herd-claim leaves the cases of those claims alone; `-k` finds claims by a part of their id too."""
+    wanted: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        claim: Claim | None = getattr(getattr(item, "function", None), "claim", None)
+        if claim is not None:
+            item.extra_keyword_matches.add(claim.id)
+        chosen = not config.option.herd_claim or (claim is not None and claim.id in config.option.herd_claim)
+        (wanted if chosen else left).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = wanted
 
 
 # --- fixtures ----------------------------------------------------------------------------------

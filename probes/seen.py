@@ -87,6 +87,10 @@ class Each:
         return f"{self.what} " + ", ".join("?" if one.unknown else str(one.value) for one in self.answers)
 
     def _ask(self, sign: str, other: Any) -> bool:
+        if not self.answers:
+            raise Inconclusive(f"{self.what}: there is nothing to compare")
+        if isinstance(other, Each) and len(other.answers) != len(self.answers):
+            raise ValueError(f"{self.what} and {other.what} do not answer for the same trials")
         unknown: str | None = None
         failing: list[Contradiction] = []
         for place, one in enumerate(self.answers):
@@ -115,7 +119,7 @@ class Seen:
         self.trials = tuple(trials)
         self._why_not = why_not
         self.contradictions: list[Contradiction] = []
-        """What the last comparison that failed found."""
+        """What the last comparison found; empty where it did not fail."""
         if not self.trials:
             raise Inconclusive("no trial was run")
 
@@ -175,9 +179,8 @@ class Seen:
         return Each(f"{name} per step", answers(), self)
 
     def note(self, contradictions: list[Contradiction]) -> None:
-        """Keep what a comparison found, for the failure text."""
-        if contradictions:
-            self.contradictions = contradictions
+        """Keep what the last comparison found, for the failure text."""
+        self.contradictions = contradictions
 
     @property
     def inconclusive(self) -> str | None:

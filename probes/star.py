@@ -45,14 +45,19 @@ class Star:
     """Which axes are varied, each alone; without any, the centre alone."""
     smallest: int = 1
     """Fewest waiters for which the claim says something."""
+    size: int | None = None
+    """The one number of waiters for which it says something; none of the sizes asked for then."""
 
     def scenarios(self, sizes: Iterable[int], listeners: Iterable[str]) -> list[Scenario]:
         """Every scenario of the star, the centre first; combinations that make no sense are left out.
 
-        Raises BadScenario where a size makes none.
+        None at all where every size asked for is too small for the claim.  Raises BadScenario where the
+        centre makes no sense.
         """
-        sizes = [size for size in sizes if size >= self.smallest]
-        centre = CENTRE_SIZE if CENTRE_SIZE in sizes or not sizes else max(sizes)
+        sizes = [size for size in ((self.size,) if self.size else sizes) if size >= self.smallest]
+        if not sizes:
+            return []
+        centre = CENTRE_SIZE if CENTRE_SIZE in sizes else max(sizes)
         points = [("tcp4", f"{centre}")]
         if "sizes" in self.spokes:
             points += [("tcp4", f"{size}") for size in sizes if size != centre]

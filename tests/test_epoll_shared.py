@@ -193,17 +193,23 @@ def test_last_blocked_first(herd: Herd, scenario: Scenario) -> None:
 
 @claim(
     "epoll-shared.favours-last",
-    "On a shared edge-triggered instance, workers that wait again leave every connection to the last one that blocked.",
+    "On a shared edge-triggered or oneshot instance, workers that wait again leave every connection to the last one "
+    "that blocked.",
     level=OBSERVED,
     basis=[_HEAD],
     rows=["Q3"],
 )
-@over(centre("epoll_wait.edge.epoll", "loop", "one-by-one", "k24"))
+@over(
+    *(
+        centre(f"epoll_wait.{trigger}.epoll", "loop", "one-by-one", "k24")
+        for trigger in ("edge", "oneshot", "edge-exclusive")
+    )
+)
 def test_favours_last(herd: Herd, scenario: Scenario) -> None:
     """
     w0 w1 ... w7      (epoll_wait, accept, and again)
       \\ |   /
-        e             (edge)
+        e             (edge, oneshot)
         |
         L  <- c0 ... c23 one by one
     """

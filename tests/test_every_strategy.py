@@ -53,7 +53,8 @@ def test_no_lost_wake_up(herd: Herd, scenario: Scenario) -> None:
     basis=[kernel("net/core/sock.c", "sock_def_readable: wakes the queue of the one socket that became readable")],
 )
 @over(
-    *(centre(strategy, "hold", "elsewhere") for strategy in EVERY),
+    *(Star(strategy, "hold", "elsewhere", spokes=("listeners", "threads")) for strategy in _WIDELY),
+    *(centre(strategy, "hold", "elsewhere") for strategy in EVERY if strategy not in _WIDELY),
     *(centre(strategy, "hold", "nothing") for strategy in ("accept", "poll", "epoll_wait.level.listener")),
 )
 def test_no_phantom_wake_up(herd: Herd, scenario: Scenario) -> None:
@@ -103,6 +104,39 @@ def test_burst_won_whole(herd: Herd, scenario: Scenario) -> None:
     w0 w1 ... w7      (wait, accept until EAGAIN, and again)
       \\ |   /
         L  <- c0 ... c19 at once
+    """
+    seen = herd(scenario)
+    assert seen.connections == scenario.k
+    assert seen.each("connections answered once", _answered_once) == scenario.k
+
+
+@claim(
+    "every.level-comes-again",
+    "Level-triggered: what a waiter leaves in the queue is told to it again, as often as it waits.",
+    level=DOCUMENTED,
+    basis=[man("epoll", 7, "level-triggered epoll has the semantics of poll"), man("poll", 2, "DESCRIPTION")],
+    rows=["G2", "L-C8"],
+)
+@over(
+    *(
+        Star(strategy, "loop", "burst", "k20", spokes=(), size=1)
+        for strategy in (
+            "select",
+            "pselect6",
+            "poll",
+            "ppoll",
+            "epoll_wait.level.listener",
+            "epoll_wait.exclusive.listener",
+            "epoll_wait.level.epoll",
+            "epoll_wait.level.nothing",
+        )
+    )
+)
+def test_level_comes_again(herd: Herd, scenario: Scenario) -> None:
+    """
+    w0      (wait, accept one, and again)
+    |
+    L  <- c0 ... c19 at once
     """
     seen = herd(scenario)
     assert seen.connections == scenario.k

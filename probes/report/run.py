@@ -92,8 +92,8 @@ def _content(path: str | os.PathLike[str]) -> str:
 
 
 def _ends_early(error: json.JSONDecodeError) -> bool:
-    """Whether the text would have gone on: the complaint is about its end, or about a string left open."""
-    return error.msg.startswith("Unterminated string") or not error.doc[error.pos :].strip()
+    """Whether the text would have gone on: it is an object that was never closed."""
+    return error.doc.lstrip().startswith("{") and not error.doc.rstrip().endswith("}")
 
 
 @cache

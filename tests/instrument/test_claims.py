@@ -90,7 +90,6 @@ def test_lore_with_a_truth_is_taken(truth: str) -> None:
     assert CLAIMS["made.up"].truth == truth
 
 
-@pytest.mark.xfail(strict=True, reason="defect: claim() takes an unknown truth on anything but lore")
 def test_truth_that_is_none_of_the_words_is_refused_everywhere() -> None:
     with pytest.raises(ValueError, match="truth"):
         _made(truth="perhaps")

@@ -153,7 +153,6 @@ def test_step_that_was_not_observed_is_unknown() -> None:
         bool(seen(trial(steps=[{"woken": None}])).each_step("woken") == 1)
 
 
-@pytest.mark.xfail(strict=True, reason="defect: Each._ask says True where there is no answer at all")
 def test_no_steps_at_all_are_no_yes() -> None:
     """A comparison that looked at nothing must not be True."""
     with pytest.raises(Inconclusive):

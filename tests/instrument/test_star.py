@@ -60,9 +60,14 @@ def test_sizes_without_the_centre_take_their_largest() -> None:
     ]
 
 
-def test_sizes_that_are_all_too_small_leave_the_centre() -> None:
-    ids = [scenario.id for scenario in Star("accept", smallest=2).scenarios((1,), ("tcp4",))]
-    assert ids[0] == "accept/tcp4/n8/hold/one-connection"
+def test_sizes_that_are_all_too_small_leave_nothing() -> None:
+    """Nobody asked for another size, and the claim says nothing for these."""
+    assert Star("accept", smallest=2).scenarios((1,), ("tcp4",)) == []
+
+
+def test_size_of_a_star_is_the_only_one() -> None:
+    ids = [scenario.id for scenario in Star("poll", size=1).scenarios((2, 8), ("tcp4", "unix"))]
+    assert ids == [f"poll/{point}/hold/one-connection" for point in ("tcp4/n1", "unix/n1", "tcp4/n1t")]
 
 
 def test_size_that_makes_no_sense_is_refused() -> None:
@@ -76,7 +81,8 @@ def test_every_preset_judges_every_claim(claim: str, preset: str) -> None:
     stars = claims_with_stars()[claim].stars
     ids = [address for one in stars for address in _ids(one, preset)]
     assert ids
-    assert any("/n8/" in address for address in ids), "the centre is in every preset"
+    sizes = {star.size or 8 for star in stars}
+    assert all(any(f"/n{size}/" in address for address in ids) for size in sizes), "the centre is in every preset"
 
 
 def test_presets_say_what_they_are() -> None:
