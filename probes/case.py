@@ -15,6 +15,27 @@ from .verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, N
 from .verdict import MEASURED as MEASURED_VERDICT
 
 
+class Facts:
+    """What an experiment noted.  Every fact is expected to be something; what was not asked is shown too."""
+
+    def __init__(self, seen: dict[str, Any], case: Case | None) -> None:
+        self._seen = seen
+        self._case = case
+
+    def __getitem__(self, what: str) -> Any:
+        """What was seen, unjudged.  Raises Inconclusive where the experiment did not come so far."""
+        if what not in self._seen:
+            raise Inconclusive(f"the experiment did not note {what!r}")
+        return self._seen[what]
+
+    def expect(self, what: str, allowed: Any) -> None:
+        """The claim allows nothing but `allowed` for `what`: AssertionError otherwise."""
+        seen = self[what]
+        if self._case is not None:
+            self._case.facts.append({"what": what, "expected": str(allowed), "seen": str(seen)})
+        assert seen == allowed, f"{what}: {seen}; the claim allows {allowed}"
+
+
 class Case:
     """One test under one claim: its trials, its facts, and how it ended."""
 

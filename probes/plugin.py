@@ -15,7 +15,7 @@ import pytest
 
 from . import controls as controls_module
 from . import failure, host
-from .case import Case, entry, fails, judge, numbers
+from .case import Case, Facts, entry, fails, judge, numbers
 from .claims import Claim
 from .lab.session import Lab
 from .lab.sweep import sweep
@@ -31,6 +31,8 @@ Herd = Callable[[Scenario], Seen]
 """The `herd` fixture: run the trials of a scenario, and get what they showed."""
 Ask = Callable[[str, str, Callable[[], Any]], None]
 """The `ask` fixture: what is asked, the answer that the claim allows, and the call that asks."""
+Play = Callable[..., Facts]
+"""The `play` fixture: an experiment's name, and an argument for it; the facts that it noted."""
 
 _LAB = pytest.StashKey[Lab]()
 _CONTROLS = pytest.StashKey[dict[str, controls_module.Outcome]]()
@@ -171,6 +173,21 @@ def ask(request: pytest.FixtureRequest) -> Ask:
         assert got == expected, f"{what}: {got}; the claim allows {expected}"
 
     return put
+
+
+@pytest.fixture
+def play(request: pytest.FixtureRequest) -> Play:
+    """Play an experiment on a stage of its own: `play("subject.function").expect("what", "allowed")`."""
+    case = _case(request.node)
+    lab = _lab(request.config)
+    untrusted = controls_module.why_failed(_controls(request.config))
+
+    def on_stage(experiment: str, argument: Any = None) -> Facts:
+        if untrusted:
+            raise Inconclusive(untrusted)
+        return Facts(lab.play(experiment, argument), case)
+
+    return on_stage
 
 
 @pytest.fixture

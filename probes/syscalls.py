@@ -102,6 +102,11 @@ def die_with_parent(parent_pid: int, signal_number: int = 9) -> None:
         os._exit(1)
 
 
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose parent dies (PR_SET_CHILD_SUBREAPER, prctl(2))."""
+    prctl(36, 1)
+
+
 def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -> None:
     """mount(2).  Raises OSError with the kernel's errno."""
     done = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())

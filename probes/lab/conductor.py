@@ -26,12 +26,14 @@ from ..verdict import Inconclusive, NotApplicable
 from . import fence, isolation
 from .deadline import measure_patience
 from .instruments import Instruments
+from .stage import play
 from .trial import Bench, Trial
 
 
 def main(parent: int, isolate: bool, without: list[str]) -> None:
     """Greet, then serve requests until the other end closes."""
     syscalls.die_with_parent(parent)
+    syscalls.adopt_orphans()
     syscalls.set_name("wakecheck")
     # Ctrl-C is for pytest, which ends the conductor; a terminal sends it to the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -82,8 +84,10 @@ def _set_up(folder: str | None, isolated: str, without: list[str]) -> Bench:
 
 
 def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:
-    """One trial; whatever happens becomes an answer, because a conductor that dies says nothing."""
+    """One trial or experiment; whatever happens becomes an answer: a conductor that dies says nothing."""
     try:
+        if "experiment" in request:
+            return play(request["experiment"], bench, request["argument"])
         scenario = Scenario(**request["scenario"])
         return {"evidence": Trial(scenario, bench, traced=request["traced"]).run()}
     except NotApplicable as reason:

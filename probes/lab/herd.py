@@ -113,7 +113,7 @@ class Herd:
         for pid in self._pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        _reap_all()
+        reap_all()
         self._pids.clear()
         if self._order is not None:
             os.close(self._order)
@@ -143,7 +143,7 @@ class Herd:
         os._exit(0)
 
 
-def _reap_all() -> None:
+def reap_all() -> None:
     """Wait until this process has no child left at all: the proof that no waiter is.
 
     __WALL, because a traced thread is reported to its tracer, and holds back the report of its

@@ -56,12 +56,13 @@ class Lab:
         """One trial.  Raises NotApplicable, and Inconclusive where there is no evidence at all."""
         if traced and self.greeting["why_not"]["syscall_exit"] is not None:
             raise Inconclusive(f"no traced trial: {self.greeting['why_not']['syscall_exit']}")
-        answer = self._ask({"scenario": scenario.as_dict(), "traced": traced})
-        if "not_applicable" in answer:
-            raise NotApplicable(answer["not_applicable"])
-        if "inconclusive" in answer:
-            raise Inconclusive(answer["inconclusive"])
+        answer = self._judged(self._ask({"scenario": scenario.as_dict(), "traced": traced}))
         return trial_from(answer["evidence"])
+
+    def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:
+        """What one experiment (subject.function, probes/experiments/) noted.  Raises as `run` does."""
+        facts: dict[str, Any] = self._judged(self._ask({"experiment": experiment, "argument": argument}))["facts"]
+        return facts
 
     def close(self) -> None:
         """End the conductor, and with it everything it made."""
@@ -114,6 +115,14 @@ class Lab:
         except OSError:
             return self._died()
         return self._read()
+
+    def _judged(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """The answer, unless it says that there is none."""
+        if "not_applicable" in answer:
+            raise NotApplicable(answer["not_applicable"])
+        if "inconclusive" in answer:
+            raise Inconclusive(answer["inconclusive"])
+        return answer
 
     def _read(self) -> dict[str, Any]:
         """The next line from the conductor.  A silent or dead one is replaced, and the trial inconclusive."""

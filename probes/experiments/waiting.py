@@ -1,0 +1,67 @@
+"""What the subjects share: a listener, and actors that wait on it in the call that a scenario names."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from ..evidence import errno_name
+from ..lab.deadline import patience_s
+from ..lab.stage import Actor, Me, Stage
+from ..listeners import Listener, open_listener
+from ..scenario import Scenario
+from ..strategies import Strategy, Waiting, prepare
+
+TAKES = "took a connection"
+RETURNS = "returned"
+BLOCKED = "blocked"
+
+
+class Scene:
+    """A listener, and actors that wait on it, one after the other, in one strategy."""
+
+    def __init__(self, stage: Stage, strategy: str, listener: str = "tcp4", n: int = 2) -> None:
+        """`strategy` as in a scenario's id; room for `n` waiters.  Raises NotApplicable."""
+        self.stage = stage
+        self.scenario = Scenario.parse(f"{strategy}/{listener}/n{n}/accept/one-connection")
+        self.listener: Listener = stage.keep(open_listener(self.scenario, stage.folder))
+        self.strategy: Strategy = stage.keep(prepare(self.scenario, self.listener.fds))
+        self._made = 0
+
+    def waiter(self, react: bool = True) -> Actor:
+        """A new actor, proven blocked in the wait call; with `react` it takes a connection when told of one."""
+        i = self._made
+        self._made += 1
+
+        def act(me: Me) -> str:
+            waiting = self.strategy.waiting(i)
+            me.ready()
+            return self.outcome(i, waiting, react)
+
+        return self.stage.actor(act, f"w{i}").blocked_in(self.scenario.call)
+
+    def outcome(self, i: int, waiting: Waiting, react: bool) -> str:
+        """In a waiter: wait once; what came of it, in a word or an errno's name."""
+        result = waiting.wait()
+        if result < 0:
+            return errno_name(result) or str(result)
+        if self.scenario.takes:
+            return TAKES
+        if not react:
+            return RETURNS
+        try:
+            taken, _ = socket.socket(fileno=os.dup(self.listener.fds[i])).accept()
+            taken.close()
+        except BlockingIOError:
+            return "EAGAIN"
+        return TAKES
+
+    def connect(self) -> socket.socket:
+        """One connection to the listener, kept open until the experiment ends."""
+        made: socket.socket = self.stage.keep(self.listener.connect(patience_s()))
+        return made
+
+
+def now(actor: Actor) -> str:
+    """Where an actor is, once at rest: its answer, or that it is blocked still."""
+    return str(actor.answer()) if actor.answered else BLOCKED

@@ -1,0 +1,251 @@
+"""A stage: a process of its own in which an experiment is played, with actors that it can watch.
+
+The same proofs as for a herd: an actor is blocked when it is seen to sleep in the call it names,
+and was woken when the scheduler counted a run since.  The stage dies with the conductor, the actors
+with the stage, and the conductor waits for all of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import mmap
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from .. import syscalls
+from ..observers.task_files import Sighting, TaskFiles
+from ..verdict import Inconclusive, NotApplicable
+from .deadline import patience_s, until
+from .herd import reap_all
+from .trial import Bench
+from .waiter import park
+
+
+class Me:
+    """An actor's own end."""
+
+    def __init__(self, mark: mmap.mmap) -> None:
+        self._mark = mark
+
+    def ready(self) -> None:
+        """Say that the next system call is the one to block in: the mark for kernels that do not name it."""
+        self._mark[0] = 1
+
+
+class Actor:
+    """One process on the stage, as the experiment knows it."""
+
+    def __init__(self, name: str, pid: int, answer_fd: int, mark: mmap.mmap, stage: Stage) -> None:
+        self.name = name
+        self.pid = pid
+        self._answer_fd = answer_fd
+        self._mark = mark
+        self._stage = stage
+        self._files = TaskFiles(pid, pid, stage.syscall_readable)
+        self._rest: Sighting | None = None
+
+    def blocked_in(self, call: str) -> Actor:
+        """Return once it is proven to sleep in system call `call`.  Raises Inconclusive at the deadline."""
+        expected = syscalls.number(call)
+        last: list[Sighting] = []
+
+        def proven() -> bool:
+            sighting = self._look()
+            twice = last == [sighting]
+            last[:] = [sighting]
+            named = sighting.syscall == expected if self._stage.syscall_readable else self._mark[0] == 1
+            return twice and named and sighting.state == "S"
+
+        until(proven, lambda: f"{self.name} was not seen blocked in {call}")
+        self._rest = last[0]
+        return self
+
+    @property
+    def woken(self) -> bool:
+        """Whether it ran since `blocked_in` (or the last question), once it is at rest again.
+
+        A stopped task (T) is at rest too.  Raises Inconclusive where the kernel counts no switches.
+        """
+        self._stage.fence()
+        now = self._at_rest()
+        if now.switches is None or self._rest is None:
+            raise Inconclusive(f"whether {self.name} was woken cannot be told: no voluntary switches are counted")
+        moved = now.switches != self._rest.switches
+        self._rest = now
+        return moved
+
+    @property
+    def answered(self) -> bool:
+        """Whether its function has come to an end, or said something, by now (it must be at rest)."""
+        self._stage.fence()
+        self._at_rest()
+        return bool(select.select([self._answer_fd], [], [], 0)[0])
+
+    def answer(self) -> Any:
+        """What its function returned; `errno NAME` for an OSError.  Raises Inconclusive at the deadline."""
+        if not select.select([self._answer_fd], [], [], patience_s())[0]:
+            raise Inconclusive(f"{self.name} gave no answer within {patience_s():.0f} s")
+        data = b""
+        while not data.endswith(b"\n"):
+            part = os.read(self._answer_fd, 65536)
+            if not part:
+                raise Inconclusive(f"{self.name} died without an answer")
+            data += part
+        return json.loads(data)
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it with SIGKILL, and wait until it is gone."""
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+    def stop(self) -> None:
+        """Stop it with SIGSTOP, and wait until it stands."""
+        os.kill(self.pid, signal.SIGSTOP)
+        until(lambda: self._look().state == "T", lambda: f"{self.name} did not stop")
+        self._rest = self._look()
+
+    def go_on(self) -> None:
+        """Send SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def _look(self) -> Sighting:
+        try:
+            return self._files.look()
+        except (FileNotFoundError, ProcessLookupError) as error:
+            raise Inconclusive(f"{self.name} is gone") from error
+
+    def _at_rest(self) -> Sighting:
+        last: list[Sighting] = []
+
+        def still() -> bool:
+            sighting = self._look()
+            twice = last == [sighting]
+            last[:] = [sighting]
+            return twice and sighting.state in "STtZ"
+
+        until(still, lambda: f"{self.name} did not come to rest")
+        return last[0]
+
+
+class Stage:
+    """What an experiment works with."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.facts: dict[str, Any] = {}
+        self.folder = bench.folder
+        self.syscall_readable = bench.instruments.why_no_syscall_file is None
+        self.fence = bench.fence
+        self._pid = os.getpid()
+        self._exit = contextlib.ExitStack()
+
+    def note(self, what: str, seen: Any) -> None:
+        """Write down one thing that was seen."""
+        self.facts[what] = seen
+
+    def outcome(self, what: str, act: Callable[[], Any]) -> Any:
+        """Do something, and note what came of it: the name of its errno, or what it returned, or `ok`."""
+        import errno
+
+        try:
+            result = act()
+        except OSError as error:
+            result = errno.errorcode.get(error.errno or 0, str(error))
+        self.note(what, "ok" if result is None else result if isinstance(result, (bool, int, str)) else "ok")
+        return result
+
+    def actor(self, act: Callable[[Me], Any], name: str = "actor") -> Actor:
+        """Fork a process that runs `act`, answers with what it returned, and then parks."""
+        mark = mmap.mmap(-1, 1)
+        answer, theirs = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            self._act(act, Me(mark), theirs)
+        os.close(theirs)
+        return Actor(name, pid, answer, mark, self)
+
+    def _act(self, act: Callable[[Me], Any], me: Me, answer_fd: int) -> NoReturn:
+        import errno
+
+        try:
+            syscalls.die_with_parent(self._pid)
+            try:
+                answer = act(me)
+            except OSError as error:
+                answer = errno.errorcode.get(error.errno or 0, str(error))
+            os.write(answer_fd, json.dumps(answer).encode() + b"\n")
+            park()
+        finally:
+            os._exit(1)
+
+    def keep(self, thing: Any) -> Any:
+        """Close `thing` when the experiment ends."""
+        self._exit.callback(thing.close)
+        return thing
+
+
+def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
+    """Play experiment `name` (subject.function) in a process of its own.
+
+    Returns `facts`, what it noted, or `inconclusive` or `not_applicable` with the reason.  Raises
+    Inconclusive where it takes too long.
+    """
+    answer, theirs = os.pipe()
+    conductor = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _be_stage(name, bench, argument, theirs, conductor)
+    os.close(theirs)
+    try:
+        message: dict[str, Any] = json.loads(b"".join(_read_until_end(answer, 3 * patience_s())) or b"{}")
+    finally:
+        os.close(answer)
+        os.kill(pid, signal.SIGKILL)
+        # The actors lose their parent, die, and come to the conductor, which is a subreaper.
+        reap_all()
+    if "facts" in message:
+        return message
+    if "not_applicable" in message:
+        return message
+    return {"inconclusive": message.get("inconclusive", f"the experiment {name} died")}
+
+
+def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor: int) -> NoReturn:
+    try:
+        syscalls.die_with_parent(conductor)
+        message: dict[str, Any]
+        subject, function = name.split(".")
+        stage = Stage(bench)
+        try:
+            act = getattr(importlib.import_module(f"probes.experiments.{subject}"), function)
+            act(stage, argument) if argument is not None else act(stage)
+            message = {"facts": stage.facts}
+        except NotApplicable as reason:
+            message = {"not_applicable": str(reason)}
+        except Inconclusive as reason:
+            message = {"inconclusive": str(reason), "facts_so_far": stage.facts}
+        except Exception as error:  # noqa: BLE001  # a stage that dies says nothing; the reason must get out
+            message = {"inconclusive": f"{name}: {type(error).__name__}: {error}"}
+        os.write(answer_fd, json.dumps(message).encode())
+    finally:
+        os._exit(0)
+
+
+def _read_until_end(fd: int, limit_s: float) -> Iterator[bytes]:
+    end = time.monotonic() + limit_s
+    while True:
+        if not select.select([fd], [], [], max(0.0, end - time.monotonic()))[0]:
+            raise Inconclusive(f"the experiment did not end within {limit_s:.0f} s")
+        part = os.read(fd, 65536)
+        if not part:
+            return
+        yield part

@@ -1,0 +1,84 @@
+"""What an epoll instance tells, and how often: level, edge, oneshot."""
+
+from __future__ import annotations
+
+from probes.claims import DOCUMENTED, claim, kernel, man
+from probes.plugin import Play
+
+_EPOLL7 = man("epoll", 7, "Level-triggered and edge-triggered")
+_SEND = kernel("fs/eventpoll.c", "ep_send_events: only a level-triggered item is put back on the ready list")
+
+
+@claim(
+    "epoll-triggers.level-told-while-ready",
+    "Level-triggered: told as long as there is something to read, also a part that was left; not when all is read.",
+    level=DOCUMENTED,
+    basis=[_EPOLL7, _SEND],
+    rows=["L-C8", "G2"],
+)
+def test_level(play: Play) -> None:
+    """
+    e --- level ---> fd  <- "xx", read 1, "x", read all
+    """
+    seen = play("epoll.how_often", "level")
+    seen.expect("told before anything was written", 0)
+    seen.expect("told after a write", 1)
+    seen.expect("told again, nothing read", 1)
+    seen.expect("told with a part left", 1)
+    seen.expect("told after another write", 1)
+    seen.expect("told when all is read", 0)
+
+
+@claim(
+    "epoll-triggers.edge-told-once-per-change",
+    "Edge-triggered: told once per change; what was left is not told again; new data tell again.",
+    level=DOCUMENTED,
+    basis=[_EPOLL7, _SEND],
+    rows=["L-C8", "G2"],
+)
+def test_edge(play: Play) -> None:
+    """
+    e --- edge ---> fd  <- "xx", read 1, "x", read all
+    """
+    seen = play("epoll.how_often", "edge")
+    seen.expect("told before anything was written", 0)
+    seen.expect("told after a write", 1)
+    seen.expect("told again, nothing read", 0)
+    seen.expect("told with a part left", 0)
+    seen.expect("told after another write", 1)
+    seen.expect("told when all is read", 0)
+
+
+@claim(
+    "epoll-triggers.oneshot-until-mod",
+    "Oneshot: told once, whatever comes, until armed again with EPOLL_CTL_MOD.",
+    level=DOCUMENTED,
+    basis=[man("epoll_ctl", 2, "EPOLLONESHOT"), _SEND],
+    rows=["L-C11", "G1"],
+)
+def test_oneshot(play: Play) -> None:
+    """
+    e --- oneshot ---> fd  <- "xx", read 1, "x", read all, MOD, "x"
+    """
+    seen = play("epoll.how_often", "oneshot")
+    seen.expect("told after a write", 1)
+    seen.expect("told again, nothing read", 0)
+    seen.expect("told after another write", 0)
+    seen.expect("told after MOD with nothing to read", 0)
+    seen.expect("told after MOD and a write", 1)
+
+
+@claim(
+    "epoll-triggers.leaves-with-last-copy",
+    "A closed descriptor goes on being told of until the last copy of its open file description is closed.",
+    level=DOCUMENTED,
+    basis=[man("epoll", 7, "Questions and answers: closing a file descriptor")],
+    rows=["G2"],
+)
+def test_last_copy(play: Play) -> None:
+    """
+    e --- level ---> fd, dup(fd)  <- "x", close(fd), close(dup)
+    """
+    seen = play("epoll.last_copy")
+    seen.expect("told while a copy is open", 1)
+    seen.expect("told when the last copy is closed", 0)

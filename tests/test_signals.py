@@ -1,0 +1,60 @@
+"""A signal with a handler arrives in a blocked waiter."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.claims import DOCUMENTED, claim, kernel, man
+from probes.plugin import Play
+
+_SIGNAL7 = man("signal", 7, "Interruption of system calls and library functions by signal handlers")
+MULTIPLEXERS = ("select", "pselect6", "poll", "ppoll", "epoll_wait.level.listener", "epoll_pwait.level.listener")
+
+
+@claim(
+    "signals.accept-restarts",
+    "A handler installed with SA_RESTART does not end accept: it goes on, and takes the next connection.",
+    level=DOCUMENTED,
+    basis=[_SIGNAL7, kernel("include/net/sock.h", "sock_intr_errno: ERESTARTSYS without a receive timeout")],
+    rows=["G9", "L-B5"],
+)
+@pytest.mark.parametrize("call", ["accept", "accept4"])
+def test_accept_restarts(play: Play, call: str) -> None:
+    """
+    w0 (accept)  <- SIGUSR1, handler with SA_RESTART;  L <- c0
+    """
+    seen = play("signals.interrupted", {"strategy": call, "restart": True})
+    seen.expect("woken by the signal", True)
+    seen.expect("after the signal", "blocked")
+    seen.expect("after a connection", "took a connection")
+
+
+@claim(
+    "signals.accept-interrupted",
+    "A handler installed without SA_RESTART ends accept with EINTR.",
+    level=DOCUMENTED,
+    basis=[_SIGNAL7, man("accept", 2, "ERRORS: EINTR")],
+    rows=["G9", "L-B5", "G4"],
+)
+@pytest.mark.parametrize("call", ["accept", "accept4"])
+def test_accept_interrupted(play: Play, call: str) -> None:
+    """
+    w0 (accept)  <- SIGUSR1, handler without SA_RESTART
+    """
+    play("signals.interrupted", {"strategy": call, "restart": False}).expect("after the signal", "EINTR")
+
+
+@claim(
+    "signals.multiplexers-never-restart",
+    "select, poll and epoll_wait end with EINTR after any handler, also one installed with SA_RESTART.",
+    level=DOCUMENTED,
+    basis=[_SIGNAL7],
+    rows=["G9", "L-B5"],
+)
+@pytest.mark.parametrize("restart", [True, False], ids=["SA_RESTART", "plain"])
+@pytest.mark.parametrize("strategy", MULTIPLEXERS)
+def test_multiplexers_never_restart(play: Play, strategy: str, restart: bool) -> None:
+    """
+    w0 (select, poll, epoll_wait)  <- SIGUSR1, handler with or without SA_RESTART
+    """
+    play("signals.interrupted", {"strategy": strategy, "restart": restart}).expect("after the signal", "EINTR")
