@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from ..claims import LEVELS
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, VERDICTS
-from . import figures, orders, strategies, words
+from . import answers, figures, orders, strategies, words
 
 _FOLDER = Path(__file__).parent
 
@@ -43,6 +43,7 @@ def render(run: Mapping[str, Any]) -> str:
         host=_host(run),
         date=_date(run["started"]),
         rows=strategies.rows(run),
+        answers=answers.answers(run),
         strips=shown,
         herds=herds,
         longest=max((len(strip.waiters) for strip in shown), default=0),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,31 @@ def broken_on(kernel: Kernel) -> set[str]:
     verdicts = verdicts_on(kernel, untraced=1)
     return {name for name, verdict in verdicts.items() if verdict == BROKEN} | {
         f"?{name}" for name, verdict in verdicts.items() if verdict == INCONCLUSIVE
+    }
+
+
+def run_on(kernel: Kernel) -> dict[str, Any]:
+    """As much of run.json as the report's answers read: claims with rows, verdicts, and cases with trials."""
+    return {
+        "claims": [
+            {
+                "id": name,
+                "rows": list(test.claim.rows),
+                "verdict": _of_claim(kernel, name, untraced=1),
+                "sentence": test.claim.sentence,
+                "cases": [
+                    {
+                        "id": scenario.id,
+                        "verdict": "held",
+                        "scenario": scenario.as_dict(),
+                        "trials": [kernel.trial(scenario).as_dict()],
+                    }
+                    for scenario in scenarios_of(name)
+                    if scenario.listener == "tcp4" and scenario.n in (1, 8)
+                ],
+            }
+            for name, test in claims_with_stars().items()
+        ]
     }
 
 

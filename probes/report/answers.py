@@ -1,0 +1,256 @@
+"""The questions that server authors ask, answered for this kernel from the figures of this run.
+
+No answer is canned: each is put together from verdicts and numbers, and another kernel gives another
+one.  What the run did not look at is said to be unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..verdict import BROKEN, HELD
+from . import orders, strategies
+from .figures import Figures, Spread, over
+
+Run = Mapping[str, Any]
+
+NAMES = {
+    "accept": "accept",
+    "select": "select",
+    "poll": "poll",
+    "epoll_wait.level.listener": "epoll (own instance)",
+    "epoll_wait.edge.listener": "edge-triggered epoll (own instance)",
+    "epoll_wait.exclusive.listener": "EPOLLEXCLUSIVE",
+    "epoll_wait.level.epoll": "shared epoll",
+    "epoll_wait.edge.epoll": "shared edge-triggered epoll",
+    "epoll_wait.oneshot.epoll": "shared oneshot epoll",
+    "accept.nothing": "SO_REUSEPORT",
+}
+"""The strategies that people choose from, in their words."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question, one line of answer, and the claims behind it."""
+
+    row: str
+    question: str
+    line: str
+    claims: tuple[str, ...]
+
+
+def answers(run: Run) -> list[Answer]:
+    """Every question with its answer for the kernel of `run`."""
+    found = []
+    for row, (question, answer) in QUESTIONS.items():
+        claims = tuple(claim["id"] for claim in run["claims"] if row in claim["rows"])
+        parts = [part for part in answer(run) if part]
+        found.append(Answer(row, question, " ".join(parts) or "This run does not tell.", claims))
+    return found
+
+
+def _figures(run: Run, reaction: str = "accept") -> dict[str, Figures]:
+    """The figures of each strategy that was tried under `reaction`, by name."""
+    rows = {row.strategy: row.figures[reaction] for row in strategies.rows(run)}
+    return {name: figures for name, figures in rows.items() if figures is not None and figures.trials}
+
+
+def _grouped(figures: Mapping[str, Figures], column: str, names: Sequence[str]) -> str:
+    """`8 of 8 under select, poll; 1 of 8 under accept`: strategies with the same number together."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        if name in figures and figures[name][column].known:
+            groups.setdefault(str(figures[name][column]), []).append(NAMES[name])
+    told = sorted(groups.items(), key=lambda one: -_last_number(one[0]))
+    return "; ".join(f"{number} of {strategies.N} under {', '.join(who)}" for number, who in told)
+
+
+def _last_number(spread: str) -> int:
+    return int(spread.split("\N{EN DASH}")[-1])
+
+
+def _verdict(run: Run, claim_id: str) -> str | None:
+    return next((claim["verdict"] for claim in run["claims"] if claim["id"] == claim_id), None)
+
+
+def _if_so(run: Run, claim_id: str, so: str, not_so: str) -> str:
+    """One sentence or the other, as the claim was held or broken; nothing where it was not judged."""
+    return {HELD: so, BROKEN: not_so}.get(_verdict(run, claim_id) or "", "")
+
+
+def _spread(figures: Mapping[str, Figures], name: str, column: str) -> Spread | None:
+    found = figures[name][column] if name in figures else None
+    return found if found is not None and found.known else None
+
+
+def _do_all_wake(run: Run) -> Iterator[str]:
+    told = _grouped(_figures(run), "woken", tuple(NAMES))
+    if told:
+        yield f"One connection wakes {told}."
+
+
+def _does_exclusive_help(run: Run) -> Iterator[str]:
+    figures = _figures(run)
+    with_it, without = (_spread(figures, f"epoll_wait.{one}.listener", "woken") for one in ("exclusive", "level"))
+    if with_it and without:
+        word = "Yes" if (with_it.high or 0) < (without.low or 0) else "No"
+        yield f"{word}: it wakes {with_it} of {strategies.N} instead of {without}."
+    yield _if_so(
+        run,
+        "epoll-ctl.exclusive-not-modified",
+        "An item that has it cannot be modified, only removed and added anew.",
+        "An item that has it can be modified here.",
+    )
+    yield _if_so(
+        run,
+        "epoll-private.exclusive-favours-first",
+        "It favours the worker that registered first: among idle workers that one gets every connection.",
+        "It does not always favour the worker that registered first.",
+    )
+
+
+def _who_is_next(run: Run) -> Iterator[str]:
+    wanted = ("accept", "epoll_wait.exclusive.listener", "epoll_wait.edge.epoll")
+    for strip in orders.strips(run)[0]:
+        if strip.strategy in wanted:
+            yield f"{NAMES[strip.strategy]}: {_order_in_words(strip)}."
+    yield _if_so(
+        run,
+        "accept.goes-round",
+        "In accept the connections then go round among the idle.",
+        "In accept they do not go round.",
+    )
+
+
+def _order_in_words(strip: orders.Strip) -> str:
+    registered = strip.strategy == "epoll_wait.exclusive.listener"
+    first, last = ("registered first", "registered last") if registered else ("blocked first", "blocked last")
+    if list(strip.waiters) == sorted(strip.waiters):
+        return f"the one that {first} is next"
+    if list(strip.waiters) == sorted(strip.waiters, reverse=True):
+        return f"the one that {last} is next"
+    return "in no order that can be relied on"
+
+
+def _shared_or_private(run: Run) -> Iterator[str]:
+    figures = _figures(run)
+    for trigger, word in (("level", "Level-triggered"), ("edge", "Edge-triggered")):
+        shared, private = (_spread(figures, f"epoll_wait.{trigger}.{one}", "woken") for one in ("epoll", "listener"))
+        if shared and private:
+            yield f"{word}: a shared instance wakes {shared} of {strategies.N}, private ones wake {private}."
+    threads = {
+        (case["scenario"]["sharing"], case["scenario"]["trigger"]): over(case["trials"])["woken"]
+        for case in strategies.cases(run)
+        if case["scenario"]["waiter"] == "thread"
+        and case["scenario"]["call"] == "epoll_wait"
+        and case["scenario"]["reaction"] == "hold"
+        and case["scenario"]["stimulus"] == "one-connection"
+        and case["trials"]
+    }
+    shared = threads.get(("epoll", "edge"))
+    if shared is not None and shared.known:
+        yield f"With threads on one edge-triggered instance {shared} is woken."
+
+
+def _one_or_all(run: Run) -> Iterator[str]:
+    yield _if_so(
+        run,
+        "every.burst-won-whole",
+        "Accepting until EAGAIN takes a burst whole under every strategy.",
+        "Accepting until EAGAIN does not take a burst whole under every strategy.",
+    )
+    yield _if_so(
+        run,
+        "every.level-comes-again",
+        "Accepting one is enough where readiness is level-triggered: the rest is told again.",
+        "Accepting one is not enough even where readiness is level-triggered.",
+    )
+    yield _if_so(
+        run,
+        "epoll-triggers.edge-told-once-per-change",
+        "Edge-triggered, what is left is not told again, so accept until EAGAIN.",
+        "Edge-triggered readiness is told more or less than once per change here.",
+    )
+
+
+def _is_reuseport_even(run: Run) -> Iterator[str]:
+    counts = [
+        [waiter["won"] for waiter in trial["waiters"]]
+        for case in strategies.cases(run)
+        if case["scenario"]["sharing"] == "nothing" and case["scenario"]["k"] >= 64 and case["scenario"]["n"] > 1
+        for trial in case["trials"]
+        if trial["inconclusive"] is None
+    ]
+    if counts:
+        total = [sum(one) for one in zip(*counts, strict=False)]
+        yield (
+            f"{sum(total)} connections reached the {len(total)} sockets {', '.join(map(str, total))} times: "
+            f"spread by hash, between {min(total) / sum(total):.0%} and {max(total) / sum(total):.0%} each."
+        )
+    woken = _spread(_figures(run), "accept.nothing", "woken")
+    if woken:
+        yield f"Each wakes {woken} of {strategies.N} workers."
+    for claim in run["claims"]:
+        if "G10" in claim["rows"] and claim["verdict"] == HELD:
+            yield claim["sentence"]
+
+
+def _oneshot_or_exclusive(run: Run) -> Iterator[str]:
+    figures = _figures(run)
+    pairs = (
+        ("ONESHOT on a shared instance", "epoll_wait.oneshot.epoll"),
+        ("ONESHOT on private ones", "epoll_wait.oneshot.listener"),
+        ("EXCLUSIVE on private ones", "epoll_wait.exclusive.listener"),
+    )
+    told = [f"{words} wakes {spread}" for words, name in pairs if (spread := _spread(figures, name, "woken"))]
+    if told:
+        yield "; ".join(told) + f" of {strategies.N}."
+    yield _if_so(
+        run,
+        "epoll-ctl.exclusive-refuses-others",
+        "The two cannot be combined (EINVAL).",
+        "The two can be combined here.",
+    )
+
+
+def _io_uring(run: Run) -> Iterator[str]:
+    for claim in run["claims"]:
+        if "Q8" in claim["rows"] and claim["verdict"] == HELD:
+            yield claim["sentence"]
+
+
+def _accept_lock(run: Run) -> Iterator[str]:
+    woken = _spread(_figures(run), "accept", "woken")
+    if woken:
+        needed = "Not against a herd in accept" if woken.high == 1 else "Yes, accept herds here"
+        yield f"{needed}: one connection wakes {woken} of {strategies.N} blocked in accept."
+    for claim in run["claims"]:
+        if "L-A7" in claim["rows"] and claim["verdict"] == HELD:
+            yield claim["sentence"]
+
+
+def _what_does_it_cost(run: Run) -> Iterator[str]:
+    figures = _figures(run)
+    told = [
+        f"{NAMES[name]} {figures[name]['woken']} woken, {figures[name]['spurious']} EAGAIN"
+        for name in NAMES
+        if name in figures and figures[name]["woken"].known
+    ]
+    if told:
+        yield f"Per connection, of {strategies.N} workers: " + "; ".join(told) + "."
+
+
+QUESTIONS: dict[str, tuple[str, Callable[[Run], Iterator[str]]]] = {
+    "Q1": ("Do my prefork workers all wake for each connection?", _do_all_wake),
+    "Q2": ("Does EPOLLEXCLUSIVE help here, and what does it ask for?", _does_exclusive_help),
+    "Q3": ("Which idle worker gets the next connection?", _who_is_next),
+    "Q4": ("One shared epoll instance, or one per worker?", _shared_or_private),
+    "Q5": ("Accept one, or accept until EAGAIN?", _one_or_all),
+    "Q6": ("Is SO_REUSEPORT even, and what about a worker that exits?", _is_reuseport_even),
+    "Q7": ("ONESHOT or EXCLUSIVE?", _oneshot_or_exclusive),
+    "Q8": ("io_uring: who wakes when many rings wait for one listener?", _io_uring),
+    "Q9": ("Do I still need an accept lock, and which one survives a crash?", _accept_lock),
+    "Q10": ("How many wake-ups does a connection cost under each strategy?", _what_does_it_cost),
+}

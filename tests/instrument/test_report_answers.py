@@ -1,0 +1,59 @@
+"""The ten answers follow the figures: another kernel gives another answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.report.answers import QUESTIONS, answers
+
+from . import broken
+from .judging import run_on
+from .model import Kernel
+
+pytestmark = pytest.mark.instrument
+
+
+def _lines(kernel: Kernel) -> dict[str, str]:
+    return {one.row: one.line for one in answers(run_on(kernel))}
+
+
+@pytest.fixture(scope="module")
+def healthy() -> dict[str, str]:
+    return _lines(Kernel(1))
+
+
+def test_every_question_has_an_answer_or_says_that_it_is_unknown(healthy: dict[str, str]) -> None:
+    assert list(healthy) == list(QUESTIONS) == [f"Q{number}" for number in range(1, 11)]
+    assert all(line.endswith(".") for line in healthy.values())
+    assert healthy["Q8"] == "This run does not tell."
+
+
+def test_who_wakes(healthy: dict[str, str]) -> None:
+    assert "8 of 8 under select, poll" in healthy["Q1"]
+    assert "1 of 8 under accept, EPOLLEXCLUSIVE" in healthy["Q1"]
+
+
+def test_exclusive(healthy: dict[str, str]) -> None:
+    assert healthy["Q2"].startswith("Yes: it wakes 1 of 8 instead of 8.")
+    ignored = _lines(broken.ExclusiveIgnored(1))["Q2"]
+    assert ignored.startswith("No: it wakes 8 of 8 instead of 8.")
+    assert "does not always favour" in ignored
+
+
+def test_who_is_next(healthy: dict[str, str]) -> None:
+    assert "accept: the one that blocked first is next." in healthy["Q3"]
+    assert "accept: the one that blocked last is next." in _lines(broken.AcceptLastInFirstOut(1))["Q3"]
+
+
+def test_reuseport(healthy: dict[str, str]) -> None:
+    assert "spread by hash" in healthy["Q6"]
+    assert "between 0% and 100% each" in _lines(broken.ReuseportTakesTheFirst(1))["Q6"]
+
+
+def test_lock(healthy: dict[str, str]) -> None:
+    assert healthy["Q9"].startswith("Not against a herd in accept")
+    assert _lines(broken.AcceptHerdsSilently(1))["Q9"].startswith("Yes, accept herds here: one connection wakes 8 of 8")
+
+
+def test_cost_is_wake_ups_and_empty_hands(healthy: dict[str, str]) -> None:
+    assert "accept 1 woken, 0 EAGAIN" in healthy["Q10"]
