@@ -26,7 +26,8 @@ What does this kernel do when many processes wait for one connection?
   python -m probes report report/run.json
 
 A scenario's id is CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS:
-  call      accept accept4 select pselect6 poll ppoll epoll_wait epoll_pwait epoll_pwait2 read
+  call      accept accept4 select pselect6 poll ppoll epoll_wait epoll_pwait epoll_pwait2
+            io_uring_accept io_uring_multishot io_uring_poll (a ring each)          read
   trigger   level edge oneshot exclusive edge-exclusive          (epoll only)
   sharing   listener (own instance each), epoll (one instance), nothing (reuseport group)
   listener  tcp4 tcp6 unix unix-abstract unix-seqpacket eventfd

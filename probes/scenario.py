@@ -16,7 +16,10 @@ EPOLL_CALLS = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
 MULTIPLEXERS = ("select", "pselect6", "poll", "ppoll", *EPOLL_CALLS)
 ACCEPTS = ("accept", "accept4")
 READS = ("read",)
-CALLS = (*ACCEPTS, *MULTIPLEXERS, *READS)
+IO_URING_ACCEPTS = ("io_uring_accept", "io_uring_multishot")
+IO_URING = (*IO_URING_ACCEPTS, "io_uring_poll")
+"""One ring per waiter, blocked in io_uring_enter; the name says which request it waits for."""
+CALLS = (*ACCEPTS, *MULTIPLEXERS, *IO_URING, *READS)
 
 TRIGGERS = ("level", "edge", "oneshot", "exclusive", "edge-exclusive")
 SHARINGS = ("listener", "epoll", "nothing")
@@ -87,8 +90,8 @@ class Scenario:
             return f"k{self.k}: one-connection is one; use burst or one-by-one"
         if self.stimulus not in CONNECTION_STIMULI and self.k != 0:
             return f"k{self.k}: {self.stimulus} makes no connection to the waiters"
-        if self.reaction == "drain" and self.call in ACCEPTS:
-            return f"{self.call}/drain: a blocking {self.call} has no readiness to drain; use loop"
+        if self.reaction == "drain" and self.takes:
+            return f"{self.call}/drain: {self.call} has no readiness to drain; use loop"
         if self.reaction != "hold" and self.call in READS:
             return f"read/{self.reaction}: a reader can only hold"
         if self.sharing == "nothing" and self.listener not in ("tcp4", "tcp6", "eventfd"):
@@ -123,7 +126,12 @@ class Scenario:
     @property
     def takes(self) -> bool:
         """Whether the wait call itself takes the connection (accept), so that returning is winning."""
-        return self.call in ACCEPTS
+        return self.call in (*ACCEPTS, *IO_URING_ACCEPTS)
+
+    @property
+    def system_call(self) -> str:
+        """The system call that waiters block in."""
+        return "io_uring_enter" if self.call in IO_URING else self.call
 
     def as_dict(self) -> dict[str, Any]:
         """The axes, as run.json keeps them and as `Scenario(**axes)` takes them."""

@@ -31,6 +31,8 @@ _X86_64 = {
     "accept4": 288,
     "perf_event_open": 298,
     "membarrier": 324,
+    "io_uring_setup": 425,
+    "io_uring_enter": 426,
     "epoll_pwait2": 441,
 }
 _ARM64 = {
@@ -49,6 +51,8 @@ _ARM64 = {
     "perf_event_open": 241,
     "accept4": 242,
     "membarrier": 283,
+    "io_uring_setup": 425,
+    "io_uring_enter": 426,
     "epoll_pwait2": 441,
 }
 NUMBERS: dict[str, int] = {"x86_64": _X86_64, "aarch64": _ARM64}.get(os.uname().machine, {})

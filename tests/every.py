@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ACCEPTING = ("accept", "accept4", "accept.nothing", "accept4.nothing")
+ACCEPTING = ("accept", "accept4", "accept.nothing", "accept4.nothing", "io_uring_accept", "io_uring_multishot")
 """The wait call takes the connection itself."""
 
 READINESS = (
@@ -24,6 +24,7 @@ READINESS = (
     "epoll_pwait2.level.listener",
     "epoll_pwait.edge.epoll",
     "epoll_pwait2.edge.epoll",
+    "io_uring_poll",
 )
 """The wait call says that there is something to take."""
 

@@ -22,7 +22,7 @@ class Watch:
     def __init__(self, herd: Herd, tracer: Tracer | None, *, syscall_readable: bool) -> None:
         self._herd = herd
         self._tracer = tracer
-        self._inside = {WAITING: NUMBERS[herd.scenario.call], PARKED: NUMBERS[PARK]}
+        self._inside = {WAITING: NUMBERS[herd.scenario.system_call], PARKED: NUMBERS[PARK]}
         self._proven: dict[int, Sighting] = {}
         self.proof = SYSCALL_FILE if syscall_readable else ENTRY_STOP if tracer else MARK_AND_STATE
 

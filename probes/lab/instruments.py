@@ -129,7 +129,7 @@ class Instruments:
         """Everything that is counted, now, while all waiters are at rest."""
         exits = [0] * len(herd.waiters)
         if tracer is not None:
-            number = syscalls.NUMBERS[herd.scenario.call]
+            number = syscalls.NUMBERS[herd.scenario.system_call]
             exits = [tracer.of(waiter.tid).returns.get(number, 0) for waiter in herd.waiters]
         return Snapshot(
             sightings,

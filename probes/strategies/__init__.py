@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from .. import syscalls
-from ..scenario import ACCEPTS, EPOLL_CALLS, Scenario
+from ..scenario import ACCEPTS, EPOLL_CALLS, IO_URING, Scenario
 from ..verdict import NotApplicable
 
 
@@ -38,20 +38,22 @@ def prepare(scenario: Scenario, fds: list[int]) -> Strategy:
 
     Raises NotApplicable where this kernel was asked for the call or the flag and has it not.
     """
-    from . import accept, epoll, poll, read, select
+    from . import accept, epoll, io_uring, poll, read, select
 
     ways: dict[str, type[Strategy]] = {
         **dict.fromkeys(ACCEPTS, accept.Accept),
         **dict.fromkeys(("select", "pselect6"), select.Select),
         **dict.fromkeys(("poll", "ppoll"), poll.Poll),
         **dict.fromkeys(EPOLL_CALLS, epoll.Epoll),
+        **dict.fromkeys(IO_URING, io_uring.IoUring),
         "read": read.Read,
     }
     way = ways[scenario.call]
-    if syscalls.number(scenario.call) is None:
-        raise NotApplicable(f"this architecture has no {scenario.call} system call")
-    if not syscalls.exists(scenario.call):
-        raise NotApplicable(f"{scenario.call}: ENOSYS")
+    call = scenario.system_call
+    if syscalls.number(call) is None:
+        raise NotApplicable(f"this architecture has no {call} system call")
+    if not syscalls.exists(call):
+        raise NotApplicable(f"{call}: ENOSYS")
     return way(scenario, fds)  # type: ignore[call-arg]  # a Protocol does not describe constructors
 
 

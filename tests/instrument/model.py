@@ -36,6 +36,18 @@ class Kernel:
         """inet_csk_wait_for_connect: exclusive, new ones to the tail."""
         return asleep[:1]
 
+    def ring_accept_wakes(self, asleep: list[int]) -> list[int]:
+        """io_arm_poll_handler: exclusive, and armed anew at the tail."""
+        return asleep[:1]
+
+    def multishot_wakes(self, asleep: list[int]) -> list[int]:
+        """The same, but a multishot request keeps its place."""
+        return [min(asleep)] if asleep else []
+
+    def ring_poll_wakes(self, asleep: list[int]) -> list[int]:
+        """__io_queue_proc: not exclusive."""
+        return asleep
+
     def accept_finds_nothing(self) -> int | None:
         """What accept returns to a waiter that was woken for nothing; None: it sleeps again."""
         return None
@@ -148,7 +160,14 @@ class Run:
         """Wake whom the kernel would for a connection on `socket`."""
         asleep = [i for i in self._asleep if i == socket] if self._grouped else self._asleep
         trigger = self._scenario.trigger
-        if self._takes:
+        rings = {
+            "io_uring_accept": self._kernel.ring_accept_wakes,
+            "io_uring_multishot": self._kernel.multishot_wakes,
+            "io_uring_poll": self._kernel.ring_poll_wakes,
+        }
+        if self._scenario.call in rings:
+            self._wake(rings[self._scenario.call](asleep))
+        elif self._takes:
             self._wake(self._kernel.accept_wakes(asleep))
         elif trigger is None:
             self._wake(self._kernel.poll_wakes(asleep))

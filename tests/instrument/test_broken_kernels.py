@@ -29,6 +29,8 @@ _SHARED_LEVEL = {"epoll-shared.level-wakes-all", "epoll-shared.level-each-return
 _POLL = {"select-poll.wakes-all", "select-poll.wakes-all-for-one-winner"}
 _REUSEPORT = {"reuseport.wakes-one", "reuseport.one-winner"}
 _FAMILIES = {"every.no-lost-wake-up", "every.won-once", "every.burst-won-whole"}
+_RING_ORDER = {"io-uring.accept-first-in-first-out", "io-uring.multishot-favours-first"}
+_RING_GROUP = {"io-uring.accept-wakes-one"}
 _AGAIN = {"every.level-comes-again"}
 
 BREAKS: dict[type[Kernel], set[str]] = {
@@ -62,12 +64,17 @@ BREAKS: dict[type[Kernel], set[str]] = {
     broken.PrivateEdgeWakesOne: _PRIVATE,
     broken.PrivateLevelForgetsOne: _PRIVATE,
     broken.ReuseportTakesTheFirst: {"reuseport.spreads"},
-    broken.ReuseportDeliversToTwo: _REUSEPORT | _FAMILIES,
-    broken.ReuseportWakesAnother: _REUSEPORT,
+    broken.ReuseportDeliversToTwo: _REUSEPORT | _RING_GROUP | _FAMILIES,
+    broken.ReuseportWakesAnother: _REUSEPORT | _RING_GROUP,
+    broken.RingAcceptHerds: {"io-uring.accept-wakes-one", "io-uring.accept-first-in-first-out"},
+    broken.RingAcceptLastInFirstOut: {"io-uring.accept-first-in-first-out"},
+    broken.MultishotGoesRound: {"io-uring.multishot-favours-first"},
+    broken.RingPollWakesOne: {"io-uring.poll-wakes-all"},
     broken.PhantomWakeUp: {"every.no-phantom-wake-up"},
     broken.WonTwice: _FAMILIES
     | _AGAIN
     | {
+        "io-uring.poll-wakes-all",
         "epoll-shared.favours-last",
         "select-poll.wakes-all-for-one-winner",
         "epoll-private.wakes-all-for-one-winner",
@@ -144,7 +151,10 @@ def test_wake_up_lost_by_one_strategy_is_caught(strategy: str) -> None:
 def test_connection_that_nobody_is_told_of() -> None:
     found = broken_on(broken.TellsNobody(1))
     must = (
-        {"every.no-lost-wake-up", "accept.first-in-first-out", "accept.goes-round"} | _EXCLUSIVE_ORDER | _SHARED_ORDER
+        {"every.no-lost-wake-up", "accept.first-in-first-out", "accept.goes-round"}
+        | _EXCLUSIVE_ORDER
+        | _SHARED_ORDER
+        | _RING_ORDER
     )
     # In a burst the next connection wakes somebody who then finds both; unless it goes to another socket.
     assert must <= found <= must | {"every.burst-won-whole"}

@@ -25,7 +25,10 @@ def healthy() -> dict[str, str]:
 def test_every_question_has_an_answer_or_says_that_it_is_unknown(healthy: dict[str, str]) -> None:
     assert list(healthy) == list(QUESTIONS) == [f"Q{number}" for number in range(1, 11)]
     assert all(line.endswith(".") for line in healthy.values())
-    assert healthy["Q8"] == "This run does not tell."
+
+
+def test_what_was_not_run_is_unknown() -> None:
+    assert {one.line for one in answers({"claims": []})} == {"This run does not tell."}
 
 
 def test_who_wakes(healthy: dict[str, str]) -> None:

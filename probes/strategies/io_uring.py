@@ -1,0 +1,142 @@
+"""Blocked in io_uring_enter, each waiter with a ring of its own: an accept, a multishot accept, or a poll.
+
+Through the raw system calls and the shared rings (io_uring_setup(2), io_uring_enter(2),
+include/uapi/linux/io_uring.h): libraries would hide which request is armed when.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import select
+import socket
+import struct
+
+from .. import syscalls
+from ..scenario import Scenario
+from ..verdict import NotApplicable
+
+_POLL_ADD, _ACCEPT = 6, 13  # IORING_OP_POLL_ADD, IORING_OP_ACCEPT
+_ACCEPT_MULTISHOT = 1 << 0
+_ENTER_GETEVENTS = 1 << 0
+_FEAT_SINGLE_MMAP = 1 << 0
+_CQE_F_MORE = 1 << 1
+_OFF_SQES = 0x10000000
+_PARAMS_BYTES, _SQE_BYTES, _CQE_BYTES = 120, 64, 16
+_ENTRIES = 8
+
+REQUESTS = {"io_uring_accept": "accept", "io_uring_multishot": "multishot", "io_uring_poll": "poll"}
+
+
+class IoUring:
+    """Rings are made in the waiters; here the kernel is asked, once, on a socket of its own."""
+
+    def __init__(self, scenario: Scenario, fds: list[int]) -> None:
+        self._request = REQUESTS[scenario.call]
+        self._fds = fds
+        with socket.socket() as apart, Ring() as ring:
+            apart.listen()
+            ring.submit(self._request, apart.fileno())
+            if ring.enter(1, 0) >= 0 and (done := ring.reap()) is not None:
+                raise NotApplicable(f"{scenario.call}: {errno.errorcode.get(-done[0], str(done[0]))}")
+
+    def waiting(self, i: int) -> _Waiting:
+        return _Waiting(Ring(), self._request, self._fds[i])
+
+    def close(self) -> None:
+        pass
+
+
+class _Waiting:
+    def __init__(self, ring: Ring, request: str, fd: int) -> None:
+        self._ring, self._request, self._fd = ring, request, fd
+        self._armed = False
+
+    def wait(self) -> int:
+        """Arm the request where it is not, and wait for one completion; its result."""
+        fresh = 0 if self._armed else 1
+        if fresh:
+            self._ring.submit(self._request, self._fd)
+            self._armed = True
+        result = self._ring.enter(fresh, 1)
+        if result < 0:
+            return result
+        done = self._ring.reap()
+        if done is None:
+            return -errno.EAGAIN
+        value, more = done
+        self._armed = more
+        return value
+
+    def rearm(self) -> None:
+        pass
+
+
+class Ring:
+    """One instance with eight entries.  Raises NotApplicable where this kernel or its settings refuse it."""
+
+    def __init__(self) -> None:
+        params = bytearray(_PARAMS_BYTES)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(params))
+        self._fd = syscalls.call(syscalls.NUMBERS["io_uring_setup"], _ENTRIES, address)
+        if self._fd < 0:
+            raise NotApplicable(f"io_uring_setup: {errno.errorcode.get(-self._fd, str(-self._fd))}")
+        sq_entries, cq_entries = struct.unpack_from("=II", params, 0)
+        if not struct.unpack_from("=I", params, 20)[0] & _FEAT_SINGLE_MMAP:
+            os.close(self._fd)
+            raise NotApplicable("io_uring without IORING_FEAT_SINGLE_MMAP")
+        _, self._sq_tail, self._sq_mask, _, _, _, self._array = struct.unpack_from("=7I", params, 40)
+        self._cq_head, self._cq_tail, self._cq_mask, _, _, self._cqes = struct.unpack_from("=6I", params, 80)
+        size = max(self._array + 4 * sq_entries, self._cqes + _CQE_BYTES * cq_entries)
+        self._rings = mmap.mmap(self._fd, size, mmap.MAP_SHARED | mmap.MAP_POPULATE)
+        self._sqes = mmap.mmap(self._fd, sq_entries * _SQE_BYTES, mmap.MAP_SHARED, offset=_OFF_SQES)
+
+    def __enter__(self) -> Ring:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._rings.close()
+        self._sqes.close()
+        os.close(self._fd)
+
+    def submit(self, request: str, fd: int) -> None:
+        """Queue one request on listening socket `fd`; `enter` hands it over."""
+        tail = self._get(self._sq_tail)
+        slot = tail & self._get(self._sq_mask)
+        poll = request == "poll"
+        sqe = struct.pack(
+            "=BBHiQQIIQ",
+            _POLL_ADD if poll else _ACCEPT,
+            0,
+            _ACCEPT_MULTISHOT if request == "multishot" else 0,
+            fd,
+            0,
+            0,
+            0,
+            select.POLLIN if poll else 0,
+            1,
+        )
+        self._sqes[slot * _SQE_BYTES : (slot + 1) * _SQE_BYTES] = sqe.ljust(_SQE_BYTES, b"\0")
+        struct.pack_into("=I", self._rings, self._array + 4 * slot, slot)
+        struct.pack_into("=I", self._rings, self._sq_tail, tail + 1)
+
+    def enter(self, to_submit: int, wait_for: int) -> int:
+        """io_uring_enter(2): hand over, and wait for that many completions; its result, or minus its errno."""
+        flags = _ENTER_GETEVENTS if wait_for else 0
+        return syscalls.call(syscalls.NUMBERS["io_uring_enter"], self._fd, to_submit, wait_for, flags, 0, 0)
+
+    def reap(self) -> tuple[int, bool] | None:
+        """The next completion, its result and whether more will come of the same request; None if there is none."""
+        head = self._get(self._cq_head)
+        if head == self._get(self._cq_tail):
+            return None
+        at = self._cqes + _CQE_BYTES * (head & self._get(self._cq_mask))
+        value, flags = struct.unpack_from("=iI", self._rings, at + 8)
+        struct.pack_into("=I", self._rings, self._cq_head, (head + 1) & 0xFFFFFFFF)
+        return value, bool(flags & _CQE_F_MORE)
+
+    def _get(self, offset: int) -> int:
+        value: int = struct.unpack_from("=I", self._rings, offset)[0]
+        return value
