@@ -23,8 +23,8 @@ ANSWER_PATIENCE_S = 240.0
 
 _PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _START = """
-import sys
-sys.path[:0] = sys.argv[1].split(":")
+import json, sys
+sys.path[:0] = json.loads(sys.argv[1])
 from probes.lab import conductor
 conductor.main(int(sys.argv[2]), sys.argv[3] == "isolate", sys.argv[4:])
 """
@@ -98,7 +98,17 @@ class Lab:
         isolate = "isolate" if self._isolate else "stay"
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _START, ":".join(paths), str(os.getpid()), isolate, *self._without],
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    "-c",
+                    _START,
+                    json.dumps(paths),
+                    str(os.getpid()),
+                    isolate,
+                    *self._without,
+                ],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
