@@ -67,8 +67,10 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
         # What exists by now stays: keep the collector from touching, and so from copying, its pages.
         gc.collect()
         gc.freeze()
-        for line in requests:
-            answer(_serve(json.loads(line), bench))
+        # The other end may close with our answer unread, or before we could give it: then all is over.
+        with contextlib.suppress(ConnectionError):
+            for line in requests:
+                answer(_serve(json.loads(line), bench))
 
 
 def _set_up(folder: str | None, isolated: str, without: list[str]) -> Bench:
