@@ -50,10 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return BAD_INPUT
+    if sys.stdout is None:
+        return CANNOT_JUDGE  # closed (>&-): there is nobody to tell
     try:
         code: int = options.act(options)
         sys.stdout.flush()
         return code
+    except Inconclusive as reason:
+        print(f"inconclusive: {reason}")
+        return CANNOT_JUDGE
+    except NotApplicable as reason:
+        print(f"not applicable: {reason}")
+        return CANNOT_JUDGE
     except (BadInput, BadScenario, catalogue.NoCatalogue, catalogue.NoSuchClaim) as error:
         print(f"wakecheck: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -64,6 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of a pipe (head, less) has seen enough; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WELL
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"wakecheck: {error.strerror or error}", file=sys.stderr)
+        return BAD_INPUT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -200,7 +212,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         scenario = Scenario.parse(options.scenario)
     except BadScenario as error:
-        known = [case for claim in catalogue.load() for case in claim["cases"] if "/" in case]
+        known = dict.fromkeys(case for claim in catalogue.load() for case in claim["cases"] if "/" in case)
         raise BadInput(f"{error}{catalogue.nearest(options.scenario, known)}") from error
     if not 1 <= options.trials <= _MOST_TRIALS:
         raise BadInput(f"{options.trials} trials: there can be 1 to {_MOST_TRIALS:,}")
@@ -210,17 +222,10 @@ def _run(options: argparse.Namespace) -> int:
     console = Console()
     with Lab(options.without) as lab:
         kinds = [False] * options.trials + [True] * (lab.greeting["why_not"]["syscall_exit"] is None)
-        try:
-            trials = [
-                lab.run(scenario, traced=traced)
-                for traced in track(kinds, scenario.id, console=Console(stderr=True), transient=True)
-            ]
-        except NotApplicable as reason:
-            print(f"not applicable: {reason}")
-            return CANNOT_JUDGE
-        except Inconclusive as reason:
-            print(f"inconclusive: {reason}")
-            return CANNOT_JUDGE
+        trials = [
+            lab.run(scenario, traced=traced)
+            for traced in track(kinds, scenario.id, console=Console(stderr=True), transient=True)
+        ]
         missing = {name: why for name, why in lab.greeting["why_not"].items() if why is not None}
     console.print(f"{scenario.id}\n{host.in_one_line()}", highlight=False)
     for name, why in missing.items():
@@ -265,9 +270,12 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _code_of(run: dict[str, Any]) -> int:
-    if run["summary"].get("broken"):
+    """The exit code that a run deserves: from its claims, whatever its summary says."""
+    verdicts = {claim["verdict"] for claim in run["claims"]}
+    if "broken" in verdicts:
         return BROKEN
-    return CANNOT_JUDGE if run["summary"].get("inconclusive") else WELL
+    failed_control = {"broken", "inconclusive"} & set(run["controls"].values())
+    return CANNOT_JUDGE if run["partial"] or not verdicts or "inconclusive" in verdicts or failed_control else WELL
 
 
 # --- bench -------------------------------------------------------------------------------------
@@ -278,11 +286,7 @@ def _bench(options: argparse.Namespace) -> int:
 
     if not 1 <= options.rounds <= 10_000:
         raise BadInput(f"{options.rounds} rounds: there can be 1 to 10,000")
-    try:
-        bench(options.rounds, many=not options.quick)
-    except Inconclusive as reason:
-        print(f"inconclusive: {reason}")
-        return CANNOT_JUDGE
+    bench(options.rounds, many=not options.quick)
     return WELL
 
 

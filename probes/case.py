@@ -33,7 +33,8 @@ class Facts:
         seen = self[what]
         if self._case is not None:
             self._case.facts.append({"what": what, "expected": str(allowed), "seen": str(seen)})
-        assert seen == allowed, f"{what}: {seen}; the claim allows {allowed}"
+        if seen != allowed:
+            raise AssertionError(f"{what}: {seen}; the claim allows {allowed}")
 
 
 class Case:
@@ -53,6 +54,11 @@ def judge(case: Case, excinfo: pytest.ExceptionInfo[BaseException] | None) -> tu
             return INCONCLUSIVE, hidden
         if not case.seen and not case.facts:
             return INCONCLUSIVE, "the test looked at nothing"
+        if not all(seen.asked for seen in case.seen):
+            return INCONCLUSIVE, "the test compared nothing"
+        wrong = next((fact for fact in case.facts if fact["expected"] != fact["seen"]), None)
+        if wrong is not None:
+            return BROKEN, f"{wrong['what']}: {wrong['seen']}; the claim allows {wrong['expected']}"
         return (MEASURED_VERDICT if case.claim.level == MEASURED else HELD), None
     if excinfo.errisinstance(NotApplicable):
         return NOT_APPLICABLE, str(excinfo.value)

@@ -61,12 +61,14 @@ def generate(project: Path) -> list[dict[str, Any]]:
         raise NoCatalogue(f"{project} holds no tests to make a catalogue from; run this in a checkout.")
     if str(project) not in sys.path:
         sys.path.insert(0, str(project))
-    return [
+    found = [
         _entry(test, file.name)
         for file in files
         for test in vars(importlib.import_module(f"tests.{file.stem}")).values()
         if isinstance(test, FunctionType) and hasattr(test, "claim")
     ]
+    # A chapter may be spread over several files; its claims stand together.
+    return sorted(found, key=lambda claim: str(claim["chapter"]))
 
 
 def _entry(test: FunctionType, file: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ instrument.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from .evidence import Trial
@@ -23,15 +22,12 @@ class Control:
     name: str
     sentence: str
     scenario: str
-    right: Callable[[Trial], bool]
+    woken: int
+    returned: int
 
-
-def _is(woken: int, returned: int) -> Callable[[Trial], bool]:
-    return lambda trial: (trial.woken, trial.returned) == (woken, returned)
-
-
-def _silent(trial: Trial) -> bool:
-    return trial.woken is not None and trial.returned is not None and trial.woken > trial.returned
+    def contradicted_by(self, trial: Trial) -> bool:
+        """Whether a figure that was observed is not as it must be."""
+        return trial.woken not in (None, self.woken) or trial.returned not in (None, self.returned)
 
 
 CONTROLS = (
@@ -39,25 +35,29 @@ CONTROLS = (
         "positive",
         "Eight readers, each on an eventfd of its own, all written to: all eight are seen.",
         "read.nothing/eventfd/n8/hold/write-each",
-        _is(8, 8),
+        woken=8,
+        returned=8,
     ),
     Control(
         "negative",
         "Eight readers, each on an eventfd of its own, one written to: exactly one is seen.",
         "read.nothing/eventfd/n8/hold/one-write",
-        _is(1, 1),
+        woken=1,
+        returned=1,
     ),
     Control(
         "silent",
-        "Eight readers on one eventfd, written to once: more are woken than return.",
+        "Eight readers on one eventfd, written to once: eight are woken, and one returns.",
         "read/eventfd/n8/hold/one-write",
-        _silent,
+        woken=8,
+        returned=1,
     ),
     Control(
         "null",
         "Eight readers, nothing written: nobody moves.",
         "read/eventfd/n8/hold/nothing",
-        _is(0, 0),
+        woken=0,
+        returned=0,
     ),
 )
 
@@ -96,7 +96,7 @@ def _run(control: Control, lab: Lab) -> Outcome:
             return Outcome(INCONCLUSIVE, trial.inconclusive)
         if trial.woken is None or trial.returned is None:
             unseen = "woken is not observed" if trial.woken is None else "returned is not observed"
-        elif not control.right(trial):
+        if control.contradicted_by(trial):
             how = "traced" if traced else "untraced"
             return Outcome(BROKEN, f"woken {trial.woken}, returned {trial.returned} in the {how} trial")
     return Outcome(NOT_APPLICABLE, unseen) if unseen else Outcome(HELD, None)

@@ -10,18 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-SYSCTLS = (
-    "net/core/somaxconn",
-    "net/ipv4/tcp_migrate_req",
-    "net/ipv4/tcp_abort_on_overflow",
-    "net/ipv4/tcp_fastopen",
-    "net/ipv4/tcp_max_syn_backlog",
-    "kernel/perf_event_paranoid",
-    "kernel/unprivileged_userns_clone",
-    "kernel/yama/ptrace_scope",
-    "user/max_user_namespaces",
-)
-"""Settings that decide what the suite sees, or may look at."""
+from . import sysctls
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -36,7 +25,7 @@ def kernel() -> dict[str, Any]:
         "flavour": flavour(),
         "cpus": len(os.sched_getaffinity(0)),
         "emulated": "TCG" in _text("/proc/cpuinfo") or flavour() != "linux",
-        "sysctls": {path.replace("/", "."): value for path in SYSCTLS if (value := _text(f"/proc/sys/{path}").strip())},
+        "sysctls": sysctls.read((*sysctls.NETWORK, *sysctls.HOST)),
         "splats": [],
     }
 
@@ -69,10 +58,10 @@ def user_in_words() -> str:
 
 def revision() -> str:
     """The git commit of a clean checkout; otherwise a hash of what judges: probes/ and tests/."""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
+    with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
         git = ["git", "-C", str(PROJECT)]
         at = subprocess.run([*git, "rev-parse", "--show-toplevel", "HEAD"], capture_output=True, text=True, check=True)
-        top, commit = at.stdout.split()
+        top, commit = at.stdout.splitlines()
         changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
         if Path(top) == PROJECT and not changed.stdout.strip():
             return commit
@@ -105,7 +94,9 @@ class SplatWatch:
                     record = os.read(self._fd, 8192)
                 except BrokenPipeError:
                     continue  # records were overwritten meanwhile (Documentation/ABI/testing/dev-kmsg)
-                if self._SIGNS.search(record):
+                # Programs can write to the log too; the kernel's own lines have facility 0.
+                priority = record.split(b",", 1)[0]
+                if priority.isdigit() and int(priority) >> 3 == 0 and self._SIGNS.search(record):
                     found.append(record.split(b";", 1)[-1].split(b"\n", 1)[0].decode(errors="replace"))
         os.close(self._fd)
         self._fd = -1

@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from .claims import Claim
 from .lab.session import Lab
 from .lab.sweep import sweep
 from .options import add_options
+from .report.files import is_written_through, write_whole
 from .report.recorder import Recorder
 from .scenario import Scenario
 from .seen import Seen
@@ -38,6 +39,7 @@ _LAB = pytest.StashKey[Lab]()
 _CONTROLS = pytest.StashKey[dict[str, controls_module.Outcome]]()
 _RECORDER = pytest.StashKey[Recorder]()
 _CASE = pytest.StashKey[Case]()
+_SELECTED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "instrument: a test of the suite itself, not of the kernel")
+    if not __debug__:
+        raise pytest.UsageError("run without -O and PYTHONOPTIMIZE: they strip the asserts that judge")
     if _is_worker(config):
         return
     report = Path(config.option.herd_report)
@@ -59,6 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _must_be_writable(path: Path) -> None:
     """Say so before the run and not after it, where a report could not be written: try, and undo it."""
+    if is_written_through(path):
+        return
     made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,6 +132,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = wanted
 
 
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """A run that left out a claim's case is partial; who was deselected as a test of the suite does not count."""
+    for item in items:
+        if getattr(getattr(item, "function", None), "claim", None) is not None:
+            item.config.stash[_SELECTED] = True
+            return
+
+
 # --- fixtures ----------------------------------------------------------------------------------
 
 
@@ -170,7 +184,8 @@ def ask(request: pytest.FixtureRequest) -> Ask:
             got = errno_name(-(error.errno or 0)) or str(error)
         if case is not None:
             case.facts.append({"what": what, "expected": expected, "seen": got})
-        assert got == expected, f"{what}: {got}; the claim allows {expected}"
+        if got != expected:
+            raise AssertionError(f"{what}: {got}; the claim allows {expected}")
 
     return put
 
@@ -239,8 +254,10 @@ def pytest_runtest_makereport(
         text = failure.explain(case.claim, case.seen[-1], host.in_one_line())
     _set_outcome(report, item, case, verdict, text)
     outcomes = _controls(item.config) if _CONTROLS in item.config.stash else {}
-    report.wakecheck = json.dumps(entry(item, case, verdict, reason, outcomes))  # type: ignore[attr-defined]  # a string crosses xdist intact
-    report.user_properties += [
+    told = {**entry(item, case, verdict, reason, outcomes), "selected": item.config.stash.get(_SELECTED, False)}
+    report.wakecheck = json.dumps(told)  # type: ignore[attr-defined]  # a string crosses xdist intact
+    # On the item: junitxml reads the teardown's report, which copies them from there.
+    item.user_properties += [
         ("wakecheck.claim", case.claim.id),
         ("wakecheck.level", case.claim.level),
         ("wakecheck.verdict", verdict),
@@ -308,7 +325,9 @@ class _Listener:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         entry = getattr(report, "wakecheck", None)
         if entry is not None:
-            self._recorder.add(json.loads(entry))
+            found = json.loads(entry)
+            self._recorder.selected |= found["selected"]
+            self._recorder.add(found)
         elif report.failed and report.when not in ("setup", "call", "teardown"):
             self._recorder.crashed = True  # xdist's word for a test whose worker died: nobody judged it
 
@@ -338,11 +357,12 @@ def _finish(recorder: Recorder, session: pytest.Session, *, partial: bool) -> No
     try:
         recorder.finish(partial=partial)
     except OSError as error:
-        number, kept = tempfile.mkstemp(prefix="wakecheck-run-", suffix=".json")
-        with open(number, "w", encoding="utf-8") as file:
-            json.dump(recorder.run, file)
-        recorder.written = {"run.json": Path(kept)}
         recorder.complaint = f"the report could not be written: {error.strerror or error}"
+        recorder.written = {}
+        kept = Path(tempfile.gettempdir()) / f"wakecheck-run-{os.getpid()}.json"
+        with contextlib.suppress(OSError):
+            write_whole(json.dumps(recorder.run), kept)
+            recorder.written = {"run.json": kept}
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -76,6 +76,8 @@ class Scenario:
             return f"{self.call}: a trigger belongs to the epoll calls, and each of them needs one"
         if self.sharing == "epoll" and self.call not in EPOLL_CALLS:
             return f"{self.call}: only the epoll calls can share an epoll instance"
+        if self.registered is not None and self.call not in EPOLL_CALLS:
+            return f"{self.call}: only the epoll calls register anything"
         if self.registered == "after-fork" and self.sharing == "epoll":
             return "a shared epoll instance is registered before the fork, once"
         if (self.call in READS) != (self.listener == "eventfd"):

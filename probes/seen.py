@@ -83,10 +83,14 @@ class Each:
     def __gt__(self, other: Any) -> bool:
         return self._ask(">", other)
 
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self.what} is no yes or no: compare it with what the claim allows")
+
     def __repr__(self) -> str:
         return f"{self.what} " + ", ".join("?" if one.unknown else str(one.value) for one in self.answers)
 
     def _ask(self, sign: str, other: Any) -> bool:
+        self._case.asked += 1
         if not self.answers:
             raise Inconclusive(f"{self.what}: there is nothing to compare")
         if isinstance(other, Each) and len(other.answers) != len(self.answers):
@@ -120,6 +124,8 @@ class Seen:
         self._why_not = why_not
         self.contradictions: list[Contradiction] = []
         """What the last comparison found; empty where it did not fail."""
+        self.asked = 0
+        """How many comparisons were made; without any, nothing was judged."""
         if not self.trials:
             raise Inconclusive("no trial was run")
 

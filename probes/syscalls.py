@@ -14,7 +14,6 @@ import os
 _X86_64 = {
     "read": 0,
     "poll": 7,
-    "rt_sigprocmask": 14,
     "select": 23,
     "pause": 34,
     "getpid": 39,
@@ -44,7 +43,6 @@ _ARM64 = {
     "unshare": 97,
     "futex": 98,
     "tgkill": 131,
-    "rt_sigprocmask": 135,
     "getpid": 172,
     "gettid": 178,
     "accept": 202,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from rich.box import ASCII, HEAVY_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -18,14 +19,16 @@ _MOST_LINES = 60
 
 def print_histogram(trials: Sequence[Trial], console: Console) -> None:
     """How often each figure came out: one row per figure and value."""
-    table = Table(title=f"{len(trials)} trials, {sum(t.traced for t in trials)} of them traced", title_justify="left")
+    ascii_only = not console.encoding.lower().startswith("utf")
+    title = f"{len(trials)} trials, {sum(t.traced for t in trials)} of them traced"
+    table = Table(title=title, title_justify="left", box=ASCII if ascii_only else HEAVY_HEAD)
     for heading in ("waiters", "count", "trials", ""):
         table.add_column(heading, justify="right" if heading in ("count", "trials") else "left")
     for name in (*_COUNTS, "connections"):
         counts = Counter(getattr(trial, name) for trial in trials if trial.inconclusive is None)
         label = "connections won" if name == "connections" else name
         for value, times in sorted(counts.items(), key=lambda one: (one[0] is None, one[0] or 0)):
-            bar = "█" * max(1, round(_BAR_WIDTH * times / len(trials)))
+            bar = ("#" if ascii_only else "█") * max(1, round(_BAR_WIDTH * times / len(trials)))
             table.add_row(label, "?" if value is None else str(value), str(times), bar)
             label = ""
     console.print(table)

@@ -42,7 +42,7 @@ def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
     basis=[man("accept", 2, "DESCRIPTION: each call extracts one connection"), _EXCLUSIVE_WAIT],
     rows=["L-A1"],
 )
-@over(centre("accept", "hold", "burst", "k3"), centre("accept4", "hold", "burst", "k3"))
+@over(*(Star(call, "hold", "burst", "k3", spokes=(), size=8) for call in ("accept", "accept4")))
 def test_one_waiter_per_connection(herd: Herd, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (accept)

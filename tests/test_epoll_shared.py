@@ -71,7 +71,9 @@ def test_edge_just_one(herd: Herd, scenario: Scenario) -> None:
         |
         L
     """
-    assert herd(scenario).returned == 1
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.woken == 1
 
 
 @claim(

@@ -73,8 +73,10 @@ def test_one_winner(herd: Herd, scenario: Scenario) -> None:
     rows=["L-C5", "Q6"],
 )
 @over(
-    centre("accept.nothing", "loop", "one-by-one", "k64"),
-    centre("epoll_wait.level.nothing", "loop", "one-by-one", "k64"),
+    *(
+        Star(strategy, "loop", "one-by-one", "k64", spokes=(), size=8)
+        for strategy in ("accept.nothing", "epoll_wait.level.nothing")
+    )
 )
 def test_spreads(herd: Herd, scenario: Scenario) -> None:
     """

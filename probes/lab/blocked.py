@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..observers.counters import PARKED, PHASE, WAITING
+from ..evidence import errno_name
+from ..observers.counters import PARKED, PHASE, RESULT, RETURNED, SWITCHES, WAITING
 from ..observers.task_files import Sighting
 from ..syscalls import NUMBERS
 from ..verdict import Inconclusive
@@ -49,6 +50,7 @@ class Watch:
             if self._tracer is not None:
                 self._tracer.pump_family(waiter.pid)
             self._herd.complain_about_failure(waiter.i)
+            self._complain_about_refusal(waiter.i)
             sighting = self.look(waiter)
             twice = last == [sighting]
             last[:] = [sighting]
@@ -76,6 +78,13 @@ class Watch:
 
         until(equal, lambda: "the waiters did not come to rest: they kept moving", scale)
         return looks[0]
+
+    def _complain_about_refusal(self, i: int) -> None:
+        """Raise Inconclusive if the wait call came back at once, with an error."""
+        line = self._herd.board.line(i)
+        if line[RETURNED] and line[RESULT] < 0:
+            call = self._herd.scenario.system_call
+            raise Inconclusive(f"waiter {i} did not block: {call} gave {errno_name(line[RESULT])}")
 
     def _at_rest(self, waiter: Waiter, scale: float) -> Sighting:
         """What one waiter looks like once it is asleep."""
@@ -112,8 +121,16 @@ class Watch:
         if self.proof is SYSCALL_FILE:
             return sighting.syscall == expected
         if self._tracer is not None:
-            return self._tracer.of(waiter.tid).inside == expected
-        return True
+            tracee = self._tracer.of(waiter.tid)
+            return tracee.inside == expected and _slept_since(tracee.switches, sighting)
+        if expected != self._inside[WAITING]:
+            return True  # parked: it has done all that counts
+        return _slept_since(self._herd.board.line(waiter.i)[SWITCHES], sighting)
+
+
+def _slept_since(before: int | None, sighting: Sighting) -> bool:
+    """Whether it gave up the CPU after `before` switches: one that was only preempted shows state S too."""
+    return before is None or sighting.switches is None or sighting.switches > before
 
 
 def _words(sightings: list[Sighting]) -> str:

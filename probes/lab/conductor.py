@@ -20,7 +20,7 @@ import sys
 import time
 from typing import Any
 
-from .. import syscalls
+from .. import syscalls, sysctls
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
 from . import fence, isolation
@@ -45,6 +45,9 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
         def answer(message: dict[str, Any]) -> None:
             answers.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
+        if not syscalls.NUMBERS:
+            answer({"failed": f"the system call numbers of {os.uname().machine} are not known to the suite"})
+            return
         folder = None
         if isolate:
             try:
@@ -54,13 +57,18 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
             except isolation.Denied as denied:
                 answer({"denied": str(denied)})
                 return
-        bench = _set_up(folder, isolation.NAMESPACES if isolate else isolation.LOOPBACK, without)
+        try:
+            bench = _set_up(folder, isolation.NAMESPACES if isolate else isolation.LOOPBACK, without)
+        except OSError as error:
+            answer({"failed": error.strerror or str(error)})
+            return
         answer(
             {
                 "pid": os.getpid(),
                 "isolation": bench.isolation,
                 "fence": bench.fence_name,
                 "why_not": bench.instruments.why_not,
+                "sysctls": sysctls.read(sysctls.NETWORK),
                 "why_no_syscall_file": bench.instruments.why_no_syscall_file,
             }
         )
@@ -75,14 +83,14 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
 
 def _set_up(folder: str | None, isolated: str, without: list[str]) -> Bench:
     instruments = Instruments(without, may_mount=isolated == isolation.NAMESPACES)
-    name, act = fence.choose()
+    chosen = fence.choose()
     began = time.monotonic()
     pid = os.fork()
     if pid == 0:
         os._exit(0)
     os.waitpid(pid, 0)
     measure_patience(time.monotonic() - began)
-    return Bench(instruments, name, act, folder, isolated)
+    return Bench(instruments, chosen.name, chosen.proves, chosen.act, folder, isolated)
 
 
 def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:

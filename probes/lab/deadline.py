@@ -15,6 +15,10 @@ FEWEST_LOOKS = 100
 _patience_s = 10.0
 
 
+LONGEST_S = 150.0
+"""No single deadline is longer, however many waiters it is for."""
+
+
 def patience_s() -> float:
     """How long one condition may take here, in seconds; see `measure_patience`."""
     return _patience_s
@@ -23,11 +27,11 @@ def patience_s() -> float:
 def measure_patience(unit_s: float) -> None:
     """Scale every deadline of this process by the time that a small, known piece of work took.
 
-    `unit_s` is the time to fork a child, see it blocked, kill and reap it: 0.5 ms on an idle
-    machine.  Ten seconds, or ten thousand such units where that is more.
+    `unit_s` is the time to fork a child that ends at once, and reap it: 0.4 ms on an idle machine.
+    Ten seconds, or ten thousand such units where that is more, up to a minute.
     """
     global _patience_s
-    _patience_s = min(120.0, max(10.0, unit_s * 10_000))
+    _patience_s = min(60.0, max(10.0, unit_s * 10_000))
 
 
 def until(condition: Callable[[], bool], what: Callable[[], str], scale: float = 1.0) -> None:
@@ -36,10 +40,11 @@ def until(condition: Callable[[], bool], what: Callable[[], str], scale: float =
     Raises Inconclusive with `what()` when it did not hold within the deadline (times `scale`).
     sched_yield(2) is no sleep: it returns at once where no other task wants this CPU.
     """
-    end = time.monotonic() + _patience_s * scale
+    limit_s = min(_patience_s * scale, LONGEST_S)
+    end = time.monotonic() + limit_s
     looks = 0
     while not condition():
         looks += 1
         if looks > FEWEST_LOOKS and time.monotonic() > end:
-            raise Inconclusive(f"{what()} within {_patience_s * scale:.0f} s")
+            raise Inconclusive(f"{what()} within {limit_s:.0f} s")
         os.sched_yield()

@@ -16,21 +16,43 @@ in the accept queue, or taken.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from .. import syscalls
 
 _GLOBAL = 1  # MEMBARRIER_CMD_GLOBAL, membarrier(2)
 
 
-def choose() -> tuple[str, Callable[[], None]]:
-    """The cheapest fence that proves it here, with its name; `none` where there is no proof."""
-    reason = _why_not_visit()
-    if reason is None:
-        return "visit", visit
-    if syscalls.exists("membarrier") and _membarrier() == 0:
-        return f"membarrier ({reason})", lambda: void(_membarrier())
-    return f"none ({reason}, and no membarrier)", lambda: None
+@dataclass(frozen=True)
+class Fence:
+    """A way to wait for the wake-ups under way, or none."""
+
+    name: str
+    proves: bool
+    act: Callable[[], None]
+
+
+def choose() -> Fence:
+    """The cheaper fence of those that prove it here, by measuring both once.
+
+    `visit` costs time for every CPU, and `membarrier` a grace period however many there are.
+    """
+    why_not_visit = _why_not_visit()
+    can_membarrier = syscalls.exists("membarrier") and _membarrier() == 0
+    if why_not_visit is None and not (can_membarrier and _seconds(visit) > _seconds(_wait_for_grace_period)):
+        return Fence("visit", True, visit)
+    if can_membarrier:
+        reason = why_not_visit or f"cheaper than a visit to {len(os.sched_getaffinity(0))} CPUs"
+        return Fence(f"membarrier ({reason})", True, _wait_for_grace_period)
+    return Fence(f"none ({why_not_visit}, and no membarrier)", False, _nothing)
+
+
+def _seconds(act: Callable[[], None]) -> float:
+    began = time.monotonic()
+    act()
+    return time.monotonic() - began
 
 
 def visit() -> None:
@@ -43,8 +65,12 @@ def visit() -> None:
         os.sched_setaffinity(0, allowed)
 
 
-def void(_: int) -> None:
+def _nothing() -> None:
     pass
+
+
+def _wait_for_grace_period() -> None:
+    _membarrier()
 
 
 def _membarrier() -> int:

@@ -129,7 +129,16 @@ class Herd:
 
     def _live(self, i: int, be_traced: Callable[[], None] | None) -> NoReturn:
         syscalls.set_name(waiter_name(i, self._conductor))
-        waiter.live(i, self.scenario, self._strategy, self._fds[i], self.board, gated=self._gated, be_traced=be_traced)
+        waiter.live(
+            i,
+            self.scenario,
+            self._strategy,
+            self._fds[i],
+            self.board,
+            gated=self._gated,
+            count_switches=not self._syscall_readable,
+            be_traced=be_traced,
+        )
 
     def _host(
         self, orders: int, adopt_threads: Callable[[], None] | None, announce: Callable[[], None] | None

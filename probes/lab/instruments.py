@@ -66,7 +66,7 @@ class Instruments:
             "sched_waking": self._open_waking,
         }
         for name, probe in probes.items():
-            self.why_not[name] = "switched off by --herd-without" if name in without else probe()
+            self.why_not[name] = "switched off by the user" if name in without else probe()
         self.why_no_syscall_file = task_files.why_no_syscall_file()
 
     def _open_waking(self) -> str | None:
@@ -82,10 +82,6 @@ class Instruments:
 
     def on(self, name: str) -> bool:
         return self.why_not[name] is None
-
-    @property
-    def sees_woken(self) -> bool:
-        return any(self.on(name) for name in ("switches", "run_counts", "sched_waking"))
 
     def forget(self) -> None:
         """Drop the wake-ups seen so far (those of the arrangement itself)."""

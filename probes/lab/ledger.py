@@ -89,6 +89,8 @@ class Ledger:
             for place, end in enumerate(stimulus.clients, first):
                 with contextlib.suppress(BlockingIOError, ConnectionResetError):
                     while data := end.recv(ANSWER.size, _MSG_DONTWAIT):
+                        if len(data) != ANSWER.size:
+                            raise Inconclusive(f"connection {place} brought half an answer")
                         self._answers[place].append(ANSWER.unpack(data)[0])
                         heard += 1
             return heard >= expected

@@ -14,12 +14,14 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import ptrace
+
 from ..evidence import Trial, trial_from
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
 
 ANSWER_PATIENCE_S = 240.0
-"""Longer than any deadline inside the conductor, shorter than pytest's timeout (pytest.ini)."""
+"""Longer than any one deadline inside the conductor (deadline.LONGEST_S)."""
 
 _PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _START = """
@@ -94,27 +96,27 @@ class Lab:
 
     def _launch(self) -> dict[str, Any]:
         ours, theirs = socket.socketpair()
-        paths = [_PROJECT, *(path for path in sys.path if path.endswith("-packages"))]
+        # No more than it needs: this project, and the folder that holds python-ptrace.
+        paths = [_PROJECT, os.path.dirname(os.path.dirname(os.path.abspath(ptrace.__file__)))]
         isolate = "isolate" if self._isolate else "stay"
+        command = [sys.executable, "-I", "-S", "-c", _START, json.dumps(paths), str(os.getpid()), isolate]
         with theirs:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-I",
-                    "-S",
-                    "-c",
-                    _START,
-                    json.dumps(paths),
-                    str(os.getpid()),
-                    isolate,
-                    *self._without,
-                ],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [*command, *self._without],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise Inconclusive(f"no conductor could be started: {error.strerror}") from error
         self._socket = ours
-        return self._read()
+        greeting = self._read()
+        if "failed" in greeting:
+            self.close()
+            raise Inconclusive(f"the conductor could not set itself up: {greeting['failed']}")
+        return greeting
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         if self._process is None:
@@ -167,5 +169,8 @@ class Lab:
         assert self._process is not None
         code = self._process.wait()
         self.close()
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        how = f"exit code {code}"
+        if code < 0:
+            named = {one.value: one.name for one in signal.Signals}
+            how = named.get(-code, f"signal {-code}")
         raise Inconclusive(f"the conductor died ({how})")

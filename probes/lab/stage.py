@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from .. import syscalls
 from ..observers.task_files import Sighting, TaskFiles
 from ..verdict import Inconclusive, NotApplicable
-from .deadline import patience_s, until
+from .deadline import LONGEST_S, patience_s, until
 from .herd import reap_all
 from .trial import Bench
 from .waiter import park
@@ -192,6 +192,10 @@ class Stage:
         self._exit.callback(thing.close)
         return thing
 
+    def close(self) -> None:
+        """Close what was kept, the last one first."""
+        self._exit.close()
+
 
 def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
     """Play experiment `name` (subject.function) in a process of its own.
@@ -206,7 +210,8 @@ def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
         _be_stage(name, bench, argument, theirs, conductor)
     os.close(theirs)
     try:
-        message: dict[str, Any] = json.loads(b"".join(_read_until_end(answer, 3 * patience_s())) or b"{}")
+        said = b"".join(_read_until_end(answer, min(3 * patience_s(), LONGEST_S)))
+        message: dict[str, Any] = json.loads(said or b"{}")
     finally:
         os.close(answer)
         os.kill(pid, signal.SIGKILL)
@@ -228,11 +233,12 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
         try:
             act = getattr(importlib.import_module(f"probes.experiments.{subject}"), function)
             act(stage, argument) if argument is not None else act(stage)
+            stage.close()
             message = {"facts": stage.facts}
         except NotApplicable as reason:
             message = {"not_applicable": str(reason)}
         except Inconclusive as reason:
-            message = {"inconclusive": str(reason), "facts_so_far": stage.facts}
+            message = {"inconclusive": str(reason)}
         except Exception as error:  # noqa: BLE001  # a stage that dies says nothing; the reason must get out
             message = {"inconclusive": f"{name}: {type(error).__name__}: {error}"}
         os.write(answer_fd, json.dumps(message).encode())

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -48,6 +49,8 @@ class Tracee:
     alive: bool = True
     inside: int | None = None
     """Number of the call it has entered and not left."""
+    switches: int | None = None
+    """Its voluntary switches while it stood at that entry, where they are asked for."""
     exits: list[Exit] = field(default_factory=list)
     returns: dict[int, int] = field(default_factory=dict)
     """How often each call came back to user space, by number."""
@@ -56,7 +59,9 @@ class Tracee:
 class Tracer:
     """Drives all tracees of one trial.  One thread makes them and drives them: ptrace belongs to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, switches_of: Callable[[int], int | None] | None = None) -> None:
+        """`switches_of` counts a task's voluntary switches: for kernels without /proc/PID/syscall."""
+        self._switches_of = switches_of
         self._tracees: dict[int, Tracee] = {}
         self._newest = 0
         self._number, self._result = _REGISTERS[os.uname().machine]
@@ -123,6 +128,9 @@ class Tracer:
         registers = binding.ptrace_getregs(tid)
         if tracee.inside is None:
             tracee.inside = int(getattr(registers, self._number))
+            if self._switches_of is not None:
+                # Reading the registers has waited until it is off the CPU (ptrace_check_attach, kernel/ptrace.c).
+                tracee.switches = self._switches_of(tid)
         else:
             value = int(getattr(registers, self._result))
             result = value - (1 << 64) if value >= 1 << 63 else value

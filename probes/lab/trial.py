@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 from ..listeners import Listener, open_listener
+from ..listeners.tcp import lo_has_ipv4_alone
+from ..observers import task_files
 from ..observers.counters import WON
 from ..observers.task_files import Sighting
 from ..scenario import Scenario
@@ -32,6 +34,7 @@ class Bench:
 
     instruments: Instruments
     fence_name: str
+    fence_proves: bool
     fence: Callable[[], None]
     folder: str | None
     """Where path sockets may be bound; None for a temporary folder that lasts as long as the bind."""
@@ -44,7 +47,8 @@ class Trial:
     def __init__(self, scenario: Scenario, bench: Bench, *, traced: bool) -> None:
         self.scenario = scenario
         self._bench = bench
-        self._tracer = Tracer() if traced else None
+        by_file = bench.instruments.why_no_syscall_file is None
+        self._tracer = Tracer(None if by_file else task_files.switches_of) if traced else None
         self._ledger = Ledger(scenario, bench.instruments, self._tracer)
         self._proof: dict[str, str] = {"isolation": bench.isolation}
         self._timing_us: dict[str, int] = {}
@@ -96,7 +100,7 @@ class Trial:
             return open_listener(self.scenario, self._bench.folder)
         except OSError as error:
             kind = self.scenario.listener
-            if error.errno == errno.EAFNOSUPPORT:
+            if error.errno == errno.EAFNOSUPPORT or (kind == "tcp6" and lo_has_ipv4_alone()):
                 raise NotApplicable(f"{kind}: {error.strerror}") from error
             hint = "; is lo up?" if error.errno == errno.EADDRNOTAVAIL else ""
             raise Inconclusive(f"no {kind} listener could be opened: {error.strerror}{hint}") from error
@@ -148,27 +152,34 @@ class Trial:
             before = after
 
     def _prove_delivery(self, herd: Herd, stimulus: Stimulus) -> None:
-        """Every connection made is queued or taken, and every wake-up for it has been issued."""
+        """Every connection made is queued or taken, and every wake-up for it has been issued.
+
+        Raises Inconclusive where the kernel does not say what is queued, or there is no fence.
+        """
         listener = stimulus.listener
-
-        def won() -> int:
-            return sum(herd.board.column(WON))
-
-        def accounted() -> bool:
-            if self._tracer is not None:
-                self._tracer.pump_all()
-            queued = listener.queued()
-            return queued is None or queued + won() >= stimulus.made
-
-        until(
-            accounted,
-            lambda: (
-                f"{stimulus.made} connections made, {won()} taken and {listener.queued()} queued: "
-                "the others were not delivered"
-            ),
-        )
+        if listener.asynchronous:
+            if not self._bench.fence_proves:
+                raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {self._bench.fence_name}")
+            until(
+                partial(self._accounted, herd, stimulus),
+                lambda: (
+                    f"{stimulus.made} connections made, {sum(herd.board.column(WON))} taken and "
+                    f"{listener.queued()} queued: the others were not delivered"
+                ),
+            )
+            if stimulus.elsewhere is not None:
+                other = stimulus.elsewhere
+                until(lambda: other.queued() == 1, lambda: "the connection elsewhere was not delivered")
         self._bench.fence()
         self._proof["delivered"] = f"{listener.delivery}; fence: {self._bench.fence_name}"
+
+    def _accounted(self, herd: Herd, stimulus: Stimulus) -> bool:
+        if self._tracer is not None:
+            self._tracer.pump_all()
+        queued = stimulus.listener.queued()
+        if queued is None:
+            raise Inconclusive("this kernel does not tell the length of an accept queue (TCP_INFO)")
+        return queued + sum(herd.board.column(WON)) >= stimulus.made
 
     def _snapshot(self, herd: Herd, sightings: list[Sighting]) -> Snapshot:
         self._proof["quiescent"] = "two successive looks at all waiters were equal"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import struct
 import threading
 import time
@@ -23,6 +24,7 @@ from ..observers.counters import (
     RESULT,
     RETURNED,
     SPURIOUS,
+    SWITCHES,
     TID,
     WAITING,
     WON,
@@ -54,6 +56,7 @@ def live(
     board: Board,
     *,
     gated: bool,
+    count_switches: bool,
     be_traced: Callable[[], None] | None,
 ) -> NoReturn:
     """Be waiter `i`.  Whatever goes wrong before the wait is left on the board for the conductor."""
@@ -74,7 +77,7 @@ def live(
         line[RESULT] = 0
         line[PHASE] = FAILED
         park()
-    _wait_and_react(i, line, waiting, scenario, fd)
+    _wait_and_react(i, line, waiting, scenario, fd, count_switches)
     line[PHASE] = PARKED
     park()
 
@@ -86,10 +89,14 @@ def _stand_at_gate(address: int) -> None:
         pass
 
 
-def _wait_and_react(i: int, line: memoryview, waiting: Waiting, scenario: Scenario, fd: int) -> None:
+def _wait_and_react(
+    i: int, line: memoryview, waiting: Waiting, scenario: Scenario, fd: int, count_switches: bool
+) -> None:
     """Wait; under hold and accept once, under drain and loop for ever."""
     for_ever = scenario.reaction in ("drain", "loop")
     while True:
+        if count_switches:
+            line[SWITCHES] = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
         line[PHASE] = WAITING
         result = waiting.wait()
         line[AT_NS] = time.monotonic_ns()

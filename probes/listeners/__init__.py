@@ -19,6 +19,10 @@ class Listener(Protocol):
     fds: list[int]
     """What waiter i waits on, at place i: the same descriptor for all, or one of its own each."""
 
+    asynchronous: bool
+    """Whether wake-ups may still be under way when `connect` has returned: then `queued` must account
+    for every connection, and a fence must follow."""
+
     delivery: str
     """In words, what proves that a connection was delivered once `connect` returned and `queued` agrees."""
 

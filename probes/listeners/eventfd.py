@@ -11,6 +11,7 @@ from ..scenario import Scenario
 class Eventfd:
     """Blocking eventfds with counter 0 (eventfd(2)): a read sleeps until somebody writes."""
 
+    asynchronous = False
     delivery = "write returned: eventfd_write wakes the readers itself"
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:

@@ -9,7 +9,7 @@ from ..scenario import Scenario
 from . import client
 
 BACKLOG = 4096
-"""Bounded by the kernel's somaxconn (listen(2)); large enough that no scenario's burst fills it."""
+"""Capped by the kernel's somaxconn (listen(2)).  A larger burst, with nobody who takes, is inconclusive."""
 
 _TCP_INFO_UNACKED = 24
 """Offset in bytes of tcpi_unacked in struct tcp_info (include/uapi/linux/tcp.h)."""
@@ -18,6 +18,7 @@ _TCP_INFO_UNACKED = 24
 class Tcp:
     """Listening sockets on an ephemeral port of loopback."""
 
+    asynchronous = True
     delivery = "the accept queue (TCP_INFO) and the winners account for every connection, then a fence"
 
     def __init__(self, scenario: Scenario, family: int, address: str) -> None:
@@ -79,3 +80,17 @@ def tcp4(scenario: Scenario, folder: str | None) -> Tcp:
 
 def tcp6(scenario: Scenario, folder: str | None) -> Tcp:
     return Tcp(scenario, socket.AF_INET6, "::1")
+
+
+def lo_has_ipv4_alone() -> bool:
+    """Whether 127.0.0.1 can be bound and ::1 cannot: IPv6 is switched off, as in many containers."""
+
+    def can_bind(family: int, address: str) -> bool:
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as made:
+                made.bind((address, 0))
+        except OSError:
+            return False
+        return True
+
+    return can_bind(socket.AF_INET, "127.0.0.1") and not can_bind(socket.AF_INET6, "::1")

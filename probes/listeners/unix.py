@@ -23,6 +23,7 @@ class Unix:
     nothing is left behind, however this process ends.
     """
 
+    asynchronous = False
     delivery = "connect returned: on AF_UNIX the connecting task issues the wake-ups itself"
 
     def __init__(self, scenario: Scenario, kind: int, *, name: str = "", folder: str = "") -> None:

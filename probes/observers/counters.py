@@ -13,7 +13,7 @@ import mmap
 LINE_BYTES = 64
 _FIELDS = LINE_BYTES // 8
 
-TID, PHASE, RETURNED, WON, SPURIOUS, RESULT, AT_NS = range(7)
+TID, PHASE, RETURNED, WON, SPURIOUS, RESULT, AT_NS, SWITCHES = range(_FIELDS)
 """Fields of a line, 8 bytes each.
 
 TID       the waiter's thread id
@@ -23,6 +23,8 @@ WON       connections it took
 SPURIOUS  returns after which it found nothing
 RESULT    of the last wait call, or minus its errno
 AT_NS     CLOCK_MONOTONIC time of the last return
+SWITCHES  its voluntary switches just before the call; kept only where /proc/PID/syscall does not prove
+          that it sleeps
 """
 
 BORN, READY, WAITING, PARKED, FAILED = range(5)

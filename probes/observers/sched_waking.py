@@ -113,7 +113,7 @@ class SchedWaking:
             record = self._bytes(ring, tail, 8)
             kind, _, size = struct.unpack("=IHH", record)
             if kind == _RECORD_LOST:
-                struct.pack_into("=Q", ring, _DATA_TAIL, head)
+                self.forget()
                 raise Lost("sched_waking lost records: its ring was full")
             if kind == _RECORD_SAMPLE:
                 # header 8, pid and tid 8, time 8, cpu 8, size of the raw data 4, the raw data

@@ -82,6 +82,11 @@ def _read(path: str) -> bytes:
         os.close(fd)
 
 
+def switches_of(tid: int) -> int | None:
+    """Voluntary switches of any task by its thread id; None where they are not counted."""
+    return parse_status(_read(f"/proc/{tid}/status"))[1]
+
+
 def why_no_syscall_file() -> str | None:
     """Why /proc/PID/syscall cannot serve as proof of blocked here, or None if it can."""
     # Of a child, as the waiters are: a task may always read its own (__ptrace_may_access, kernel/ptrace.c).

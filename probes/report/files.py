@@ -10,9 +10,15 @@ from pathlib import Path
 def write_whole(text: str, path: str | os.PathLike[str]) -> None:
     """Write `text` to `path`, and make the folders above it.
 
-    Raises OSError where the file cannot be written; then `path` is as it was.
+    What is there and is no regular file (a device, a pipe, a terminal) is written through, never
+    replaced; of a link, the file behind it is.  Raises OSError where it cannot be written; then a
+    regular file is as it was.
     """
-    target = Path(path)
+    if is_written_through(path):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return
+    target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     # In the same folder: os.replace is atomic only within one file system.
     number, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
@@ -24,6 +30,11 @@ def write_whole(text: str, path: str | os.PathLike[str]) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def is_written_through(path: str | os.PathLike[str]) -> bool:
+    """Whether `path` exists and is neither a regular file nor a folder."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def _umask() -> int:

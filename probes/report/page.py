@@ -119,7 +119,8 @@ def _banners(run: Mapping[str, Any]) -> Iterable[str]:
             yield f"The control {name} is {verdict}{why}. The instrument cannot be trusted, and neither can this run."
     splats = run["kernel"]["splats"]
     if splats:
-        yield f"The kernel complained {_count(len(splats), 'time')} during the run. A pass with a splat is no pass."
+        times = _count(len(splats), "time")
+        yield f"The kernel complained {times} during the run. Look at its log before you believe a verdict."
 
 
 def _totals(claims: Sequence[Mapping[str, Any]]) -> str:

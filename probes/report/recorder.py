@@ -20,6 +20,8 @@ class Recorder:
         self.run: dict[str, Any] | None = None
         self.crashed = False
         """Whether a process of the session died, and took a case with it that nobody judged."""
+        self.selected = False
+        """Whether cases were left out by the user's choice."""
         self.complaint: str | None = None
         """Why the report could not be written where it was wanted."""
         self.written: dict[str, Path] = {}
@@ -43,18 +45,19 @@ class Recorder:
     def finish(self, *, partial: bool) -> None:
         """Judge every claim and write the report; without a single case there is nothing to write."""
         splats = self._splats.close()
-        if not self._claims:
+        if not self._claims and not partial:
             return
         failed = [name for name, (verdict, _) in self._controls.items() if verdict in (BROKEN, INCONCLUSIVE)]
         claims = [self._judged(claim, failed) for claim in self._claims.values()]
         greeting = self.greeting or {}
+        kernel = host.kernel()
         self.run = {
             "schema": run_json.SCHEMA,
-            "partial": partial,
-            "label": self._label or host.kernel()["release"],
+            "partial": partial or self.selected,
+            "label": self._label or kernel["release"],
             "started": self._started.isoformat(timespec="seconds"),
             "suite": {"version": __version__, "revision": host.revision(), "options": self._options},
-            "kernel": {**host.kernel(), "splats": splats},
+            "kernel": {**kernel, "sysctls": {**kernel["sysctls"], **greeting.get("sysctls", {})}, "splats": splats},
             "isolation": greeting.get("isolation", "unknown"),
             "fence": greeting.get("fence", "unknown"),
             "observers": {name: why or True for name, why in greeting.get("why_not", {}).items()},

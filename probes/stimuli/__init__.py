@@ -28,6 +28,9 @@ class Stimulus:
         """Ends of the connections made to the waiters' listener and not yet closed."""
         self.made = 0
         """Connections made to the waiters' listener so far."""
+        self.elsewhere: Listener | None = None
+        """The other listener, once there is a connection to it."""
+        self._elsewhere_client: socket.socket | None = None
 
     def steps(self) -> Iterator[None]:
         """Stir, once per step."""
@@ -58,15 +61,16 @@ class Stimulus:
         self.made += 1
 
     def connect_elsewhere(self) -> None:
-        """Make, and end, one connection to another listener of the same kind."""
-        other = self._open_elsewhere()
-        try:
-            other.connect(self._patience_s).close()
-        finally:
-            other.close()
+        """Make one connection to another listener of the same kind, which nobody waits on."""
+        self.elsewhere = self._open_elsewhere()
+        self._elsewhere_client = self.elsewhere.connect(self._patience_s)
 
     def hang_up(self) -> None:
         """Close the clients' ends, with RST where the kind has it."""
         for end in self.clients:
             end.close()
         self.clients.clear()
+        if self._elsewhere_client is not None:
+            self._elsewhere_client.close()
+        if self.elsewhere is not None:
+            self.elsewhere.close()

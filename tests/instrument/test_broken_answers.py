@@ -14,8 +14,6 @@ from probes.plugin import Ask
 
 from .. import test_epoll_ctl
 
-pytestmark = pytest.mark.instrument
-
 
 class _AcceptsEverything:
     """An epoll instance of a kernel without a single rule."""

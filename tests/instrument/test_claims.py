@@ -10,8 +10,6 @@ import pytest
 from probes import claims
 from probes.claims import CLAIMS, LEVELS, LORE, OBSERVED, TRUTHS, claim, kernel, linux, man, text
 
-pytestmark = pytest.mark.instrument
-
 BASIS = [man("poll", 2)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,10 +14,9 @@ import pytest
 
 from probes import __main__, catalogue
 from probes.host import PROJECT
+from probes.report.files import write_whole
 
 from .fake_lab import DeadLab, FakeLab
-
-pytestmark = pytest.mark.instrument
 
 WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
 POLL = "poll/tcp4/n8/hold/one-connection"
@@ -271,27 +271,54 @@ def test_one_page_for_two_runs_is_refused(refused: Refused) -> None:
     assert "one run.json at a time" in refused("report", SAMPLE, SAMPLE, "--html", "page.html")
 
 
+def _judged(*verdicts: str, partial: bool = False, control: str = "held") -> dict[str, Any]:
+    claims = [{"verdict": verdict} for verdict in verdicts]
+    return {"claims": claims, "partial": partial, "controls": {"null": control}, "summary": {}}
+
+
 @pytest.mark.parametrize(
-    ("summaries", "code"),
+    ("runs", "code"),
     [
-        ([{"held": 1}], WELL),
-        ([{"held": 1, "not applicable": 2, "measured": 1}], WELL),
-        ([{"held": 1, "broken": 1, "inconclusive": 1}], BROKEN),
-        ([{"held": 1, "inconclusive": 1}], CANNOT_JUDGE),
-        ([{"held": 1}, {"inconclusive": 1}], CANNOT_JUDGE),
-        ([{"broken": 1}, {"inconclusive": 1}], BROKEN),
-        ([{"inconclusive": 1}, {"broken": 1}, {"held": 1}], BROKEN),
+        ([_judged("held")], WELL),
+        ([_judged("held", "not applicable", "measured")], WELL),
+        ([_judged("held", "broken", "inconclusive")], BROKEN),
+        ([_judged("held", "inconclusive")], CANNOT_JUDGE),
+        ([_judged("held"), _judged("inconclusive")], CANNOT_JUDGE),
+        ([_judged("broken"), _judged("inconclusive")], BROKEN),
+        ([_judged("inconclusive"), _judged("broken"), _judged("held")], BROKEN),
+        ([_judged()], CANNOT_JUDGE),
+        ([_judged("held", partial=True)], CANNOT_JUDGE),
+        ([_judged("held", control="broken")], CANNOT_JUDGE),
     ],
 )
 def test_exit_code_of_a_report(
-    summaries: list[dict[str, int]], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: list[dict[str, Any]], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worst of all runs: broken before inconclusive."""
-    runs = iter([{"summary": one} for one in summaries])
-    monkeypatch.setattr("probes.report.run.load", lambda _: next(runs))
+    """The worst of all runs, by their claims and whatever their summaries say: broken before inconclusive."""
+    left = iter(runs)
+    monkeypatch.setattr("probes.report.run.load", lambda _: next(left))
     monkeypatch.setattr("probes.report.page.render", lambda _: "")
     monkeypatch.setattr("probes.report.terminal.summary", lambda *_: None)
-    assert __main__.main(["report", *(str(tmp_path / f"{i}.json") for i in range(len(summaries)))]) == code
+    assert __main__.main(["report", *(str(tmp_path / f"{i}.json") for i in range(len(runs)))]) == code
+
+
+def test_device_is_written_through() -> None:
+    """A device, a pipe or a terminal as output is never replaced by a file."""
+    terminal, end = os.openpty()
+    name = os.ttyname(end)
+    write_whole("one line\n", name)
+    assert not os.path.isfile(name)
+    assert os.read(terminal, 64).split() == [b"one", b"line"]
+    os.close(end)
+    os.close(terminal)
+
+
+def test_file_behind_a_link_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "file").write_text("old")
+    write_whole("new", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "new"
 
 
 # --- the program itself ------------------------------------------------------------------------

@@ -13,8 +13,6 @@ from probes.seen import Contradiction
 
 from .builders import seen, trial
 
-pytestmark = pytest.mark.instrument
-
 SCENARIO = Scenario.parse("epoll_wait.exclusive.listener/tcp4/n8/hold/one-connection")
 CLAIM = Claim(
     "epoll.exclusive.wakes-one",

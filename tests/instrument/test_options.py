@@ -15,7 +15,6 @@ from probes.host import PROJECT
 from .broken import AcceptHerdsSilently, AcceptHerdsVisibly
 from .fake_lab import DeadLab, FakeLab
 
-pytestmark = pytest.mark.instrument
 pytest_plugins = ["pytester"]
 
 ALL_LEVELS = """
@@ -300,3 +299,10 @@ def test_quiet_run_writes_the_same_report(run: Pytest, pytester: pytest.Pytester
 def test_run_without_a_claim_writes_nothing(run: Pytest, pytester: pytest.Pytester) -> None:
     run("def test_plain(): pass").assert_outcomes(passed=1)
     assert not (pytester.path / "report").exists() or not list((pytester.path / "report").iterdir())
+
+
+def test_junit_carries_verdict_and_figures(run: Pytest, pytester: pytest.Pytester) -> None:
+    run(WAKES_ONE, "--junit-xml=out.xml")
+    written = (pytester.path / "out.xml").read_text()
+    for name in ("claim", "level", "verdict", "woken", "returned"):
+        assert f'name="wakecheck.{name}"' in written

@@ -17,8 +17,6 @@ from probes.verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclus
 
 from .builders import made_claim, seen, trial
 
-pytestmark = pytest.mark.instrument
-
 ONE = trial(woken=[0], order=[0])
 TWO = trial(woken=[0, 1], order=[0])
 TRACED_ONE = trial(woken=[0], order=[0], traced=True)
@@ -207,3 +205,16 @@ def test_numbers_are_those_of_each_trial() -> None:
     assert numbers(case) == {}
     case.seen.append(seen(TWO, trial(woken=None, order=[3])))
     assert numbers(case) == {"woken": [2, None], "returned": [1, 1], "won": [0, 0], "spurious": [None, None]}
+
+
+def test_case_that_compared_nothing_is_inconclusive() -> None:
+    case = Case(made_claim())
+    case.seen.append(seen(ONE))
+    assert judge(case, None) == (INCONCLUSIVE, "the test compared nothing")
+
+
+def test_fact_that_differs_breaks_without_an_exception() -> None:
+    """Also where something has swallowed it."""
+    case = Case(made_claim())
+    case.facts.append({"what": "epoll_ctl", "expected": "EINVAL", "seen": "None"})
+    assert judge(case, None) == (BROKEN, "epoll_ctl: None; the claim allows EINVAL")

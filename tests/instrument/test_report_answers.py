@@ -10,8 +10,6 @@ from . import broken
 from .judging import run_on
 from .model import Kernel
 
-pytestmark = pytest.mark.instrument
-
 
 def _lines(kernel: Kernel) -> dict[str, str]:
     return {one.row: one.line for one in answers(run_on(kernel))}

@@ -7,8 +7,6 @@ import pytest
 from probes import catalogue
 from probes.scenario import CALLS, LISTENERS, REACTIONS, SHARINGS, STIMULI, TRIGGERS, BadScenario, Scenario
 
-pytestmark = pytest.mark.instrument
-
 
 def test_every_scenario_of_the_catalogue_reads_back() -> None:
     ids = [case for claim in catalogue.load() for case in claim["cases"] if "/" in case]

@@ -10,8 +10,6 @@ import pytest
 from probes.observers import sched_waking
 from probes.observers.sched_waking import Lost, SchedWaking, Waking, _comm_offset, parse_cpu_list, waiter_name
 
-pytestmark = pytest.mark.instrument
-
 PAGE = sched_waking._PAGE
 DATA = PAGE
 CONDUCTOR = 4242

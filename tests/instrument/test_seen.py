@@ -15,8 +15,6 @@ from probes.verdict import Inconclusive
 
 from .builders import ALL_THERE, seen, trial
 
-pytestmark = pytest.mark.instrument
-
 Sign = Callable[[Any, Any], bool]
 
 ONE = trial(woken=[0], order=[0], won=[1, 0, 0, 0, 0, 0, 0, 0])
@@ -172,3 +170,9 @@ def test_repr_shows_every_trial() -> None:
 def test_case_names_the_first_trial_that_could_not_be_judged() -> None:
     assert seen(ONE, UNJUDGED).inconclusive == "waiter 3 did not come to rest within 10 s"
     assert seen(ONE, UNSEEN).inconclusive is None
+
+
+def test_figure_is_no_yes_or_no() -> None:
+    """`assert seen.spurious` would always pass."""
+    with pytest.raises(TypeError, match="compare it"):
+        bool(seen(ONE).woken)

@@ -9,8 +9,6 @@ from probes.star import PRESETS, Star, centre, star
 
 from .judging import claims_with_stars
 
-pytestmark = pytest.mark.instrument
-
 
 def _ids(one: Star, preset: str = "default") -> list[str]:
     cut = PRESETS[preset]

@@ -18,8 +18,6 @@ from probes.observers.task_files import (
     why_no_syscall_file,
 )
 
-pytestmark = pytest.mark.instrument
-
 LINUX = b"""\
 Name:\tw0.4242
 Umask:\t0022

@@ -8,8 +8,6 @@ import pytest
 
 from probes.verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE, VERDICTS, of_claim
 
-pytestmark = pytest.mark.instrument
-
 
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_cases_that_agree(verdict: str) -> None:

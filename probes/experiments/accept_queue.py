@@ -1,0 +1,178 @@
+"""The queue between the kernel's handshake and accept: its order, and what accept makes of it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import select
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .. import syscalls
+from ..evidence import errno_name
+from ..lab.deadline import patience_s, until
+from ..lab.stage import Me, Stage
+from ..listeners import client
+from ..scenario import Scenario
+from ..strategies import prepare
+from . import wire
+from .waiting import TAKES, Scene, now
+
+_DEFER_S = 30
+
+
+def in_order(stage: Stage, kind: str) -> None:
+    """Three clients connect one after the other, each with its name; then three accepts."""
+    listener = wire.opened(stage, kind)
+    accepting = wire.of(listener)
+    for place, name in enumerate((b"first", b"second", b"third")):
+        made = stage.keep(listener.connect(patience_s()))
+        made.send(name)
+        if listener.queued() is not None:
+            # On TCP connect may return a moment before the connection is queued.
+            wire.queued(accepting, place + 1)
+    got = []
+    for _ in range(3):
+        wire.wait_readable(accepting, "a connection is missing")
+        got.append(wire.read(stage.keep(accepting.accept()[0])))
+    stage.note("accepted", " ".join(got))
+    stage.outcome("a fourth accept", accepting.accept)
+
+
+def flags(stage: Stage, kind: str) -> None:
+    """accept4 on a listener with O_NONBLOCK and O_ASYNC set; the flags of what it returns."""
+    listener = wire.opened(stage, kind)
+    fd = listener.fds[0]
+    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
+    for asked, flag in (("no flags", 0), ("SOCK_NONBLOCK", socket.SOCK_NONBLOCK)):
+        stage.keep(listener.connect(patience_s()))
+        wire.wait_readable(wire.of(listener), "no connection came")
+        made = syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, flag)
+        got = fcntl.fcntl(made, fcntl.F_GETFL)
+        names = [name for name in ("O_NONBLOCK", "O_ASYNC") if got & getattr(os, name)]
+        stage.note(f"accept4 with {asked}", " ".join(names) or "none")
+
+
+def sigio(stage: Stage, kind: str) -> None:
+    """A listener with O_ASYNC, owned by this process: a client connects while SIGIO is blocked."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
+    listener = wire.opened(stage, kind)
+    fd = listener.fds[0]
+    fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
+    stage.note("SIGIO before", signal.SIGIO in signal.sigpending())
+    stage.keep(listener.connect(patience_s()))
+    wire.wait_readable(wire.of(listener), "no connection came")
+    stage.fence()
+    stage.note("SIGIO after a connection", signal.SIGIO in signal.sigpending())
+
+
+def gone(stage: Stage) -> None:
+    """A listener is told readable; another process takes the connection; then accept, in both ways."""
+    scene = Scene(stage, "accept", n=1)
+    listener = wire.of(scene.listener)
+    scene.connect()
+    wire.wait_readable(listener, "no connection came")
+    stage.note("readable", wire.told(listener))
+    taker = stage.actor(lambda _: bool(listener.accept()), "taker")
+    stage.note("another process took it", taker.answer())
+    waiter = scene.waiter()
+    stage.note("a blocking accept", now(waiter))
+    os.set_blocking(listener.fileno(), False)
+    stage.outcome("a non-blocking accept", listener.accept)
+
+
+def out_of_descriptors(stage: Stage) -> None:
+    """A connection waits, and this process has no descriptor left; then it has one."""
+    listener = wire.listening(stage)
+    made = wire.dial(stage, listener)
+    wire.queued(listener, 1)
+    with select.epoll() as instance:
+        instance.register(listener, select.EPOLLIN)
+        with _no_descriptor_left():
+            stage.outcome("accept without a descriptor", listener.accept)
+            stage.note("told by epoll, level-triggered, in three looks", sum(len(instance.poll(0)) for _ in range(3)))
+    stage.note("connections queued", wire.queue(listener)[0])
+    peers: list[tuple[str, int]] = []
+    wire.outcome(lambda: peers.append(listener.accept()[1]))
+    stage.note("accept with one gives that connection", peers == [made.getsockname()])
+
+
+@contextmanager
+def _no_descriptor_left() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def reset_before_accept(stage: Stage) -> None:
+    """A client connects and resets the connection before anybody accepts it."""
+    listener = wire.listening(stage)
+    made = wire.dial(stage, listener)
+    wire.queued(listener, 1)
+    source, port = made.getsockname()[1], listener.getsockname()[1]
+    until(lambda: _known(port, source), lambda: "the connection is not listed in /proc/net/tcp")
+    made.close()
+    until(lambda: not _known(port, source), lambda: "the connection was not reset")
+    stage.note("connections queued", wire.queue(listener)[0])
+    stage.note("readable", wire.told(listener))
+    taken: list[socket.socket] = []
+    stage.outcome("accept", lambda: taken.append(listener.accept()[0]))
+    if taken:
+        stage.note("a read", wire.read(stage.keep(taken[0])))
+
+
+def _known(port: int, peer: int) -> bool:
+    """Whether the kernel has a connection of local `port` with port `peer`: a reset one is no longer listed."""
+    with open("/proc/net/tcp") as file:
+        return any(f":{port:04X} " in line and f":{peer:04X} " in line for line in file)
+
+
+def deferred(stage: Stage, strategy: str) -> None:
+    """A waiter, and a listener with TCP_DEFER_ACCEPT: a client connects, and later it sends."""
+    scene = Scene(stage, strategy, n=1)
+    listener = wire.of(scene.listener)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_S)
+    waiter = scene.waiter()
+    with wire.counted("TCPDeferAcceptDrop", lambda: wire.queue(listener)[0] > 0 or waiter.answered):
+        made = scene.connect()
+    stage.note("woken by a connection without data", waiter.woken)
+    stage.note("the waiter", now(waiter))
+    made.send(b"x")
+    stage.note("the waiter, after data", waiter.answer())
+
+
+def handed_over(stage: Stage, argument: dict[str, str]) -> None:
+    """A waiter whose descriptor came by SCM_RIGHTS, or is a dup of that; nobody else has one any more."""
+    scenario = Scenario.parse(f"{argument['strategy']}/tcp4/n1/accept/one-connection")
+    ours, theirs = socket.socketpair()
+
+    def act(me: Me) -> str:
+        fd = socket.recv_fds(theirs, 1, 1)[1][0]
+        if argument["by"] == "dup":
+            fd, original = os.dup(fd), fd
+            os.close(original)
+        waiting = prepare(scenario, [fd]).waiting(0)
+        me.ready()
+        result = waiting.wait()
+        if result >= 0 and not scenario.takes:
+            socket.socket(fileno=fd).accept()
+        return TAKES if result >= 0 else errno_name(result) or str(result)
+
+    waiter = stage.actor(act, "w0")
+    with wire.listening(stage) as listener:
+        listener.setblocking(scenario.takes)
+        address = listener.getsockname()
+        socket.send_fds(ours, [b"x"], [listener.fileno()])
+    waiter.blocked_in(scenario.system_call)
+    made = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    stage.outcome("connect", lambda: made.connect(address))
+    stage.note("the waiter", waiter.answer())

@@ -1,0 +1,94 @@
+"""How long the queue between handshake and accept may grow, and what becomes of a client when it is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+from ..lab.deadline import patience_s, until
+from ..lab.stage import Stage
+from ..listeners import client
+from . import wire
+
+_DEFER_S = 30
+
+
+def full_unix(stage: Stage, backlog: int) -> None:
+    """Connect to an AF_UNIX listener, without blocking, until it is refused; accept one, and try again."""
+    listener = stage.keep(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+    name = f"\0wakecheck-{os.getpid()}-full"
+    listener.bind(name)
+    listener.listen(backlog)
+    stage.note("connections taken", _connected_until_refused(stage, name))
+    stage.outcome("one more", lambda: _unix_client(stage).connect(name))
+    listener.accept()
+    stage.outcome("one more after an accept", lambda: _unix_client(stage).connect(name))
+
+
+def _unix_client(stage: Stage) -> socket.socket:
+    made: socket.socket = stage.keep(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+    made.setblocking(False)
+    return made
+
+
+def _connected_until_refused(stage: Stage, name: str) -> int:
+    taken = 0
+    while taken < 100:
+        try:
+            _unix_client(stage).connect(name)
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                break
+            raise
+        taken += 1
+    return taken
+
+
+def full_tcp(stage: Stage, backlog: int) -> None:
+    """Fill a TCP listener's queue, one client after the other; then one more, without blocking."""
+    listener = wire.listening(stage, backlog=backlog)
+    for place in range(backlog + 1):
+        wire.dial(stage, listener)
+        wire.queued(listener, place + 1)
+    late = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    late.setblocking(False)
+    with wire.counted("ListenOverflows", lambda: wire.state(late) != wire.SYN_SENT):
+        stage.outcome("one more", lambda: late.connect(listener.getsockname()))
+    stage.fence()
+    stage.note("the late client's state", wire.state(late))
+    stage.note("connections queued", wire.queue(listener)[0])
+
+
+def capped(stage: Stage) -> None:
+    """somaxconn is set to 2; then listeners ask for a queue of 100."""
+    wire.own_network()
+    wire.setting("core/somaxconn", 2)
+    stage.note("the limit of a TCP listener", wire.queue(wire.listening(stage, backlog=100))[1])
+    full_unix(stage, 100)
+
+
+def overflow(stage: Stage, abort: int) -> None:
+    """A connection's handshake ends when the queue is full: with data, after a bare ACK was put off."""
+    wire.own_network()
+    wire.setting("ipv4/tcp_abort_on_overflow", abort)
+    listener = wire.listening(stage)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_S)
+    late, first = (_unfinished(stage, listener) for _ in range(2))
+    listener.listen(0)  # only now: a small queue would answer these two with syncookies
+    first.send(b"x")
+    wire.queued(listener, 1)
+    with wire.counted("ListenOverflows", lambda: wire.queue(listener)[0] > 1):
+        stage.outcome("bytes sent", lambda: late.send(b"x"))
+    if abort:
+        until(lambda: wire.state(late) == wire.CLOSE or wire.queue(listener)[0] > 1, lambda: "no reset came")
+    stage.fence()
+    stage.note("the late client's state", wire.state(late))
+    stage.note("its error", errno.errorcode.get(late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "none"))
+    stage.note("connections queued", wire.queue(listener)[0])
+
+
+def _unfinished(stage: Stage, listener: socket.socket) -> socket.socket:
+    """A client that is connected, and whose bare ACK the listener has put off."""
+    with wire.counted("TCPDeferAcceptDrop", lambda: False):
+        return wire.dial(stage, listener)

@@ -1,0 +1,142 @@
+"""Workers that are killed or stopped between a connection's arrival and its accept."""
+
+from __future__ import annotations
+
+import select
+import signal
+import socket
+from typing import Any
+
+from ..lab.deadline import patience_s, until
+from ..lab.stage import Actor, Me, Stage
+from ..verdict import Inconclusive
+from .waiting import BLOCKED, Scene, now
+from .workers import Place
+
+_AN_HOUR = (3600).to_bytes(8, "little") + bytes(8)
+"""A struct timeval for SO_RCVTIMEO: longer than anything here lasts."""
+
+
+def killed_when_told(stage: Stage, strategy: str) -> None:
+    """Of two workers one is told, and killed before it accepts.  Then another connection comes."""
+    place = Place(stage, blocking=strategy == "accept")
+    workers = place.crew(strategy, 2, gate="before")
+    place.connect()
+    those_told = [one for one in workers if one.told]
+    stage.note("told of the connection", len(those_told))
+    if not those_told:
+        return
+    victim = those_told[0]
+    survivor = workers[1 - victim.i]
+    victim.kill()
+    place.at_rest()
+    stage.note("told once the first is dead", survivor.told)
+    place.connect()
+    stage.note("told after the next connection", survivor.told)
+    survivor.let(3)
+    survivor.blocked_again()
+    stage.note("taken by the survivor", survivor.took)
+    stage.note("left waiting", place.left())
+
+
+def killed_with_connection(stage: Stage, argument: dict[str, Any]) -> None:
+    """A worker took a connection, and is killed before it answers; what the client sees."""
+    place = Place(stage, listener=argument["listener"], blocking=True)
+    winner, other = place.crew("accept", 2, gate="after")
+    client = place.connect()
+    if winner.took != 1:
+        winner, other = other, winner
+    if argument["sent"]:
+        client.send(b"x")
+    winner.kill()
+    place.at_rest()
+    stage.note("taken by the other worker", other.took)
+    if not select.select([client], [], [], patience_s())[0]:
+        raise Inconclusive(f"the client heard nothing within {patience_s():.0f} s")
+    stage.outcome("the client reads", lambda: client.recv(1).decode() or "end of file")
+
+
+def stopped(stage: Stage, argument: dict[str, Any]) -> None:
+    """One of two blocked waiters is stopped; a connection comes; then the stopped one goes on."""
+    scene = Scene(stage, argument["strategy"])
+    waiters = [scene.waiter(), scene.waiter()]
+    one, other = (waiters[i] for i in ((0, 1) if argument["stopped"] == "first" else (1, 0)))
+    one.stop()
+    scene.connect()
+    arrived(scene, other)
+    stage.note("the running one", now(other))
+    one.go_on()
+    stage.note("the stopped one, once it goes on", now(one))
+
+
+def arrived(scene: Scene, *waiters: Actor) -> None:
+    """The connection is queued, or one of the waiters has returned; and every wake-up for it was issued."""
+
+    def there() -> bool:
+        return scene.listener.queued() != 0 or any(one.answered for one in waiters)
+
+    until(there, lambda: "the connection did not arrive")
+    scene.stage.fence()
+
+
+def all_stopped(stage: Stage, strategy: str) -> None:
+    """Every waiter is stopped when a connection comes; then one goes on, and waits again after an EINTR."""
+    scene = Scene(stage, strategy)
+
+    def waiter(i: int) -> Actor:
+        def act(me: Me) -> str:
+            waiting = scene.strategy.waiting(i)
+            me.ready()
+            outcome = "EINTR"
+            while outcome == "EINTR":
+                outcome = scene.outcome(i, waiting, True)
+            return outcome
+
+        return stage.actor(act, f"w{i}").blocked_in(scene.scenario.call)
+
+    waiters = [waiter(0), waiter(1)]
+    for one in waiters:
+        one.stop()
+    scene.connect()
+    arrived(scene)
+    stage.note("while they are stopped", [now(one) for one in waiters])
+    waiters[0].go_on()
+    stage.note("the first one that goes on", now(waiters[0]))
+
+
+def resumed(stage: Stage, argument: dict[str, Any]) -> None:
+    """A blocked waiter without a handler is stopped and goes on; with SO_RCVTIMEO or without."""
+    scene = Scene(stage, argument["strategy"], n=1)
+    _limit(scene, argument["limit"])
+    waiter = scene.waiter()
+    waiter.stop()
+    waiter.go_on()
+    after = now(waiter)
+    stage.note("after stop and SIGCONT", after)
+    if after == BLOCKED:
+        scene.connect()
+        arrived(scene, waiter)
+        stage.note("after a connection", now(waiter))
+
+
+def handled(stage: Stage, restart: bool) -> None:
+    """A handler runs in an accept that has a time limit (SO_RCVTIMEO)."""
+    scene = Scene(stage, "accept", n=1)
+    _limit(scene, True)
+
+    def act(me: Me) -> str:
+        signal.signal(signal.SIGUSR1, lambda *_: None)
+        signal.siginterrupt(signal.SIGUSR1, not restart)
+        waiting = scene.strategy.waiting(0)
+        me.ready()
+        return scene.outcome(0, waiting, True)
+
+    waiter = stage.actor(act, "w0").blocked_in("accept")
+    waiter.send(signal.SIGUSR1)
+    stage.note("after the signal", now(waiter))
+
+
+def _limit(scene: Scene, limited: bool) -> None:
+    if limited:
+        with socket.socket(fileno=socket.dup(scene.listener.fds[0])) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _AN_HOUR)

@@ -1,0 +1,90 @@
+"""The listener's end: a descriptor is closed, here or elsewhere, or the listener is shut down, while somebody waits."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+from typing import Any
+
+from ..lab.deadline import patience_s
+from ..lab.stage import Actor, Me, Stage
+from ..verdict import Inconclusive
+from .death import arrived
+from .waiting import Scene, now
+from .workers import quiet
+
+
+def closed_in_thread(stage: Stage, argument: dict[str, Any]) -> None:
+    """The descriptor that a thread waits on is closed by another thread: a copy of it stays open, or none."""
+    scene = Scene(stage, argument["strategy"], n=1)
+    go, start = os.pipe()
+    done, said = os.pipe()
+
+    def close() -> None:
+        os.read(go, 1)
+        os.close(scene.listener.fds[0])
+        os.write(said, b"x")
+
+    def act(me: Me) -> str:
+        threading.Thread(target=close, daemon=True).start()
+        waiting = scene.strategy.waiting(0)
+        me.ready()
+        return scene.outcome(0, waiting, False)
+
+    waiter = stage.actor(act, "w0").blocked_in(scene.scenario.call)
+    if argument["last"]:
+        scene.listener.close()
+    os.write(start, b"x")
+    if not select.select([done], [], [], patience_s())[0]:
+        raise Inconclusive("the other thread did not close the descriptor")
+    _goes_on(scene, waiter)
+
+
+def closed_elsewhere(stage: Stage, strategy: str) -> None:
+    """Another process closes its copy of the descriptor that somebody waits on."""
+    scene = Scene(stage, strategy, n=1)
+    waiter = scene.waiter(react=False)
+    closer = stage.actor(lambda me: os.close(scene.listener.fds[0]), "closer")
+    closer.answer()
+    _goes_on(scene, waiter)
+
+
+def _goes_on(scene: Scene, waiter: Actor) -> None:
+    scene.stage.note("once it is closed", now(waiter))
+    connected = _connect(scene)
+    scene.stage.note("a connection", connected)
+    if connected != "refused":
+        arrived(scene, waiter)
+    scene.stage.note("the waiter then", now(waiter))
+
+
+def shut_down(stage: Stage, argument: dict[str, Any]) -> None:
+    """The listener is shut down for reading while two wait on it; then what it says of itself."""
+    scene = Scene(stage, argument["strategy"], argument["listener"])
+    waiters = [scene.waiter(react=False), scene.waiter(react=False)]
+    with socket.socket(fileno=os.dup(scene.listener.fds[0])) as listening:
+        stage.outcome("shutdown(SHUT_RD)", lambda: listening.shutdown(socket.SHUT_RD))
+        quiet(stage, waiters)
+        stage.note("the waiters", sorted(now(one) for one in waiters))
+        stage.note("poll reports", _polled(listening))
+        listening.setblocking(False)
+        stage.outcome("a non-blocking accept", listening.accept)
+        stage.note("poll reports again", _polled(listening))
+    stage.note("a connection", _connect(scene))
+
+
+def _polled(listening: socket.socket) -> str:
+    poll = select.poll()
+    poll.register(listening, select.POLLIN)
+    names = {"POLLIN": select.POLLIN, "POLLHUP": select.POLLHUP, "POLLERR": select.POLLERR}
+    return "|".join(name for name, bit in names.items() for _, events in poll.poll(0) if events & bit) or "nothing"
+
+
+def _connect(scene: Scene) -> str:
+    try:
+        scene.connect()
+    except ConnectionRefusedError:
+        return "refused"
+    return "accepted"

@@ -1,0 +1,221 @@
+"""What an epoll instance is: how it is made, nested, polled, and changed while somebody waits."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import select
+import socket
+from typing import Any
+
+from .. import syscalls
+from ..evidence import errno_name
+from ..lab.stage import Actor, Me, Stage
+from ..scenario import Scenario
+from ..strategies import prepare
+from ..verdict import NotApplicable
+from .waiting import BLOCKED, now
+
+_EPOLL_CREATE = {"x86_64": 213}
+"""arch/x86/entry/syscalls/syscall_64.tbl; the newer architectures have epoll_create1 alone."""
+EPOLL_WAIT = "epoll_wait" if "epoll_wait" in syscalls.NUMBERS else "epoll_pwait"
+"""The system call behind epoll_wait(2) here: the newer architectures have epoll_pwait alone."""
+_BITS = {
+    "IN": select.EPOLLIN,
+    "OUT": select.EPOLLOUT,
+    "ERR": select.EPOLLERR,
+    "HUP": select.EPOLLHUP,
+    "RDHUP": select.EPOLLRDHUP,
+}
+_FLAGS = {"level": 0, "edge": select.EPOLLET}
+
+
+def told(instance: select.epoll) -> str:
+    """What the instance tells now, without waiting: the events' names, or `nothing`."""
+    events = [mask for _, mask in instance.poll(0)]
+    return " and ".join("|".join(name for name, bit in _BITS.items() if mask & bit) for mask in events) or "nothing"
+
+
+def waits_on(stage: Stage, strategy: str, fd: int) -> Actor:
+    """An actor that waits for `fd` in one call, and answers with its result; `state` tells where it is."""
+    way = stage.keep(prepare(Scenario.parse(f"{strategy}/tcp4/n1/hold/one-connection"), [fd]))
+
+    def act(me: Me) -> int:
+        waiting = way.waiting(0)
+        me.ready()
+        result: int = waiting.wait()
+        return result
+
+    return stage.actor(act, "w0")
+
+
+def state(actor: Actor, call: str) -> str:
+    """What the actor answered, or that it is proven blocked in `call`."""
+    if actor.answered:
+        return str(actor.answer())
+    actor.blocked_in(call)
+    return BLOCKED
+
+
+def sizes(stage: Stage) -> None:
+    """epoll_create with every kind of size; and three descriptors in an instance of size 1."""
+    number = _EPOLL_CREATE.get(platform.machine())
+    if number is None:
+        raise NotApplicable("this architecture has no epoll_create system call")
+    for size in (-1, 0, 1, 2**31 - 1):
+        made = syscalls.call(number, size)
+        stage.note(f"epoll_create({size})", "ok" if made >= 0 else errno_name(made))
+        if made >= 0:
+            with select.epoll.fromfd(made) as instance:
+                stage.note(f"told of, with size {size}", _ready(instance, 3))
+
+
+def _ready(instance: select.epoll, n: int) -> int:
+    """Add `n` pipes that can be written to; how many of them the instance tells of."""
+    for _ in range(n):
+        instance.register(os.pipe()[1], select.EPOLLOUT)
+    return len(instance.poll(0, n + 1))
+
+
+def shows(stage: Stage) -> None:
+    """The instance's descriptor under /proc/PID/fd, before and after it is closed, and what fdinfo lists."""
+    instance = select.epoll()
+    fd = instance.fileno()
+    read, _ = os.pipe()
+    instance.register(read)
+    stage.outcome("the link", lambda: os.readlink(f"/proc/self/fd/{fd}"))
+    with open(f"/proc/self/fdinfo/{fd}") as file:
+        watched = [line.split()[1] for line in file if line.startswith("tfd:")]
+    stage.note("fdinfo lists", "the watched descriptor" if watched == [str(read)] else watched)
+    instance.close()
+    stage.outcome("the link once it is closed", lambda: os.readlink(f"/proc/self/fd/{fd}"))
+
+
+def always_reported(stage: Stage) -> None:
+    """Nothing is asked for; then the peer hangs up, and the reader of a pipe goes away."""
+    near, far = socket.socketpair()
+    read, write = os.pipe()
+    with select.epoll() as sockets, select.epoll() as pipes:
+        sockets.register(near, 0)
+        pipes.register(write, 0)
+        stage.note("told while all is well", [told(sockets), told(pipes)])
+        far.close()
+        os.close(read)
+        stage.note("told of a closed peer", told(sockets))
+        stage.note("told of a pipe that nobody reads", told(pipes))
+
+
+def in_itself(stage: Stage) -> None:
+    """An instance is added to itself; and one to another that it watches."""
+    with select.epoll() as one, select.epoll() as other:
+        stage.outcome("an instance in itself", lambda: one.register(one))
+        one.register(other)
+        stage.outcome("two that watch each other", lambda: other.register(one))
+
+
+def nested(stage: Stage, direction: str) -> None:
+    """Instances are put one into the other, up to ten: the outermost last, or the innermost last."""
+    made = [select.epoll()]
+    try:
+        while len(made) < 10:
+            new = select.epoll()
+            (new.register(made[-1]) if direction == "outwards" else made[-1].register(new))
+            made.append(new)
+        refused = "never"
+    except OSError as error:
+        refused = errno_name(-(error.errno or 0)) or str(error)
+    stage.note("five deep", "possible" if len(made) >= 5 else f"refused at {len(made) + 1}")
+    stage.note("refused up to ten deep", refused)
+    stage.note("refused first at", len(made) + 1)
+
+
+def both(stage: Stage, trigger: str) -> None:
+    """Two instances watch one descriptor; data come."""
+    near, far = socket.socketpair()
+    with select.epoll() as one, select.epoll() as other:
+        for instance in (one, other):
+            instance.register(near, select.EPOLLIN | _FLAGS[trigger])
+        stage.note("told before", [told(one), told(other)])
+        far.send(b"x")
+        stage.note("told after a write", [told(one), told(other)])
+
+
+def combined(stage: Stage) -> None:
+    """Two writes and a shutdown between two waits; edge-triggered, so that nothing is told twice."""
+    near, far = socket.socketpair()
+    with select.epoll() as instance:
+        instance.register(near, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+        far.send(b"x")
+        far.send(b"x")
+        far.shutdown(socket.SHUT_WR)
+        stage.note("told after two writes and a shutdown", told(instance))
+        stage.note("told again", told(instance))
+
+
+def polled(stage: Stage, strategy: str) -> None:
+    """Somebody waits for the instance itself, in select, poll or another instance."""
+    near, far = socket.socketpair()
+    with select.epoll() as instance:
+        instance.register(near, select.EPOLLIN)
+        waiter = waits_on(stage, strategy, instance.fileno())
+        stage.note("while it has nothing to tell", state(waiter, strategy.split(".", maxsplit=1)[0]))
+        far.send(b"x")
+        stage.note("when it has something to tell", now(waiter))
+        stage.note("readable then", bool(select.select([instance], [], [], 0)[0]))
+        near.recv(1)
+        stage.note("readable when all is read", bool(select.select([instance], [], [], 0)[0]))
+
+
+def modified(stage: Stage) -> None:
+    """Data were told of, edge-triggered, and not read; then MOD.  And MOD while somebody waits."""
+    near, far = socket.socketpair()
+    with select.epoll() as instance:
+        instance.register(near, select.EPOLLIN | select.EPOLLET)
+        far.send(b"x")
+        stage.note("told after a write", told(instance))
+        stage.note("told again, nothing read", told(instance))
+        instance.modify(near, select.EPOLLIN | select.EPOLLET)
+        stage.note("told after MOD", told(instance))
+        instance.modify(near, 0)
+        waiter = _waits_in(stage, instance)
+        stage.note("a waiter while nothing is asked for", state(waiter, EPOLL_WAIT))
+        instance.modify(near, select.EPOLLIN)
+        stage.note("a waiter after MOD asked for what is there", now(waiter))
+
+
+def _waits_in(stage: Stage, instance: select.epoll, timeout: int = -1, most: int = 1) -> Actor:
+    """An actor in epoll_wait on `instance`; answers with its result, or with its errno's name."""
+
+    def act(me: Me) -> Any:
+        events = (ctypes.c_uint64 * 2 * 8)()
+        me.ready()
+        number = syscalls.NUMBERS[EPOLL_WAIT]
+        result = syscalls.call(number, instance.fileno(), ctypes.addressof(events), most, timeout, 0, 8)
+        return result if result >= 0 else errno_name(result)
+
+    return stage.actor(act, "w0")
+
+
+def added(stage: Stage, ready: bool) -> None:
+    """A descriptor is added while another process waits on an instance that watches nothing yet."""
+    near, far = socket.socketpair()
+    with select.epoll() as instance:
+        waiter = _waits_in(stage, instance)
+        stage.note("while there is nothing to watch", state(waiter, EPOLL_WAIT))
+        if ready:
+            far.send(b"x")
+        instance.register(near, select.EPOLLIN)
+        if not ready:
+            stage.note("with a descriptor that is not ready", state(waiter, EPOLL_WAIT))
+            far.send(b"x")
+        stage.note("once it is ready", now(waiter))
+
+
+def timeout(stage: Stage, argument: dict[str, int]) -> None:
+    """epoll_wait with a timeout and a maxevents, nothing being ready."""
+    near, _far = socket.socketpair()
+    with select.epoll() as instance:
+        instance.register(near, select.EPOLLIN)
+        waiter = _waits_in(stage, instance, argument["timeout"], argument.get("maxevents", 1))
+        stage.note("epoll_wait", state(waiter, EPOLL_WAIT))

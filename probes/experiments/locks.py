@@ -1,0 +1,148 @@
+"""The locks that servers put around accept, all with one interface, each blocking in one system call.
+
+A new lock: a class with the methods of `Lock`, here or in a `locks_*.py`, and a row in `make`.  Every
+lock is made free, in the stage, before the actors that use it; nothing of it has a name in the
+system but a System V semaphore.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from .. import syscalls
+
+_NUMBERS = {
+    "x86_64": {"semget": 64, "semop": 65, "semctl": 66, "fcntl": 72, "flock": 73},
+    "aarch64": {"fcntl": 25, "flock": 32, "semget": 190, "semctl": 191, "semop": 193},
+}
+"""As in `probes/syscalls.py`: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h."""
+syscalls.NUMBERS.update(_NUMBERS.get(os.uname().machine, {}))
+
+
+class Lock(Protocol):
+    """One lock that processes share."""
+
+    call: str
+    """The system call that `acquire` blocks in."""
+
+    def attach(self) -> None:
+        """In a process that will use it: open what must be this process's own."""
+
+    def acquire(self) -> int:
+        """Block until this process has it; 0, or the errno that came with it (EOWNERDEAD)."""
+
+    def release(self) -> None:
+        """Give it up."""
+
+    def destroy(self) -> None:
+        """Remove what would outlive its processes."""
+
+
+class _File:
+    """A lock on a file without a name.  With `inherited` all processes use the descriptor of the first."""
+
+    def __init__(self, inherited: bool = False) -> None:
+        self._inherited = inherited
+        self._fd = os.memfd_create("wakecheck-lock", os.MFD_CLOEXEC)
+
+    def attach(self) -> None:
+        """Open the file anew: flock and OFD locks belong to the open file description."""
+        if not self._inherited:
+            self._fd = os.open(f"/proc/self/fd/{self._fd}", os.O_RDWR | os.O_CLOEXEC)
+
+    def destroy(self) -> None:
+        os.close(self._fd)
+
+
+class Flock(_File):
+    """flock(2) with LOCK_EX."""
+
+    call = "flock"
+
+    def acquire(self) -> int:
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        return 0
+
+    def release(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+
+class Record(_File):
+    """fcntl(2) with F_SETLKW: a lock of the process, on the whole file."""
+
+    call = "fcntl"
+    _set_and_wait = 7  # F_SETLKW
+
+    def acquire(self) -> int:
+        return self._set(fcntl.F_WRLCK)
+
+    def release(self) -> None:
+        self._set(fcntl.F_UNLCK)
+
+    def _set(self, kind: int) -> int:
+        # struct flock of 64-bit machines (include/uapi/asm-generic/fcntl.h): type, whence, start, len, pid 0
+        fcntl.fcntl(self._fd, self._set_and_wait, struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0))
+        return 0
+
+
+class Ofd(Record):
+    """fcntl(2) with F_OFD_SETLKW: a lock of the open file description, on the whole file."""
+
+    _set_and_wait = 38  # F_OFD_SETLKW
+
+
+class Token:
+    """One byte in a pipe: who reads it has the lock, and writes it back."""
+
+    call = "read"
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        self.release()
+
+    def attach(self) -> None:
+        pass
+
+    def acquire(self) -> int:
+        os.read(self._read, 1)
+        return 0
+
+    def release(self) -> None:
+        os.write(self._write, b"t")
+
+    def destroy(self) -> None:
+        os.close(self._read)
+        os.close(self._write)
+
+
+@contextmanager
+def make(name: str, inherited: bool = False) -> Iterator[Lock]:
+    """The lock `name`, free; destroyed on leaving.  Raises NotApplicable where this kernel lacks it.
+
+    Where no IPC namespace of our own was allowed, a System V semaphore stays if the stage is killed
+    before it leaves; everything else dies with its processes.
+    """
+    from . import locks_memory, locks_sysv
+
+    kinds: dict[str, Callable[[], Lock]] = {
+        "flock": lambda: Flock(inherited),
+        "record": lambda: Record(inherited),
+        "ofd": lambda: Ofd(inherited),
+        "sysv-sem": lambda: locks_sysv.Semaphore(undo=False),
+        "sysv-sem-undo": lambda: locks_sysv.Semaphore(undo=True),
+        "posix-sem": locks_memory.PosixSemaphore,
+        "mutex": locks_memory.Mutex,
+        "robust-mutex": lambda: locks_memory.Mutex(robust=True),
+        "pipe-token": Token,
+        "try-lock": locks_memory.TryLock,
+    }
+    made = kinds[name]()
+    try:
+        yield made
+    finally:
+        made.destroy()

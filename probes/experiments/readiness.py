@@ -1,0 +1,147 @@
+"""When select, poll and epoll call a socket readable or writable."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+from ..lab.deadline import patience_s
+from ..lab.stage import Stage
+from ..listeners import client
+from . import wire
+
+
+def readable(stage: Stage, why: str) -> None:
+    """Ask before and after what should make it readable has arrived, which is proven without asking."""
+    ways: dict[str, Callable[[Stage], None]] = {
+        "data": lambda stage: _data(stage, 1),
+        "SO_RCVLOWAT": lambda stage: _data(stage, 8),
+        "a new connection": _new_connection,
+        "the end of file": _end_of_file,
+        "an error": _error,
+    }
+    ways[why](stage)
+
+
+def _data(stage: Stage, low_water: int) -> None:
+    near, far = wire.pair(stage)
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, low_water)
+    if low_water > 1:
+        far.send(bytes(low_water - 1))
+        wire.arrived(near, low_water - 1)
+    stage.note("readable before", wire.told(near))
+    far.send(b"x")
+    wire.arrived(near, low_water)
+    stage.note("readable after", wire.told(near))
+
+
+def _new_connection(stage: Stage) -> None:
+    listener = wire.listening(stage)
+    stage.note("readable before", wire.told(listener))
+    wire.dial(stage, listener)
+    wire.queued(listener, 1)
+    stage.note("readable after", wire.told(listener))
+
+
+def _end_of_file(stage: Stage) -> None:
+    near, far = wire.pair(stage)
+    stage.note("readable before", wire.told(near))
+    far.shutdown(socket.SHUT_WR)
+    wire.ended(near)
+    stage.note("readable after", wire.told(near))
+
+
+def _error(stage: Stage) -> None:
+    near, far = wire.pair(stage)
+    stage.note("readable before", wire.told(near))
+    far.close()
+    wire.in_state(near, wire.CLOSE)
+    stage.note("readable after", wire.told(near))
+
+
+def writable(stage: Stage, why: str) -> None:
+    """Ask before and after what should make it writable has happened."""
+    ways: dict[str, Callable[[Stage], None]] = {
+        "room": _room,
+        "a connect that came through": _connected,
+        "a connect that was refused": _refused,
+        "the peer's end": _peer_gone,
+    }
+    ways[why](stage)
+
+
+def _room(stage: Stage) -> None:
+    """On AF_UNIX, where nothing is under way: what was sent is what the peer has not read."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    far.setblocking(False)
+    _fill(far)
+    stage.note("writable before", wire.told(far, write=True))
+    _drain(near)
+    stage.note("writable after", wire.told(far, write=True))
+
+
+def _peer_gone(stage: Stage) -> None:
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    _fill(far)
+    stage.note("writable before", wire.told(far, write=True))
+    near.close()
+    stage.note("writable after", wire.told(far, write=True))
+    stage.note("a write", wire.outcome(lambda: far.send(b"x", socket.MSG_NOSIGNAL)))
+
+
+def _fill(sock: socket.socket) -> None:
+    try:
+        while True:
+            sock.send(bytes(4096))
+    except BlockingIOError:
+        pass
+
+
+def _drain(sock: socket.socket) -> None:
+    try:
+        while sock.recv(65536):
+            pass
+    except BlockingIOError:
+        pass
+
+
+def _connecting(stage: Stage) -> tuple[socket.socket, socket.socket]:
+    """A client whose connect is under way, because its listener has a full queue; and a listener that has room."""
+    full = wire.listening(stage, backlog=1)
+    for place in range(2):
+        wire.dial(stage, full)
+        wire.queued(full, place + 1)
+    late = _non_blocking(stage)
+    with wire.counted("ListenOverflows", lambda: wire.state(late) != wire.SYN_SENT):
+        wire.outcome(lambda: late.connect(full.getsockname()))
+    return late, wire.listening(stage)
+
+
+def _non_blocking(stage: Stage) -> socket.socket:
+    made: socket.socket = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    made.setblocking(False)
+    return made
+
+
+def _connected(stage: Stage) -> None:
+    late, listener = _connecting(stage)
+    stage.note("writable before", wire.told(late, write=True))
+    made = _non_blocking(stage)
+    wire.outcome(lambda: made.connect(listener.getsockname()))
+    wire.in_state(made, wire.ESTABLISHED)
+    stage.note("writable after", wire.told(made, write=True))
+    stage.note("SO_ERROR", made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+
+
+def _refused(stage: Stage) -> None:
+    late, listener = _connecting(stage)
+    stage.note("writable before", wire.told(late, write=True))
+    address = listener.getsockname()
+    listener.close()
+    refused = _non_blocking(stage)
+    wire.outcome(lambda: refused.connect(address))
+    wire.in_state(refused, wire.CLOSE)
+    stage.note("writable after", wire.told(refused, write=True))
+    stage.note("SO_ERROR", refused.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))

@@ -1,0 +1,223 @@
+"""Groups of TCP listeners on one address: who may join, who gets a connection, what a close does to the queue."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import Any
+
+from .. import syscalls
+from ..lab.deadline import until
+from ..lab.stage import Actor, Me, Stage
+from ..scenario import Scenario
+from ..strategies import prepare
+from ..verdict import NotApplicable
+from . import wire
+from .waiting import TAKES, now
+
+_SO_ATTACH_REUSEPORT_CBPF = 51  # include/uapi/asm-generic/socket.h
+_OTHERS = (65534, 65533)
+_INVALID = 100
+
+
+def join(stage: Stage, argument: list[bool]) -> None:
+    """Two sockets bind one address; the first sets SO_REUSEPORT before, and the second, as `argument` says."""
+    first, second = (stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) for _ in range(2))
+    for sock, sets in zip((first, second), argument, strict=True):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(sets))
+    first.bind((wire.LOOPBACK, 0))
+    first.listen()
+    stage.outcome("the second bind", lambda: second.bind(first.getsockname()))
+
+
+def join_as_another(stage: Stage) -> None:
+    """A member, and a second user that wants to join; then the first user again."""
+    first = wire.listening(stage, group=True)
+    port = first.getsockname()[1]
+    me = os.geteuid()
+    try:
+        os.seteuid(next(other for other in _OTHERS if other != me))
+    except OSError as error:
+        raise NotApplicable(f"becoming another user: {error.strerror}") from error
+    try:
+        stage.outcome("another user's listener", lambda: _void(wire.listening(stage, port=port, group=True)))
+    finally:
+        os.seteuid(me)
+        # A change of user clears the wish to die with the conductor (prctl(2), PR_SET_PDEATHSIG).
+        syscalls.die_with_parent(os.getppid())
+    stage.outcome("a second listener of the same user", lambda: _void(wire.listening(stage, port=port, group=True)))
+
+
+def _void(_: Any) -> None:
+    pass
+
+
+def _group(stage: Stage, size: int, *, backwards: bool = False) -> list[socket.socket]:
+    """`size` members, in the order of their listen; `backwards`: bound in the opposite order."""
+    made: list[socket.socket] = []
+    address = (wire.LOOPBACK, 0)
+    for _ in range(size):
+        sock = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(address)
+        sock.setblocking(False)
+        address = sock.getsockname()
+        made.append(sock)
+    if backwards:
+        made.reverse()
+    for sock in made:
+        sock.listen(64)
+    return made
+
+
+def _lengths(members: list[socket.socket]) -> list[int]:
+    return [wire.queue(one)[0] for one in members]
+
+
+def own_queues(stage: Stage, size: int) -> None:
+    """Twelve clients connect to a group, one after the other; every member accepts what it has."""
+    members = _group(stage, size)
+    clients: set[tuple[str, int]] = set()
+    for _ in range(12):
+        made = wire.dial(stage, members[0])
+        clients.add(made.getsockname())
+        until(lambda: sum(_lengths(members)) >= len(clients), lambda: "a connection was not queued")
+    lengths = _lengths(members)
+    stage.note("connections in all queues", sum(lengths))
+    accepted = [_all_of(stage, member) for member in members]
+    stage.note("each member accepts what its own queue held", [len(one) for one in accepted] == lengths)
+    everything = [peer for one in accepted for peer in one]
+    stage.note("connections accepted", len(everything))
+    stage.note("every client once", set(everything) == clients and len(everything) == len(clients))
+
+
+def _all_of(stage: Stage, listener: socket.socket) -> list[tuple[str, int]]:
+    peers: list[tuple[str, int]] = []
+    while True:
+        try:
+            made, peer = listener.accept()
+        except BlockingIOError:
+            return peers
+        stage.keep(made).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peers.append(peer)
+
+
+def _select(member: socket.socket, index: int) -> None:
+    """Have the group choose socket `index`."""
+    wire.attach(member, _SO_ATTACH_REUSEPORT_CBPF, index)
+
+
+def _reached(stage: Stage, members: list[socket.socket], to: socket.socket) -> list[int]:
+    """The members that a new client reaches: one, as long as it is one."""
+    before = _lengths(members)
+    wire.dial(stage, to)
+    until(lambda: sum(_lengths(members)) > sum(before), lambda: "the connection was not queued")
+    return [i for i, (was, is_now) in enumerate(zip(before, _lengths(members), strict=True)) if is_now > was]
+
+
+def selected(stage: Stage, backwards: bool) -> None:
+    """A selector chooses one index after the other."""
+    members = _group(stage, 4, backwards=backwards)
+    chosen: list[int] = []
+    for index in (2, 0, 3, 1):
+        _select(members[0], index)
+        chosen += _reached(stage, members, members[0])
+    stage.note("members reached by indices 2, 0, 3, 1", " ".join(map(str, chosen)))
+
+
+def invalid_index(stage: Stage) -> None:
+    """A selector chooses an index that no member has, for 64 clients."""
+    members = _group(stage, 4)
+    _select(members[0], _INVALID)
+    reached: set[int] = set()
+    count = 0
+    for _ in range(64):
+        found = _reached(stage, members, members[0])
+        count += len(found)
+        reached.update(found)
+    stage.note("connections queued", count)
+    stage.note("more than one member reached", len(reached) > 1)
+
+
+def inherited(stage: Stage) -> None:
+    """A selector is attached while there are two members; then a third listens."""
+    members = _group(stage, 2)
+    _select(members[0], 2)
+    members.append(wire.listening(stage, port=members[0].getsockname()[1], group=True))
+    stage.note("member reached by index 2", " ".join(map(str, _reached(stage, members, members[0]))))
+
+
+def closed_slot(stage: Stage) -> None:
+    """Of four members the one with index 1 closes; then every index is chosen."""
+    members = _group(stage, 4)
+    members.pop(1).close()
+    names = ["0", "2", "3"]
+    chosen = []
+    for index in range(3):
+        _select(members[0], index)
+        chosen += [names[i] for i in _reached(stage, members, members[0])]
+    stage.note("former numbers of the members reached by indices 0, 1, 2", " ".join(chosen))
+
+
+def _waiter_on(stage: Stage, listener: socket.socket, strategy: str) -> Actor:
+    """An actor on this listener alone, proven blocked."""
+    scenario = Scenario.parse(f"{strategy}/tcp4/n1/accept/one-connection")
+    listener.setblocking(scenario.takes)
+    prepared = stage.keep(prepare(scenario, [listener.fileno()]))
+
+    def act(me: Me) -> str:
+        waiting = prepared.waiting(0)
+        me.ready()
+        result = waiting.wait()
+        if result >= 0 and not scenario.takes:
+            listener.accept()[0].detach()  # it stays open when this function has come to its end
+        return TAKES if result >= 0 else str(result)
+
+    return stage.actor(act, "w0").blocked_in(scenario.system_call)
+
+
+def closed_with_queue(stage: Stage, argument: dict[str, Any]) -> None:
+    """A member closes with a connection in its queue, while a waiter is blocked on the other member.
+
+    With tcp_migrate_req as `argument` says.  The waiter is there before the second member is, so
+    that it has no copy of that one.
+    """
+    _migration(argument["migrate"])
+    living = wire.listening(stage, group=True)
+    waiter = _waiter_on(stage, living, argument["strategy"])
+    dying = wire.listening(stage, port=living.getsockname()[1], group=True)
+    _select(dying, 1)
+    made = wire.dial(stage, dying)
+    wire.queued(dying, 1)
+    stage.note("the waiter was woken by the connection", waiter.woken)
+    dying.close()
+    # A move is over when close returns (inet_csk_listen_stop); the reset that ends it has to arrive.
+    until(
+        lambda: waiter.answered or wire.queue(living)[0] > 0 or wire.state(made) == wire.CLOSE,
+        lambda: "the connection neither moved nor ended",
+    )
+    stage.note("the waiter was woken by the close", waiter.woken)
+    stage.note("the waiter", now(waiter))
+    stage.note("the connection", wire.state(made))
+    if not argument["migrate"]:
+        wire.wait_readable(made, "the reset did not come")
+        stage.note("what the client reads", wire.read(made))
+
+
+def _migration(wanted: bool) -> None:
+    """Set tcp_migrate_req where that may be done; where it may not, off is what it has to be already."""
+    try:
+        wire.own_network()
+        wire.setting("ipv4/tcp_migrate_req", int(wanted))
+    except NotApplicable:
+        if wanted or _migrates():
+            raise
+
+
+def _migrates() -> bool:
+    """Whether it is on here; a kernel without the setting does not migrate."""
+    try:
+        return bool(wire.setting("ipv4/tcp_migrate_req"))
+    except NotApplicable:
+        return False

@@ -1,0 +1,134 @@
+"""What successive waits on an epoll instance return, and what a worker that goes by them leaves undone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import socket
+import termios
+from collections.abc import Callable
+from typing import Any
+
+from ..lab.deadline import until
+from ..lab.stage import Me, Stage
+from .instances import EPOLL_WAIT, told
+from .waiting import BLOCKED, now
+from .workers import Place, Worker
+
+_FLAGS = {"level": 0, "edge": select.EPOLLET}
+
+
+def more_than_fit(stage: Stage) -> None:
+    """Five descriptors become ready, in another order than they were added; each wait has room for two."""
+    pipes = [os.pipe() for _ in range(5)]
+    number = {read: i for i, (read, _) in enumerate(pipes)}
+    with select.epoll() as instance:
+        for read, _ in pipes:
+            instance.register(read, select.EPOLLIN)
+        for i in (3, 0, 4, 1, 2):
+            os.write(pipes[i][1], b"x")
+        calls = [[number[fd] for fd, _ in instance.poll(0, 2)] for _ in range(5)]
+    stage.note("told per call", [len(call) for call in calls])
+    stage.note("told in three calls", sorted({i for call in calls[:3] for i in call}))
+    stage.note("the order", [i for call in calls for i in call])
+
+
+def writable(stage: Stage, trigger: str) -> None:
+    """A socket is filled until EAGAIN, and emptied by the peer."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    far.setblocking(False)
+    with select.epoll() as instance:
+        instance.register(near, select.EPOLLOUT | _FLAGS[trigger])
+        stage.note("told while there is room", told(instance))
+        stage.note("told again", told(instance))
+        _until_eagain(lambda: near.send(b"x" * 4096))
+        stage.note("told when it is full", told(instance))
+        _until_eagain(lambda: len(far.recv(65536)))
+        stage.note("told when there is room once more", told(instance))
+        stage.note("told again then", told(instance))
+
+
+def _until_eagain(act: Callable[[], int]) -> None:
+    try:
+        while act():
+            pass
+    except BlockingIOError:
+        pass
+
+
+def _read_all(fd: int) -> None:
+    _until_eagain(lambda: len(os.read(fd, 1)))
+
+
+def looping_reader(stage: Stage, blocking: bool) -> None:
+    """A reader of two clients, edge-triggered, reads until there is nothing; then the other client writes."""
+    first, first_client = socket.socketpair()
+    second, second_client = socket.socketpair()
+    first.setblocking(blocking)
+    second.setblocking(blocking)
+    instance = stage.keep(select.epoll())
+    stage.outcome("ADD, edge-triggered", lambda: instance.register(first, select.EPOLLIN | select.EPOLLET))
+    instance.register(second, select.EPOLLIN | select.EPOLLET)
+    first_client.send(b"x")
+
+    def act(me: Me) -> str:
+        me.ready()
+        while True:
+            for fd, _ in instance.poll():
+                _read_all(fd)
+                if fd == second.fileno():
+                    return "is served"
+
+    reader = stage.actor(act, "reader").blocked_in("read" if blocking else EPOLL_WAIT)
+    second_client.send(b"x")
+    state = now(reader)
+    stage.note("another client that writes", "waits" if state == BLOCKED else state)
+
+
+def burst(stage: Stage, argument: dict[str, Any]) -> None:
+    """Three connections come before the worker waits; then one more while it waits."""
+    place = Place(stage)
+    scenario, strategy = place.prepare(f"epoll_wait.{argument['trigger']}.epoll")
+    for _ in range(3):
+        place.connect()
+    worker = Worker(place, strategy, scenario, "none", drain=argument["drain"])
+    worker.at_rest()
+    stage.note("told of the burst", worker.told)
+    stage.note("left waiting", place.left())
+    place.connect()
+    worker.blocked_again()
+    stage.note("left waiting after one more connection", place.left())
+
+
+def chunks(stage: Stage, kind: str) -> None:
+    """Data come in two chunks, and nothing is read; edge-triggered."""
+    reader, writer, arrived = _channel(kind)
+    with select.epoll() as instance:
+        instance.register(reader, select.EPOLLIN | select.EPOLLET)
+        os.write(writer, b"x")
+        until(lambda: arrived() == 1, lambda: "the first chunk did not arrive")
+        stage.fence()
+        stage.note("told of the first chunk", told(instance))
+        os.write(writer, b"x")
+        until(lambda: arrived() == 2, lambda: "the second chunk did not arrive")
+        stage.fence()
+        stage.note("told of the second chunk", told(instance))
+
+
+def _channel(kind: str) -> tuple[int, int, Callable[[], int]]:
+    """A channel's reading end, its writing end, and how many bytes of it have arrived (FIONREAD)."""
+    if kind == "pipe":
+        reader, writer = os.pipe()
+    elif kind == "unix":
+        reader, writer = (one.detach() for one in socket.socketpair())
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            writer = socket.create_connection(listening.getsockname()).detach()
+            reader = listening.accept()[0].detach()
+
+    def arrived() -> int:
+        return int.from_bytes(fcntl.ioctl(reader, termios.FIONREAD, b"\0" * 4), "little")
+
+    return reader, writer, arrived

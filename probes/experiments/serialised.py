@@ -1,0 +1,255 @@
+"""lock(); accept(); unlock(): who waits where, whom an unlock wakes, and what is left of a dead holder."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from ..lab.deadline import until
+from ..lab.stage import Actor, Me, Stage
+from ..observers.task_files import Sighting, TaskFiles
+from ..syscalls import number
+from ..verdict import Inconclusive
+from .locks import Lock, make
+from .waiting import Scene
+
+ACQUIRED, TOOK, RELEASED = range(3)
+HAS_IT, STILL_WAITS = "has it", "still waits"
+ACCEPT = "accept"
+ROUNDS = 12
+"""How often a holder may try to be faster than the one that waits."""
+
+
+class Board:
+    """Numbers that all actors may write and the stage reads: a line each."""
+
+    def __init__(self, lines: int, columns: int = 3) -> None:
+        self._columns = columns
+        self._cells = memoryview(mmap.mmap(-1, lines * columns * 4)).cast("i")
+
+    def get(self, line: int, column: int) -> int:
+        return self._cells[line * self._columns + column]
+
+    def put(self, line: int, column: int, value: int) -> None:
+        self._cells[line * self._columns + column] = value
+
+    def total(self, column: int) -> int:
+        return sum(self._cells[column :: self._columns])
+
+
+def rest_in(stage: Stage, actor: Actor, calls: tuple[str, str], first: Callable[[], bool]) -> str:
+    """In which of two calls an actor came to rest, proven; where the kernel names none, as `first` says then."""
+    if not stage.syscall_readable:
+        actor.blocked_in(calls[0])
+        return calls[0 if first() else 1]
+    files, last = TaskFiles(actor.pid, actor.pid, True), list[Sighting]()
+    names = {number(call): call for call in calls}
+
+    def still() -> bool:
+        sighting = files.look()
+        twice = last == [sighting]
+        last[:] = [sighting]
+        return twice and sighting.state == "S" and sighting.syscall in names
+
+    until(still, lambda: f"{actor.name} was seen blocked in neither {calls[0]} nor {calls[1]}")
+    found = names[last[0].syscall]
+    actor.blocked_in(found)
+    return found
+
+
+class Queue:
+    """Actors that all do lock(); accept(); unlock(), each started when the one before it is at rest."""
+
+    def __init__(self, stage: Stage, lock: Lock, n: int, *, again: bool = False) -> None:
+        """With `again` each goes round; otherwise it parks after its unlock."""
+        self.stage, self.lock, self.n = stage, lock, n
+        self.board = Board(n)
+        self.actors: list[Actor] = []
+        self._scene = Scene(stage, ACCEPT, n=n)
+        self._again = again
+
+    def start(self) -> str:
+        """One more; the call in which it came to rest."""
+        i = len(self.actors)
+
+        def act(me: Me) -> None:
+            self.lock.attach()
+            waiting = self._scene.strategy.waiting(i)
+            me.ready()
+            while True:
+                self.board.put(i, ACQUIRED, 1 + self.lock.acquire())
+                if waiting.wait() < 0:
+                    return
+                self.board.put(i, ACQUIRED, 0)
+                self.board.put(i, TOOK, 1 + self.board.get(i, TOOK))
+                self.lock.release()
+                self.board.put(i, RELEASED, 1 + self.board.get(i, RELEASED))
+                if not self._again:
+                    return
+
+        actor = self.stage.actor(act, f"w{i}")
+        self.actors.append(actor)
+        return rest_in(self.stage, actor, (ACCEPT, self.lock.call), lambda: bool(self.board.get(i, ACQUIRED)))
+
+    def start_all(self) -> list[str]:
+        return [self.start() for _ in range(self.n)]
+
+    def in_accept(self) -> list[int]:
+        """Who has the lock now, each proven blocked in accept."""
+        inside = [i for i in range(len(self.actors)) if self.board.get(i, ACQUIRED)]
+        for i in inside:
+            self.actors[i].blocked_in(ACCEPT)
+        return inside
+
+    def connect(self) -> tuple[list[int], list[int]]:
+        """One connection: who took it, and who of those that waited for the lock was woken."""
+        before = [self.board.get(i, TOOK) for i in range(self.n)]
+        waited = [i for i in range(self.n) if not self.board.get(i, ACQUIRED) and not (before[i] and not self._again)]
+        self._scene.connect()
+        made = sum(before) + 1
+        until(lambda: self.board.total(TOOK) >= made, lambda: f"connection {made} was not taken")
+        until(lambda: self.board.total(RELEASED) >= made, lambda: f"the lock was not given up after connection {made}")
+        woken = [i for i, actor in enumerate(self.actors) if actor.woken]
+        took = [i for i in range(self.n) if self.board.get(i, TOOK) > before[i]]
+        return took, [i for i in woken if i in waited]
+
+    def fate(self, i: int) -> str:
+        """What came of the lock for actor `i`, which is at rest."""
+        acquired = self.board.get(i, ACQUIRED)
+        if not acquired:
+            return STILL_WAITS
+        return HAS_IT if acquired == 1 else errno.errorcode[acquired - 1]
+
+
+def _names(actors: list[int]) -> str:
+    return " ".join(f"w{i}" for i in actors)
+
+
+def served(stage: Stage, argument: dict[str, Any]) -> None:
+    """N actors, connections one by one until nobody is left in accept; each that took one parks."""
+    with make(argument["lock"]) as lock:
+        queue = Queue(stage, lock, argument["n"])
+        places = queue.start_all()
+        stage.note("wait in accept", places.count(ACCEPT))
+        stage.note("wait for the lock", places.count(lock.call))
+        order: list[int] = []
+        woken: list[int] = []
+        inside = [len(queue.in_accept())]
+        while inside[-1] and len(order) < queue.n:
+            took, unlocked = queue.connect()
+            order += took
+            woken.append(len(unlocked))
+            inside.append(len(queue.in_accept()))
+        stage.note("took the connections", _names(order))
+        stage.note("wait in accept after each", inside[1:])
+        stage.note("lock waiters woken by each unlock", woken)
+
+
+def round_and_round(stage: Stage, argument: dict[str, Any]) -> None:
+    """N actors that lock again as soon as they have unlocked, and k connections one by one."""
+    with make(argument["lock"]) as lock:
+        queue = Queue(stage, lock, argument["n"], again=True)
+        queue.start_all()
+        order: list[int] = []
+        for _ in range(argument["k"]):
+            order += queue.connect()[0]
+            queue.in_accept()
+        stage.note("took the connections", _names(order))
+
+
+def killed(stage: Stage, name: str) -> None:
+    """The holder is killed in accept: while two wait for the lock, and before anybody asks."""
+    with make(name) as lock:
+        queue = Queue(stage, lock, 3)
+        _hold(queue)
+        queue.start()
+        queue.start()
+        queue.actors[0].kill()
+        waiting = queue.actors[1:]
+        stage.note("lock waiters woken by the kill", sum(actor.woken for actor in waiting))
+        stage.note("the first that waited", queue.fate(1))
+        stage.note("the second that waited", queue.fate(2))
+    with make(name) as lock:
+        queue = Queue(stage, lock, 2)
+        _hold(queue)
+        queue.actors[0].kill()
+        queue.start()
+        stage.note("one that asks later", queue.fate(1))
+
+
+def _hold(queue: Queue) -> None:
+    if queue.start() != ACCEPT:
+        raise Inconclusive(f"a free lock was not to be had: w0 waits in {queue.lock.call}")
+
+
+def inherited(stage: Stage, argument: dict[str, Any]) -> None:
+    """N actors lock a file through the descriptor they inherited, instead of opening it each."""
+    with make(argument["lock"], inherited=True) as lock:
+        places = Queue(stage, lock, argument["n"]).start_all()
+        stage.note("wait in accept", places.count(ACCEPT))
+        stage.note("wait for the lock", places.count(lock.call))
+
+
+def ask_again(stage: Stage, name: str) -> None:
+    """The holder unlocks and locks again at once, while one waits: who has it?  Until the holder has, or in vain."""
+    had = [_had_it(stage, name)]
+    while had[-1] == ["w0"] and len(had) < ROUNDS:
+        had.append(_had_it(stage, name))
+    stage.note("have the lock at once", max(map(len, had)))
+    stage.note("the last user had it again", had[-1] == ["holder"])
+    stage.note("rounds", len(had))
+
+
+def _had_it(stage: Stage, name: str) -> list[str]:
+    """Who has the lock after one holder unlocked and locked again: it, or w0, which had waited.
+
+    Both stay on one CPU, and w0 is SCHED_BATCH (sched(7)), so that its waking does not preempt the
+    holder: on any number of CPUs, loaded or not, the holder asks before w0 can.
+    """
+    board = Board(2)
+    cpu = min(os.sched_getaffinity(0))
+    near, far = socket.socketpair()
+    with make(name) as lock, near, far:
+
+        def hold(me: Me) -> None:
+            lock.attach()
+            _stay_on(cpu, os.SCHED_OTHER)
+            board.put(0, ACQUIRED, 1 + lock.acquire())
+            far.recv(1)
+            me.ready()
+            lock.release()
+            lock.acquire()
+            board.put(0, TOOK, 1)
+
+        def wait(me: Me) -> None:
+            lock.attach()
+            _stay_on(cpu, os.SCHED_BATCH)
+            me.ready()
+            lock.acquire()
+            board.put(1, TOOK, 1)
+
+        holder = stage.actor(hold, "holder")
+        until(lambda: bool(board.get(0, ACQUIRED)), lambda: "a free lock was not to be had")
+        waiter = stage.actor(wait, "w0").blocked_in(lock.call)
+        near.send(b"x")
+        until(lambda: board.total(TOOK) > 0, lambda: "nobody had the lock after the unlock")
+        both = (holder, waiter)
+        had = [actor.name for actor in both if actor.answered]
+        for actor in both:
+            if actor.name not in had:
+                actor.blocked_in(lock.call)
+        for actor in both:
+            actor.kill()
+        return had
+
+
+def _stay_on(cpu: int, policy: int) -> None:
+    """Only makes the race easier to win, so it does not matter where it is denied."""
+    with suppress(OSError):
+        os.sched_setaffinity(0, {cpu})
+        os.sched_setscheduler(0, policy, os.sched_param(0))

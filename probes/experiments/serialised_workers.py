@@ -1,0 +1,196 @@
+"""Workers that give way: nginx's accept mutex, a loser's accept, and the System V semaphore of a dead one."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import select
+import socket
+from contextlib import suppress
+from typing import Any
+
+from .. import syscalls
+from ..evidence import errno_name
+from ..lab.deadline import until
+from ..lab.stage import Actor, Me, Stage
+from ..verdict import NotApplicable
+from .locks import make
+from .locks_memory import TryLock
+from .locks_sysv import Semaphore, find, remove, value
+from .serialised import Board
+from .waiting import TAKES, Scene, now
+
+HELD, TOOK = range(2)
+_WAIT = "epoll_pwait"
+_NEWIPC, _NEWUSER = 0x08000000, 0x10000000  # clone(2)
+
+
+class _Workers:
+    """Workers with an epoll instance and a timer each; who has the accept mutex has the listener in its instance.
+
+    The timer is a socket, so that it runs out when the experiment wants it to.
+    """
+
+    def __init__(self, stage: Stage, lock: TryLock, n: int) -> None:
+        self._lock, self._scene = lock, Scene(stage, "ppoll", n=1)
+        self._listener = socket.socket(fileno=os.dup(self._scene.listener.fds[0]))
+        self.board = Board(n, 2)
+        self._timers = [socket.socketpair() for _ in range(n)]
+        self.actors = [self._start(stage, i) for i in range(n)]
+
+    def _start(self, stage: Stage, i: int) -> Actor:
+        actor = stage.actor(lambda me: self._work(me, i), f"w{i}")
+        return actor.blocked_in(_WAIT)
+
+    def _work(self, me: Me, i: int) -> None:
+        """As ngx_process_events_and_timers does: try, register, wait, take, unlock; then give way to the others."""
+        timer = self._timers[i][1]
+        instance = select.epoll()
+        instance.register(timer, select.EPOLLIN)
+        events = ctypes.create_string_buffer(16)
+        tries = True
+        while True:
+            if tries and self._lock.try_it():
+                instance.register(self._listener, select.EPOLLIN)
+                self.board.put(i, HELD, 1)
+            me.ready()
+            syscalls.call(syscalls.NUMBERS[_WAIT], instance.fileno(), ctypes.addressof(events), 1, 3_600_000, 0, 8)
+            tries = not self.board.get(i, HELD)
+            if not tries:
+                with suppress(BlockingIOError):
+                    self._listener.accept()
+                    self.board.put(i, TOOK, 1 + self.board.get(i, TOOK))
+                instance.unregister(self._listener)
+                self.board.put(i, HELD, 0)
+                self._lock.release()
+            else:
+                timer.recv(1)
+
+    def connect(self) -> None:
+        self._scene.connect()
+
+    def queued(self) -> bool:
+        """Whether one connection waits in the accept queue (or the kernel does not say)."""
+        return self._scene.listener.queued() in (1, None)
+
+    def timer(self, i: int) -> None:
+        self._timers[i][0].send(b"!")
+
+    def woken(self) -> int:
+        return sum(actor.woken for actor in self.actors)
+
+
+def nginx(stage: Stage, n: int) -> None:
+    """N workers; a connection, another while nobody holds the mutex, and then one worker's timer."""
+    with make("try-lock") as lock:
+        assert isinstance(lock, TryLock)
+        workers = _Workers(stage, lock, n)
+        stage.note("have registered the listener", workers.board.total(HELD))
+        workers.connect()
+        until(lambda: workers.board.total(TOOK) == 1, lambda: "the first connection was not taken")
+        stage.note("woken by one connection, and by the unlock after it", workers.woken())
+        workers.connect()
+        until(workers.queued, lambda: "the second connection was not delivered")
+        stage.note("woken by a connection while nobody holds the mutex", workers.woken())
+        stage.note("connections taken then", workers.board.total(TOOK))
+        workers.timer(n - 1)
+        until(lambda: workers.board.total(TOOK) == 2, lambda: "the second connection was not taken")
+        stage.note("woken by one worker's timer", workers.woken())
+        stage.note("taken by the worker whose timer ran out", workers.board.get(n - 1, TOOK))
+
+
+def late(stage: Stage, argument: dict[str, Any]) -> None:
+    """A waiter returns from poll, another takes the connection, and only then it calls accept."""
+    scene = Scene(stage, "ppoll", argument["listener"], n=1)
+    listener = socket.socket(fileno=os.dup(scene.listener.fds[0]))
+    near, far = socket.socketpair()
+    board = Board(1, 1)
+
+    def act(me: Me) -> str:
+        me.ready()
+        scene.strategy.waiting(0).wait()
+        board.put(0, 0, 1)
+        far.recv(1)
+        result = syscalls.call(syscalls.NUMBERS["accept4"], listener.fileno(), 0, 0, 0)
+        return TAKES if result >= 0 else str(errno_name(result))
+
+    loser = stage.actor(act, "w0").blocked_in("ppoll")
+    scene.connect()
+    until(lambda: bool(board.get(0, 0)), lambda: "poll did not return")
+    listener.accept()
+    listener.setblocking(argument["blocking"])
+    near.send(b"x")
+    if not argument["blocking"]:
+        stage.note("accept, too late", loser.answer())
+        return
+    loser.blocked_in("accept4")
+    stage.note("accept, too late", now(loser))
+    scene.connect()
+    stage.note("after another connection", loser.answer())
+
+
+def owner_killed(stage: Stage) -> None:
+    """An owner makes a System V semaphore by a key from a file, takes it, and is killed."""
+    board = Board(1, 2)
+    key = _unused_key()
+
+    def own(me: Me) -> None:
+        made = Semaphore(undo=False, key=key)
+        made.acquire()
+        board.put(0, 0, 1)
+        board.put(0, 1, made.id)
+
+    owner = stage.actor(own, "owner")
+    try:
+        owner.answer()
+        owner.kill()
+        stage.outcome("the key, once the owner was killed", lambda: _same(find(key), board.get(0, 1)))
+        stage.outcome("times it can be taken", lambda: value(board.get(0, 1)))
+    finally:
+        with suppress(OSError):
+            remove(find(key))
+    stage.outcome("the key, once the set was removed", lambda: _same(find(key), board.get(0, 1)))
+
+
+def own_namespace(stage: Stage) -> None:
+    """The same key, asked for from an IPC namespace of its own.  Raises NotApplicable where none is allowed."""
+    key = _unused_key()
+    made = Semaphore(undo=False, key=key)
+    try:
+        elsewhere = stage.actor(lambda me: _from_elsewhere(key), "elsewhere").answer()
+        if isinstance(elsewhere, int):
+            raise NotApplicable(f"an IPC namespace of our own: {os.strerror(-elsewhere)}")
+        stage.note("the key, elsewhere", elsewhere)
+        stage.outcome("the key, here", lambda: _same(find(key), made.id))
+    finally:
+        made.destroy()
+
+
+def _from_elsewhere(key: int) -> str | int:
+    """What the key finds in a namespace of its own; minus the errno where that was refused."""
+    unshare = syscalls.NUMBERS["unshare"]
+    refused = syscalls.call(unshare, _NEWIPC)
+    if refused == -errno.EPERM:
+        refused = syscalls.call(unshare, _NEWUSER | _NEWIPC)
+    if refused:
+        return refused
+    find(key)
+    return "found"
+
+
+def _same(found: int, made: int) -> str:
+    return "finds the same set" if found == made else "finds another set"
+
+
+def _unused_key() -> int:
+    """A key made of a file by ftok(3), which no set has.  Raises OSError where every one is in use."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    file = os.memfd_create("wakecheck-key")
+    for project in range(1, 256):
+        key: int = libc.ftok(f"/proc/self/fd/{file}".encode(), project)
+        try:
+            find(key)
+        except FileNotFoundError:
+            return key
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))

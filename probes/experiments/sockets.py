@@ -1,0 +1,187 @@
+"""What a connection does: handshake, reading, writing; and what accept is for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+from .. import syscalls
+from ..lab.deadline import patience_s
+from ..lab.stage import Me, Stage
+from ..listeners import client
+from ..verdict import NotApplicable
+from . import wire
+from .waiting import Scene, now
+
+_WRITE = {"x86_64": 1, "aarch64": 64}  # syscall_64.tbl, include/uapi/asm-generic/unistd.h
+_CHUNK = 1 << 20
+"""More than the buffers of both ends hold, which `_small_pair` bounds."""
+_FAST_OPEN_WITHOUT_COOKIE = 0x1 | 0x2 | 0x4 | 0x200  # tcp(7), tcp_fastopen
+
+
+def before_accept(stage: Stage) -> None:
+    """A client connects, and sends, while nobody accepts; then somebody does."""
+    listener = wire.listening(stage)
+    made = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    stage.outcome("connect", lambda: made.connect(listener.getsockname()))
+    stage.note("the client's state", wire.state(made))
+    stage.outcome("bytes sent", lambda: made.send(b"hello"))
+    wire.wait_readable(listener, "the connection did not arrive")
+    stage.note("connections queued", wire.queue(listener)[0])
+    stage.note("what the accepted socket reads", wire.read(wire.taken(stage, listener)))
+
+
+def half_handshake(stage: Stage, strategy: str) -> None:
+    """A client that never hears the listener's answer, while a waiter waits; then one that does."""
+    scene = Scene(stage, strategy, n=1)
+    listener = wire.of(scene.listener)
+    waiter = scene.waiter()
+    half = wire.deaf(stage)
+    stage.outcome("connect", lambda: half.connect(listener.getsockname()))
+    wire.answered_unheard(half)
+    stage.note("the client's state", wire.state(half))
+    stage.note("the waiter was woken", waiter.woken)
+    stage.note("the waiter", now(waiter))
+    scene.connect()
+    stage.note("the waiter, after a whole handshake", waiter.answer())
+
+
+def fast_open(stage: Stage) -> None:
+    """Data in the SYN of a client that never hears the answer, to a listener with TCP_FASTOPEN."""
+    wire.own_network()
+    wire.setting("ipv4/tcp_fastopen", _FAST_OPEN_WITHOUT_COOKIE)
+    listener = wire.listening(stage)
+    if wire.outcome(lambda: listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)) != "ok":
+        raise NotApplicable("this kernel refuses TCP_FASTOPEN")
+    half = wire.deaf(stage)
+    stage.outcome("bytes sent", lambda: half.sendto(b"hello", socket.MSG_FASTOPEN, listener.getsockname()))
+    wire.answered_unheard(half)
+    stage.fence()
+    stage.note("the client's state", wire.state(half))
+    who = wire.told(listener)
+    stage.note("who calls the listener readable", who)
+    if who == "none":
+        return
+    accepted = wire.taken(stage, listener)
+    stage.note("the accepted socket's state", wire.state(accepted))
+    stage.note("what the accepted socket reads", wire.read(accepted))
+
+
+def _small_pair(stage: Stage, family: str) -> tuple[socket.socket, socket.socket]:
+    """A connection whose buffers hold less than `_CHUNK`: TCP's by their options, AF_UNIX's by default."""
+    if family == "unix":
+        near, far = socket.socketpair()
+        return stage.keep(near), stage.keep(far)
+    listener = wire.listening(stage)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    far = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+    far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    far.connect(listener.getsockname())
+    return wire.taken(stage, listener), far
+
+
+def read_empty(stage: Stage, family: str) -> None:
+    """Read where nothing is: without blocking, then blocking; then something comes."""
+    near, far = _small_pair(stage, family)
+    stage.outcome("a non-blocking read", lambda: near.recv(1, socket.MSG_DONTWAIT))
+
+    def act(me: Me) -> str:
+        me.ready()
+        return os.read(near.fileno(), 16).decode()
+
+    reader = stage.actor(act, "reader").blocked_in("read")
+    stage.note("a blocking read", now(reader))
+    far.send(b"x")
+    stage.note("the blocking read, after a byte came", reader.answer())
+
+
+def write_full(stage: Stage, family: str) -> None:
+    """Write without blocking until it is refused; then, elsewhere, write more than there is room for, blocking."""
+    _, full = _small_pair(stage, family)
+    stage.note("non-blocking writes, in the end", wire.outcome(lambda: _fill(full)))
+    near, far = _small_pair(stage, family)
+    # The table of the lab has no `write`: no waiter of a herd blocks in it.
+    syscalls.NUMBERS.setdefault("write", _WRITE.get(os.uname().machine, -1))
+
+    def act(me: Me) -> int:
+        data = bytes(_CHUNK)
+        me.ready()
+        return os.write(far.fileno(), data)
+
+    writer = stage.actor(act, "writer").blocked_in("write")
+    stage.note("a blocking write", now(writer))
+    left = _CHUNK
+    while left:
+        wire.wait_readable(near, f"{left} bytes did not arrive")
+        left -= len(near.recv(left))
+    stage.note("the blocking write, when all was read", writer.answer())
+
+
+def _fill(sock: socket.socket) -> None:
+    """Send more than there is room for; OSError (EAGAIN) when that is full."""
+    for _ in range(1024):
+        sock.send(bytes(4096), socket.MSG_DONTWAIT)
+
+
+def written_after_close(stage: Stage, how: str) -> None:
+    """Write to a connection that the peer closed, or that this end shut down; count SIGPIPE."""
+    came: list[int] = []
+    signal.signal(signal.SIGPIPE, lambda number, _: came.append(number))
+    if how == "unix, closed by the peer":
+        near, far = _small_pair(stage, "unix")
+        near.close()
+    else:
+        near, far = wire.pair(stage)
+        if how == "tcp, closed by the peer":
+            near.close()  # with RST: see wire.pair
+            wire.in_state(far, wire.CLOSE)
+            stage.outcome("the first write", lambda: far.send(b"x", socket.MSG_NOSIGNAL))
+        else:
+            far.shutdown(socket.SHUT_WR)
+    stage.outcome("a write with MSG_NOSIGNAL", lambda: far.send(b"x", socket.MSG_NOSIGNAL))
+    stage.note("SIGPIPE after it", len(came))
+    stage.outcome("a write", lambda: os.write(far.fileno(), b"x"))
+    stage.note("SIGPIPE after this one", len(came))
+
+
+def refused(stage: Stage, what: str) -> None:
+    """accept on what does not listen."""
+    make: dict[str, Callable[[], socket.socket]] = {
+        "a TCP socket that does not listen": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
+        "a connected TCP socket": lambda: wire.pair(stage)[0],
+        "a bound AF_UNIX stream socket that does not listen": lambda: _bound_unix(stage),
+        "a UDP socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+        "an AF_UNIX datagram socket": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
+    }
+    sock = stage.keep(make[what]())
+    sock.setblocking(False)
+    # EOPNOTSUPP and ENOTSUP are one number on Linux (errno(3)); accept(2) speaks of the first.
+    stage.note("accept", wire.outcome(sock.accept).replace("ENOTSUP", "EOPNOTSUPP"))
+
+
+def _bound_unix(stage: Stage) -> socket.socket:
+    made: socket.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.bind(f"\0wakecheck-{os.getpid()}-bound")
+    return made
+
+
+def existing_clients(stage: Stage, strategy: str) -> None:
+    """A waiter waits for a new connection while an old client speaks and closes; then a new one comes."""
+    scene = Scene(stage, strategy, n=1)
+    old = scene.connect()
+    listener = wire.of(scene.listener)
+    served = wire.taken(stage, listener)
+    waiter = scene.waiter()
+    old.send(b"hello")
+    wire.arrived(served, 5)
+    stage.note("woken by data of an old client", waiter.woken)
+    old.shutdown(socket.SHUT_WR)
+    served.recv(5)
+    wire.ended(served)
+    stage.note("woken by the end of an old client", waiter.woken)
+    stage.note("the waiter", now(waiter))
+    scene.connect()
+    stage.note("the waiter, after a new connection", waiter.answer())

@@ -1,0 +1,250 @@
+"""TCP on loopback for experiments: listeners, clients, what they are in, and proofs that something arrived."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import errno
+import fcntl
+import os
+import select
+import socket
+import struct
+import termios
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .. import syscalls
+from ..lab import isolation
+from ..lab.deadline import patience_s, until
+from ..lab.stage import Stage
+from ..listeners import Listener, client, open_listener
+from ..scenario import Scenario
+from ..verdict import Inconclusive, NotApplicable
+
+LOOPBACK = "127.0.0.1"
+ESTABLISHED, SYN_SENT, SYN_RECV, CLOSE = "established", "syn-sent", "syn-received", "closed"
+_STATES = {1: ESTABLISHED, 2: SYN_SENT, 3: SYN_RECV, 7: CLOSE}  # include/net/tcp_states.h
+_NEWNET = 0x40000000
+_SO_MEMINFO, _MEMINFO_DROPS = 55, 8  # include/uapi/asm-generic/socket.h, include/uapi/linux/sock_diag.h
+_SO_ATTACH_FILTER = 26  # include/uapi/asm-generic/socket.h
+_DROP_ALL = 0
+
+
+def listening(stage: Stage, *, backlog: int = 16, port: int = 0, group: bool = False) -> socket.socket:
+    """A non-blocking TCP listener on `port` of loopback (0: one that is free), in a reuseport group with `group`."""
+    made: socket.socket = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    if group:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind((LOOPBACK, port))
+    made.listen(backlog)
+    made.setblocking(False)
+    return made
+
+
+def opened(stage: Stage, kind: str) -> Listener:
+    """A non-blocking listener of a kind that scenarios name.  Raises NotApplicable where the kernel lacks it."""
+    try:
+        made = open_listener(Scenario.parse(f"poll/{kind}/n1/hold/one-connection"), stage.folder)
+    except OSError as error:
+        if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            raise NotApplicable(f"{kind}: {error.strerror}") from error
+        raise
+    kept: Listener = stage.keep(made)
+    return kept
+
+
+def of(listener: Listener) -> socket.socket:
+    """A socket object of its own on the listener's descriptor; it is the same open file description."""
+    return socket.socket(fileno=os.dup(listener.fds[0]))
+
+
+def dial(stage: Stage, to: socket.socket) -> socket.socket:
+    """A client connected to listener `to`; it closes with RST."""
+    made: socket.socket = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    made.connect(to.getsockname())
+    return made
+
+
+def pair(stage: Stage) -> tuple[socket.socket, socket.socket]:
+    """A TCP connection: the accepted socket, and the client's.  Both close with RST."""
+    listener = listening(stage)
+    theirs = dial(stage, listener)
+    return taken(stage, listener), theirs
+
+
+def taken(stage: Stage, listener: socket.socket, *, resets: bool = True) -> socket.socket:
+    """The next connection of a listener, once it is there, blocking.  It closes with RST, unless not `resets`."""
+    wait_readable(listener, "no connection came")
+    made: socket.socket = stage.keep(listener.accept()[0])
+    made.setblocking(True)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", int(resets), 0))
+    return made
+
+
+def wait_readable(sock: socket.socket, otherwise: str) -> None:
+    """Return once there is something to read or to accept.  Raises Inconclusive at the deadline."""
+    if not select.select([sock], [], [], patience_s())[0]:
+        raise Inconclusive(f"{otherwise} within {patience_s():.0f} s")
+
+
+def read(sock: socket.socket, most: int = 64) -> str:
+    """What can be read next, `end of file`, or the errno's name.  Raises Inconclusive where nothing comes."""
+    wait_readable(sock, "nothing came to be read")
+    try:
+        return sock.recv(most).decode() or "end of file"
+    except OSError as error:
+        return errno.errorcode.get(error.errno or 0, str(error))
+
+
+def read_exactly(sock: socket.socket, count: int) -> str:
+    """`count` bytes, or fewer where the stream ends before."""
+    got = b""
+    while len(got) < count:
+        wait_readable(sock, f"{len(got)} of {count} bytes came, and no more")
+        part = sock.recv(count - len(got))
+        if not part:
+            break
+        got += part
+    return got.decode()
+
+
+def unread(sock: socket.socket) -> int:
+    """Bytes that have arrived and were not read (FIONREAD, tcp(7) SIOCINQ)."""
+    count = array.array("i", [0])
+    fcntl.ioctl(sock, termios.FIONREAD, count)
+    return count[0]
+
+
+def arrived(sock: socket.socket, count: int) -> None:
+    """Return once `count` bytes wait to be read."""
+    until(lambda: unread(sock) >= count, lambda: f"{unread(sock)} of {count} bytes arrived")
+
+
+def ended(sock: socket.socket) -> None:
+    """Return once the peer's end of file has arrived, which recv tells without taking anything."""
+
+    def end() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            return not sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return False
+
+    until(end, lambda: "the end of file did not arrive")
+
+
+def state(sock: socket.socket) -> str:
+    """The TCP state of a socket: first byte of struct tcp_info."""
+    number = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[0]
+    return _STATES.get(number, f"state {number}")
+
+
+def in_state(sock: socket.socket, wanted: str) -> None:
+    """Return once the socket is in that TCP state."""
+    until(lambda: state(sock) == wanted, lambda: f"the connection is {state(sock)} and did not become {wanted}")
+
+
+def queue(listener: socket.socket) -> tuple[int, int]:
+    """Connections in a TCP listener's accept queue, and its limit: tcpi_unacked and tcpi_sacked of a listener."""
+    found = struct.unpack_from("=II", listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 24)
+    return int(found[0]), int(found[1])
+
+
+def queued(listener: socket.socket, count: int) -> None:
+    """Return once `count` connections wait in the accept queue."""
+    until(lambda: queue(listener)[0] >= count, lambda: f"{queue(listener)[0]} of {count} connections are queued")
+
+
+def told(sock: socket.socket, write: bool = False) -> str:
+    """Which of select, poll and epoll call `sock` readable (writable) now: their names, or `none`."""
+    fds = [sock.fileno()]
+    says = {"select": any(select.select([] if write else fds, fds if write else [], [], 0))}
+    bit = select.POLLOUT if write else select.POLLIN
+    poll = select.poll()
+    poll.register(sock, bit)
+    says["poll"] = any(events & bit for _, events in poll.poll(0))
+    with select.epoll() as instance:
+        instance.register(sock, select.EPOLLOUT if write else select.EPOLLIN)
+        says["epoll"] = any(events & bit for _, events in instance.poll(0))
+    return " ".join(name for name, said in says.items() if said) or "none"
+
+
+def deaf(stage: Stage) -> socket.socket:
+    """A non-blocking client that hears nothing: whatever arrives is dropped, so its handshake stays half done."""
+    made: socket.socket = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    made.setblocking(False)
+    attach(made, _SO_ATTACH_FILTER, _DROP_ALL)
+    return made
+
+
+def attach(sock: socket.socket, option: int, value: int) -> None:
+    """Attach a classic BPF program of one instruction, `ret value` (socket(7), SO_ATTACH_FILTER).
+
+    Raises NotApplicable where the kernel refuses it.
+    """
+    code = array.array("B", struct.pack("HBBI", 0x06, 0, 0, value))
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@HP", 1, code.buffer_info()[0]))
+    except OSError as error:
+        raise NotApplicable(f"a classic BPF program for socket option {option}: {error.strerror}") from error
+
+
+def answered_unheard(sock: socket.socket) -> None:
+    """Return once a deaf client was answered: the kernel counts what its filter dropped (SO_MEMINFO)."""
+
+    def drops() -> int:
+        try:
+            info = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36)
+        except OSError as error:
+            raise NotApplicable(f"SO_MEMINFO: {error.strerror}") from error
+        return int(struct.unpack_from("=I", info, 4 * _MEMINFO_DROPS)[0])
+
+    until(lambda: drops() > 0, lambda: "the listener's answer to the client did not come")
+
+
+def counter(name: str) -> int:
+    """One TcpExt counter of /proc/net/netstat, of this network namespace.  Raises Inconclusive without it."""
+    with open("/proc/net/netstat") as file:
+        lines = [line.split() for line in file if line.startswith("TcpExt:")]
+    counters: dict[str, str] = dict(zip(*lines, strict=True))
+    if name not in counters:
+        raise Inconclusive(f"this kernel does not count {name}")
+    return int(counters[name])
+
+
+@contextlib.contextmanager
+def counted(name: str, otherwise: Callable[[], bool]) -> Iterator[None]:
+    """Leave only once the TcpExt counter `name` has moved since the start, or something else came of it."""
+    before = counter(name)
+    yield
+    until(lambda: counter(name) > before or otherwise(), lambda: f"the kernel did not count {name}")
+
+
+def own_network() -> None:
+    """Move this stage into a network namespace of its own, where settings can be changed: /proc/sys/net is
+    that of the reader's namespace.  It dies with the stage.  Raises NotApplicable where it is denied."""
+    refused = syscalls.call(syscalls.NUMBERS["unshare"], _NEWNET)
+    if refused < 0:
+        raise NotApplicable(f"a network namespace to change settings in: {os.strerror(-refused)}")
+    isolation.bring_lo_up()
+
+
+def setting(name: str, value: int | None = None) -> int:
+    """A setting of /proc/sys/net, after setting it to `value`.  Raises NotApplicable where it may not be set."""
+    path = f"/proc/sys/net/{name}"
+    try:
+        if value is not None:
+            with open(path, "w") as file:
+                file.write(str(value))
+        with open(path) as file:
+            return int(file.read())
+    except OSError as error:
+        raise NotApplicable(f"{path}: {error.strerror}") from error
+
+
+def outcome(act: Any) -> str:
+    """What came of a call: `ok`, or the name of its errno."""
+    try:
+        act()
+    except OSError as error:
+        return errno.errorcode.get(error.errno or 0, str(error))
+    return "ok"

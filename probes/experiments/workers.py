@@ -1,0 +1,203 @@
+"""Workers: actors that wait, are told, take a connection, and may be held up at a gate on the way."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from collections.abc import Iterable
+from typing import NoReturn
+
+from ..evidence import errno_name
+from ..lab.deadline import patience_s, until
+from ..lab.stage import Actor, Me, Stage
+from ..listeners import Listener, open_listener
+from ..observers.task_files import Sighting
+from ..scenario import Scenario
+from ..strategies import Strategy, prepare
+from ..verdict import Inconclusive
+
+_WAITS, _TOLD, _TOOK, _NOTHING = b"wtcE"
+
+
+class Place:
+    """A listener that workers of several strategies wait on, and proof of what arrived there."""
+
+    def __init__(self, stage: Stage, *, listener: str = "tcp4", blocking: bool = False, n: int = 8) -> None:
+        """`blocking`: as accept wants it; the multiplexers' workers that accept want it non-blocking."""
+        self.stage = stage
+        self.kind = listener
+        self.n = n
+        call = "accept" if blocking else "poll"
+        self.listener: Listener = stage.keep(open_listener(_scenario(call, listener, n), stage.folder))
+        self.workers: list[Worker] = []
+        self.made = 0
+
+    def worker(self, strategy: str, *, gate: str = "none") -> Worker:
+        """A worker with an epoll instance of its own, if any, proven blocked."""
+        return self.crew(strategy, 1, gate=gate)[0]
+
+    def crew(self, strategy: str, n: int, *, gate: str = "none") -> list[Worker]:
+        """`n` workers that share what the strategy shares, each proven blocked before the next is made."""
+        scenario, shared = self.prepare(strategy)
+        return [Worker(self, shared, scenario, gate) for _ in range(n)]
+
+    def prepare(self, strategy: str) -> tuple[Scenario, Strategy]:
+        """What the workers of one strategy share.  Raises NotApplicable."""
+        scenario = _scenario(strategy, self.kind, self.n)
+        return scenario, self.stage.keep(prepare(scenario, self.listener.fds))
+
+    def connect(self) -> socket.socket:
+        """One connection, kept open; returns when it is proven to be queued or taken, and all are at rest."""
+        client: socket.socket = self.stage.keep(self.listener.connect(patience_s()))
+        self.made += 1
+
+        def arrived() -> bool:
+            queued = self.listener.queued()
+            if queued is None:
+                return True
+            for one in self.workers:
+                one.listen()
+            return queued + sum(one.took for one in self.workers) >= self.made
+
+        until(arrived, lambda: f"{self.made} connections were made, {self.listener.queued()} are queued")
+        self.at_rest()
+        return client
+
+    def at_rest(self) -> None:
+        """Return once every wake-up was issued, and every worker that lives is at rest."""
+        quiet(self.stage, [one.actor for one in self.workers if one.alive])
+        for one in self.workers:
+            one.at_rest()
+
+    def left(self) -> int:
+        """How many connections wait in the accept queue.  Raises Inconclusive where the kernel does not say."""
+        queued = self.listener.queued()
+        if queued is None:
+            raise Inconclusive("how many connections wait in the accept queue cannot be told")
+        return queued
+
+
+def quiet(stage: Stage, actors: Iterable[Actor]) -> None:
+    """Return once all these actors are at rest at once, and every wake-up was issued.
+
+    One that is still busy may yet wake one that was seen at rest already (a shared epoll instance,
+    level-triggered, passes the news on), so two successive looks at all of them must be equal.
+    """
+    everybody = list(actors)
+    looks: list[list[Sighting]] = [[]]
+
+    def equal() -> bool:
+        stage.fence()
+        looks.append([one._at_rest() for one in everybody])
+        return looks[-1] == looks.pop(0)
+
+    until(equal, lambda: "the actors did not come to rest: they kept moving")
+
+
+class Worker:
+    """Waits; says that it was told; takes one connection (with `drain` all that there are); waits again.
+
+    With a gate `before` or `after` it stands still before or after it takes, until it is let through.
+    """
+
+    def __init__(self, place: Place, strategy: Strategy, scenario: Scenario, gate: str, drain: bool = False) -> None:
+        self.i = len(place.workers)
+        self._call = scenario.call
+        self._takes = scenario.takes
+        self._strategy = strategy
+        self._fd = place.listener.fds[0]
+        self._where = gate
+        self._drain = drain
+        self._ear, self._mouth = os.pipe()
+        self._gate, self._opener = os.pipe()
+        self._log = b""
+        self.alive = True
+        self.actor = place.stage.actor(self._live, f"w{self.i}").blocked_in(scenario.call)
+        place.workers.append(self)
+
+    def _live(self, me: Me) -> NoReturn:
+        waiting = self._strategy.waiting(self.i)
+        while True:
+            self._say(_WAITS)
+            me.ready()
+            result = waiting.wait()
+            if result < 0:
+                raise OSError(-result, errno_name(result) or "")
+            self._say(_TOLD)
+            if self._takes:
+                self._say(_TOOK)
+            self._pass("before")
+            taken = [result] if self._takes else self._take()
+            self._pass("after")
+            for connection in taken:
+                os.close(connection)
+            waiting.rearm()
+
+    def _take(self) -> list[int]:
+        taken: list[int] = []
+        with socket.socket(fileno=os.dup(self._fd)) as listening:
+            while self._drain or not taken:
+                try:
+                    taken.append(listening.accept()[0].detach())
+                except BlockingIOError:
+                    self._say(_NOTHING)
+                    break
+                self._say(_TOOK)
+        return taken
+
+    def _say(self, what: int) -> None:
+        os.write(self._mouth, bytes((what,)))
+
+    def _pass(self, where: str) -> None:
+        if self._where == where:
+            os.read(self._gate, 1)
+
+    def let(self, times: int = 1) -> None:
+        """Let it through its gate, now or when it comes there."""
+        os.write(self._opener, b"x" * times)
+
+    def listen(self) -> None:
+        """Hear what it has said by now."""
+        while select.select([self._ear], [], [], 0)[0]:
+            self._log += os.read(self._ear, 4096)
+
+    def at_rest(self) -> None:
+        """Hear what it said, once it is at rest.  Raises Inconclusive where its wait call failed."""
+        if self.alive and self.actor.answered:
+            raise Inconclusive(f"the wait call of w{self.i} gave {self.actor.answer()}")
+        self.listen()
+
+    def blocked_again(self) -> None:
+        """Return once it is proven to sleep in its wait call again."""
+
+        def waits() -> bool:
+            self.listen()
+            return self._log[-1] == _WAITS
+
+        until(waits, lambda: f"w{self.i} did not wait again")
+        self.actor.blocked_in(self._call)
+        self.listen()
+
+    def kill(self) -> None:
+        self.actor.kill()
+        self.alive = False
+
+    @property
+    def told(self) -> int:
+        """How often it was told, as heard."""
+        return self._log.count(_TOLD)
+
+    @property
+    def took(self) -> int:
+        """How many connections it took, as heard."""
+        return self._log.count(_TOOK)
+
+
+def names(workers: Iterable[Worker]) -> str:
+    """The workers in a word each: `w0 w2`, or `nobody`."""
+    return " ".join(f"w{one.i}" for one in workers) or "nobody"
+
+
+def _scenario(strategy: str, listener: str, n: int) -> Scenario:
+    return Scenario.parse(f"{strategy}/{listener}/n{n}/accept/one-connection")

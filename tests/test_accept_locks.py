@@ -1,0 +1,254 @@
+"""lock(); accept(); unlock(): what each lock serialises, and whom it wakes."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
+from probes.plugin import Play
+
+_ARTICLE = text("uWSGI documentation, articles/SerializingAccept")
+_FILE_LOCKS = kernel("fs/locks.c", "__locks_insert_block: a waiter waits beneath the waiter that it conflicts with")
+_SEMAPHORES = kernel("ipc/sem.c", "update_queue: the first that can go on is given the semaphore, then it is 0 again")
+_FUTEX = kernel("kernel/futex/waitwake.c", "futex_wake: no more than nr_wake, and libc unlocks with 1")
+_PIPE = kernel("fs/pipe.c", "pipe_read: wait_event_interruptible_exclusive, and no next reader if the pipe is empty")
+
+N = 4
+FILE_LOCKS = ("flock", "record", "ofd")
+SYSTEM_V = ("sysv-sem", "sysv-sem-undo")
+HANDED_OVER = (*FILE_LOCKS, *SYSTEM_V, "posix-sem", "mutex", "robust-mutex", "pipe-token")
+"""Who waits for one of these sleeps in the kernel until it is unlocked; who waits for a try-lock, until a timer."""
+ALL = (*HANDED_OVER, "try-lock")
+
+over_all = pytest.mark.parametrize("lock", ALL)
+
+
+@claim(
+    "accept-locks.one-in-accept",
+    "lock(); accept(); unlock() serialises: one of N waits in accept, the others for the lock, and so again after"
+    " each connection (behind a try-lock nobody does until a timer ends).",
+    level=LORE,
+    truth="true",
+    basis=[_ARTICLE, man("flock", 2), man("fcntl", 2, "F_SETLKW, F_OFD_SETLKW"), man("semop", 2), man("sem_wait", 3)],
+    rows=["L-A5", "Q9"],
+)
+@over_all
+def test_one_in_accept(play: Play, lock: str) -> None:
+    """
+      L  <- c0, c1, ... one by one
+      |
+      w0                           (accept)
+    [lock]  w1 w2 w3               (semop, flock, fcntl, futex, read, epoll_wait)
+    """
+    seen = play("serialised.served", {"lock": lock, "n": N})
+    seen.expect("wait in accept", 1)
+    seen.expect("wait for the lock", N - 1)
+    seen.expect("wait in accept after each", [1] * (N - 1) + [0] if lock in HANDED_OVER else [0])
+
+
+@claim(
+    "accept-locks.unlock-wakes-one",
+    "One unlock wakes exactly one of those that wait for the lock: the lock does not move the herd"
+    " (unlocking a try-lock wakes nobody).",
+    level=OBSERVED,
+    basis=[_FILE_LOCKS, _SEMAPHORES, _FUTEX, _PIPE],
+    rows=["L-A6", "N7"],
+)
+@over_all
+def test_unlock_wakes_one(play: Play, lock: str) -> None:
+    """
+      w0  unlock()
+    [lock]  -> w1    w2 w3 sleep on
+    """
+    seen = play("serialised.served", {"lock": lock, "n": N})
+    seen.expect("lock waiters woken by each unlock", [1] * (N - 1) + [0] if lock in HANDED_OVER else [0])
+
+
+@claim(
+    "accept-locks.first-in-first-out",
+    "The lock goes to the one that has waited the longest, when the one that unlocks does not ask again.",
+    level=OBSERVED,
+    basis=[
+        _FILE_LOCKS,
+        _SEMAPHORES,
+        kernel("kernel/futex/core.c", "__futex_queue: woken in FIFO order, but real-time threads before all"),
+        _PIPE,
+    ],
+    rows=["E4", "N2"],
+)
+@pytest.mark.parametrize("lock", HANDED_OVER)
+def test_first_in_first_out(play: Play, lock: str) -> None:
+    """
+      w0  accept(), unlock(), park
+    [lock]  w1 w2 w3               asked in this order
+    """
+    seen = play("serialised.served", {"lock": lock, "n": N})
+    seen.expect("took the connections", " ".join(f"w{i}" for i in range(N)))
+
+
+@claim(
+    "accept-locks.semaphores-go-round",
+    "System V semaphores go round: one that unlocks and asks again at once comes after all that wait.",
+    level=LORE,
+    truth="true",
+    basis=[_ARTICLE, kernel("ipc/sem.c", "Semaphores are actively given to waiting tasks (necessary for FIFO)")],
+    rows=["E4"],
+)
+@pytest.mark.parametrize("lock", SYSTEM_V)
+def test_semaphores_go_round(play: Play, lock: str) -> None:
+    """
+      w0  accept(), unlock(), lock() --.
+    [lock]  w1 w2  <-------------------'
+    """
+    seen = play("serialised.round_and_round", {"lock": lock, "n": 3, "k": 9})
+    seen.expect("took the connections", "w0 w1 w2 w0 w1 w2 w0 w1 w2")
+
+
+@claim(
+    "accept-locks.last-user-again",
+    "pthread locks favour the last user: one that unlocks and asks again at once can have the lock before the one"
+    " that waits; so with every lock but System V semaphores.",
+    level=LORE,
+    truth="true",
+    basis=[_ARTICLE, man("futex", 2, "FUTEX_WAKE: it wakes, and gives nothing"), _SEMAPHORES],
+    rows=["E4"],
+)
+@over_all
+def test_last_user_again(play: Play, lock: str) -> None:
+    """
+    holder  unlock(), lock()
+    [lock]  w0
+
+    Whether the holder is the faster is a race, so it has 12 rounds to win one; it has them on the CPU
+    of w0, which cannot preempt it.  A System V semaphore it must not win in any of them.
+    """
+    seen = play("serialised.ask_again", lock)
+    seen.expect("have the lock at once", 1)
+    seen.expect("the last user had it again", lock not in SYSTEM_V)
+
+
+IN_ACCEPT = {"flock": 4, "ofd": 4, "record": 1}
+
+
+@claim(
+    "accept-locks.inherited-descriptor",
+    "flock and OFD locks taken through an inherited descriptor lock nobody out, all N come to wait in accept; a record"
+    " lock is the process's own.",
+    level=DOCUMENTED,
+    basis=[
+        man("flock", 2, "duplicate file descriptors (created by, for example, fork(2)) refer to the same lock"),
+        man("fcntl", 2, "open file description locks placed via the same open file description are compatible"),
+        man("fcntl", 2, "record locks are not inherited by a child created via fork(2)"),
+    ],
+    rows=["L-A5"],
+)
+@pytest.mark.parametrize("lock", list(IN_ACCEPT))
+def test_inherited_descriptor(play: Play, lock: str) -> None:
+    """
+    open(), fork()
+    w0 w1 w2 w3   lock(the same descriptor), accept()
+    """
+    seen = play("serialised.inherited", {"lock": lock, "n": 4})
+    seen.expect("wait in accept", IN_ACCEPT[lock])
+    seen.expect("wait for the lock", 4 - IN_ACCEPT[lock])
+
+
+WOKEN_OF = {"accept": 1, "ppoll": 3}
+"""By one connection, of three processes' threads, one of each in the call."""
+
+
+@claim(
+    "accept-locks.mutex-per-process",
+    "A mutex inside each process leaves one thread of each at the listener: one connection wakes P threads from poll"
+    " in P processes (from accept, one).",
+    level=LORE,
+    truth="true",
+    basis=[_ARTICLE, kernel("fs/select.c", "__pollwait: add_wait_queue, which is not exclusive")],
+    rows=["E2", "L-A8"],
+)
+@pytest.mark.parametrize("call", list(WOKEN_OF))
+def test_mutex_per_process(play: Play, call: str) -> None:
+    """
+     p0           p1           p2
+     t0 |         t0 |         t0 |         (accept, ppoll)
+    [m] t1 t2    [m] t1 t2    [m] t1 t2     (futex)
+    """
+    argument = {"call": call, "lock": None, "processes": 3, "threads": 3}
+    seen = play("serialised_threads.processes_of_threads", argument)
+    seen.expect(f"threads in {call}", 3)
+    seen.expect("woken by one connection", WOKEN_OF[call])
+
+
+@claim(
+    "accept-locks.lock-across-processes",
+    "One lock across all processes leaves one thread of all at the listener, and one connection wakes that one alone.",
+    level=LORE,
+    truth="true",
+    basis=[_ARTICLE, man("pthread_mutexattr_setpshared", 3, "PTHREAD_PROCESS_SHARED")],
+    rows=["E2", "L-A8"],
+)
+@pytest.mark.parametrize("lock", ["robust-mutex", "sysv-sem"])
+@pytest.mark.parametrize("call", list(WOKEN_OF))
+def test_lock_across_processes(play: Play, call: str, lock: str) -> None:
+    """
+      p0           p1           p2
+      t0                                     (accept, ppoll)
+    [lock]         t0           t0           (futex, semop)
+     [m] t1 t2    [m] t1 t2    [m] t1 t2     (futex)
+    """
+    argument = {"call": call, "lock": lock, "processes": 3, "threads": 3}
+    seen = play("serialised_threads.processes_of_threads", argument)
+    seen.expect(f"threads in {call}", 1)
+    seen.expect("woken by one connection", 1)
+
+
+@claim(
+    "accept-locks.only-holder-registers",
+    "nginx's cure: while only the holder of the accept mutex has the listener in its epoll instance, one connection"
+    " wakes it alone; unlocking wakes nobody, nor does a connection before another worker has tried by itself.",
+    level=LORE,
+    truth="true",
+    basis=[
+        text("nginx, src/event/ngx_event_accept.c, ngx_trylock_accept_mutex"),
+        text("nginx, src/event/ngx_event.c, ngx_process_events_and_timers"),
+        kernel("fs/eventpoll.c", "ep_ptable_queue_proc: a registration is what puts an instance on the wait queue"),
+    ],
+    rows=["L-C14", "L-A5"],
+)
+def test_only_holder_registers(play: Play) -> None:
+    """
+    w0   w1   w2   w3     (epoll_wait)
+    e0   e1   e2   e3
+    |
+    L                     only w0, which has the mutex
+    """
+    seen = play("serialised_workers.nginx", 4)
+    seen.expect("have registered the listener", 1)
+    seen.expect("woken by one connection, and by the unlock after it", 1)
+    seen.expect("woken by a connection while nobody holds the mutex", 0)
+    seen.expect("connections taken then", 1)
+    seen.expect("woken by one worker's timer", 1)
+    seen.expect("taken by the worker whose timer ran out", 1)
+
+
+TOO_LATE = {True: "blocked", False: "EAGAIN"}
+
+
+@claim(
+    "accept-locks.loser-needs-non-blocking",
+    "A waiter that was told of a connection, and finds it taken, gets EAGAIN from a non-blocking socket; from a"
+    " blocking one it sleeps in accept until the next connection.  AF_INET and AF_UNIX alike.",
+    level=DOCUMENTED,
+    basis=[man("accept", 2, "DESCRIPTION: EAGAIN or EWOULDBLOCK when nonblocking, else it blocks the caller")],
+    rows=["E1", "L-A2", "G4"],
+)
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "non-blocking"])
+@pytest.mark.parametrize("listener", ["tcp4", "unix"])
+def test_loser_needs_non_blocking(play: Play, listener: str, blocking: bool) -> None:
+    """
+    w0  ppoll() returns,  ... another takes it ...,  accept()
+    """
+    seen = play("serialised_workers.late", {"listener": listener, "blocking": blocking})
+    seen.expect("accept, too late", TOO_LATE[blocking])
+    if blocking:
+        seen.expect("after another connection", "took a connection")

@@ -1,0 +1,109 @@
+"""lock(); accept(); and then SIGKILL: which locks recover, and what stays in the system."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.case import Facts
+from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
+from probes.plugin import Play
+
+_ARTICLE = text("uWSGI documentation, articles/SerializingAccept")
+
+HAS_IT, STILL_WAITS = "has it", "still waits"
+PROMISED = {
+    "flock": HAS_IT,
+    "record": HAS_IT,
+    "ofd": HAS_IT,
+    "sysv-sem-undo": HAS_IT,
+    "robust-mutex": "EOWNERDEAD",
+    "mutex": STILL_WAITS,
+}
+UNOWNED = ("sysv-sem", "posix-sem", "pipe-token", "try-lock")
+
+
+def _after_the_kill(seen: Facts, fate: str) -> None:
+    seen.expect("lock waiters woken by the kill", 0 if fate == STILL_WAITS else 1)
+    seen.expect("the first that waited", fate)
+    seen.expect("the second that waited", STILL_WAITS)
+    seen.expect("one that asks later", fate)
+
+
+@claim(
+    "accept-locks.killed-holder",
+    "After SIGKILL the kernel gives a file lock or a semaphore taken with SEM_UNDO to one that waits or asks later,"
+    " a robust mutex too, with EOWNERDEAD; a plain mutex stays locked.",
+    level=DOCUMENTED,
+    basis=[
+        man("flock", 2, "released when all such file descriptors have been closed"),
+        man("fcntl", 2, "record locks are automatically released when the process terminates"),
+        man("fcntl", 2, "open file description locks: released on the last close"),
+        man("semop", 2, "SEM_UNDO: automatically undone when the process terminates"),
+        man("pthread_mutexattr_setrobust", 3, "PTHREAD_MUTEX_STALLED, PTHREAD_MUTEX_ROBUST"),
+        man("get_robust_list", 2, "FUTEX_WAKE on one of the threads waiting"),
+    ],
+    rows=["L-A7", "Q9"],
+)
+@pytest.mark.parametrize("lock", list(PROMISED))
+def test_killed_holder(play: Play, lock: str) -> None:
+    """
+      w0  accept()  <- SIGKILL
+    [lock]  w1 w2,  and w1 that asks later
+    """
+    _after_the_kill(play("serialised.killed", lock), PROMISED[lock])
+
+
+@claim(
+    "accept-locks.killed-holder-stuck",
+    "A lock that knows no owner stays locked after SIGKILL of its holder: System V semaphore without SEM_UNDO, POSIX"
+    " semaphore, token in a pipe, try-lock.",
+    level=OBSERVED,
+    basis=[
+        kernel("ipc/sem.c", "exit_sem: only what was registered with SEM_UNDO is undone"),
+        kernel("kernel/futex/core.c", "handle_futex_death: only for the robust list, and the owner's thread id"),
+    ],
+    rows=["L-A7", "Q9"],
+)
+@pytest.mark.parametrize("lock", UNOWNED)
+def test_killed_holder_stuck(play: Play, lock: str) -> None:
+    """
+      w0  accept()  <- SIGKILL
+    [lock]  w1 w2,  and w1 that asks later
+    """
+    _after_the_kill(play("serialised.killed", lock), STILL_WAITS)
+
+
+@claim(
+    "accept-locks.killed-owner-leaves-semaphore",
+    "A System V semaphore stays in the system, still taken, when its owner is killed; a key from a file finds it"
+    " again, until somebody removes it.",
+    level=LORE,
+    truth="true",
+    basis=[_ARTICLE, man("semget", 2), man("ftok", 3), man("semctl", 2, "IPC_RMID")],
+    rows=["E3", "L-A7"],
+)
+def test_killed_owner_leaves_semaphore(play: Play) -> None:
+    """
+    owner  semget(ftok(file)), semop()  <- SIGKILL
+    [sem]  still there
+    """
+    seen = play("serialised_workers.owner_killed")
+    seen.expect("the key, once the owner was killed", "finds the same set")
+    seen.expect("times it can be taken", 0)
+    seen.expect("the key, once the set was removed", "ENOENT")
+
+
+@claim(
+    "accept-locks.namespace-hides-semaphore",
+    "A System V semaphore cannot be found by its key from another IPC namespace.",
+    level=DOCUMENTED,
+    basis=[man("ipc_namespaces", 7, "not visible to processes in other IPC namespaces")],
+    rows=["E3"],
+)
+def test_namespace_hides_semaphore(play: Play) -> None:
+    """
+    here  [sem]  |  unshare(CLONE_NEWIPC)  semget(the same key)
+    """
+    seen = play("serialised_workers.own_namespace")
+    seen.expect("the key, elsewhere", "ENOENT")
+    seen.expect("the key, here", "finds the same set")

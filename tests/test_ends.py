@@ -1,0 +1,217 @@
+"""The listener's end: closed in another thread, in another process, or shut down, while somebody waits."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
+from probes.plugin import Play
+
+_SELECT = man("select", 2, "Multithreaded applications: closing the file descriptor in another thread has no effect")
+_WAKE_ALL = kernel("net/core/sock.c", "sock_def_wakeup: wake_up_interruptible_all")
+_TCP = kernel("net/ipv4/af_inet.c", "inet_shutdown: a listener is disconnected, and everybody woken")
+_UNIX = kernel("net/unix/af_unix.c", "unix_shutdown")
+PRIVATE = tuple(f"epoll_wait.{trigger}.listener" for trigger in ("level", "edge", "exclusive"))
+
+
+@claim(
+    "death.close-in-thread-select",
+    "A descriptor that one thread waits for in select or poll is closed by another thread: that has no effect.",
+    level=DOCUMENTED,
+    basis=[_SELECT, man("poll", 2, "NOTES: see select(2)")],
+    rows=["G6", "W4"],
+)
+@pytest.mark.parametrize("call", ["select", "pselect6", "poll", "ppoll"])
+def test_close_in_thread_select(play: Play, call: str) -> None:
+    """
+    w0: thread 0 (select)  thread 1: close(L)
+                    \\
+                     L  <- c0
+    """
+    seen = play("ends.closed_in_thread", {"strategy": call, "last": False})
+    seen.expect("once it is closed", "blocked")
+    seen.expect("the waiter then", "returned")
+
+
+@claim(
+    "death.close-in-thread-accept",
+    "A listener that one thread sleeps on in accept is closed by another thread: accept sleeps on, and takes the next "
+    "connection.",
+    level=DOCUMENTED,
+    basis=[man("close", 2, "Multithreaded processes and close(): the blocking call holds a reference")],
+    rows=["G6", "W4"],
+)
+@pytest.mark.parametrize("call", ["accept", "accept4"])
+def test_close_in_thread_accept(play: Play, call: str) -> None:
+    """
+    w0: thread 0 (accept)  thread 1: close(L)
+                    \\
+                     L  <- c0
+    """
+    seen = play("ends.closed_in_thread", {"strategy": call, "last": False})
+    seen.expect("once it is closed", "blocked")
+    seen.expect("the waiter then", "took a connection")
+
+
+@claim(
+    "death.sleeper-keeps-listener",
+    "A listener whose last descriptor is closed while a thread sleeps on it in accept, select or poll goes on "
+    "listening until that call has returned.",
+    level=OBSERVED,
+    basis=[man("close", 2, "Multithreaded processes and close()"), kernel("fs/select.c", "__pollwait: get_file")],
+    rows=["G6", "W4"],
+)
+@pytest.mark.parametrize("call", ["accept", "select", "poll"])
+def test_sleeper_keeps_listener(play: Play, call: str) -> None:
+    """
+    w0: thread 0 (accept)  thread 1: close(L), its last descriptor
+                    \\
+                     L  <- c0
+    """
+    seen = play("ends.closed_in_thread", {"strategy": call, "last": True})
+    seen.expect("once it is closed", "blocked")
+    seen.expect("a connection", "accepted")
+    seen.expect("the waiter then", "took a connection" if call == "accept" else "returned")
+
+
+@claim(
+    "death.epoll-keeps-no-listener",
+    "An epoll instance keeps no listener alive: when its last descriptor is closed, connections are refused, and "
+    "whoever sleeps in epoll_wait is told nothing and sleeps on.",
+    level=OBSERVED,
+    basis=[
+        man("epoll", 7, "Questions and answers: removed when all descriptors have been closed"),
+        kernel("fs/eventpoll.c", "eventpoll_release_file"),
+    ],
+    rows=["G6", "G2", "W4"],
+)
+@pytest.mark.parametrize("strategy", [*PRIVATE, "epoll_wait.edge.epoll"])
+def test_epoll_keeps_no_listener(play: Play, strategy: str) -> None:
+    """
+    w0: thread 0 (epoll_wait)  thread 1: close(L), its last descriptor
+                 |
+                 e ---> L  <- c0
+    """
+    seen = play("ends.closed_in_thread", {"strategy": strategy, "last": True})
+    seen.expect("once it is closed", "blocked")
+    seen.expect("a connection", "refused")
+    seen.expect("the waiter then", "blocked")
+
+
+@claim(
+    "death.close-elsewhere",
+    "When another process closes its copy of the listener, nothing happens to whoever waits on it.",
+    level=OBSERVED,
+    basis=[man("close", 2, "DESCRIPTION: the last file descriptor referring to the open file description")],
+    rows=["W4"],
+)
+@pytest.mark.parametrize("strategy", ["accept", "select", "poll", *PRIVATE, "epoll_wait.edge.epoll"])
+def test_close_elsewhere(play: Play, strategy: str) -> None:
+    """
+    w0 (waits)     another process: close(L)
+         \\
+          L  <- c0
+    """
+    seen = play("ends.closed_elsewhere", strategy)
+    seen.expect("once it is closed", "blocked")
+    seen.expect("the waiter then", "took a connection" if strategy == "accept" else "returned")
+
+
+@claim(
+    "death.shutdown-ends-accept",
+    "shutdown(SHUT_RD) of the listener ends every blocked accept with EINVAL; new connections are refused.",
+    level=OBSERVED,
+    basis=[_TCP, _WAKE_ALL, _UNIX],
+    rows=["W4"],
+)
+@pytest.mark.parametrize("listener", ["tcp4", "unix", "unix-seqpacket"])
+def test_shutdown_ends_accept(play: Play, listener: str) -> None:
+    """
+    w0 w1  (accept)
+      \\ |
+       L  <- shutdown
+    """
+    seen = play("ends.shut_down", {"strategy": "accept", "listener": listener})
+    seen.expect("shutdown(SHUT_RD)", "ok")
+    seen.expect("the waiters", ["EINVAL", "EINVAL"])
+    seen.expect("a connection", "refused")
+
+
+@claim(
+    "death.shutdown-tells-all",
+    "shutdown(SHUT_RD) of the listener returns in every waiter of select, poll and private epoll instances, "
+    "EPOLLEXCLUSIVE too.",
+    level=OBSERVED,
+    basis=[_TCP, _WAKE_ALL, _UNIX],
+    rows=["W4", "N5"],
+)
+@pytest.mark.parametrize("listener", ["tcp4", "unix"])
+@pytest.mark.parametrize("strategy", ["select", "poll", *PRIVATE])
+def test_shutdown_tells_all(play: Play, strategy: str, listener: str) -> None:
+    """
+    w0 w1  (select, poll, epoll_wait)
+      \\ |
+       L  <- shutdown
+    """
+    seen = play("ends.shut_down", {"strategy": strategy, "listener": listener})
+    seen.expect("the waiters", ["returned", "returned"])
+
+
+@claim(
+    "death.shutdown-shared-edge-tells-one",
+    "On a shared edge-triggered instance shutdown(SHUT_RD) of the listener returns in one waiter only: the others "
+    "sleep on.",
+    level=OBSERVED,
+    basis=[kernel("fs/eventpoll.c", "ep_poll_callback: wake_up, one waiter of the instance"), _WAKE_ALL],
+    rows=["W4", "N5"],
+)
+@pytest.mark.parametrize("listener", ["tcp4", "unix"])
+def test_shutdown_shared_edge(play: Play, listener: str) -> None:
+    """
+    w0 w1  (epoll_wait)
+      \\ |
+       e   (edge)
+       |
+       L  <- shutdown
+    """
+    seen = play("ends.shut_down", {"strategy": "epoll_wait.edge.epoll", "listener": listener})
+    seen.expect("the waiters", ["blocked", "returned"])
+
+
+@claim(
+    "death.shutdown-tcp-hangs-up",
+    "A TCP listener that was shut down reports POLLHUP, and accept gives EINVAL.",
+    level=OBSERVED,
+    basis=[_TCP, kernel("net/ipv4/tcp.c", "tcp_poll: EPOLLHUP in state TCP_CLOSE"), man("accept", 2, "ERRORS: EINVAL")],
+    rows=["W4", "G4"],
+)
+def test_shutdown_tcp(play: Play) -> None:
+    """
+    w0 w1  (poll)
+      \\ |
+       L  <- shutdown;  poll, accept
+    """
+    seen = play("ends.shut_down", {"strategy": "poll", "listener": "tcp4"})
+    seen.expect("poll reports", "POLLHUP")
+    seen.expect("a non-blocking accept", "EINVAL")
+
+
+@claim(
+    "death.shutdown-unix-spins",
+    "An AF_UNIX listener that was shut down for reading stays readable for ever, and a non-blocking accept gives "
+    "EAGAIN: a worker that goes by poll spins.",
+    level=OBSERVED,
+    basis=[_UNIX, kernel("net/unix/af_unix.c", "unix_poll: RCV_SHUTDOWN is EPOLLIN; unix_accept")],
+    rows=["W4"],
+)
+@pytest.mark.parametrize("listener", ["unix", "unix-seqpacket"])
+def test_shutdown_unix(play: Play, listener: str) -> None:
+    """
+    w0 w1  (poll)
+      \\ |
+       L  <- shutdown;  poll, accept, poll
+    """
+    seen = play("ends.shut_down", {"strategy": "poll", "listener": listener})
+    seen.expect("poll reports", "POLLIN")
+    seen.expect("a non-blocking accept", "EAGAIN")
+    seen.expect("poll reports again", "POLLIN")

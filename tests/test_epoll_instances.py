@@ -1,0 +1,234 @@
+"""What an epoll instance is: made, shown, nested, polled, shared by two, changed while somebody waits."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
+from probes.plugin import Play
+
+_CREATE = man("epoll_create", 2, "DESCRIPTION: the size argument is ignored, but must be greater than zero")
+_ANSWERS = "Questions and answers"
+_CTL = kernel("fs/eventpoll.c", "do_epoll_ctl")
+_NOTES = man("epoll_wait", 2, "NOTES")
+
+
+@claim(
+    "epoll-instances.size-is-no-limit",
+    "epoll_create's size is ignored if it is positive: an instance of size 1 watches three descriptors, and the "
+    "largest size is accepted.",
+    level=DOCUMENTED,
+    basis=[_CREATE],
+    rows=["L-C6"],
+)
+def test_size_is_no_limit(play: Play) -> None:
+    """
+    epoll_create(1) ---> fd fd fd
+    """
+    seen = play("instances.sizes")
+    seen.expect("epoll_create(1)", "ok")
+    seen.expect("told of, with size 1", 3)
+    seen.expect("epoll_create(2147483647)", "ok")
+
+
+@claim(
+    "epoll-instances.size-is-positive",
+    "epoll_create with a size of 0 or less is EINVAL.",
+    level=DOCUMENTED,
+    basis=[_CREATE, man("epoll_create", 2, "ERRORS: EINVAL")],
+    rows=["L-C6"],
+)
+def test_size_is_positive(play: Play) -> None:
+    """
+    epoll_create(0), epoll_create(-1)
+    """
+    seen = play("instances.sizes")
+    seen.expect("epoll_create(0)", "EINVAL")
+    seen.expect("epoll_create(-1)", "EINVAL")
+
+
+@claim(
+    "epoll-instances.shows-in-proc",
+    "An epoll instance takes a descriptor number, and shows as anon_inode:[eventpoll] under /proc/PID/fd until it is "
+    "closed; fdinfo lists what it watches.",
+    level=DOCUMENTED,
+    basis=[man("proc", 5, "/proc/pid/fd/ and /proc/pid/fdinfo/")],
+    rows=["L-C6"],
+)
+def test_shows_in_proc(play: Play) -> None:
+    """
+    /proc/PID/fd/N -> anon_inode:[eventpoll]
+    """
+    seen = play("instances.shows")
+    seen.expect("the link", "anon_inode:[eventpoll]")
+    seen.expect("fdinfo lists", "the watched descriptor")
+    seen.expect("the link once it is closed", "ENOENT")
+
+
+@claim(
+    "epoll-instances.err-and-hup-always",
+    "EPOLLERR and EPOLLHUP are reported although nobody asked for them.",
+    level=DOCUMENTED,
+    basis=[man("epoll_ctl", 2, "EPOLLERR, EPOLLHUP: not necessary to set it in events")],
+    rows=["G1"],
+)
+def test_err_and_hup_always(play: Play) -> None:
+    """
+    e --- 0 ---> fd  <- the peer closes, the pipe's reader goes away
+    """
+    seen = play("instances.always_reported")
+    seen.expect("told while all is well", ["nothing", "nothing"])
+    seen.expect("told of a closed peer", "HUP")
+    seen.expect("told of a pipe that nobody reads", "ERR")
+
+
+@claim(
+    "epoll-instances.not-in-itself",
+    "An instance added to itself is EINVAL; two that would watch each other are ELOOP.",
+    level=DOCUMENTED,
+    basis=[man("epoll_ctl", 2, "ERRORS: EINVAL, ELOOP"), man("epoll", 7, _ANSWERS), _CTL],
+    rows=["G1", "W2"],
+)
+def test_not_in_itself(play: Play) -> None:
+    """
+    e --- ADD ---> e;   e ---> f, f --- ADD ---> e
+    """
+    seen = play("instances.in_itself")
+    seen.expect("an instance in itself", "EINVAL")
+    seen.expect("two that watch each other", "ELOOP")
+
+
+@claim(
+    "epoll-instances.nests-five-deep",
+    "Instances can be nested five deep, and not without end: a nesting that is too deep is ELOOP, whether it grows "
+    "at its outer or at its inner end.",
+    level=DOCUMENTED,
+    basis=[
+        man("epoll_ctl", 2, "ERRORS: ELOOP, a nesting depth greater than 5"),
+        kernel("fs/eventpoll.c", "EP_MAX_NESTS"),
+    ],
+    rows=["G1", "W2"],
+)
+@pytest.mark.parametrize("direction", ["outwards", "inwards"])
+def test_nests_five_deep(play: Play, direction: str) -> None:
+    """
+    e9 ---> ... ---> e1 ---> e0
+    """
+    seen = play("instances.nested", direction)
+    seen.expect("five deep", "possible")
+    seen.expect("refused up to ten deep", "ELOOP")
+
+
+@claim(
+    "epoll-instances.both-report",
+    "Two instances that watch one descriptor both report it, level- and edge-triggered.",
+    level=DOCUMENTED,
+    basis=[man("epoll", 7, _ANSWERS)],
+    rows=["G2"],
+)
+@pytest.mark.parametrize("trigger", ["level", "edge"])
+def test_both_report(play: Play, trigger: str) -> None:
+    """
+    e ---> fd <--- f
+            ^- "x"
+    """
+    seen = play("instances.both", trigger)
+    seen.expect("told before", ["nothing", "nothing"])
+    seen.expect("told after a write", ["IN", "IN"])
+
+
+@claim(
+    "epoll-instances.events-are-combined",
+    "What happens to one descriptor between two waits is told as one event.",
+    level=DOCUMENTED,
+    basis=[man("epoll", 7, _ANSWERS)],
+    rows=["G2"],
+)
+def test_events_are_combined(play: Play) -> None:
+    """
+    e --- edge ---> fd  <- "x", "x", shutdown
+    """
+    seen = play("instances.combined")
+    seen.expect("told after two writes and a shutdown", "IN|RDHUP")
+    seen.expect("told again", "nothing")
+
+
+@claim(
+    "epoll-instances.can-be-polled",
+    "An instance can itself be waited for in select, poll and epoll: it is readable while it has something to tell.",
+    level=DOCUMENTED,
+    basis=[man("epoll", 7, _ANSWERS)],
+    rows=["G2", "W2"],
+)
+@pytest.mark.parametrize("strategy", ["select", "poll", "epoll_wait.level.listener"])
+def test_can_be_polled(play: Play, strategy: str) -> None:
+    """
+    w0 (select, poll, epoll_wait) ---> e ---> fd  <- "x", read
+    """
+    seen = play("instances.polled", strategy)
+    seen.expect("while it has nothing to tell", "blocked")
+    seen.expect("when it has something to tell", "1")
+    seen.expect("readable then", True)
+    seen.expect("readable when all is read", False)
+
+
+@claim(
+    "epoll-instances.mod-looks-again",
+    "EPOLL_CTL_MOD looks at the readiness again: what was told once and left is told once more, edge-triggered too, "
+    "and one who waits is woken when MOD asks for what is there.",
+    level=DOCUMENTED,
+    basis=[man("epoll", 7, f"{_ANSWERS}: Modify will reread available I/O"), kernel("fs/eventpoll.c", "ep_modify")],
+    rows=["G2"],
+)
+def test_mod_looks_again(play: Play) -> None:
+    """
+    w0 (epoll_wait)
+      |
+      e --- edge ---> fd  <- "x", MOD
+    """
+    seen = play("instances.modified")
+    seen.expect("told after a write", "IN")
+    seen.expect("told again, nothing read", "nothing")
+    seen.expect("told after MOD", "IN")
+    seen.expect("a waiter while nothing is asked for", "blocked")
+    seen.expect("a waiter after MOD asked for what is there", "1")
+
+
+@claim(
+    "epoll-instances.empty-blocks",
+    "epoll_wait on an instance that watches nothing blocks, until a descriptor is added that is or becomes ready.",
+    level=DOCUMENTED,
+    basis=[_NOTES, kernel("fs/eventpoll.c", "ep_insert: notify waiting tasks that events are available")],
+    rows=["G3"],
+)
+@pytest.mark.parametrize("ready", [True, False], ids=["ready-when-added", "ready-later"])
+def test_empty_blocks(play: Play, ready: bool) -> None:
+    """
+    w0 (epoll_wait) ---> e  <- another process: ADD fd, "x"
+    """
+    seen = play("instances.added", ready)
+    seen.expect("while there is nothing to watch", "blocked")
+    if not ready:
+        seen.expect("with a descriptor that is not ready", "blocked")
+    seen.expect("once it is ready", "1")
+
+
+@claim(
+    "epoll-instances.each-chunk-an-edge",
+    "Edge-triggered: data that come in two chunks tell twice, although nothing was read in between.",
+    level=OBSERVED,
+    basis=[
+        man("epoll", 7, "multiple events can be generated upon receipt of multiple chunks of data"),
+        kernel("fs/pipe.c", "pipe_write: poll_usage"),
+        kernel("net/core/sock.c", "sock_def_readable"),
+    ],
+    rows=["G2", "L-C8"],
+)
+@pytest.mark.parametrize("kind", ["tcp", "unix", "pipe"])
+def test_each_chunk_an_edge(play: Play, kind: str) -> None:
+    """
+    e --- edge ---> fd  <- "x", "x", nothing read
+    """
+    seen = play("rounds.chunks", kind)
+    seen.expect("told of the first chunk", "IN")
+    seen.expect("told of the second chunk", "IN")

@@ -1,0 +1,218 @@
+"""What successive calls of epoll_wait return, and what a worker that goes by them leaves undone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
+from probes.plugin import Play
+
+_WAIT = man("epoll_wait", 2, "DESCRIPTION: timeout, maxevents")
+_EPOLL7 = man("epoll", 7, "Level-triggered and edge-triggered")
+_SEND = kernel(
+    "fs/eventpoll.c", "ep_send_events: only a level-triggered item is put back, at the tail of the ready list"
+)
+_NOTES_OF_A_PROGRAMMER = "a programmer's notes on sockets, readiness and epoll"
+
+
+@claim(
+    "epoll-instances.timeout-zero",
+    "epoll_wait with a timeout of 0 returns at once with 0 when nothing is ready.",
+    level=DOCUMENTED,
+    basis=[_WAIT],
+    rows=["L-C16"],
+)
+def test_timeout_zero(play: Play) -> None:
+    """
+    w0 (epoll_wait, 0) ---> e ---> fd
+    """
+    play("instances.timeout", {"timeout": 0}).expect("epoll_wait", "0")
+
+
+@claim(
+    "epoll-instances.timeout-minus-one",
+    "epoll_wait with a timeout of -1 blocks.",
+    level=DOCUMENTED,
+    basis=[_WAIT],
+    rows=["L-C16"],
+)
+def test_timeout_minus_one(play: Play) -> None:
+    """
+    w0 (epoll_wait, -1) ---> e ---> fd
+    """
+    play("instances.timeout", {"timeout": -1}).expect("epoll_wait", "blocked")
+
+
+@claim(
+    "epoll-instances.timeout-negative",
+    "epoll_wait takes every negative timeout for -1: it blocks.",
+    level=OBSERVED,
+    basis=[kernel("fs/eventpoll.c", "ep_timeout_to_timespec: ms < 0")],
+    rows=["L-C16"],
+)
+@pytest.mark.parametrize("timeout", [-2, -(2**31)])
+def test_timeout_negative(play: Play, timeout: int) -> None:
+    """
+    w0 (epoll_wait, -2) ---> e ---> fd
+    """
+    play("instances.timeout", {"timeout": timeout}).expect("epoll_wait", "blocked")
+
+
+@claim(
+    "epoll-instances.maxevents-is-positive",
+    "epoll_wait with a maxevents of 0 or less is EINVAL.",
+    level=DOCUMENTED,
+    basis=[man("epoll_wait", 2, "ERRORS: EINVAL")],
+    rows=["L-C16"],
+)
+@pytest.mark.parametrize("most", [0, -1])
+def test_maxevents_is_positive(play: Play, most: int) -> None:
+    """
+    w0 (epoll_wait, maxevents 0) ---> e ---> fd
+    """
+    play("instances.timeout", {"timeout": 0, "maxevents": most}).expect("epoll_wait", "EINVAL")
+
+
+@claim(
+    "epoll-instances.maxevents-round-robin",
+    "When more descriptors are ready than maxevents, one call returns no more than maxevents, and the next calls go "
+    "on with the rest: none is told again before all were told.",
+    level=DOCUMENTED,
+    basis=[_WAIT, man("epoll_wait", 2, "NOTES: round robin"), _SEND],
+    rows=["L-C16", "G3"],
+)
+def test_maxevents_round_robin(play: Play) -> None:
+    """
+    e --- level ---> fd0 ... fd4, all ready;  epoll_wait(maxevents 2) again and again
+    """
+    seen = play("rounds.more_than_fit")
+    seen.expect("told per call", [2, 2, 2, 2, 2])
+    seen.expect("told in three calls", [0, 1, 2, 3, 4])
+
+
+@claim(
+    "epoll-instances.maxevents-order",
+    "The rest comes in the order in which the descriptors became ready, whatever the order in which they were added, "
+    "and then from the start again.",
+    level=OBSERVED,
+    basis=[kernel("fs/eventpoll.c", "ep_poll_callback: list_add_tail to the ready list"), _SEND],
+    rows=["L-C16", "N2"],
+)
+def test_maxevents_order(play: Play) -> None:
+    """
+    e --- level ---> fd0 ... fd4, ready in the order 3 0 4 1 2;  epoll_wait(maxevents 2) five times
+    """
+    play("rounds.more_than_fit").expect("the order", [3, 0, 4, 1, 2, 3, 0, 4, 1, 2])
+
+
+@claim(
+    "epoll-instances.write-level",
+    "Level-triggered, for writing: told as long as there is room, not when the buffer is full, and again when the "
+    "peer has read.",
+    level=DOCUMENTED,
+    basis=[_EPOLL7, _SEND],
+    rows=["L-C8", "G2"],
+)
+def test_write_level(play: Play) -> None:
+    """
+    e --- level, out ---> fd  -> written until EAGAIN, read by the peer
+    """
+    seen = play("rounds.writable", "level")
+    seen.expect("told while there is room", "OUT")
+    seen.expect("told again", "OUT")
+    seen.expect("told when it is full", "nothing")
+    seen.expect("told when there is room once more", "OUT")
+    seen.expect("told again then", "OUT")
+
+
+@claim(
+    "epoll-instances.write-edge",
+    "Edge-triggered, for writing: told once that there is room, and once more only after the buffer was full and the "
+    "peer has read.",
+    level=DOCUMENTED,
+    basis=[_EPOLL7, _SEND],
+    rows=["L-C8", "G2"],
+)
+def test_write_edge(play: Play) -> None:
+    """
+    e --- edge, out ---> fd  -> written until EAGAIN, read by the peer
+    """
+    seen = play("rounds.writable", "edge")
+    seen.expect("told while there is room", "OUT")
+    seen.expect("told again", "nothing")
+    seen.expect("told when it is full", "nothing")
+    seen.expect("told when there is room once more", "OUT")
+    seen.expect("told again then", "nothing")
+
+
+@claim(
+    "epoll-instances.edge-needs-non-blocking",
+    "Edge-triggered epoll works with non-blocking descriptors only: the kernel accepts a blocking one, but a reader "
+    "that reads until nothing is left then sleeps in read, and all its other clients wait.",
+    level=LORE,
+    truth="conditional",
+    basis=[_EPOLL7, text(_NOTES_OF_A_PROGRAMMER)],
+    rows=["L-C9"],
+)
+def test_edge_needs_non_blocking(play: Play) -> None:
+    """
+    w0 (epoll_wait; read, read ...) --- edge ---> fd0  <- "x"
+                                    --- edge ---> fd1  <- "x", later
+    """
+    blocking = play("rounds.looping_reader", True)
+    blocking.expect("ADD, edge-triggered", "ok")
+    blocking.expect("another client that writes", "waits")
+    play("rounds.looping_reader", False).expect("another client that writes", "is served")
+
+
+def _burst(play: Play, trigger: str, drain: bool) -> Any:
+    return play("rounds.burst", {"trigger": trigger, "drain": drain})
+
+
+@claim(
+    "epoll-instances.edge-burst-leaves",
+    "With an edge-triggered listener and one accept per event, a burst leaves connections waiting; the next connection "
+    "takes out one, and the queue stays as long as it was.",
+    level=LORE,
+    truth="true",
+    basis=[text(_NOTES_OF_A_PROGRAMMER), _EPOLL7, _SEND],
+    rows=["L-C10", "Q5"],
+)
+def test_edge_burst_leaves(play: Play) -> None:
+    """
+    w0 (epoll_wait, accept one, and again)
+      |
+      e             (edge)
+      |
+      L  <- c0 c1 c2 before it waits;  c3
+    """
+    seen = _burst(play, "edge", False)
+    seen.expect("told of the burst", 1)
+    seen.expect("left waiting", 2)
+    seen.expect("left waiting after one more connection", 2)
+
+
+@claim(
+    "epoll-instances.edge-burst-drained",
+    "A worker with an edge-triggered listener that accepts until EAGAIN leaves nothing of a burst waiting; nor does a "
+    "level-triggered one that accepts one per event.",
+    level=LORE,
+    truth="true",
+    basis=[text(_NOTES_OF_A_PROGRAMMER), _EPOLL7, _SEND],
+    rows=["L-C10", "Q5"],
+)
+@pytest.mark.parametrize(("trigger", "drain"), [("edge", True), ("level", False)], ids=["edge-drain", "level-one"])
+def test_edge_burst_drained(play: Play, trigger: str, drain: bool) -> None:
+    """
+    w0 (epoll_wait, accept until EAGAIN, and again)
+      |
+      e             (edge; or level and one accept)
+      |
+      L  <- c0 c1 c2 before it waits;  c3
+    """
+    seen = _burst(play, trigger, drain)
+    seen.expect("told of the burst", 1 if drain else 3)
+    seen.expect("left waiting", 0)
+    seen.expect("left waiting after one more connection", 0)

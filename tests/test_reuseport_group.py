@@ -1,0 +1,189 @@
+"""A group of listeners on one address: who joins, who is chosen, and what a close does."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
+from probes.plugin import Play
+
+STRATEGIES = ("accept", "select", "poll", "epoll_wait.level.listener")
+_REUSEPORT = man("socket", 7, "SO_REUSEPORT")
+_SELECTOR = man("socket", 7, "SO_ATTACH_REUSEPORT_CBPF")
+_MIGRATE = kernel("Documentation/networking/ip-sysctl.rst", "tcp_migrate_req")
+_STOP = kernel("net/ipv4/inet_connection_sock.c", "inet_csk_listen_stop: migrated, with sk_data_ready, or forgotten")
+
+
+@claim(
+    "reuseport-group.every-member-sets-it",
+    "Two listeners share an address only if both have set SO_REUSEPORT, the first one too; else the second bind "
+    "gives EADDRINUSE.",
+    level=DOCUMENTED,
+    basis=[_REUSEPORT],
+    rows=["G7", "L-C5"],
+)
+@pytest.mark.parametrize(
+    ("first", "second", "answer"),
+    [(True, True, "ok"), (True, False, "EADDRINUSE"), (False, True, "EADDRINUSE"), (False, False, "EADDRINUSE")],
+)
+def test_every_member(play: Play, first: bool, second: bool, answer: str) -> None:
+    """
+    L0 (set?)   L1 (set?)  --- bind --->  one address
+    """
+    play("reuseport.join", [first, second]).expect("the second bind", answer)
+
+
+@claim(
+    "reuseport-group.same-user-only",
+    "A socket of another effective user cannot join: its bind gives EADDRINUSE.",
+    level=DOCUMENTED,
+    basis=[_REUSEPORT],
+    rows=["G7", "L-C5"],
+)
+def test_same_user(play: Play) -> None:
+    """
+    L0 (user a)   L1 (user b)  --- bind --->  one address
+    """
+    seen = play("reuseport.join_as_another")
+    seen.expect("another user's listener", "EADDRINUSE")
+    seen.expect("a second listener of the same user", "ok")
+
+
+@claim(
+    "reuseport-group.own-queues",
+    "Each member has a queue of its own, and a connection reaches exactly one of them.",
+    level=OBSERVED,
+    basis=[
+        kernel("net/core/sock_reuseport.c", "reuseport_select_sock: one socket of the group"),
+        kernel("net/ipv4/inet_connection_sock.c", "inet_csk_reqsk_queue_add: the queue of that one listener"),
+    ],
+    rows=["L-C5"],
+)
+@pytest.mark.parametrize("size", [2, 8, 300])
+def test_own_queues(play: Play, size: int) -> None:
+    """
+    L0  L1 ... Ln  <--- c0 ... c11;    then each accepts what it has
+    """
+    seen = play("reuseport.own_queues", size)
+    seen.expect("connections in all queues", 12)
+    seen.expect("each member accepts what its own queue held", True)
+    seen.expect("connections accepted", 12)
+    seen.expect("every client once", True)
+
+
+@claim(
+    "reuseport-group.selector-index",
+    "A classic BPF selector chooses a member by its number from 0, in the order of listen, whatever the order of bind.",
+    level=DOCUMENTED,
+    basis=[_SELECTOR],
+    rows=["G7", "W3"],
+)
+@pytest.mark.parametrize("backwards", [False, True], ids=["bound in order", "bound backwards"])
+def test_selector_index(play: Play, backwards: bool) -> None:
+    """
+    L0 L1 L2 L3  <--- selector says 2, 0, 3, 1
+    """
+    play("reuseport.selected", backwards).expect("members reached by indices 2, 0, 3, 1", "2 0 3 1")
+
+
+@claim(
+    "reuseport-group.selector-inherited",
+    "A listener that joins later inherits the selector, and can be chosen by it.",
+    level=DOCUMENTED,
+    basis=[_SELECTOR],
+    rows=["G7", "W3"],
+)
+def test_selector_inherited(play: Play) -> None:
+    """
+    L0 L1  <- selector says 2;    then L2  <--- c0
+    """
+    play("reuseport.inherited").expect("member reached by index 2", "2")
+
+
+@claim(
+    "reuseport-group.invalid-index-falls-back",
+    "When the selector returns a number that no member has, the connections are distributed as without a selector.",
+    level=DOCUMENTED,
+    basis=[_SELECTOR],
+    rows=["G7", "W3"],
+)
+def test_invalid_index(play: Play) -> None:
+    """
+    L0 L1 L2 L3  <--- selector says 100  <--- c0 ... c63
+
+    That a uniform choice takes one of four 64 times has a probability of 4 * (1/4)**64.
+    """
+    seen = play("reuseport.invalid_index")
+    seen.expect("connections queued", 64)
+    seen.expect("more than one member reached", True)
+
+
+@claim(
+    "reuseport-group.last-takes-the-free-slot",
+    "When a member closes, the last one takes its number.",
+    level=DOCUMENTED,
+    basis=[_SELECTOR],
+    rows=["G7", "W3"],
+)
+def test_free_slot(play: Play) -> None:
+    """
+    L0 L1 L2 L3  ->  L0 L3 L2
+    """
+    seen = play("reuseport.closed_slot")
+    seen.expect("former numbers of the members reached by indices 0, 1, 2", "0 3 2")
+
+
+@claim(
+    "reuseport-group.close-aborts-its-queue",
+    "Without tcp_migrate_req, the connections in the queue of a member that closes are reset, and waiters of the "
+    "other members are not woken.",
+    level=DOCUMENTED,
+    basis=[_MIGRATE, _STOP],
+    rows=["G10", "N6", "Q6"],
+)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_close_aborts(play: Play, strategy: str) -> None:
+    """
+    w0 ---> L0        L1 [c0] X
+    """
+    seen = play("reuseport.closed_with_queue", {"strategy": strategy, "migrate": False})
+    seen.expect("the waiter was woken by the connection", False)
+    seen.expect("the waiter was woken by the close", False)
+    seen.expect("the waiter", "blocked")
+    seen.expect("the connection", "closed")
+    seen.expect("what the client reads", "ECONNRESET")
+
+
+@claim(
+    "reuseport-group.migration-keeps-connections",
+    "With tcp_migrate_req, a connection in the queue of a member that closes moves to a living member, and stays "
+    "established.",
+    level=DOCUMENTED,
+    basis=[_MIGRATE, _STOP],
+    rows=["G10", "Q6"],
+)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_migration(play: Play, strategy: str) -> None:
+    """
+    w0 ---> L0  <--- c0 ---  L1 X
+    """
+    seen = play("reuseport.closed_with_queue", {"strategy": strategy, "migrate": True})
+    seen.expect("the connection", "established")
+    seen.expect("the waiter", "took a connection")
+
+
+@claim(
+    "reuseport-group.migration-wakes",
+    "A connection that migrates wakes the waiter of the listener that it moves to.",
+    level=OBSERVED,
+    basis=[_STOP],
+    rows=["N6", "G10"],
+)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_migration_wakes(play: Play, strategy: str) -> None:
+    """
+    w0 ---> L0  <--- c0 ---  L1 X
+    """
+    seen = play("reuseport.closed_with_queue", {"strategy": strategy, "migrate": True})
+    seen.expect("the waiter was woken by the connection", False)
+    seen.expect("the waiter was woken by the close", True)

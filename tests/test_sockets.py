@@ -1,0 +1,221 @@
+"""What a connection does, what accept is for, and when a socket is called ready."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.claims import DOCUMENTED, LORE, claim, kernel, man
+from probes.plugin import Play
+
+STRATEGIES = ("accept", "select", "poll", "epoll_wait.level.listener")
+ALL = "select poll epoll"
+_EVENTS = man("socket", 7, "I/O events")
+_SELECT_READY = man("select", 2, "readfds: ready for reading if a read will not block; also on end-of-file")
+_SELECT_WRITE = man("select", 2, "writefds: ready for writing if a write will not block")
+
+
+@claim(
+    "sockets.handshake-in-accept",
+    "The three-way handshake takes place in accept.",
+    level=LORE,
+    truth="false",
+    basis=[
+        man("listen", 2, "NOTES: the queue of completely established sockets waiting to be accepted"),
+        kernel("net/ipv4/tcp_minisocks.c", "tcp_check_req: the handshake ends, and the child is queued"),
+    ],
+    rows=["L-C1"],
+)
+def test_handshake_needs_no_accept(play: Play) -> None:
+    """
+    c --- connect, send ---> L  (nobody accepts);  then accept, read
+    """
+    seen = play("sockets.before_accept")
+    seen.expect("connect", "ok")
+    seen.expect("the client's state", "established")
+    seen.expect("bytes sent", 5)
+    seen.expect("connections queued", 1)
+    seen.expect("what the accepted socket reads", "hello")
+
+
+@claim(
+    "sockets.accept-after-handshake",
+    "Without TCP Fast Open, a half-finished handshake wakes nobody: accept returns, and a listener is readable, "
+    "only when the connection is fully established.",
+    level=LORE,
+    truth="true",
+    basis=[
+        man("listen", 2, "NOTES: the queue of completely established sockets waiting to be accepted"),
+        kernel("net/ipv4/tcp_minisocks.c", "tcp_check_req: queued when the final ACK has come, and not before"),
+    ],
+    rows=["L-D3"],
+)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_accept_after_handshake(play: Play, strategy: str) -> None:
+    """
+    w0 ---> L  <--- SYN  c0   (c0 drops the SYN-ACK)
+            L  <--- SYN, ACK  c1
+    """
+    seen = play("sockets.half_handshake", strategy)
+    seen.expect("the client's state", "syn-sent")
+    seen.expect("the waiter was woken", False)
+    seen.expect("the waiter", "blocked")
+    seen.expect("the waiter, after a whole handshake", "took a connection")
+
+
+@claim(
+    "sockets.fast-open-before-handshake",
+    "With TCP_FASTOPEN accept returns before the handshake has ended, and what came with the SYN can be read.",
+    level=DOCUMENTED,
+    basis=[man("tcp", 7, "TCP_FASTOPEN"), man("tcp", 7, "tcp_fastopen")],
+    rows=["G8", "L-D3", "W4"],
+)
+def test_fast_open(play: Play) -> None:
+    """
+    L (TCP_FASTOPEN)  <--- SYN + "hello"  c   (c drops the SYN-ACK)
+    """
+    seen = play("sockets.fast_open")
+    seen.expect("the client's state", "syn-sent")
+    seen.expect("who calls the listener readable", ALL)
+    seen.expect("the accepted socket's state", "syn-received")
+    seen.expect("what the accepted socket reads", "hello")
+
+
+@claim(
+    "sockets.read-sleeps-on-empty",
+    "A blocking read of a connection with nothing to read sleeps until something comes; a non-blocking one "
+    "returns EAGAIN.",
+    level=DOCUMENTED,
+    basis=[man("recv", 2, "DESCRIPTION: if no messages are available at the socket")],
+    rows=["L-C2"],
+)
+@pytest.mark.parametrize("family", ["tcp", "unix"])
+def test_read_sleeps(play: Play, family: str) -> None:
+    """
+    read  <--- (nothing)  ---  "x"
+    """
+    seen = play("sockets.read_empty", family)
+    seen.expect("a non-blocking read", "EAGAIN")
+    seen.expect("a blocking read", "blocked")
+    seen.expect("the blocking read, after a byte came", "x")
+
+
+@claim(
+    "sockets.write-sleeps-on-full",
+    "A blocking write of more than there is room for sleeps until all of it is taken; a non-blocking one "
+    "into a full buffer returns EAGAIN.",
+    level=DOCUMENTED,
+    basis=[man("send", 2, "DESCRIPTION: when the message does not fit into the send buffer")],
+    rows=["L-C2"],
+)
+@pytest.mark.parametrize("family", ["tcp", "unix"])
+def test_write_sleeps(play: Play, family: str) -> None:
+    """
+    write 1 MiB  ---> [full]  (nobody reads);  then read 1 MiB
+    """
+    seen = play("sockets.write_full", family)
+    seen.expect("non-blocking writes, in the end", "EAGAIN")
+    seen.expect("a blocking write", "blocked")
+    seen.expect("the blocking write, when all was read", 1 << 20)
+
+
+@claim(
+    "sockets.readable-when",
+    "select, poll and epoll call a socket readable once SO_RCVLOWAT bytes have come, a connection waits on a "
+    "listener, the peer has ended, or an error is pending; and not before.",
+    level=DOCUMENTED,
+    basis=[_EVENTS, man("socket", 7, "SO_RCVLOWAT"), _SELECT_READY, man("accept", 2, "A readable event")],
+    rows=["L-C3", "G4"],
+)
+@pytest.mark.parametrize("why", ["data", "SO_RCVLOWAT", "a new connection", "the end of file", "an error"])
+def test_readable(play: Play, why: str) -> None:
+    """
+    select, poll, epoll  --- readable? --->  socket  <--- what should make it so
+    """
+    seen = play("readiness.readable", why)
+    seen.expect("readable before", "none")
+    seen.expect("readable after", ALL)
+
+
+@claim(
+    "sockets.writable-when",
+    "select, poll and epoll call a socket writable once there is room, its non-blocking connect has ended, well "
+    "or not, or the peer is gone; and not before.",
+    level=DOCUMENTED,
+    basis=[_EVENTS, _SELECT_WRITE, man("connect", 2, "EINPROGRESS")],
+    rows=["L-C3"],
+)
+@pytest.mark.parametrize("why", ["room", "a connect that came through", "a connect that was refused", "the peer's end"])
+def test_writable(play: Play, why: str) -> None:
+    """
+    select, poll, epoll  --- writable? --->  socket  <--- what should make it so
+    """
+    seen = play("readiness.writable", why)
+    seen.expect("writable before", "none")
+    seen.expect("writable after", ALL)
+
+
+@claim(
+    "sockets.write-after-end-raises-sigpipe",
+    "Writing to a connection that either end has shut down gives EPIPE and SIGPIPE; with MSG_NOSIGNAL, EPIPE alone.",
+    level=DOCUMENTED,
+    basis=[man("socket", 7, "Signals: SIGPIPE and EPIPE")],
+    rows=["L-C3"],
+)
+@pytest.mark.parametrize("how", ["unix, closed by the peer", "tcp, closed by the peer", "tcp, shut down here"])
+def test_sigpipe(play: Play, how: str) -> None:
+    """
+    write  ---> connection --X
+    """
+    seen = play("sockets.written_after_close", how)
+    seen.expect("a write with MSG_NOSIGNAL", "EPIPE")
+    seen.expect("SIGPIPE after it", 0)
+    seen.expect("a write", "EPIPE")
+    seen.expect("SIGPIPE after this one", 1)
+
+
+@claim(
+    "sockets.accept-only-on-listeners",
+    "accept on a socket that does not listen gives EINVAL, and EOPNOTSUPP on one for datagrams.",
+    level=DOCUMENTED,
+    basis=[man("accept", 2, "ERRORS: EINVAL, EOPNOTSUPP")],
+    rows=["L-D1", "G4"],
+)
+@pytest.mark.parametrize(
+    ("what", "answer"),
+    [
+        ("a TCP socket that does not listen", "EINVAL"),
+        ("a connected TCP socket", "EINVAL"),
+        ("a bound AF_UNIX stream socket that does not listen", "EINVAL"),
+        ("a UDP socket", "EOPNOTSUPP"),
+        ("an AF_UNIX datagram socket", "EOPNOTSUPP"),
+    ],
+)
+def test_accept_only_on_listeners(play: Play, what: str, answer: str) -> None:
+    """
+    accept  ---> a socket that does not listen
+    """
+    play("sockets.refused", what).expect("accept", answer)
+
+
+@claim(
+    "sockets.old-clients-wake-nobody",
+    "What existing clients do, data or an end, does not wake a process that waits for a new connection.",
+    level=LORE,
+    truth="true",
+    basis=[
+        man("accept", 2, "DESCRIPTION: the listening socket is unaffected by this call"),
+        kernel("net/ipv4/tcp_input.c", "tcp_data_ready: sk_data_ready of the connection's own socket"),
+    ],
+    rows=["L-D2", "W4"],
+)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_old_clients(play: Play, strategy: str) -> None:
+    """
+    w0 ---> L
+            s0 <--- "hello", end   c0        L <--- c1
+    """
+    seen = play("sockets.existing_clients", strategy)
+    seen.expect("woken by data of an old client", False)
+    seen.expect("woken by the end of an old client", False)
+    seen.expect("the waiter", "blocked")
+    seen.expect("the waiter, after a new connection", "took a connection")
