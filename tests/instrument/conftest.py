@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+# An inner run (pytester) forgets the modules that it was the first to import; rich would then exist twice.
+import probes.report.page
+import probes.report.terminal  # noqa: F401
+
 _HERE = Path(__file__).parent
 
 
