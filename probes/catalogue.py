@@ -10,6 +10,7 @@ import difflib
 import importlib
 import inspect
 import json
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,10 @@ from .star import PRESETS
 
 FILE = Path(__file__).with_name("catalogue.json")
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "claims.md"
+ROWS = PAGE.with_name("rows.md")
+
+NOT_JUDGED = {"E6": "it is about test suites, not about a kernel"}
+"""Rows that no claim can judge, with the reason."""
 
 
 class NoCatalogue(Exception):
@@ -111,6 +116,7 @@ def as_page(claims: list[dict[str, Any]]) -> str:
         "and a test compares it.  Judge one with `python -m pytest --herd-claim ID`.",
         "",
         *(f"- *{level}*: {meaning}" for level, meaning in LEVELS.items()),
+        "- *rows*: the statements and questions of [rows.md](rows.md) that a claim answers",
     ]
     chapter = None
     for claim in claims:
@@ -128,4 +134,24 @@ def as_page(claims: list[dict[str, Any]]) -> str:
             *(f"- {basis}" for basis in claim["basis"]),
             f"- judged by `{claim['test']}`; cases by default: {len(claim['cases'])}",
         ]
+    lines += [
+        "",
+        "## Rows",
+        "",
+        "Which claims judge each row of [rows.md](rows.md).",
+        "",
+        "| row | claims |",
+        "|---|---|",
+    ]
+    lines += [f"| {row} | {_judges_of(row, claims)} |" for row in known_rows()]
     return "\n".join(lines) + "\n"
+
+
+def known_rows() -> list[str]:
+    """The ids of the rows in docs/rows.md, in their order."""
+    return re.findall(r"^- ((?:L-[A-Z]|[A-Z])\d{1,2})\. ", ROWS.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def _judges_of(row: str, claims: list[dict[str, Any]]) -> str:
+    found = [claim["id"] for claim in claims if row in claim["rows"]]
+    return ", ".join(found) or f"none: {NOT_JUDGED.get(row, 'not yet')}"

@@ -20,7 +20,7 @@ _WAKE_ONE = kernel("kernel/sched/wait.c", "__wake_up_common: the walk ends with 
         _WAKE_ONE,
         kernel("net/core/datagram.c", "__skb_wait_for_more_packets: the same for AF_UNIX, through unix_accept"),
     ],
-    rows=["L-A1", "N1"],
+    rows=["L-A1", "N1", "W5"],
 )
 @over(star("accept"), star("accept", "accept"), centre("accept4"), centre("accept4", "accept"))
 def test_wakes_one(herd: Herd, scenario: Scenario) -> None:

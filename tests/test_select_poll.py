@@ -26,7 +26,7 @@ def _each_call(reaction: str) -> tuple[Star, ...]:
     "One connection wakes all of N waiters blocked in select or poll, and all return if nobody takes it at once.",
     level=OBSERVED,
     basis=[_NOT_EXCLUSIVE, _ALL_WOKEN],
-    rows=["L-A3", "Q1", "L-C12"],
+    rows=["L-A3", "Q1", "L-C12", "W5", "E1"],
 )
 @over(*_each_call("hold"))
 def test_wakes_all(herd: Herd, scenario: Scenario) -> None:

@@ -66,6 +66,13 @@ def test_rows_look_like_rows(made: list[dict[str, Any]]) -> None:
     assert {row for row in rows if not re.fullmatch(r"(L-[A-Z]|[A-Z])\d{1,2}", row)} == set()
 
 
+def test_every_row_is_judged_or_says_why_not(made: list[dict[str, Any]]) -> None:
+    judged = {row for claim in made for row in claim["rows"]}
+    known = set(catalogue.known_rows())
+    assert judged <= known
+    assert known - judged == set(catalogue.NOT_JUDGED)
+
+
 def test_ids_are_unique_and_can_be_typed(made: list[dict[str, Any]]) -> None:
     ids = [claim["id"] for claim in made]
     assert sorted(ids) == sorted(set(ids))
