@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
@@ -37,8 +36,18 @@ class Waiter:
 class Herd:
     """Makes and ends the waiters.  A context manager: on leaving, none is left."""
 
-    def __init__(self, scenario: Scenario, strategy: Strategy, fds: list[int], *, syscall_readable: bool) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        strategy: Strategy,
+        fds: list[int],
+        *,
+        syscall_readable: bool,
+        is_reaped: Callable[[int], bool],
+    ) -> None:
+        """`is_reaped` says of a pid whether somebody else (the tracer) has waited for its end already."""
         self.scenario = scenario
+        self._is_reaped = is_reaped
         self.board = Board(scenario.n)
         self.waiters: list[Waiter] = []
         self._strategy = strategy
@@ -111,7 +120,7 @@ class Herd:
         given to another process, and kill(2) is as exact as a pidfd.
         """
         for pid in self._pids:
-            with contextlib.suppress(ProcessLookupError):
+            if not self._is_reaped(pid):
                 os.kill(pid, signal.SIGKILL)
         reap_all()
         self._pids.clear()

@@ -70,6 +70,10 @@ class Tracer:
         """A child that will call PTRACE_TRACEME."""
         self._tracees[pid] = Tracee()
 
+    def has_reaped(self, pid: int) -> bool:
+        """Whether the end of this tracee was seen here, so that its number may belong to another process by now."""
+        return pid in self._tracees and not self._tracees[pid].alive
+
     def of(self, tid: int) -> Tracee:
         return self._tracees[tid]
 

@@ -84,7 +84,10 @@ class Trial:
         strategy = prepare(self.scenario, listener.fds)
         release.callback(strategy.close)
         readable = self._bench.instruments.why_no_syscall_file is None
-        herd = release.enter_context(Herd(self.scenario, strategy, listener.fds, syscall_readable=readable))
+        is_reaped = self._tracer.has_reaped if self._tracer else lambda _: False
+        herd = release.enter_context(
+            Herd(self.scenario, strategy, listener.fds, syscall_readable=readable, is_reaped=is_reaped)
+        )
         self._ledger.herd = herd
         self._watch = Watch(herd, self._tracer, syscall_readable=readable)
         self._proof["blocked"] = self._watch.proof
