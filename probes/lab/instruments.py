@@ -66,7 +66,7 @@ class Instruments:
             "sched_waking": self._open_waking,
         }
         for name, probe in probes.items():
-            self.why_not[name] = "switched off by the user" if name in without else probe()
+            self.why_not[name] = "switched off by --herd-without" if name in without else probe()
         self.why_no_syscall_file = task_files.why_no_syscall_file()
 
     def _open_waking(self) -> str | None:
