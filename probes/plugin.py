@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
-import os
-import tempfile
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,7 @@ from .claims import Claim
 from .lab.session import Lab
 from .lab.sweep import sweep
 from .options import add_options
-from .report.files import is_written_through, write_whole
+from .report.files import why_not_writable
 from .report.recorder import Recorder
 from .scenario import Scenario
 from .seen import Seen
@@ -56,30 +53,10 @@ def pytest_configure(config: pytest.Config) -> None:
     run = Path(config.option.herd_run or report / "run.json")
     ktap = Path(config.option.herd_ktap) if config.option.herd_ktap else None
     for path in (report / "index.html", run, *([ktap] if ktap else [])):
-        _must_be_writable(path)
+        if problem := why_not_writable(path):
+            raise pytest.UsageError(f"{problem}: choose another place with --herd-report or --herd-run")
     recorder = Recorder(_options(config), config.option.herd_label, report, run, ktap)
     config.stash[_RECORDER] = recorder
-
-
-def _must_be_writable(path: Path) -> None:
-    """Say so before the run and not after it, where a report could not be written: try, and undo it."""
-    if is_written_through(path):
-        return
-    made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise pytest.UsageError(
-            f"{path} cannot be written ({error.strerror}): choose another place with --herd-report or --herd-run"
-        ) from None
-    finally:
-        for folder in made:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
 
 
 def _options(config: pytest.Config) -> dict[str, Any]:
@@ -301,7 +278,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         greeting = _lab(config).greeting
     except Inconclusive as reason:
         return [*lines, f"observers: unknown, {reason}"]
-    _recorder(config).greeting = greeting
+    config.stash[_RECORDER].greeting = greeting
     why_not = greeting["why_not"]
     lines.append(f"observers: {', '.join(name for name, why in why_not.items() if why is None)}")
     lines += [f"  no {name}: {why}" for name, why in why_not.items() if why is not None]
@@ -310,10 +287,6 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lines.append(f"isolation: {greeting['isolation']}; fence: {greeting['fence']}")
     lines += [f"swept up after a run that was killed: {path}" for path in swept]
     return lines
-
-
-def _recorder(config: pytest.Config) -> Recorder:
-    return config.stash[_RECORDER]
 
 
 class _Listener:
@@ -334,36 +307,26 @@ class _Listener:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     if not _is_worker(session.config):
-        session.config.pluginmanager.register(_Listener(_recorder(session.config)), "wakecheck-listener")
+        session.config.pluginmanager.register(_Listener(session.config.stash[_RECORDER]), "wakecheck-listener")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """End the conductor and write the report, before the terminal's summary names it."""
     config = session.config
-    if not _is_worker(config) and not config.option.collectonly and _recorder(config).greeting is None:
+    if not _is_worker(config) and not config.option.collectonly and config.stash[_RECORDER].greeting is None:
         # A quiet run prints no header, and so has asked nobody yet.
         with contextlib.suppress(Inconclusive):
-            _recorder(config).greeting = _lab(config).greeting
+            config.stash[_RECORDER].greeting = _lab(config).greeting
     if _LAB in config.stash:
         config.stash[_LAB].close()
     if not _is_worker(config) and not config.option.collectonly:
-        stopped = bool(session.shouldstop or session.shouldfail) or exitstatus in (2, 3) or _recorder(config).crashed
-        _finish(_recorder(config), session, partial=stopped)
-
-
-def _finish(recorder: Recorder, session: pytest.Session, *, partial: bool) -> None:
-    """Write the report; where that fails after all (a full disk, say), keep run.json somewhere else."""
-    try:
-        recorder.finish(partial=partial)
-    except OSError as error:
-        recorder.complaint = f"the report could not be written: {error.strerror or error}"
-        recorder.written = {}
-        kept = Path(tempfile.gettempdir()) / f"wakecheck-run-{os.getpid()}.json"
-        with contextlib.suppress(OSError):
-            write_whole(json.dumps(recorder.run), kept)
-            recorder.written = {"run.json": kept}
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        stopped = (
+            bool(session.shouldstop or session.shouldfail) or exitstatus in (2, 3) or config.stash[_RECORDER].crashed
+        )
+        config.stash[_RECORDER].finish(partial=stopped)
+        if config.stash[_RECORDER].complaint:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -376,7 +339,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
     from .report import terminal
 
-    recorder = _recorder(terminalreporter.config)
+    recorder = terminalreporter.config.stash[_RECORDER]
     if recorder.run is not None:
         terminalreporter.section("wakecheck")
         terminalreporter.flush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -35,6 +37,28 @@ def write_whole(text: str, path: str | os.PathLike[str]) -> None:
 def is_written_through(path: str | os.PathLike[str]) -> bool:
     """Whether `path` exists and is neither a regular file nor a folder."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def why_not_writable(path: Path) -> str | None:
+    """Why a file cannot be written at `path`, or None: found by trying, and undoing it.
+
+    Asked before a run, so that a report does not fail after it.
+    """
+    if is_written_through(path):
+        return None
+    made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            return f"{path} cannot be written ({os.strerror(errno.EISDIR)})"
+        with tempfile.TemporaryFile(dir=path.parent):
+            return None
+    except OSError as error:
+        return f"{path} cannot be written ({error.strerror})"
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _umask() -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +69,19 @@ class Recorder:
             "summary": run_json.summary(claims),
             "claims": claims,
         }
-        self._write()
+        try:
+            self._write()
+        except OSError as error:
+            self._keep_elsewhere(error)
+
+    def _keep_elsewhere(self, error: OSError) -> None:
+        """Where the report cannot be written after all (a full disk, say), keep run.json in the temporary folder."""
+        self.complaint = f"the report could not be written: {error.strerror or error}"
+        self.written = {}
+        kept = Path(tempfile.gettempdir()) / f"wakecheck-run-{os.getpid()}.json"
+        with contextlib.suppress(OSError):
+            run_json.write(self.run or {}, kept)
+            self.written = {"run.json": kept}
 
     def _judged(self, claim: dict[str, Any], failed_controls: list[str]) -> dict[str, Any]:
         """The claim with its verdict; a failed control leaves no claim a verdict of its own."""
