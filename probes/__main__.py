@@ -24,6 +24,7 @@ What does this kernel do when many processes wait for one connection?
   python -m probes show accept.wakes-one
   python -m probes run poll/tcp4/n8/hold/one-connection --timeline
   python -m probes report report/run.json
+  python -m probes summary report/run.json          Markdown, as a CI service shows it
 
 A scenario's id is CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS:
   call      accept accept4 select pselect6 poll ppoll epoll_wait epoll_pwait epoll_pwait2
@@ -115,6 +116,20 @@ def _parser() -> argparse.ArgumentParser:
         "--html", metavar="FILE", help="write the page here (one FILE only; default: index.html beside it)"
     )
     report.add_argument("--ktap", metavar="FILE", help="write KTAP here (one FILE only)")
+    report.add_argument(
+        "--kcidb", metavar="FILE", help="write KCIDB JSON here, for KernelCI: all runs as one submission"
+    )
+    report.add_argument(
+        "--kcidb-origin",
+        default="wakecheck",
+        metavar="NAME",
+        help="who submits, as KernelCI knows it (default: wakecheck)",
+    )
+    report.add_argument(
+        "--kcidb-build", metavar="ID", help="the id of the build that was judged, where KernelCI has it already"
+    )
+    summary = command("summary", _summary, "runs as Markdown, to show beside a CI job; exits 0 whatever their verdicts")
+    summary.add_argument("files", nargs="+", metavar="FILE", help="run.json of a run")
     bench = command("bench", _bench, "what a trial costs, against a bare loop of fork, accept, kill")
     bench.add_argument("--rounds", type=int, default=30, metavar="N", help="rounds of each kind (default 30)")
     bench.add_argument("--quick", action="store_true", help="leave out the runs with 100 and 1,000 waiters")
@@ -245,28 +260,65 @@ def _report(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from .report import ktap, page, terminal
-    from .report.files import write_whole
     from .report.run import BadRun, load
 
     if len(options.files) > 1 and (options.html or options.ktap):
         raise BadInput("--html and --ktap name one file, so give one run.json at a time")
     code = WELL
+    runs = []
     for name in options.files:
         try:
             run = load(name)
         except BadRun as error:
             raise BadInput(str(error).rstrip(".")) from error
+        runs.append(run)
         pages = [(Path(options.html or Path(name).with_name("index.html")), page.render(run))]
         if options.ktap:
             pages.append((Path(options.ktap), ktap.render(run)))
         for path, text in pages:
-            try:
-                write_whole(text, path)
-            except OSError as error:
-                raise BadInput(f"{path} cannot be written: {error.strerror}") from error
+            _write(text, path)
         terminal.summary(run, Console(), [path for path, _ in pages])
         code = max(code, _code_of(run), key=(WELL, CANNOT_JUDGE, BROKEN).index)
+    if options.kcidb:
+        _write_kcidb(runs, options)
     return code
+
+
+def _write_kcidb(runs: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    from .report import kcidb
+
+    try:
+        text = kcidb.render(runs, options.kcidb_origin, options.kcidb_build)
+    except kcidb.BadName as error:
+        raise BadInput(str(error)) from error
+    _write(text, Path(options.kcidb))
+
+
+def _write(text: str, path: Path) -> None:
+    from .report.files import write_whole
+
+    try:
+        write_whole(text, path)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _summary(options: argparse.Namespace) -> int:
+    from .report import markdown
+    from .report.run import BadRun, load
+
+    runs, refused = [], []
+    for name in options.files:
+        try:
+            runs.append(load(name))
+        except BadRun as error:
+            refused.append(str(error).rstrip("."))
+    if runs:
+        print(markdown.render(runs), end="")
+    # One file that cannot be read does not keep the others from being shown.
+    if refused:
+        raise BadInput("; ".join(refused))
+    return WELL
 
 
 def _code_of(run: dict[str, Any]) -> int:

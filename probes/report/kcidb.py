@@ -1,0 +1,198 @@
+"""KCIDB JSON, the format of KernelCI's common database: a test for each claim, and one for the whole run.
+
+Written for version 5.3 of its schema (kcidb-io, kcidb_io/schema/v05_03.py), whose words for a status
+are quoted here.  Nothing is sent: `kcidb-submit`, or the service that runs the tests, does that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE
+from .figures import COLUMNS, over
+
+Run = Mapping[str, Any]
+Object = dict[str, Any]
+
+ORIGIN = "wakecheck"
+"""Who says so, where nobody gave the name under which KernelCI knows the submitter."""
+
+SUITE = "wakecheck"
+"""Where all paths begin."""
+
+STATUSES = {
+    BROKEN: "FAIL",  # "the test completed and reported the tested code as faulty"
+    INCONCLUSIVE: "ERROR",  # "the test didn't complete [...], and the status of the tested code is unknown"
+    HELD: "PASS",  # "the test completed and reported the tested code as correct"
+    MEASURED: "DONE",  # "the test completed and had not reported the status", "but [...] a performance measurement"
+    NOT_APPLICABLE: "SKIP",  # "the test did not run or complete, because it was not applicable"
+}
+NOT_RUN = "MISS"
+"""'the test didn't run due to a failure in the test harness': nothing is judged when a control fails."""
+
+_PRIORITY = ("FAIL", "ERROR", "MISS", "PASS", "DONE", "SKIP")
+"""As the schema orders them, for the status of a collection."""
+
+_LONGEST_EXCERPT = 16384
+
+
+class BadName(ValueError):
+    """An origin or a build's id that the schema refuses; the message is one sentence."""
+
+
+def render(runs: Sequence[Run], origin: str = ORIGIN, build: str | None = None) -> str:
+    """All runs as one submission.
+
+    `build`: the id under which KernelCI knows the build that was judged.  Without it the report
+    names a checkout and a build of its own, of which only release and machine are known.
+    Raises BadName.
+    """
+    if not re.fullmatch(r"[a-z0-9_]+", origin):
+        raise BadName(f"{origin!r} is no origin: it is made of a-z, 0-9 and _")
+    if build is not None and not re.fullmatch(r"[a-z0-9_]+:.*", build):
+        raise BadName(f"{build!r} is no id of a build: it is ORIGIN:NAME")
+    told: dict[str, Any] = {"version": {"major": 5, "minor": 3}}
+    if build is None:
+        # Two runs on one kernel share its build.
+        builds = {one["id"]: one for one in (_build(run, origin) for run in runs)}
+        told["checkouts"] = [_checkout(one) for one in builds.values()]
+        told["builds"] = list(builds.values())
+    told["tests"] = [test for run in runs for test in _tests(run, origin, build or _build(run, origin)["id"])]
+    return json.dumps(told, indent=1, allow_nan=False) + "\n"
+
+
+def _build(run: Run, origin: str) -> Object:
+    kernel = run["kernel"]
+    name = f"{kernel['release']} {kernel['version']} {kernel['machine']}"
+    number = f"{origin}:{SUITE}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    return {
+        "id": number,
+        "checkout_id": number,
+        "origin": origin,
+        "comment": _clean(f"{kernel['release']} {kernel['version']}"),
+        "architecture": re.sub(r"[^a-z0-9_]", "_", kernel["machine"].lower()),
+    }
+
+
+def _checkout(build: Object) -> Object:
+    return {"id": build["checkout_id"], "origin": build["origin"], "comment": build["comment"]}
+
+
+def _tests(run: Run, origin: str, build: str) -> Iterator[Object]:
+    # The whole run, so that the same one submitted twice is one, and no two share an id.
+    digest = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+    common = {"origin": origin, "build_id": build, "start_time": run["started"], "environment": _environment(run)}
+    found = [*_controls(run), *(test for claim in run["claims"] for test in _claim(claim, _control_failed(run)))]
+    for test in [_suite(run, [one["status"] for one in found]), *found]:
+        # The path at the end, as people look for it; the rest makes it unique.
+        yield {"id": f"{origin}:{SUITE}-{digest}:{test['path']}", **common, **test}
+
+
+def _environment(run: Run) -> Object:
+    kernel = run["kernel"]
+    return {
+        "comment": _clean(run["label"] or kernel["release"]),
+        "misc": {
+            **{key: kernel[key] for key in ("cpus", "emulated", "flavour")},
+            "isolation": _clean(run["isolation"]),
+            "missing": {_clean(name): _clean(why) for name, why in run["observers"].items() if why is not True},
+        },
+    }
+
+
+def _suite(run: Run, statuses: Sequence[str]) -> Object:
+    """All of it.  A run that was cut short cannot have passed."""
+    known = [*statuses, *([NOT_RUN] if run["partial"] or not run["claims"] else [])]
+    excerpt = "\n".join(run["kernel"]["splats"])
+    return {
+        "path": SUITE,
+        "status": next(status for status in _PRIORITY if status in known),
+        "comment": "partial: not every claim was judged" if run["partial"] else "all claims",
+        **({"log_excerpt": _clean(excerpt)[:_LONGEST_EXCERPT]} if excerpt else {}),
+        "misc": {"suite": {"version": run["suite"]["version"], "revision": run["suite"]["revision"] or "unknown"}},
+    }
+
+
+def _control_failed(run: Run) -> bool:
+    return bool({BROKEN, INCONCLUSIVE} & set(run["controls"].values()))
+
+
+def _controls(run: Run) -> Iterator[Object]:
+    """A control judges the instrument, so its failure is an error, never a fault of the kernel."""
+    reasons = run.get("controls_reasons", {})
+    for name, verdict in run["controls"].items():
+        status = "ERROR" if verdict == BROKEN else STATUSES[verdict]
+        reason = reasons.get(name)
+        yield {
+            "path": f"{SUITE}.control.{_part(name)}",
+            "status": status,
+            "comment": f"control {_clean(name)}",
+            **({"log_excerpt": _clean(reason)[:_LONGEST_EXCERPT]} if reason else {}),
+        }
+
+
+def _claim(claim: Mapping[str, Any], control_failed: bool) -> Iterator[Object]:
+    verdict = claim["verdict"]
+    path = f"{SUITE}.{claim['id']}"
+    about = {
+        "comment": _clean(claim["sentence"]),
+        "misc": {
+            "level": claim["level"],
+            "verdict": verdict,
+            "basis": [_clean(one) for one in claim["basis"]],
+            **({"expected": claim["expected"]} if claim.get("expected") else {}),
+        },
+    }
+    if verdict == MEASURED:
+        # A test has one number, and a measured claim is its numbers.
+        for case in claim["cases"]:
+            if case["verdict"] == MEASURED:
+                for name, value in _numbers(case):
+                    one = f"{path}.{_part(case['id'])}.{_part(name)}"
+                    yield {**about, "path": one, "status": STATUSES[MEASURED], "number": value}
+    excerpt = "\n".join(_excerpt(claim))
+    yield {
+        **about,
+        "path": path,
+        "status": NOT_RUN if verdict == INCONCLUSIVE and control_failed else STATUSES[verdict],
+        **({"log_excerpt": _clean(excerpt)[:_LONGEST_EXCERPT]} if excerpt else {}),
+    }
+
+
+def _numbers(case: Mapping[str, Any]) -> Iterator[tuple[str, Object]]:
+    """The highest that any trial showed, of each figure; and every fact that is a number."""
+    figures = over(case["trials"])
+    for column in COLUMNS:
+        if figures[column].high is not None:
+            yield column, {"value": figures[column].high, "unit": "waiters"}
+    for fact in case["facts"]:
+        found = re.fullmatch(r"(-?\d+(?:\.\d+)?)(?: ([A-Za-z%µ/]+))?", fact["seen"].strip())
+        if found:
+            yield fact["what"], {"value": float(found[1]), **({"unit": found[2]} if found[2] else {})}
+
+
+def _excerpt(claim: Mapping[str, Any]) -> Iterator[str]:
+    """Why it is not held: the claim's reason, then each such case with how to repeat it."""
+    if claim["verdict"] in (HELD, MEASURED):
+        return
+    if claim["reason"]:
+        yield claim["reason"]
+    for case in claim["cases"]:
+        if case["verdict"] == claim["verdict"]:
+            yield f"{case['id']}: {case['reason'] or case['verdict']}"
+            if case["again"]:
+                yield f"  again: {case['again']}"
+
+
+def _part(name: str) -> str:
+    """One part of a path: its dots would be levels."""
+    return re.sub(r"[^a-zA-Z0-9_-]+", "_", name)
+
+
+def _clean(text: str) -> str:
+    """Without what the schema refuses (NUL), and without bytes that are no UTF-8 (surrogateescape)."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode()
