@@ -35,12 +35,14 @@ def folder() -> Iterator[Path]:
 
 def beside_two_hosts(folder: Path, *command: str) -> subprocess.Popen[str]:
     """Start `command` with two machines to reach; they and it die with this test."""
-    home = {"ANSIBLE_HOME": str(folder / "ansible"), "ANSIBLE_LOCAL_TEMP": str(folder / "ansible" / "tmp")}
+    # Ansible's own files, which it keeps in the user's home otherwise.
+    own = {"HOME": folder / "ansible", "SSH_CONTROL_PATH_DIR": folder / "cp", "REMOTE_TMP": folder / "tmp"}
+    settings = {f"ANSIBLE_{name}": str(path) for name, path in own.items()}
     return subprocess.Popen(
         two_hosts.command(folder, *command),
         cwd=ROOT,
         # Ansible refuses to run where the locale is not UTF-8.
-        env={**os.environ, **home, "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"},
+        env={**os.environ, **settings, "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
