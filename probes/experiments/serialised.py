@@ -12,10 +12,10 @@ from typing import Any
 
 from ..lab.deadline import until
 from ..lab.stage import Actor, Me, Stage
+from ..locks import Lock, make
 from ..observers.task_files import Sighting, TaskFiles
 from ..syscalls import number
 from ..verdict import Inconclusive
-from .locks import Lock, make
 from .waiting import Scene
 
 ACQUIRED, TOOK, RELEASED = range(3)

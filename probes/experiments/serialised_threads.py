@@ -12,9 +12,9 @@ from typing import Any
 from ..lab.deadline import until
 from ..lab.stage import Actor, Me, Stage
 from ..lab.waiter import park
+from ..locks import Lock, make
+from ..locks.memory import Mutex
 from ..syscalls import number
-from .locks import Lock, make
-from .locks_memory import Mutex
 from .serialised import Board, rest_in
 from .waiting import Scene
 

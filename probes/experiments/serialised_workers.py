@@ -14,10 +14,10 @@ from .. import syscalls
 from ..evidence import errno_name
 from ..lab.deadline import until
 from ..lab.stage import Actor, Me, Stage
+from ..locks import make
+from ..locks.memory import TryLock
+from ..locks.sysv import Semaphore, find, remove, value
 from ..verdict import NotApplicable
-from .locks import make
-from .locks_memory import TryLock
-from .locks_sysv import Semaphore, find, remove, value
 from .serialised import Board
 from .waiting import TAKES, Scene, now
 

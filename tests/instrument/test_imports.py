@@ -14,7 +14,7 @@ FOLDER = Path(probes.__file__).parent
 
 NOUNS = ("", "scenario", "evidence", "claims", "verdict", "seen", "failure", "star", "host", "syscalls", "sysctls")
 """`probes` itself holds the version."""
-PARTS = ("strategies", "stimuli", "listeners", "observers")
+PARTS = ("strategies", "stimuli", "listeners", "observers", "locks")
 LAB = ("lab",)
 REPORT = ("report",)
 MAY_IMPORT_REPORT = ("plugin", "__main__")

@@ -1,6 +1,6 @@
 """The locks that servers put around accept, all with one interface, each blocking in one system call.
 
-A new lock: a class with the methods of `Lock`, here or in a `locks_*.py`, and a row in `make`.  Every
+A new lock: a class with the methods of `Lock`, here or in a file of its own, and a row in `make`.  Every
 lock is made free, in the stage, before the actors that use it; nothing of it has a name in the
 system but a System V semaphore.
 """
@@ -127,19 +127,19 @@ def make(name: str, inherited: bool = False) -> Iterator[Lock]:
     Where no IPC namespace of our own was allowed, a System V semaphore stays if the stage is killed
     before it leaves; everything else dies with its processes.
     """
-    from . import locks_memory, locks_sysv
+    from . import memory, sysv
 
     kinds: dict[str, Callable[[], Lock]] = {
         "flock": lambda: Flock(inherited),
         "record": lambda: Record(inherited),
         "ofd": lambda: Ofd(inherited),
-        "sysv-sem": lambda: locks_sysv.Semaphore(undo=False),
-        "sysv-sem-undo": lambda: locks_sysv.Semaphore(undo=True),
-        "posix-sem": locks_memory.PosixSemaphore,
-        "mutex": locks_memory.Mutex,
-        "robust-mutex": lambda: locks_memory.Mutex(robust=True),
+        "sysv-sem": lambda: sysv.Semaphore(undo=False),
+        "sysv-sem-undo": lambda: sysv.Semaphore(undo=True),
+        "posix-sem": memory.PosixSemaphore,
+        "mutex": memory.Mutex,
+        "robust-mutex": lambda: memory.Mutex(robust=True),
         "pipe-token": Token,
-        "try-lock": locks_memory.TryLock,
+        "try-lock": memory.TryLock,
     }
     made = kinds[name]()
     try:
