@@ -11,6 +11,7 @@ from typing import Any
 
 from . import __version__, catalogue, host
 from .scenario import BadScenario, Scenario
+from .servers import command as servers
 from .verdict import Inconclusive, NotApplicable
 
 WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
@@ -25,6 +26,7 @@ What does this kernel do when many processes wait for one connection?
   python -m probes run poll/tcp4/n8/hold/one-connection --timeline
   python -m probes report report/run.json
   python -m probes summary report/run.json          Markdown, as a CI service shows it
+  python -m probes serve epoll          one of the textbook servers; `serve --help` lists them
 
 A scenario's id is CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS:
   call      accept accept4 select pselect6 poll ppoll epoll_wait epoll_pwait epoll_pwait2
@@ -133,6 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     bench = command("bench", _bench, "what a trial costs, against a bare loop of fork, accept, kill")
     bench.add_argument("--rounds", type=int, default=30, metavar="N", help="rounds of each kind (default 30)")
     bench.add_argument("--quick", action="store_true", help="leave out the runs with 100 and 1,000 waiters")
+    serve = command("serve", _serve, "run one of the textbook servers, to look at or to copy")
+    serve.description, serve.formatter_class = servers.GUIDE, argparse.RawDescriptionHelpFormatter
+    servers.add_arguments(serve)
     return parser
 
 
@@ -339,6 +344,17 @@ def _bench(options: argparse.Namespace) -> int:
     if not 1 <= options.rounds <= 10_000:
         raise BadInput(f"{options.rounds} rounds: there can be 1 to 10,000")
     bench(options.rounds, many=not options.quick)
+    return WELL
+
+
+# --- serve -------------------------------------------------------------------------------------
+
+
+def _serve(options: argparse.Namespace) -> int:
+    try:
+        servers.serve(options)
+    except OSError as error:
+        raise BadInput(f"{error.filename or f'{options.host} port {options.port}'}: {error.strerror}") from error
     return WELL
 
 

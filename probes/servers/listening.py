@@ -1,0 +1,75 @@
+"""A listener, and accept with everything that it may answer."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+
+BACKLOG = 128
+"""Connections that may wait to be accepted; net.core.somaxconn caps it (claim sockets.somaxconn-caps)."""
+RETRY_S = 1.0
+"""When to try again what the system had no room for, in seconds."""
+
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_CLIENTS_FAULT = (
+    errno.ECONNABORTED,
+    errno.EPERM,  # a firewall's rule
+    errno.EPROTO,
+    errno.ENOPROTOOPT,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENONET,
+    errno.ETIMEDOUT,
+)
+"""What accept says about one connection that failed: not of the listener, nor of the next one (accept(2), ERRORS)."""
+
+
+class NoRoom(Exception):
+    """accept has no descriptor, or no memory, for a connection, which stays in the queue."""
+
+
+def listen(host: str, port: int, *, backlog: int = BACKLOG, group: bool = False) -> socket.socket:
+    """A TCP listener that blocks; `port` 0 is one that is free; with `group` others may share the address.
+
+    Like every descriptor that Python makes, it has O_CLOEXEC (PEP 446).  Raises OSError.
+    """
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # To start again while old connections are in TIME_WAIT: claim sockets.reuseaddr-restarts.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if group:  # Every member, and before bind: claim reuseport-group.every-member-sets-it.
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind((host, port))
+        made.listen(backlog)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def accept(listener: socket.socket) -> socket.socket | None:
+    """The next connection; None from a non-blocking listener that has none (any more).
+
+    Raises NoRoom; the connection waits then (claim server.emfile-keeps-the-connection).  EINTR comes
+    here only where a handler raises: otherwise Python calls again (PEP 475).
+    """
+    while True:
+        try:
+            return listener.accept()[0]
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise NoRoom(os.strerror(error.errno)) from error
+            if error.errno not in _CLIENTS_FAULT:
+                raise
+
+
+def say(text: str) -> None:
+    """Print a line, whole, although others print too; who reads no more is not missed."""
+    with contextlib.suppress(OSError):
+        os.write(1, f"{text}\n".encode())

@@ -1,0 +1,43 @@
+"""Workers that take turns in accept, under a lock, and serve one client each.
+
+One of them waits in accept and the others for the lock (claim accept-locks.one-in-accept); an unlock
+lets in one (claim accept-locks.unlock-wakes-one).  Blocking accept alone would do the same on this
+kernel, if claim accept.wakes-one holds; the lock is for others, and for workers that wait in poll.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from .. import locks
+from . import prefork
+from .echo import echo
+from .listening import accept, listen, say
+
+LOCKS = ("flock", "record", "ofd", "robust-mutex")
+"""Those that a worker does not take into its grave (claim accept-locks.killed-holder).  The others stay locked
+(claim accept-locks.killed-holder-stuck), or in the system (claim accept-locks.killed-owner-leaves-semaphore)."""
+
+
+def serve(host: str, port: int, workers: int, backlog: int, lock: str, idle_s: float) -> None:
+    """Serve until SIGTERM or SIGINT.  Raises OSError where it cannot listen, NotApplicable without such a lock."""
+    listener = listen(host, port, backlog=backlog)
+    with locks.make(lock) as made:
+        address = listener.getsockname()
+        say(f"listening on {address[0]} port {address[1]}")
+        prefork.run(lambda _: work(listener, made, idle_s), workers)
+
+
+def work(listener: socket.socket, lock: locks.Lock, idle_s: float) -> None:
+    """One client after the other.  Raises NoRoom; then the parent starts another worker, a while later."""
+    # In the worker: locks on a descriptor that all inherit lock nobody out (claim accept-locks.inherited-descriptor).
+    lock.attach()
+    while True:
+        lock.acquire()
+        try:
+            client = accept(listener)
+        finally:
+            lock.release()
+        if client is not None:
+            with client:
+                echo(client, idle_s)
