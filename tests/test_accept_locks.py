@@ -219,7 +219,7 @@ def test_only_holder_registers(play: Play) -> None:
     """
     w0   w1   w2   w3     (epoll_wait)
     e0   e1   e2   e3
-    |
+    |                     an old client each, and room for one more
     L                     only w0, which has the mutex
     """
     seen = play("serialised_workers.nginx", 4)
@@ -227,8 +227,8 @@ def test_only_holder_registers(play: Play) -> None:
     seen.expect("woken by one connection, and by the unlock after it", 1)
     seen.expect("woken by a connection while nobody holds the mutex", 0)
     seen.expect("connections taken then", 1)
-    seen.expect("woken by one worker's timer", 1)
-    seen.expect("taken by the worker whose timer ran out", 1)
+    seen.expect("woken by one worker's old client", 1)
+    seen.expect("taken by that worker", 1)
 
 
 TOO_LATE = {True: "blocked", False: "EAGAIN"}

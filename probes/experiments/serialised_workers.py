@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import select
 import socket
 from contextlib import suppress
 from typing import Any
@@ -14,58 +13,56 @@ from .. import syscalls
 from ..evidence import errno_name
 from ..lab.deadline import until
 from ..lab.stage import Actor, Me, Stage
-from ..locks import make
-from ..locks.memory import TryLock
 from ..locks.sysv import Semaphore, find, remove, value
+from ..servers import accept_mutex
 from ..verdict import NotApplicable
+from .instances import EPOLL_WAIT
 from .serialised import Board
 from .waiting import TAKES, Scene, now
 
 HELD, TOOK = range(2)
-_WAIT = "epoll_pwait"
 _NEWIPC, _NEWUSER = 0x08000000, 0x10000000  # clone(2)
 
 
+class _Worker(accept_mutex.Worker):
+    """A worker of the accept-mutex server that writes down what it does; no timer of it ends while this lasts."""
+
+    def __init__(self, workers: _Workers, me: Me, i: int) -> None:
+        workers.mutex.attach()
+        super().__init__(workers.listener, workers.mutex, delay_s=3600.0, most=2)
+        self._board, self._me, self._i = workers.board, me, i
+        super().adopt(workers.old_clients[i][1])
+
+    def wait(self, timeout_s: float | None = None) -> list[int]:
+        self._me.ready()
+        return super().wait(timeout_s)
+
+    def watch_listener(self) -> None:
+        super().watch_listener()
+        self._board.put(self._i, HELD, 1)
+
+    def leave_listener(self) -> None:
+        super().leave_listener()
+        self._board.put(self._i, HELD, 0)
+
+    def adopt(self, client: socket.socket) -> None:
+        super().adopt(client)
+        self._board.put(self._i, TOOK, 1 + self._board.get(self._i, TOOK))
+
+
 class _Workers:
-    """Workers with an epoll instance and a timer each; who has the accept mutex has the listener in its instance.
+    """Workers of the accept-mutex server, with an old client each, and room for one more."""
 
-    The timer is a socket, so that it runs out when the experiment wants it to.
-    """
-
-    def __init__(self, stage: Stage, lock: TryLock, n: int) -> None:
-        self._lock, self._scene = lock, Scene(stage, "ppoll", n=1)
-        self._listener = socket.socket(fileno=os.dup(self._scene.listener.fds[0]))
+    def __init__(self, stage: Stage, n: int) -> None:
+        self.mutex, self._scene = accept_mutex.Mutex(), Scene(stage, "ppoll", n=1)
+        self.listener = socket.socket(fileno=os.dup(self._scene.listener.fds[0]))
         self.board = Board(n, 2)
-        self._timers = [socket.socketpair() for _ in range(n)]
+        self.old_clients = [socket.socketpair() for _ in range(n)]
         self.actors = [self._start(stage, i) for i in range(n)]
 
     def _start(self, stage: Stage, i: int) -> Actor:
-        actor = stage.actor(lambda me: self._work(me, i), f"w{i}")
-        return actor.blocked_in(_WAIT)
-
-    def _work(self, me: Me, i: int) -> None:
-        """As ngx_process_events_and_timers does: try, register, wait, take, unlock; then give way to the others."""
-        timer = self._timers[i][1]
-        instance = select.epoll()
-        instance.register(timer, select.EPOLLIN)
-        events = ctypes.create_string_buffer(16)
-        tries = True
-        while True:
-            if tries and self._lock.try_it():
-                instance.register(self._listener, select.EPOLLIN)
-                self.board.put(i, HELD, 1)
-            me.ready()
-            syscalls.call(syscalls.NUMBERS[_WAIT], instance.fileno(), ctypes.addressof(events), 1, 3_600_000, 0, 8)
-            tries = not self.board.get(i, HELD)
-            if not tries:
-                with suppress(BlockingIOError):
-                    self._listener.accept()
-                    self.board.put(i, TOOK, 1 + self.board.get(i, TOOK))
-                instance.unregister(self._listener)
-                self.board.put(i, HELD, 0)
-                self._lock.release()
-            else:
-                timer.recv(1)
+        actor = stage.actor(lambda me: _Worker(self, me, i).run(), f"w{i}")
+        return actor.blocked_in(EPOLL_WAIT)
 
     def connect(self) -> None:
         self._scene.connect()
@@ -74,30 +71,25 @@ class _Workers:
         """Whether one connection waits in the accept queue (or the kernel does not say)."""
         return self._scene.listener.queued() in (1, None)
 
-    def timer(self, i: int) -> None:
-        self._timers[i][0].send(b"!")
-
     def woken(self) -> int:
         return sum(actor.woken for actor in self.actors)
 
 
 def nginx(stage: Stage, n: int) -> None:
-    """N workers; a connection, another while nobody holds the mutex, and then one worker's timer."""
-    with make("try-lock") as lock:
-        assert isinstance(lock, TryLock)
-        workers = _Workers(stage, lock, n)
-        stage.note("have registered the listener", workers.board.total(HELD))
-        workers.connect()
-        until(lambda: workers.board.total(TOOK) == 1, lambda: "the first connection was not taken")
-        stage.note("woken by one connection, and by the unlock after it", workers.woken())
-        workers.connect()
-        until(workers.queued, lambda: "the second connection was not delivered")
-        stage.note("woken by a connection while nobody holds the mutex", workers.woken())
-        stage.note("connections taken then", workers.board.total(TOOK))
-        workers.timer(n - 1)
-        until(lambda: workers.board.total(TOOK) == 2, lambda: "the second connection was not taken")
-        stage.note("woken by one worker's timer", workers.woken())
-        stage.note("taken by the worker whose timer ran out", workers.board.get(n - 1, TOOK))
+    """N workers; a connection, which leaves no room for another; one more; then an old client of the last worker."""
+    workers = _Workers(stage, n)
+    stage.note("have registered the listener", workers.board.total(HELD))
+    workers.connect()
+    until(lambda: workers.board.total(TOOK) == 1, lambda: "the first connection was not taken")
+    stage.note("woken by one connection, and by the unlock after it", workers.woken())
+    workers.connect()
+    until(workers.queued, lambda: "the second connection was not delivered")
+    stage.note("woken by a connection while nobody holds the mutex", workers.woken())
+    stage.note("connections taken then", workers.board.total(TOOK))
+    workers.old_clients[n - 1][0].send(b"!")
+    until(lambda: workers.board.total(TOOK) == 2, lambda: "the second connection was not taken")
+    stage.note("woken by one worker's old client", workers.woken())
+    stage.note("taken by that worker", workers.board.get(n - 1, TOOK))
 
 
 def late(stage: Stage, argument: dict[str, Any]) -> None:

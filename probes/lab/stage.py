@@ -173,6 +173,15 @@ class Stage:
         os.close(theirs)
         return Actor(name, pid, answer, mark, self)
 
+    def watch(self, pid: int, name: str) -> Actor:
+        """A process below the stage, which another one forked, as an actor that gives no answer.
+
+        It has to have said already that it is about to block: the mark for kernels that do not name the call.
+        """
+        mark = mmap.mmap(-1, 1)
+        mark[0] = 1
+        return Actor(name, pid, -1, mark, self)
+
     def _act(self, act: Callable[[Me], Any], me: Me, answer_fd: int) -> NoReturn:
         import errno
 

@@ -41,37 +41,41 @@ def run(work: Work, n: int) -> None:
 class _Crew:
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._workers: dict[int, tuple[int, float]] = {}  # process: number, and when it was started
-        self._missing: dict[int, float] = {}  # number: when it may be started again
+        self._workers: dict[int, int] = {}  # process: number
+        self._missing: set[int] = set()
+        self._not_before: dict[int, float] = {}  # number: when it may be started again
 
     def start(self, i: int) -> None:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             _be_worker(self._work, i, parent)
-        self._workers[pid] = i, time.monotonic()
+        self._workers[pid] = i
 
     def wait(self) -> int | None:
         """The next signal, or None: it is time to start one that is missing."""
         if not self._missing:
             return signal.sigwait(_SIGNALS)
-        came = signal.sigtimedwait(_SIGNALS, max(0.0, min(self._missing.values()) - time.monotonic()))
+        soonest = min(self._not_before[i] for i in self._missing)
+        came = signal.sigtimedwait(_SIGNALS, max(0.0, soonest - time.monotonic()))
         return came.si_signo if came else None
 
     def replace(self) -> None:
-        """Wait for the dead, and start others; one that did not live long may not be the last to fail, so later."""
+        """Wait for the dead, and start others: at once, but no number twice in a second.
+
+        What kills a worker at its start will kill the next one too, and forking is all we would do.
+        """
         now = time.monotonic()
         for pid in reaped():
             if pid in self._workers:  # whoever started this program may have left it other children
-                i, started = self._workers.pop(pid)
+                i = self._workers.pop(pid)
                 say(f"worker {i}, process {pid}, died")
-                self._missing[i] = started + RETRY_S
-        for i in [i for i, when in self._missing.items() if when <= now]:
-            try:
+                self._missing.add(i)
+        for i in [i for i in self._missing if self._not_before.get(i, now) <= now]:
+            self._not_before[i] = now + RETRY_S
+            with contextlib.suppress(OSError):  # no process to be had now
                 self.start(i)
-                del self._missing[i]
-            except OSError:  # no process to be had now
-                self._missing[i] = now + RETRY_S
+                self._missing.discard(i)
 
     def end(self) -> None:
         for pid in self._workers:

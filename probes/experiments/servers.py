@@ -1,0 +1,107 @@
+"""The servers of `probes/servers`, as a person starts them, with their workers watched as actors."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import socket
+from typing import Any, NoReturn
+
+from .. import syscalls
+from ..lab.deadline import patience_s
+from ..lab.stage import Actor, Stage
+from ..listeners import client
+from ..servers import command
+from ..verdict import Inconclusive
+from . import wire
+from .instances import EPOLL_WAIT
+from .serialised import rest_in
+from .workers import quiet
+
+_SLEEPS_IN = {"serialised": ("accept4", "flock")}
+"""The calls in which a worker may wait for a connection: Python's accept is accept4, its epoll.poll epoll_wait."""
+_WORKER = re.compile(r"worker (\d+) is process (\d+)")
+
+
+class Served:
+    """One server, and its workers as they have announced themselves."""
+
+    def __init__(self, stage: Stage, *arguments: str) -> None:
+        """`arguments` as on the command line: the server's name, and options."""
+        self.stage, self._name = stage, arguments[0]
+        self._said, out = os.pipe()
+        self._unread = b""
+        mine = os.getpid()
+        if os.fork() == 0:
+            _be_server(arguments, out, mine)
+        os.close(out)
+        host, port = re.fullmatch(r"listening on (\S+) port (\d+)", self._line()).groups()  # type: ignore[union-attr]
+        self.address = (host, int(port))
+
+    def workers(self, n: int) -> list[Actor]:
+        """The next `n` workers that announce themselves, each proven blocked."""
+        return [self._worker() for _ in range(n)]
+
+    def _worker(self) -> Actor:
+        while not (found := _WORKER.fullmatch(self._line())):
+            pass
+        # It says so just before it starts to wait, which is the mark where the kernel does not name the call.
+        actor = self.stage.watch(int(found[2]), f"worker {found[1]}")
+        calls = _SLEEPS_IN.get(self._name, (EPOLL_WAIT, EPOLL_WAIT))
+        rest_in(self.stage, actor, calls, lambda: True)
+        return actor
+
+    def _line(self) -> str:
+        """The next line that the server prints.  Raises Inconclusive at the deadline, or where it ended."""
+        while b"\n" not in self._unread:
+            if not select.select([self._said], [], [], patience_s())[0]:
+                raise Inconclusive(f"the server said nothing within {patience_s():.0f} s")
+            part = os.read(self._said, 4096)
+            if not part:
+                raise Inconclusive("the server ended")
+            self._unread += part
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line.decode()
+
+    def client(self) -> socket.socket:
+        """A connected client; it closes with RST."""
+        made: socket.socket = self.stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+        made.connect(self.address)
+        return made
+
+
+def _be_server(arguments: tuple[str, ...], out: int, parent: int) -> NoReturn:
+    try:
+        syscalls.die_with_parent(parent)
+        os.dup2(out, 1)
+        command.main(arguments)
+    finally:
+        os._exit(1)
+
+
+def one_connection(stage: Stage, argument: dict[str, Any]) -> None:
+    """All workers are blocked; one client comes, says a word, and hears it again."""
+    served = Served(stage, *argument["server"])
+    workers = served.workers(argument["n"])
+    made = served.client()
+    made.send(b"word")
+    stage.note("the client reads", wire.read_exactly(made, 4))
+    quiet(stage, workers)
+    stage.note("workers woken", sum(worker.woken for worker in workers))
+
+
+def all_killed(stage: Stage, argument: dict[str, Any]) -> None:
+    """All workers are stopped; a client comes, and says a word; all workers are killed."""
+    served = Served(stage, *argument["server"])
+    workers = served.workers(argument["n"])
+    for worker in workers:
+        worker.stop()
+    made = served.client()
+    made.send(b"word")
+    stage.fence()
+    for worker in workers:
+        worker.send(signal.SIGKILL)
+    served.workers(argument["n"])
+    stage.note("the client reads", wire.read_exactly(made, 4))

@@ -1,0 +1,73 @@
+"""What one connection, and the death of a worker, cost the servers of probes/servers."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
+from probes.plugin import Play
+
+EACH, ONE, WINNER_AND_NEXT = "each", "one", "the winner, and the next in accept"
+SERVERS = {
+    "epoll level": (4, EACH),
+    "epoll edge": (4, EACH),
+    "epoll exclusive": (4, ONE),
+    "accept-mutex": (4, ONE),
+    "reuseport": (6, ONE),
+    "serialised": (4, WINNER_AND_NEXT),
+}
+_WOKEN = {EACH: lambda n: n, ONE: lambda n: 1, WINNER_AND_NEXT: lambda n: 2}
+
+
+def _started(server: str) -> dict[str, object]:
+    """How it is started: nobody tries for the accept mutex a second time while the trial lasts."""
+    name, _, trigger = server.partition(" ")
+    n = SERVERS[server][0]
+    options = ["--trigger", trigger] if trigger else ["--delay", "3600"] if name == "accept-mutex" else []
+    return {"server": [name, "--workers", str(n), *options], "n": n}
+
+
+@claim(
+    "server.woken-per-connection",
+    "One connection to an idle server of N workers wakes all N that have an epoll instance each, one with "
+    "EPOLLEXCLUSIVE, with an accept mutex and with a listener each, and two that accept under a lock: the one that "
+    "takes it, and the one that it lets in.",
+    level=OBSERVED,
+    basis=[
+        kernel("fs/eventpoll.c", "ep_ptable_queue_proc: add_wait_queue_exclusive for EPOLLEXCLUSIVE alone"),
+        kernel("kernel/sched/wait.c", "__wake_up_common: all waiters that are not exclusive, and one that is"),
+        kernel("fs/locks.c", "locks_wake_up_blocks: who waits for the lock is woken when it is given up"),
+        kernel("net/core/sock_reuseport.c", "reuseport_select_sock: one socket of the group"),
+    ],
+    rows=["Q1", "Q2", "Q6", "Q9", "Q10"],
+)
+@pytest.mark.parametrize("server", list(SERVERS))
+def test_woken_per_connection(play: Play, server: str) -> None:
+    """
+    w0   w1  ...  wn      (epoll_wait; or accept, and flock)
+      \\  |      /
+         L  <- c0         the client speaks, and is answered
+    """
+    n, who = SERVERS[server]
+    seen = play("servers.one_connection", _started(server))
+    seen.expect("the client reads", "word")
+    seen.expect("workers woken", _WOKEN[who](n))
+
+
+@claim(
+    "server.kept-listener-keeps-its-queue",
+    "While the parent keeps the listener open, a connection in its queue outlives every worker, also on a listener "
+    "that only one of them used: the workers that the parent starts then take it.",
+    level=DOCUMENTED,
+    basis=[
+        man("close", 2, "DESCRIPTION: freed with the last descriptor of the open file description"),
+        man("fork", 2, "DESCRIPTION: the child inherits copies of the parent's open file descriptors"),
+    ],
+    rows=["Q6"],
+)
+@pytest.mark.parametrize("server", ["epoll level", "reuseport"])
+def test_kept_listener(play: Play, server: str) -> None:
+    """
+    parent ---> L  <- c0        w0 ... wn stopped, then X, then others
+    """
+    play("servers.all_killed", _started(server)).expect("the client reads", "word")
