@@ -71,3 +71,24 @@ def test_kept_listener(play: Play, server: str) -> None:
     parent ---> L  <- c0        w0 ... wn stopped, then X, then others
     """
     play("servers.all_killed", _started(server)).expect("the client reads", "word")
+
+
+@claim(
+    "server.child-frees-the-port",
+    "A child that closed the listener goes on serving when the server is gone, and keeps nobody who sets "
+    "SO_REUSEADDR from listening on the port.",
+    level=DOCUMENTED,
+    basis=[
+        man("close", 2, "DESCRIPTION: freed with the last descriptor of the open file description"),
+        man("socket", 7, "SO_REUSEADDR: may bind, except when there is an active listening socket"),
+    ],
+    rows=["L-B2"],
+)
+def test_child_frees_the_port(play: Play) -> None:
+    """
+    server X    child --- s0 ---> c0        another ---> L (the same port)
+    """
+    seen = play("servers.killed_parent")
+    seen.expect("the client of the child reads", "word")
+    seen.expect("another server's bind and listen", "ok")
+    seen.expect("the client of the child reads then", "more")

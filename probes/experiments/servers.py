@@ -14,6 +14,7 @@ from ..lab.deadline import patience_s
 from ..lab.stage import Actor, Stage
 from ..listeners import client
 from ..servers import command
+from ..servers.listening import listen
 from ..verdict import Inconclusive
 from . import wire
 from .instances import EPOLL_WAIT
@@ -34,7 +35,8 @@ class Served:
         self._said, out = os.pipe()
         self._unread = b""
         mine = os.getpid()
-        if os.fork() == 0:
+        self.pid = os.fork()
+        if self.pid == 0:
             _be_server(arguments, out, mine)
         os.close(out)
         host, port = re.fullmatch(r"listening on (\S+) port (\d+)", self._line()).groups()  # type: ignore[union-attr]
@@ -105,3 +107,16 @@ def all_killed(stage: Stage, argument: dict[str, Any]) -> None:
         worker.send(signal.SIGKILL)
     served.workers(argument["n"])
     stage.note("the client reads", wire.read_exactly(made, 4))
+
+
+def killed_parent(stage: Stage) -> None:
+    """A child of the fork server serves a client, and the server is killed; another one takes its port."""
+    served = Served(stage, "fork")
+    old = served.client()
+    old.send(b"word")
+    stage.note("the client of the child reads", wire.read_exactly(old, 4))
+    os.kill(served.pid, signal.SIGKILL)
+    os.waitpid(served.pid, 0)
+    stage.outcome("another server's bind and listen", lambda: stage.keep(listen(*served.address)))
+    old.send(b"more")
+    stage.note("the client of the child reads then", wire.read_exactly(old, 4))
