@@ -63,11 +63,6 @@ class Loop:
             self.has_room_again()
         return ready
 
-    @property
-    def has_unfinished(self) -> bool:
-        """Whether somebody's turn was over before he was done."""
-        return bool(self._unfinished)
-
     def watch_listener(self) -> None:
         """Be told of connections, and of those that wait already (claim epoll-instances.empty-blocks)."""
         if not self._listens:

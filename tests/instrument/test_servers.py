@@ -108,6 +108,16 @@ def test_killed_workers_are_replaced(server: Running) -> None:
     assert [server.echo(b"and more") for _ in range(8)] == [b"and more"] * 8
 
 
+@pytest.mark.parametrize("name", ["fork", "serialised"])
+def test_silent_client_is_given_up(name: str) -> None:
+    """One process for each client, so that a silent one would cost a process for good."""
+    with Running(name, *(["--workers", "1"] if name == "serialised" else ["--most", "1"]), "--idle", "0.2") as server:
+        server.listening()
+        with server.client() as silent:
+            assert server.echo(b"its place was taken") == b"its place was taken"
+            assert silent.recv(1) == b""
+
+
 # --- it ends -----------------------------------------------------------------------------------
 
 
@@ -117,6 +127,10 @@ def test_ctrl_c_ends_it(name: str) -> None:
     arguments, workers = SERVERS[name]
     with Running(*arguments) as server:
         server.listening(workers)
+        for pid in server.workers.values():
+            os.kill(pid, signal.SIGINT)  # the decision is the parent's
+        assert server.echo(b"x") == b"x"
+        assert set(server.workers.values()) <= set(server.members())
         assert server.end(signal.SIGINT, group=True) == 0
         assert "Traceback" not in server.printed
         assert server.members() == []
@@ -260,6 +274,7 @@ def _leave(pid: int, free: int) -> None:
 # --- the loop, in this process -----------------------------------------------------------------
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("trigger", loop.TRIGGERS)
 def test_turn_that_is_over_is_gone_on_with(monkeypatch: pytest.MonkeyPatch, trigger: str) -> None:
     """More than one turn's worth is there at once, and nothing more will come to tell of it."""
@@ -272,10 +287,31 @@ def test_turn_that_is_over_is_gone_on_with(monkeypatch: pytest.MonkeyPatch, trig
         far.sendall(data)
         far.shutdown(socket.SHUT_WR)
         while one.clients:
-            ready = one.wait(0)
-            assert ready or one.has_unfinished, "nothing is told, and the client is still there"
-            one.serve(ready)
+            one.serve(one.wait())
         assert to_the_end(far) == data
+
+
+@pytest.mark.parametrize("trigger", loop.TRIGGERS)
+def test_rest_is_sent_when_there_is_room(trigger: str) -> None:
+    """The client has said everything and reads late: only room can tell the loop to go on, and it asks for that."""
+    data = os.urandom(60_000)
+    near, far = socket.socketpair()
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    with listening.listen("127.0.0.1", 0) as listener, near, far:
+        one = loop.Loop(listener, trigger)
+        one.adopt(near)
+        far.sendall(data)
+        one.serve(one.wait(0))
+        assert one.clients[near.fileno()].waits_for == select.EPOLLOUT
+        one.wait(0)  # what an edge may still have to tell
+        assert one.wait(0) == []
+        got = far.recv(len(data))
+        while len(got) < len(data):
+            ready = one.wait(0)
+            assert ready, "there is room, and nobody was told"
+            one.serve(ready)
+            got += far.recv(len(data))
+        assert got == data
 
 
 def test_two_clients_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
