@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -56,10 +57,11 @@ class Running:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pid in self.members():
-            os.kill(pid, signal.SIGKILL)
-        self.process.kill()
+        self.process.kill()  # first, so that it starts no more
         self.process.wait()
+        for pid in self.members():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.stdout.close()
 
     def line(self, *parts: str) -> str:
