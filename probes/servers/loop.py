@@ -85,7 +85,8 @@ class Loop:
                 self.adopt(client)
         except NoRoom:
             # A level-triggered listener would tell of it again and again (claim server.emfile-keeps-the-connection),
-            # an edge-triggered one never: until a client has ended, do not listen.
+            # an edge-triggered one never: until a client has ended, do not listen.  (With EPOLLEXCLUSIVE the others
+            # were not told of it, and are not before the next one comes: claim death.exclusive-waits-for-next.)
             self.leave_listener()
             self.no_room = True
 
