@@ -328,11 +328,13 @@ def _summary(options: argparse.Namespace) -> int:
 
 def _code_of(run: dict[str, Any]) -> int:
     """The exit code that a run deserves: from its claims, whatever its summary says."""
-    verdicts = {claim["verdict"] for claim in run["claims"]}
-    if "broken" in verdicts:
+    from .report import expected
+
+    verdicts = {claim["verdict"] for claim in run["claims"] if expected.is_alarming(claim)}
+    if "broken" in verdicts or expected.unmet(run):
         return BROKEN
     failed_control = {"broken", "inconclusive"} & set(run["controls"].values())
-    return CANNOT_JUDGE if run["partial"] or not verdicts or "inconclusive" in verdicts or failed_control else WELL
+    return CANNOT_JUDGE if run["partial"] or not run["claims"] or verdicts or failed_control else WELL
 
 
 # --- bench -------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from . import catalogue
+from . import catalogue, expectation_file
 from .claims import FAILING_LEVELS
+from .expectations import Expectations
 from .observers import NAMES
 from .scenario import BadScenario, Scenario
 from .star import PRESETS
@@ -43,10 +44,26 @@ def add_options(parser: pytest.Parser) -> None:
         help="the last level whose broken claims fail the run (documented < observed < lore); "
         "documented is for kernels that are not mainline",
     )
+    group.addoption(
+        "--herd-expect",
+        metavar="FILE",
+        help="what this kernel, not mainline, is known to do differently (expectations/NAME.toml): such deviations do "
+        "not fail the run; every other does, and so does one that did not come",
+    )
     group.addoption("--herd-report", metavar="DIR", default="report", help="where the report goes (default: report)")
     group.addoption("--herd-run", metavar="FILE", help="where run.json goes (default: run.json in the report folder)")
     group.addoption("--herd-ktap", metavar="FILE", help="also write KTAP, the kernel's test format")
     group.addoption("--herd-label", metavar="NAME", default="", help="what to call this kernel in the report")
+
+
+def expectations_of(config: pytest.Config) -> Expectations | None:
+    """What --herd-expect names.  A file that cannot be used ends pytest with one sentence (UsageError)."""
+    if config.option.herd_expect is None:
+        return None
+    try:
+        return expectation_file.load(config.option.herd_expect)
+    except (expectation_file.BadExpectations, catalogue.NoCatalogue) as error:
+        raise pytest.UsageError(f"--herd-expect: {error}") from None
 
 
 def _count(what: str, most: int) -> Callable[[str], int]:

@@ -11,19 +11,20 @@ from typing import Any
 import pytest
 
 from . import controls as controls_module
-from . import failure, host
-from .case import Case, Facts, entry, fails, judge, numbers
+from . import failure, host, outcome
+from .case import Case, Facts, entry, judge
 from .claims import Claim
+from .expectations import Expectations
 from .lab.session import Lab
 from .lab.sweep import sweep
-from .options import add_options
+from .options import add_options, expectations_of
+from .outcome import Judged
 from .report.files import why_not_writable
 from .report.recorder import Recorder
 from .scenario import Scenario
 from .seen import Seen
 from .star import PRESETS, Star
-from .verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
-from .verdict import MEASURED as MEASURED_VERDICT
+from .verdict import BROKEN, Inconclusive, NotApplicable
 
 Herd = Callable[[Scenario], Seen]
 """The `herd` fixture: run the trials of a scenario, and get what they showed."""
@@ -36,7 +37,9 @@ _LAB = pytest.StashKey[Lab]()
 _CONTROLS = pytest.StashKey[dict[str, controls_module.Outcome]]()
 _RECORDER = pytest.StashKey[Recorder]()
 _CASE = pytest.StashKey[Case]()
-_SELECTED = pytest.StashKey[bool]()
+_CUT = pytest.StashKey[set[str]]()
+"""The claims of which cases were left out by the user's choice."""
+_EXPECTATIONS = pytest.StashKey[Expectations | None]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "instrument: a test of the suite itself, not of the kernel")
     if not __debug__:
         raise pytest.UsageError("run without -O and PYTHONOPTIMIZE: they strip the asserts that judge")
+    config.stash[_EXPECTATIONS] = expectations_of(config)
     if _is_worker(config):
         return
     report = Path(config.option.herd_report)
@@ -55,8 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for path in (report / "index.html", run, *([ktap] if ktap else [])):
         if problem := why_not_writable(path):
             raise pytest.UsageError(f"{problem}: choose another place with --herd-report or --herd-run")
-    recorder = Recorder(_options(config), config.option.herd_label, report, run, ktap)
-    config.stash[_RECORDER] = recorder
+    options, expectations = _options(config), config.stash[_EXPECTATIONS]
+    config.stash[_RECORDER] = Recorder(options, config.option.herd_label, report, run, ktap, expectations)
 
 
 def _options(config: pytest.Config) -> dict[str, Any]:
@@ -112,9 +116,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """A run that left out a claim's case is partial; who was deselected as a test of the suite does not count."""
     for item in items:
-        if getattr(getattr(item, "function", None), "claim", None) is not None:
-            item.config.stash[_SELECTED] = True
-            return
+        claim: Claim | None = getattr(getattr(item, "function", None), "claim", None)
+        if claim is not None:
+            item.config.stash.setdefault(_CUT, set()).add(claim.id)
 
 
 # --- fixtures ----------------------------------------------------------------------------------
@@ -220,7 +224,7 @@ def pytest_runtest_makereport(
     case = _case(item)
     if case is None:
         if call.excinfo is not None and call.excinfo.errisinstance(NotApplicable):
-            _skip(report, item, str(call.excinfo.value))
+            outcome.skip(report, item, str(call.excinfo.value))
         return report
     failed_early = call.when == "setup" and call.excinfo is not None
     if call.when != "call" and not failed_early:
@@ -229,39 +233,17 @@ def pytest_runtest_makereport(
     text = reason
     if verdict == BROKEN and case.seen and case.seen[-1].contradictions:
         text = failure.explain(case.claim, case.seen[-1], host.in_one_line())
-    _set_outcome(report, item, case, verdict, text)
     outcomes = _controls(item.config) if _CONTROLS in item.config.stash else {}
-    told = {**entry(item, case, verdict, reason, outcomes), "selected": item.config.stash.get(_SELECTED, False)}
+    cut = item.config.stash.get(_CUT, set())
+    told = {**entry(item, case, verdict, reason, outcomes), "selected": bool(cut), "cut": case.claim.id in cut}
+    expected = item.config.stash[_EXPECTATIONS]
+    if expected is not None and not controls_module.why_failed(outcomes):
+        told["case"]["expected"] = expected.excuse(case.claim.id, told["case"]["id"], verdict)
+    outcome.set_outcome(report, item, Judged(case.claim, verdict, text, expected, told["case"].get("expected")))
     report.wakecheck = json.dumps(told)  # type: ignore[attr-defined]  # a string crosses xdist intact
     # On the item: junitxml reads the teardown's report, which copies them from there.
-    item.user_properties += [
-        ("wakecheck.claim", case.claim.id),
-        ("wakecheck.level", case.claim.level),
-        ("wakecheck.verdict", verdict),
-        *([("wakecheck.reason", reason)] if reason else []),
-        *((f"wakecheck.{name}", json.dumps(values)) for name, values in numbers(case).items()),
-    ]
+    item.user_properties += outcome.properties(case, verdict, reason, told["case"].get("expected"))
     return report
-
-
-def _set_outcome(report: pytest.TestReport, item: pytest.Item, case: Case, verdict: str, text: str | None) -> None:
-    """Make pytest's outcome that of the verdict: broken and inconclusive fail, not applicable skips."""
-    if verdict in (HELD, MEASURED_VERDICT):
-        report.outcome = "passed"
-    elif verdict == NOT_APPLICABLE:
-        _skip(report, item, text or verdict)
-    elif verdict == BROKEN and not fails(case.claim, item.config.option.herd_level):
-        report.outcome = "skipped"
-        report.wasxfail = f"broken, but {case.claim.level} claims do not fail this run"
-    else:
-        report.outcome = "failed"
-        report.longrepr = f"{verdict}: {text}" if verdict == INCONCLUSIVE else text
-
-
-def _skip(report: pytest.TestReport, item: pytest.Item, reason: str) -> None:
-    report.outcome = "skipped"
-    path, line, _ = item.location
-    report.longrepr = (str(path), (line or 0) + 1, f"Skipped: not applicable: {reason}")
 
 
 # --- the session -------------------------------------------------------------------------------
@@ -325,7 +307,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             bool(session.shouldstop or session.shouldfail) or exitstatus in (2, 3) or config.stash[_RECORDER].crashed
         )
         config.stash[_RECORDER].finish(partial=stopped)
-        if config.stash[_RECORDER].complaint:
+        if config.stash[_RECORDER].complaint or config.stash[_RECORDER].unmet:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__, host
+from ..expectations import Expectations
 from ..verdict import BROKEN, INCONCLUSIVE, VERDICTS, of_claim
+from . import expected
 from . import run as run_json
 from .files import write_whole
 
@@ -18,7 +20,15 @@ from .files import write_whole
 class Recorder:
     """One per session.  `add` an entry per case; `finish` judges the claims and writes the files."""
 
-    def __init__(self, options: dict[str, Any], label: str, folder: Path, run: Path, ktap: Path | None) -> None:
+    def __init__(
+        self,
+        options: dict[str, Any],
+        label: str,
+        folder: Path,
+        run: Path,
+        ktap: Path | None,
+        expectations: Expectations | None = None,
+    ) -> None:
         self.greeting: dict[str, Any] | None = None
         self.run: dict[str, Any] | None = None
         self.crashed = False
@@ -27,10 +37,15 @@ class Recorder:
         """Whether cases were left out by the user's choice."""
         self.complaint: str | None = None
         """Why the report could not be written where it was wanted."""
+        self.unmet: list[str] = []
+        """What was expected of this kernel and did not come, one sentence each."""
         self.written: dict[str, Path] = {}
         self._options = options
         self._label = label
         self._folder, self._run_path, self._ktap_path = folder, run, ktap
+        self._expectations = expectations
+        self._cut: set[str] = set()
+        """Claims of which cases were left out."""
         self._claims: dict[str, dict[str, Any]] = {}
         self._controls: dict[str, tuple[str, str | None]] = {}
         self._started = datetime.datetime.now(datetime.timezone.utc)
@@ -40,6 +55,8 @@ class Recorder:
         """One case of one claim, and the controls of the process that judged it."""
         claim = self._claims.setdefault(entry["claim"]["id"], {**entry["claim"], "cases": []})
         claim["cases"].append(entry["case"])
+        if entry["cut"]:
+            self._cut.add(claim["id"])
         for name, (verdict, reason) in entry["controls"].items():
             known = self._controls.get(name)
             if known is None or VERDICTS.index(verdict) < VERDICTS.index(known[0]):
@@ -52,6 +69,8 @@ class Recorder:
             return
         failed = [name for name, (verdict, _) in self._controls.items() if verdict in (BROKEN, INCONCLUSIVE)]
         claims = [self._judged(claim, failed) for claim in self._claims.values()]
+        if self._expectations is not None:
+            self._compare_with_expectations(claims, whole=not partial and not failed)
         greeting = self.greeting or {}
         kernel = host.kernel()
         self.run = {
@@ -69,6 +88,9 @@ class Recorder:
             "summary": run_json.summary(claims),
             "claims": claims,
         }
+        if self._expectations is not None:
+            self.run["expectations"] = self._expected_of_the_run()
+            self.unmet = expected.unmet(self.run)
         try:
             self._write()
         except OSError as error:
@@ -91,6 +113,24 @@ class Recorder:
         if failed_controls:
             verdict, reason = INCONCLUSIVE, f"the instrument failed its control: {', '.join(failed_controls)}"
         return {**claim, "verdict": verdict, "reason": reason}
+
+    def _compare_with_expectations(self, claims: list[dict[str, Any]], *, whole: bool) -> None:
+        """Note in each claim what was expected of it.  Where the instrument failed, nothing can be unexpected."""
+        assert self._expectations is not None
+        for claim in claims:
+            complete = whole and claim["id"] not in self._cut
+            if told := self._expectations.of_claim(claim["id"], claim["cases"], whole=complete):
+                claim["expected"] = told
+
+    def _expected_of_the_run(self) -> dict[str, Any]:
+        """The file, the kernel that it is about, and what it expects of the controls."""
+        assert self._expectations is not None
+        told = {name: self._expectations.of_control(name, verdict) for name, (verdict, _) in self._controls.items()}
+        return {
+            "file": self._expectations.file,
+            "kernel": self._expectations.kernel,
+            "controls": {name: entries for name, entries in told.items() if entries},
+        }
 
     def _write(self) -> None:
         from . import ktap, page

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE, VERDICTS
-from . import strategies
+from . import expected, strategies
 from .figures import COLUMNS, UNKNOWN, Figures
 
 STYLES = {BROKEN: "bold red", INCONCLUSIVE: "bold yellow", HELD: "green", MEASURED: "cyan", NOT_APPLICABLE: "dim"}
@@ -59,9 +59,13 @@ def _summary(run: Mapping[str, Any], console: Console) -> Iterator[Text]:
     splats = run["kernel"]["splats"]
     if splats:
         yield Text(f"the kernel complained during the run: {_one_line(splats[0])}", "bold red")
+    for told in expected.unmet(run):
+        yield Text(f"! {told}", "bold red")
+    for verdict, reason, claims in expected.by_reason(run):
+        yield _verdict(verdict, console).append(f" {len(claims)}, as expected: {_one_line(reason)}", "default")
     for verdict in (BROKEN, INCONCLUSIVE):
         for claim in run["claims"]:
-            if claim["verdict"] == verdict:
+            if claim["verdict"] == verdict and expected.is_alarming(claim):
                 yield _verdict(verdict, console).append(f" {claim['id']}", "default")
                 yield Text(f"  {_reason(claim['reason'])}")
 

@@ -272,7 +272,7 @@ def test_one_page_for_two_runs_is_refused(refused: Refused) -> None:
 
 
 def _judged(*verdicts: str, partial: bool = False, control: str = "held") -> dict[str, Any]:
-    claims = [{"verdict": verdict} for verdict in verdicts]
+    claims = [{"verdict": verdict, "cases": []} for verdict in verdicts]
     return {"claims": claims, "partial": partial, "controls": {"null": control}, "summary": {}}
 
 

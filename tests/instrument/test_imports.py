@@ -12,7 +12,10 @@ import probes
 
 FOLDER = Path(probes.__file__).parent
 
-NOUNS = ("", "scenario", "evidence", "claims", "verdict", "seen", "failure", "star", "host", "syscalls", "sysctls")
+NOUNS = (
+    *("", "scenario", "evidence", "claims", "verdict", "expectations", "seen", "failure", "star", "host"),
+    *("syscalls", "sysctls"),
+)
 """`probes` itself holds the version."""
 PARTS = ("strategies", "stimuli", "listeners", "observers", "locks")
 LAB = ("lab",)
