@@ -57,7 +57,8 @@ class Scene:
         return TAKES
 
     def connect(self) -> socket.socket:
-        """One connection to the listener, kept open until the experiment ends."""
+        """One connection to the listener, kept open until the experiment ends.  Raises Inconclusive."""
+        self.stage.insist_on_proof(self.listener)
         made: socket.socket = self.stage.keep(self.listener.connect(patience_s()))
         return made
 

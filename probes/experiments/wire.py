@@ -18,7 +18,7 @@ from .. import syscalls
 from ..lab import isolation
 from ..lab.deadline import patience_s, until
 from ..lab.stage import Stage
-from ..listeners import Listener, client, open_listener
+from ..listeners import Listener, client, open_listener, tcp
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
 
@@ -144,13 +144,14 @@ def in_state(sock: socket.socket, wanted: str) -> None:
 
 
 def queue(listener: socket.socket) -> tuple[int, int]:
-    """Connections in a TCP listener's accept queue, and its limit: tcpi_unacked and tcpi_sacked of a listener."""
-    found = struct.unpack_from("=II", listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 24)
-    return int(found[0]), int(found[1])
+    """Connections in a TCP listener's accept queue, and its limit.  Raises Inconclusive where they are not told."""
+    if not tcp.tells_queue():
+        raise Inconclusive(tcp.NOT_TOLD)
+    return tcp.queue(listener)
 
 
 def queued(listener: socket.socket, count: int) -> None:
-    """Return once `count` connections wait in the accept queue."""
+    """Return once `count` connections wait in the accept queue.  Raises Inconclusive."""
     until(lambda: queue(listener)[0] >= count, lambda: f"{queue(listener)[0]} of {count} connections are queued")
 
 

@@ -49,6 +49,7 @@ class Place:
 
     def connect(self) -> socket.socket:
         """One connection, kept open; returns when it is proven to be queued or taken, and all are at rest."""
+        self.stage.insist_on_proof(self.listener)
         client: socket.socket = self.stage.keep(self.listener.connect(patience_s()))
         self.made += 1
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .. import syscalls
+from .. import host, syscalls
 
 _GLOBAL = 1  # MEMBARRIER_CMD_GLOBAL, membarrier(2)
 
@@ -39,6 +39,9 @@ def choose() -> Fence:
 
     `visit` costs time for every CPU, and `membarrier` a grace period however many there are.
     """
+    if host.flavour() == "gvisor":
+        # Its sentry runs the network stack in goroutines: no CPU and no grace period has to do with them.
+        return Fence("none (gVisor delivers in goroutines, which nothing waits for)", False, _nothing)
     why_not_visit = _why_not_visit()
     can_membarrier = syscalls.exists("membarrier") and _membarrier() == 0
     if why_not_visit is None and not (can_membarrier and _seconds(visit) > _seconds(_wait_for_grace_period)):

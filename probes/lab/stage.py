@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from .. import syscalls
+from ..listeners import Listener
+from ..listeners.tcp import NOT_TOLD
 from ..observers.task_files import Sighting, TaskFiles
 from ..verdict import Inconclusive, NotApplicable
 from .deadline import LONGEST_S, patience_s, until
@@ -145,6 +147,7 @@ class Stage:
         self.folder = bench.folder
         self.syscall_readable = bench.instruments.why_no_syscall_file is None
         self.fence = bench.fence
+        self._fence_name, self._fence_proves = bench.fence_name, bench.fence_proves
         self._pid = os.getpid()
         self._exit = contextlib.ExitStack()
 
@@ -162,6 +165,15 @@ class Stage:
             result = errno.errorcode.get(error.errno or 0, str(error))
         self.note(what, "ok" if result is None else result if isinstance(result, (bool, int, str)) else "ok")
         return result
+
+    def insist_on_proof(self, listener: Listener) -> None:
+        """Raise Inconclusive where nobody could tell when a connection to `listener` has woken all it will."""
+        if not listener.asynchronous:
+            return
+        if not self._fence_proves:
+            raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {self._fence_name}")
+        if listener.queued() is None:
+            raise Inconclusive(NOT_TOLD)
 
     def actor(self, act: Callable[[Me], Any], name: str = "actor") -> Actor:
         """Fork a process that runs `act`, answers with what it returned, and then parks."""

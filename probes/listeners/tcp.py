@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from functools import cache
 
 from ..scenario import Scenario
 from . import client
@@ -12,7 +13,31 @@ BACKLOG = 4096
 """Capped by the kernel's somaxconn (listen(2)).  A larger burst, with nobody who takes, is inconclusive."""
 
 _TCP_INFO_UNACKED = 24
-"""Offset in bytes of tcpi_unacked in struct tcp_info (include/uapi/linux/tcp.h)."""
+"""Offset in bytes of tcpi_unacked, and after it tcpi_sacked, in struct tcp_info (include/uapi/linux/tcp.h)."""
+
+NOT_TOLD = "this kernel does not tell the length of an accept queue (TCP_INFO)"
+
+
+def queue(listening: socket.socket) -> tuple[int, int]:
+    """A listener's accept queue, and its limit: tcpi_unacked and tcpi_sacked (net/ipv4/tcp.c tcp_get_info).
+
+    Raises OSError and struct.error where the kernel has no such answer.
+    """
+    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    length, limit = struct.unpack_from("=II", info, _TCP_INFO_UNACKED)
+    return int(length), int(limit)
+
+
+@cache
+def tells_queue() -> bool:
+    """Whether TCP_INFO of a listener tells of its queue: one that knows the limit knows the length."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1)
+        try:
+            return queue(listening)[1] == 1
+        except (OSError, struct.error):
+            return False
 
 
 class Tcp:
@@ -54,17 +79,7 @@ class Tcp:
         return made
 
     def queued(self) -> int | None:
-        """For a listening socket tcpi_unacked is the length of its accept queue (net/ipv4/tcp.c tcp_get_info)."""
-        total = 0
-        for listening in self._sockets:
-            try:
-                info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-            except OSError:
-                return None
-            if len(info) < _TCP_INFO_UNACKED + 4:
-                return None
-            total += struct.unpack_from("=I", info, _TCP_INFO_UNACKED)[0]
-        return total
+        return sum(queue(listening)[0] for listening in self._sockets) if tells_queue() else None
 
     def write(self, i: int) -> None:
         raise NotImplementedError("a TCP listener takes connections")
