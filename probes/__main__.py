@@ -6,10 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from . import __version__, catalogue, host
+from .report.keys import KEYS
 from .scenario import BadScenario, Scenario
 from .servers import command as servers
 from .verdict import Inconclusive, NotApplicable
@@ -27,6 +27,8 @@ What does this kernel do when many processes wait for one connection?
   python -m probes report report/run.json
   python -m probes summary report/run.json          Markdown, as a CI service shows it
   python -m probes serve epoll          one of the textbook servers; `serve --help` lists them
+  python -m probes report a/run.json b/run.json c/run.json      # several kernels: a matrix
+  python -m probes compare before/run.json after/run.json
 
 A scenario's id is CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS:
   call      accept accept4 select pselect6 poll ppoll epoll_wait epoll_pwait epoll_pwait2
@@ -112,12 +114,15 @@ def _parser() -> argparse.ArgumentParser:
         "--timeline", action="store_true", help="show who woke whom, when, in an untraced and the traced trial"
     )
     run.add_argument("--without", action="append", default=[], metavar="OBSERVER", help="do without this observer")
-    report = command("report", _report, "make the page and the summary from run.json files")
+    report = command("report", _report, "the page of a run, or of several runs: a matrix of claims against kernels")
     report.add_argument("files", nargs="+", metavar="FILE", help="run.json of a run")
     report.add_argument(
-        "--html", metavar="FILE", help="write the page here (one FILE only; default: index.html beside it)"
+        "--html",
+        metavar="FILE",
+        help="write the page here (default: index.html beside the run.json; of several: matrix/index.html, "
+        "with the page of each run beside it)",
     )
-    report.add_argument("--ktap", metavar="FILE", help="write KTAP here (one FILE only)")
+    report.add_argument("--ktap", metavar="FILE", help="write KTAP here (of one run only)")
     report.add_argument(
         "--kcidb", metavar="FILE", help="write KCIDB JSON here, for KernelCI: all runs as one submission"
     )
@@ -132,6 +137,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     summary = command("summary", _summary, "runs as Markdown, to show beside a CI job; exits 0 whatever their verdicts")
     summary.add_argument("files", nargs="+", metavar="FILE", help="run.json of a run")
+    compare = command("compare", _compare, "what differs between two runs, and whether it got worse")
+    compare.add_argument("first", metavar="BEFORE.json", help="run.json of a run")
+    compare.add_argument("second", metavar="AFTER.json", help="run.json of another, of the same suite")
+    compare.add_argument("--json", action="store_true", help="print the comparison as JSON, for programs")
+    compare.formatter_class, compare.epilog = argparse.RawDescriptionHelpFormatter, KEYS
     bench = command("bench", _bench, "what a trial costs, against a bare loop of fork, accept, kill")
     bench.add_argument("--rounds", type=int, default=30, metavar="N", help="rounds of each kind (default 30)")
     bench.add_argument("--quick", action="store_true", help="leave out the runs with 100 and 1,000 waiters")
@@ -258,83 +268,35 @@ def _run(options: argparse.Namespace) -> int:
     return CANNOT_JUDGE if any(trial.inconclusive for trial in trials) else WELL
 
 
-# --- report ------------------------------------------------------------------------------------
+# --- report, compare ---------------------------------------------------------------------------
 
 
 def _report(options: argparse.Namespace) -> int:
-    from rich.console import Console
+    from .report import command
 
-    from .report import ktap, page, terminal
-    from .report.run import BadRun, load
-
-    if len(options.files) > 1 and (options.html or options.ktap):
-        raise BadInput("--html and --ktap name one file, so give one run.json at a time")
-    code = WELL
-    runs = []
-    for name in options.files:
-        try:
-            run = load(name)
-        except BadRun as error:
-            raise BadInput(str(error).rstrip(".")) from error
-        runs.append(run)
-        pages = [(Path(options.html or Path(name).with_name("index.html")), page.render(run))]
-        if options.ktap:
-            pages.append((Path(options.ktap), ktap.render(run)))
-        for path, text in pages:
-            _write(text, path)
-        terminal.summary(run, Console(), [path for path, _ in pages])
-        code = max(code, _code_of(run), key=(WELL, CANNOT_JUDGE, BROKEN).index)
-    if options.kcidb:
-        _write_kcidb(runs, options)
-    return code
-
-
-def _write_kcidb(runs: list[dict[str, Any]], options: argparse.Namespace) -> None:
-    from .report import kcidb
-
+    kcidb = command.Kcidb(options.kcidb, options.kcidb_origin, options.kcidb_build) if options.kcidb else None
     try:
-        text = kcidb.render(runs, options.kcidb_origin, options.kcidb_build)
-    except kcidb.BadName as error:
+        return command.report(options.files, options.html, options.ktap, kcidb)
+    except command.CannotReport as error:
         raise BadInput(str(error)) from error
-    _write(text, Path(options.kcidb))
-
-
-def _write(text: str, path: Path) -> None:
-    from .report.files import write_whole
-
-    try:
-        write_whole(text, path)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _summary(options: argparse.Namespace) -> int:
-    from .report import markdown
-    from .report.run import BadRun, load
+    from .report import command
 
-    runs, refused = [], []
-    for name in options.files:
-        try:
-            runs.append(load(name))
-        except BadRun as error:
-            refused.append(str(error).rstrip("."))
-    if runs:
-        print(markdown.render(runs), end="")
-    # One file that cannot be read does not keep the others from being shown.
-    if refused:
-        raise BadInput("; ".join(refused))
-    return WELL
+    try:
+        return command.summary(options.files)
+    except command.CannotReport as error:
+        raise BadInput(str(error)) from error
 
 
-def _code_of(run: dict[str, Any]) -> int:
-    """The exit code that a run deserves: from its claims, whatever its summary says."""
-    from .report import expected
+def _compare(options: argparse.Namespace) -> int:
+    from .report import command
 
-    verdicts = {claim["verdict"] for claim in run["claims"] if expected.is_alarming(claim)}
-    if "broken" in verdicts or expected.unmet(run):
-        return BROKEN
-    failed_control = {"broken", "inconclusive"} & set(run["controls"].values())
-    return CANNOT_JUDGE if run["partial"] or not run["claims"] or verdicts or failed_control else WELL
+    try:
+        return command.compare_two(options.first, options.second, options.json)
+    except command.CannotReport as error:
+        raise BadInput(str(error)) from error
 
 
 # --- bench -------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import os
 import select
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -261,10 +262,16 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
         except Inconclusive as reason:
             message = {"inconclusive": str(reason)}
         except Exception as error:  # noqa: BLE001  # a stage that dies says nothing; the reason must get out
-            message = {"inconclusive": f"{name}: {type(error).__name__}: {error}"}
+            message = {"inconclusive": f"{name}: {type(error).__name__}: {error}, at `{_line_of(error)}`"}
         os.write(answer_fd, json.dumps(message).encode())
     finally:
         os._exit(0)
+
+
+def _line_of(error: Exception) -> str:
+    """The line of the suite that met the error: the kernel was asked there for something that it will not do."""
+    lines = [at.line or at.name for at in traceback.extract_tb(error.__traceback__) if "probes" in at.filename]
+    return " ".join((lines or ["?"])[-1].split())
 
 
 def _read_until_end(fd: int, limit_s: float) -> Iterator[bytes]:

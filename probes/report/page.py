@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..claims import LEVELS
@@ -33,36 +33,48 @@ def render(run: Mapping[str, Any]) -> str:
     """The page for this run, as a whole HTML document."""
     shown, herds = orders.strips(run)
     claims = run["claims"]
-    page = _template().render(
-        run=run,
-        counts=[(verdict, run["summary"].get(verdict, 0)) for verdict in VERDICTS],
-        totals=_totals(claims),
-        banners=list(_banners(run)),
-        attention=_attention(claims),
-        chapters=[(name, list(group)) for name, group in groupby(_by_chapter(claims), key=lambda one: one["chapter"])],
-        host=_host(run),
-        date=_date(run["started"]),
-        rows=strategies.rows(run),
-        answers=answers.answers(run),
-        strips=shown,
-        herds=herds,
-        longest=max((len(strip.waiters) for strip in shown), default=0),
+    page = (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            run=run,
+            counts=[(verdict, run["summary"].get(verdict, 0)) for verdict in VERDICTS],
+            totals=_totals(claims),
+            banners=list(_banners(run)),
+            attention=_attention(claims),
+            chapters=[
+                (name, list(group)) for name, group in groupby(_by_chapter(claims), key=lambda one: one["chapter"])
+            ],
+            host=_host(run),
+            date=date(run["started"]),
+            rows=strategies.rows(run),
+            answers=answers.answers(run),
+            strips=shown,
+            herds=herds,
+            longest=max((len(strip.waiters) for strip in shown), default=0),
+        )
     )
-    # A label may hold bytes that are no UTF-8 (surrogateescape): they could not be written.
+    return without_surrogates(page)
+
+
+def without_surrogates(page: str) -> str:
+    """A label may hold bytes that are no UTF-8 (surrogateescape): they could not be written."""
     return page.encode("utf-8", "replace").decode()
 
 
 @cache
-def _template() -> Template:
-    environment = Environment(
+def environment() -> Environment:
+    """Jinja with what all pages use; autoescape is on."""
+    made = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
+    made.globals.update(
         css=(_FOLDER / "page.css").read_text(encoding="utf-8"),
+        matrix_css=(_FOLDER / "matrix.css").read_text(encoding="utf-8"),
         columns=figures.COLUMNS,
         meanings=figures.MEANINGS,
         unknown=figures.UNKNOWN,
@@ -76,8 +88,8 @@ def _template() -> Template:
         link=link,
         attention_verdicts=(BROKEN, INCONCLUSIVE),
     )
-    environment.filters.update(drawing=inspect.cleandoc, breakable=breakable)
-    return environment.get_template("page.html.j2")
+    made.filters.update(drawing=inspect.cleandoc, breakable=breakable)
+    return made
 
 
 def link(basis: str) -> str | None:
@@ -151,7 +163,7 @@ def _host(run: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     return [(term, lines) for term, lines in facts.items() if lines]
 
 
-def _date(started: str) -> str:
+def date(started: str) -> str:
     """`2026-10-03 14:05 UTC`; what is no date is shown as it stands."""
     try:
         # Python 3.10 does not know the Z.

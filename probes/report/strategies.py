@@ -36,7 +36,7 @@ def rows(run: Mapping[str, Any]) -> list[Row]:
     found: dict[tuple[Place, str], dict[str, list[Mapping[str, Any]]]] = {}
     for case in cases(run):
         axes = case["scenario"]
-        if _is_standard(axes):
+        if is_standard(axes):
             reactions = found.setdefault(place(axes), {})
             reactions.setdefault(axes["reaction"], []).append(case)
     return [_row(name, reactions) for (_, name), reactions in sorted(found.items())]
@@ -75,7 +75,7 @@ def is_plain(axes: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_standard(axes: Mapping[str, Any]) -> bool:
+def is_standard(axes: Mapping[str, Any]) -> bool:
     return is_plain(axes) and axes["n"] == N and axes["reaction"] in REACTIONS and axes["stimulus"] == "one-connection"
 
 

@@ -14,6 +14,8 @@ from rich.text import Text
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE, VERDICTS
 from . import expected, strategies
 from .figures import COLUMNS, UNKNOWN, Figures
+from .lineage import Kernel
+from .matrix import DIFFERS, UNDECIDED, Row
 
 STYLES = {BROKEN: "bold red", INCONCLUSIVE: "bold yellow", HELD: "green", MEASURED: "cyan", NOT_APPLICABLE: "dim"}
 SHAPES = {BROKEN: "✗", INCONCLUSIVE: "?", HELD: "✓", MEASURED: "◆", NOT_APPLICABLE: "-"}
@@ -25,17 +27,17 @@ _ROOM_FOR_BOTH = 104
 
 def summary(run: Mapping[str, Any], console: Console, paths: Iterable[str | os.PathLike[str]]) -> None:
     """Verdict counts, what needs attention with one reason line each, and the files that were written."""
-    for line in _summary(run, console):
-        _print(console, line)
+    for told in _summary(run, console):
+        line(console, told)
     for path in paths:
-        _print(console, Text.assemble(("report: ", "dim"), os.fspath(path)))
+        line(console, Text.assemble(("report: ", "dim"), os.fspath(path)))
 
 
 def table(run: Mapping[str, Any], console: Console) -> None:
     """Every strategy on the standard scene: woken, returned, won, spurious, under hold and under accept."""
     rows = strategies.rows(run)
     if not rows:
-        _print(console, Text(f"no strategy was tried with {strategies.N} processes on tcp4"))
+        line(console, Text(f"no strategy was tried with {strategies.N} processes on tcp4"))
         return
     reactions = list(strategies.REACTIONS)
     for group in [reactions] if console.width >= _ROOM_FOR_BOTH else [[one] for one in reactions]:
@@ -44,12 +46,12 @@ def table(run: Mapping[str, Any], console: Console) -> None:
 
 def _summary(run: Mapping[str, Any], console: Console) -> Iterator[Text]:
     counts = run["summary"]
-    line = Text("claims:")
+    counted = Text("claims:")
     for verdict in VERDICTS:
         if counts.get(verdict):
-            line.append("  ")
-            line.append_text(_verdict(verdict, console)).append(f" {counts[verdict]}")
-    yield line if run["claims"] else Text("no claim was judged")
+            counted.append("  ")
+            counted.append_text(_verdict(verdict, console)).append(f" {counts[verdict]}")
+    yield counted if run["claims"] else Text("no claim was judged")
     if run["partial"]:
         yield Text("partial: not every claim was judged")
     reasons = run.get("controls_reasons", {})
@@ -105,10 +107,41 @@ def _cells(row: strategies.Row, reaction: str) -> list[str]:
     return [str(found[column]) for column in COLUMNS]
 
 
-def _print(console: Console, line: Text) -> None:
+def line(console: Console, text: Text) -> None:
     """As it stands: no markup, no guessed highlighting, and nothing that the terminal cannot encode."""
-    line.plain = _safe(line.plain, console)
-    console.print(line, soft_wrap=True, highlight=False)
+    text.plain = _safe(text.plain, console)
+    console.print(text, soft_wrap=True, highlight=False)
+
+
+def warning(sentence: str) -> Text:
+    """A sentence that has to be read first."""
+    return Text(f"warning: {_one_line(sentence)}", "bold yellow")
+
+
+def kernels(found: Sequence[Kernel], console: Console) -> None:
+    """One line for each kernel: its verdicts counted, and what has to be known of it."""
+    made = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    made.add_column("kernel", overflow="fold")
+    words = {kernel.label: [claim["verdict"] for claim in kernel.run["claims"]] for kernel in found}
+    shown = [verdict for verdict in VERDICTS if any(verdict in one for one in words.values())]
+    for verdict in shown:
+        made.add_column("n/a" if verdict == NOT_APPLICABLE else verdict, justify="right", no_wrap=True)
+    made.add_column("to know", overflow="fold")
+    for kernel in found:
+        counts = [Text(str(words[kernel.label].count(verdict) or ""), STYLES[verdict]) for verdict in shown]
+        made.add_row(Text(_safe(kernel.label, console)), *counts, Text(_safe(", ".join(kernel.marks), console)))
+    console.print(made)
+
+
+def differences(rows: Sequence[Row], page: str | os.PathLike[str], console: Console) -> None:
+    """The claims on which the kernels differ, each with its range in words, and where the page is."""
+    found = [row for row in rows if row.agreement == DIFFERS]
+    line(console, Text(f"the kernels differ on {len(found)} of {len(rows)} claims" + (":" if found else "")))
+    for row in found:
+        line(console, Text(f"  {row.id}: {row.range}"))
+    if undecided := sum(row.agreement == UNDECIDED for row in rows):
+        line(console, Text(f"on {undecided} more they agree as far as they could be judged"))
+    line(console, Text.assemble(("report: ", "dim"), os.fspath(page)))
 
 
 def _safe(text: str, console: Console) -> str:

@@ -1,0 +1,202 @@
+"""What is different between two runs, before and after, and whether it got worse.
+
+Verdicts have a rank: held and measured, then not applicable (the kernel lost the feature), then
+inconclusive and not judged (nobody can tell any more), then broken.  *Worse* is a claim, a case or a
+control whose rank rose, and a kernel that complained (a splat) where it did not before; a case that
+only one of the runs tried is no change, a claim is.  *Better* is one that is held (or measured)
+now.  *Changed* is what is left: from broken to inconclusive, say.  *Numbers* are figures of a case
+whose verdict stayed: see `numbers.py` for what a race may not decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE
+from . import expected, numbers, terminal
+from .lineage import NOT_JUDGED
+
+Run = Mapping[str, Any]
+
+RANK = {HELD: 0, MEASURED: 0, NOT_APPLICABLE: 1, INCONCLUSIVE: 2, NOT_JUDGED: 2, BROKEN: 3}
+WORSE, BETTER, CHANGED, NUMBERS = "worse", "better", "changed", "numbers"
+KINDS = (WORSE, BETTER, CHANGED, NUMBERS)
+NO_SPLAT, SPLAT = "silent", "complained"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that is not as before."""
+
+    kind: str
+    what: str
+    """`claim`, `case`, `control` or `kernel`."""
+    claim: str | None
+    case: str | None
+    """The case; a control's name."""
+    figure: str | None
+    """`woken`, `returned` or `order`, of numbers."""
+    before: str
+    after: str
+    reason: str | None
+    """Why it is now as it is, where the run says so."""
+    expected: str | None
+    """Why that was expected, by the expectations file of the second run."""
+
+
+def changes(before: Run, after: Run) -> list[Change]:
+    """Everything that differs, the worst kind first."""
+    found = [*_controls(before, after), *_splats(before, after), *_claims(before, after)]
+    return sorted(found, key=lambda one: KINDS.index(one.kind))
+
+
+def warnings(before: Run, after: Run) -> list[str]:
+    """What has to be known before the comparison is believed, one sentence each."""
+    revisions = [run["suite"]["revision"] or "unknown" for run in (before, after)]
+    found = []
+    if revisions[0] != revisions[1]:
+        found.append(
+            f"the runs are of different revisions of the suite ({revisions[0][:19]} and {revisions[1][:19]}), "
+            "so a difference may be one of the suite"
+        )
+    presets = [run["suite"]["options"].get("herd_preset") for run in (before, after)]
+    if presets[0] != presets[1]:
+        found.append(f"the runs tried different cases: preset {presets[0]} and preset {presets[1]}")
+    for name, run in (("first", before), ("second", after)):
+        if run["partial"]:
+            found.append(f"the {name} run is partial: not every claim was judged")
+        failed = [control for control, verdict in run["controls"].items() if verdict in (BROKEN, INCONCLUSIVE)]
+        if failed:
+            found.append(f"in the {name} run the instrument failed its control: {', '.join(failed)}")
+    return found
+
+
+def as_dict(before: Run, after: Run) -> dict[str, Any]:
+    """The comparison for programs: `before`, `after`, `warnings`, and a list for each kind of change."""
+    found = changes(before, after)
+    lists = {kind: [_without_kind(one) for one in found if one.kind == kind] for kind in KINDS}
+    return {
+        "before": _about(before),
+        "after": _about(after),
+        "warnings": warnings(before, after),
+        **lists,
+        "same": _unchanged(before, after),
+    }
+
+
+def show(before: Run, after: Run, console: Console) -> None:
+    """The comparison for people."""
+    terminal.line(console, Text(f"{_name(before)}  ->  {_name(after)}", "bold"))
+    for warning in warnings(before, after):
+        terminal.line(console, Text(f"! {warning}", "bold yellow"))
+    found = changes(before, after)
+    for kind in KINDS:
+        same_kind = [one for one in found if one.kind == kind]
+        if same_kind:
+            terminal.line(
+                console, Text(f"{kind} ({len(same_kind)})", terminal.STYLES[BROKEN] if kind == WORSE else "bold")
+            )
+        for one in same_kind:
+            terminal.line(console, _in_words(one))
+            if one.kind == WORSE and one.reason:
+                terminal.line(console, Text(f"      {' '.join(one.reason.split())}"))
+            if one.expected:
+                terminal.line(console, Text(f"      expected: {' '.join(one.expected.split())}"))
+    terminal.line(console, Text(f"{_unchanged(before, after)} claims have the same verdict"))
+
+
+def _claims(before: Run, after: Run) -> Iterator[Change]:
+    old, new = ({claim["id"]: claim for claim in run["claims"]} for run in (before, after))
+    for name in dict.fromkeys([*old, *new]):
+        one, other = old.get(name), new.get(name)
+        verdicts = [claim["verdict"] if claim else NOT_JUDGED for claim in (one, other)]
+        kind = _kind(*verdicts)
+        if kind is not None:
+            reason, excuse = (other["reason"], expected.reason(other)) if other else (None, None)
+            yield Change(kind, "claim", name, None, None, verdicts[0], verdicts[1], reason, excuse)
+        if one and other:
+            yield from _cases(one, other, told=kind is not None)
+
+
+def _cases(one: Mapping[str, Any], other: Mapping[str, Any], *, told: bool) -> Iterator[Change]:
+    """Of cases that both runs tried; where the claim's verdict changed (`told`), only figures are left to tell."""
+    new = {case["id"]: case for case in other["cases"]}
+    for case in one["cases"]:
+        later = new.get(case["id"])
+        if later is None:
+            continue
+        kind = _kind(case["verdict"], later["verdict"])
+        if kind is None:
+            yield from _figures(one["id"], case, later)
+        elif not told:
+            words = (case["verdict"], later["verdict"], later["reason"], later.get("expected"))
+            yield Change(kind, "case", one["id"], case["id"], None, *words)
+
+
+def _figures(claim: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    old, new = numbers.comparable(before), numbers.comparable(after)
+    for name in old:
+        if name in new and old[name] != new[name]:
+            yield Change(NUMBERS, "case", claim, before["id"], name, old[name], new[name], None, None)
+    apart = None if "woken" in old else numbers.races_apart(before, after)
+    if apart is not None:
+        yield Change(NUMBERS, "case", claim, before["id"], "woken", *apart, None, None)
+
+
+def _controls(before: Run, after: Run) -> Iterator[Change]:
+    for name in dict.fromkeys([*before["controls"], *after["controls"]]):
+        old, new = (run["controls"].get(name, NOT_JUDGED) for run in (before, after))
+        kind = _kind(old, new)
+        if kind is not None:
+            reason = after.get("controls_reasons", {}).get(name)
+            yield Change(kind, "control", None, name, None, old, new, reason, None)
+
+
+def _splats(before: Run, after: Run) -> Iterator[Change]:
+    old, new = before["kernel"]["splats"], after["kernel"]["splats"]
+    if bool(old) != bool(new):
+        words = (SPLAT if old else NO_SPLAT, SPLAT if new else NO_SPLAT)
+        yield Change(WORSE if new else BETTER, "kernel", None, None, None, *words, new[0] if new else None, None)
+
+
+def _kind(before: str, after: str) -> str | None:
+    if before == after or {before, after} == {HELD, MEASURED}:
+        return None
+    if RANK[after] > RANK[before]:
+        return WORSE
+    return BETTER if RANK[after] == 0 else CHANGED
+
+
+def _in_words(one: Change) -> Text:
+    place = " ".join(part for part in (one.claim, one.case) if part) or "the kernel"
+    noun = "control " if one.what == "control" else ""
+    figure = f"{one.figure} " if one.figure else ""
+    return Text(f"  {noun}{place}: {figure}{one.before} -> {one.after}")
+
+
+def _unchanged(before: Run, after: Run) -> int:
+    old, new = ({claim["id"]: claim["verdict"] for claim in run["claims"]} for run in (before, after))
+    return sum(new.get(name) == verdict for name, verdict in old.items())
+
+
+def _without_kind(one: Change) -> dict[str, Any]:
+    return {name: value for name, value in asdict(one).items() if name != "kind"}
+
+
+def _about(run: Run) -> dict[str, Any]:
+    return {
+        "label": run["label"] or run["kernel"]["release"],
+        "release": run["kernel"]["release"],
+        "revision": run["suite"]["revision"],
+        "partial": run["partial"],
+    }
+
+
+def _name(run: Run) -> str:
+    label, release = run["label"], run["kernel"]["release"]
+    return release if label in (None, "", release) else f"{label} ({release})"

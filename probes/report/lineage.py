@@ -1,0 +1,141 @@
+"""The kernels of several runs: their names, their order in history, and a history in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..verdict import BROKEN, INCONCLUSIVE
+
+NOT_JUDGED = "not judged"
+"""What a run says of a claim that it lacks: nothing, and never held."""
+
+_FAMILY = ("linux", "uml")
+"""Flavours whose release is a place in Linux's history.  gVisor says 4.4.0 whatever it can do."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One run, as one column of the matrix."""
+
+    run: Mapping[str, Any]
+    label: str
+    series: str
+    """`6.1`; of a kernel that stands apart, its label."""
+    apart: bool
+    """Whether its release says nothing about Linux's history."""
+    rank: tuple[int, ...]
+    """The smaller, the further left."""
+
+    @property
+    def marks(self) -> list[str]:
+        """What has to be known before a column is believed, in a word or two each."""
+        run = self.run
+        failed = [name for name, verdict in run["controls"].items() if verdict in (BROKEN, INCONCLUSIVE)]
+        marks = {
+            "partial": run["partial"],
+            f"control failed: {', '.join(failed)}": failed,
+            "kernel complained": run["kernel"]["splats"],
+            "emulated": run["kernel"]["emulated"],
+        }
+        return [mark for mark, so in marks.items() if so]
+
+
+def ordered(runs: Sequence[Mapping[str, Any]]) -> list[Kernel]:
+    """The kernels, newest first; those that stand apart come last.  Each has a label of its own."""
+    made: list[Kernel] = []
+    names: list[str] = []
+    for run in runs:
+        label = run["label"] or run["kernel"]["release"]
+        names.append(label)
+        if names.count(label) > 1:
+            label = f"{label} ({names.count(label)})"
+        made.append(_kernel(run, label))
+    return sorted(made, key=lambda one: (one.rank, one.label))
+
+
+def _kernel(run: Mapping[str, Any], label: str) -> Kernel:
+    facts = run["kernel"]
+    version = _version(facts["release"], facts["version"])
+    apart = facts["flavour"] not in _FAMILY or version is None
+    realtime = "PREEMPT_RT" in facts["version"]
+    flavour = _FAMILY.index(facts["flavour"]) * 2 if facts["flavour"] in _FAMILY else 9
+    numbers = version or (0, 0, 0, 0)
+    rank = (apart, *(-number for number in numbers), flavour + realtime)
+    series = label if apart else f"{numbers[0]}.{numbers[1]}"
+    return Kernel(run, label, series, apart, tuple(map(int, rank)))
+
+
+def _version(release: str, version: str) -> tuple[int, int, int, int] | None:
+    """Release as (6, 1, 137, candidate), where a release candidate (-rcN) comes before the release.
+
+    Debian's release is that of its ABI (6.1.0-35); what it was built from stands in the version.
+    """
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", release)
+    if not found:
+        return None
+    candidate = re.search(r"[-~]rc(\d+)", release + " " + version)
+    built = re.search(rf"Debian {found[1]}\.{found[2]}\.(\d+)", version)
+    patch = built[1] if built else found[3] or "0"
+    return int(found[1]), int(found[2]), int(patch), int(candidate[1]) if candidate else 1_000
+
+
+def in_words(kernels: Sequence[Kernel], verdicts: Sequence[str]) -> str:
+    """One row's history: `held in every run, 5.10 to 7.3`; `not applicable up to 5.10, held since 6.1`.
+
+    A series says what its plain kernel says; another kernel of the same series (real-time, UML), and
+    one that stands apart, is named where it differs.
+    """
+    family = [(one, verdict) for one, verdict in zip(kernels, verdicts, strict=True) if not one.apart]
+    family.reverse()
+    plain: dict[str, str] = {}
+    for one, verdict in sorted(family, key=lambda pair: (pair[1] == NOT_JUDGED, pair[0].rank[-1])):
+        plain.setdefault(one.series, verdict)
+    series = list(dict.fromkeys(one.series for one, _ in family))
+    others: dict[str, list[str]] = {}
+    for one, verdict in zip(kernels, verdicts, strict=True):
+        if one.apart or verdict != plain[one.series]:
+            others.setdefault(verdict, []).append(one.label)
+    spans = _spans([(name, plain[name]) for name in series])
+    if len(set(verdicts)) == 1:
+        where = f", {_from_to(spans[0])}" if spans else ""
+        return f"{verdicts[0]} in every run{where}"
+    exceptions = [f"{verdict} on {_and(labels)}" for verdict, labels in others.items()]
+    return "; ".join([*([_history(spans)] if spans else []), *exceptions])
+
+
+Span = tuple[str, str, str]
+"""Verdict, first series, last series."""
+
+
+def _spans(history: Sequence[tuple[str, str]]) -> list[Span]:
+    """Runs of the same verdict, the oldest first."""
+    spans: list[Span] = []
+    for series, verdict in history:
+        if spans and spans[-1][0] == verdict:
+            spans[-1] = (verdict, spans[-1][1], series)
+        else:
+            spans.append((verdict, series, series))
+    return spans
+
+
+def _history(spans: Sequence[Span]) -> str:
+    if len(spans) == 1:
+        return f"{spans[0][0]}, {_from_to(spans[0])}"
+    parts = [f"{spans[0][0]} up to {spans[0][2]}"]
+    parts += [
+        f"{verdict} {'in ' if first == last else ''}{_from_to((verdict, first, last))}"
+        for verdict, first, last in spans[1:-1]
+    ]
+    return ", ".join([*parts, f"{spans[-1][0]} since {spans[-1][1]}"])
+
+
+def _from_to(span: Span) -> str:
+    _, first, last = span
+    return first if first == last else f"{first} to {last}"
+
+
+def _and(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

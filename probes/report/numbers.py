@@ -1,0 +1,74 @@
+"""Numbers of one case that can be compared between runs: what a race decides is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import strategies
+from .figures import UNKNOWN, Spread, over
+
+FREE_OF_RACES = "hold"
+"""Only where waiters touch nothing does a figure say what the kernel decided; else it is a race."""
+
+
+def comparable(case: Mapping[str, Any]) -> dict[str, str]:
+    """What can be compared of a case: `woken` and `returned` under hold, and the order of a series.
+
+    What nobody saw, and an order that was not the same in all trials of the run, is not there.
+    """
+    axes = case["scenario"]
+    if axes is None or axes["reaction"] != FREE_OF_RACES or not case["trials"]:
+        return {}
+    figures = over(case["trials"])
+    found = {name: str(figures[name]) for name in ("woken", "returned") if figures[name].known}
+    order = _order(case["trials"]) if axes["stimulus"] == "one-by-one" else None
+    return {**found, "order": order} if order is not None else found
+
+
+def woken_of_all(claim: Mapping[str, Any]) -> str | None:
+    """`8/8`: how many were woken on the standard scene, where all cases of the claim there say the same.
+
+    Under hold, or where the claim has no such case, under accept.  `?/8` where nobody saw.
+    """
+    for reaction in strategies.REACTIONS:
+        spreads = {
+            str(over(case["trials"])["woken"])
+            for case in claim["cases"]
+            if case["trials"] and strategies.is_standard(case["scenario"]) and case["scenario"]["reaction"] == reaction
+        }
+        if spreads:
+            return f"{spreads.pop()}/{strategies.N}" if len(spreads) == 1 else None
+    return None
+
+
+def decided(claim: Mapping[str, Any]) -> str | None:
+    """The same number where no race had a part in it and somebody saw; else None."""
+    standard = [case for case in claim["cases"] if case["trials"] and strategies.is_standard(case["scenario"])]
+    if not any(case["scenario"]["reaction"] == FREE_OF_RACES for case in standard):
+        return None
+    number = woken_of_all(claim)
+    return None if number is None or number.startswith(UNKNOWN) else number
+
+
+def races_apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Woken in the same case of two runs, where waiters act: only if the two ranges do not meet."""
+    if not (before["trials"] and after["trials"]) or before["scenario"] is None:
+        return None
+    one, other = (over(case["trials"])["woken"] for case in (before, after))
+    return (str(one), str(other)) if _disjoint(one, other) else None
+
+
+def _disjoint(one: Spread, other: Spread) -> bool:
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return one.high < other.low or other.high < one.low
+
+
+def _order(trials: Sequence[Mapping[str, Any]]) -> str | None:
+    orders = {
+        " ".join("+".join(f"w{i}" for i in step["order"]) or "nobody" for step in trial["steps"])
+        for trial in trials
+        if trial["inconclusive"] is None and trial["steps"]
+    }
+    return orders.pop() if len(orders) == 1 else None
