@@ -51,6 +51,8 @@ class Row:
     """The history in words."""
     agreement: str
     """DIFFERS, UNDECIDED or AGREES."""
+    only_apart: bool
+    """Whether it differs, and the kernels of Linux's history do not: only one that stands apart does."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,9 @@ def render(runs: Sequence[Run], pages: Sequence[str]) -> str:
             kernels=[(kernel, href[id(kernel.run)]) for kernel in kernels],
             warnings=warnings(kernels),
             total=len(rows),
-            apart=any(kernel.apart for kernel in kernels),
-            differing=[row for row in rows if row.agreement == DIFFERS],
+            apart=[place for place, kernel in enumerate(kernels) if kernel.apart],
+            differing=[row for row in rows if row.agreement == DIFFERS and not row.only_apart],
+            only_apart=[row for row in rows if row.only_apart],
             undecided=sum(row.agreement == UNDECIDED for row in rows),
             chapters=list(_chapters(rows)),
             numbers=differing_numbers(kernels),
@@ -131,7 +134,10 @@ def _row(claim: Mapping[str, Any], found: Sequence[Mapping[str, Any] | None], ke
         for one in found
     )
     verdicts = [cell.verdict for cell in cells]
-    decided = {number for one in found if one and (number := numbers.decided(one)) is not None}
+    decided = [numbers.decided(one) if one else None for one in found]
+    family = [place for place, kernel in enumerate(kernels) if not kernel.apart]
+    agreement = _agreement(verdicts, decided)
+    in_family = _agreement([verdicts[place] for place in family], [decided[place] for place in family])
     return Row(
         claim["id"],
         claim["sentence"],
@@ -139,14 +145,17 @@ def _row(claim: Mapping[str, Any], found: Sequence[Mapping[str, Any] | None], ke
         claim["level"],
         cells,
         lineage.in_words(kernels, verdicts),
-        _agreement(set(verdicts), several_numbers=len(decided) > 1),
+        agreement,
+        only_apart=agreement == DIFFERS and in_family != DIFFERS,
     )
 
 
-def _agreement(verdicts: set[str], *, several_numbers: bool) -> str:
-    if several_numbers or len(verdicts - set(UNKNOWING)) > 1:
+def _agreement(verdicts: Iterable[str], decided: Iterable[str | None]) -> str:
+    """How far kernels with these verdicts, and these numbers without a race, agree."""
+    words = set(verdicts)
+    if len(words - set(UNKNOWING)) > 1 or _is_several(decided):
         return DIFFERS
-    return UNDECIDED if len(verdicts) > 1 else AGREES
+    return UNDECIDED if len(words) > 1 else AGREES
 
 
 def _chapters(rows: Iterable[Row]) -> Iterator[Chapter]:

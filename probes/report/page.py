@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..claims import LEVELS
-from ..verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, VERDICTS
-from . import answers, figures, orders, strategies, words
+from ..verdict import HELD, NOT_APPLICABLE, VERDICTS
+from . import answers, expected, figures, orders, strategies, words
 
 _FOLDER = Path(__file__).parent
 
@@ -42,6 +42,7 @@ def render(run: Mapping[str, Any]) -> str:
             totals=_totals(claims),
             banners=list(_banners(run)),
             attention=_attention(claims),
+            foreseen=expected.by_reason(run),
             chapters=[
                 (name, list(group)) for name, group in groupby(_by_chapter(claims), key=lambda one: one["chapter"])
             ],
@@ -86,7 +87,9 @@ def environment() -> Environment:
         words=words,
         proofs=_proofs,
         link=link,
-        attention_verdicts=(BROKEN, INCONCLUSIVE),
+        is_alarming=expected.is_alarming,
+        excuse=expected.reason,
+        deviations=expected.DEVIATIONS,
     )
     made.filters.update(drawing=inspect.cleandoc, breakable=breakable)
     return made
@@ -115,9 +118,9 @@ def _by_chapter(claims: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _attention(claims: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """What is broken, then what could not be judged."""
-    urgent = (BROKEN, INCONCLUSIVE)
-    return sorted((one for one in claims if one["verdict"] in urgent), key=lambda one: urgent.index(one["verdict"]))
+    """What is broken, then what could not be judged, unless it was expected."""
+    urgent = expected.DEVIATIONS
+    return sorted((one for one in claims if expected.is_alarming(one)), key=lambda one: urgent.index(one["verdict"]))
 
 
 def _banners(run: Mapping[str, Any]) -> Iterable[str]:
@@ -129,6 +132,7 @@ def _banners(run: Mapping[str, Any]) -> Iterable[str]:
         if verdict not in (HELD, NOT_APPLICABLE):
             why = f": {reasons[name]}" if reasons.get(name) else ""
             yield f"The control {name} is {verdict}{why}. The instrument cannot be trusted, and neither can this run."
+    yield from (f"{sentence}." for sentence in expected.unmet(run))
     splats = run["kernel"]["splats"]
     if splats:
         times = _count(len(splats), "time")
@@ -158,9 +162,15 @@ def _host(run: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         "fence": [run["fence"]],
         "suite": [f"wakecheck {suite['version']}", f"revision {suite['revision'] or 'unknown'}"],
         "options": [f"{name} = {value}" for name, value in suite["options"].items() if value not in (None, "", [])],
+        "expectations": _expectations(run),
         "splats": list(kernel["splats"]),
     }
     return [(term, lines) for term, lines in facts.items() if lines]
+
+
+def _expectations(run: Mapping[str, Any]) -> list[str]:
+    told = run.get("expectations")
+    return [line for line in (told["file"], told["kernel"]) if line] if told else []
 
 
 def date(started: str) -> str:

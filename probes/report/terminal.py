@@ -137,7 +137,7 @@ def differences(rows: Sequence[Row], page: str | os.PathLike[str], console: Cons
     """The claims on which the kernels differ, each with its range in words, and where the page is."""
     found = [row for row in rows if row.agreement == DIFFERS]
     line(console, Text(f"the kernels differ on {len(found)} of {len(rows)} claims" + (":" if found else "")))
-    for row in found:
+    for row in sorted(found, key=lambda row: row.only_apart):
         line(console, Text(f"  {row.id}: {row.range}"))
     if undecided := sum(row.agreement == UNDECIDED for row in rows):
         line(console, Text(f"on {undecided} more they agree as far as they could be judged"))

@@ -14,6 +14,7 @@ import pytest
 
 from probes import __main__, catalogue
 from probes.host import PROJECT
+from probes.report import compare
 from probes.report.files import write_whole
 
 from .fake_lab import DeadLab, FakeLab
@@ -267,13 +268,26 @@ def test_report_that_cannot_be_written(option: str, refused: Refused, tmp_path: 
     assert "cannot be written" in refused("report", tmp_path / "run.json", option, tmp_path / "file" / "inside")
 
 
-def test_one_page_for_two_runs_is_refused(refused: Refused) -> None:
-    assert "one run.json at a time" in refused("report", SAMPLE, SAMPLE, "--html", "page.html")
+def test_ktap_of_two_runs_is_refused(refused: Refused) -> None:
+    assert "one run.json at a time" in refused("report", SAMPLE, SAMPLE, "--ktap", "out.ktap")
 
 
 def _judged(*verdicts: str, partial: bool = False, control: str = "held") -> dict[str, Any]:
-    claims = [{"verdict": verdict, "cases": []} for verdict in verdicts]
-    return {"claims": claims, "partial": partial, "controls": {"null": control}, "summary": {}}
+    """The sample with claims of these verdicts, and a summary that has not heard of them."""
+    run: dict[str, Any] = json.loads(SAMPLE.read_text())
+    claims = [
+        {**run["claims"][0], "id": f"made.claim-{place}", "verdict": verdict, "cases": []}
+        for place, verdict in enumerate(verdicts)
+    ]
+    return {**run, "claims": claims, "partial": partial, "controls": {"null": control}, "summary": {}}
+
+
+def _foreseen(verdict: str, *, met: bool) -> dict[str, Any]:
+    """A run of one claim that deviates, as an expectations file foresaw, or did not come so."""
+    run = _judged(verdict)
+    expected = {"verdict": "broken", "reason": "it is known", "pattern": "made.*", "met": met}
+    run["claims"][0]["expected"] = [expected]
+    return {**run, "expectations": {"file": "known.toml", "kernel": "", "controls": {}}}
 
 
 @pytest.mark.parametrize(
@@ -289,17 +303,85 @@ def _judged(*verdicts: str, partial: bool = False, control: str = "held") -> dic
         ([_judged()], CANNOT_JUDGE),
         ([_judged("held", partial=True)], CANNOT_JUDGE),
         ([_judged("held", control="broken")], CANNOT_JUDGE),
+        ([_foreseen("broken", met=True)], WELL),
+        ([_foreseen("held", met=False)], BROKEN),
+        ([_foreseen("inconclusive", met=False)], BROKEN),
     ],
 )
-def test_exit_code_of_a_report(
-    runs: list[dict[str, Any]], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_exit_code_of_a_report(runs: list[dict[str, Any]], code: int, tmp_path: Path) -> None:
     """The worst of all runs, by their claims and whatever their summaries say: broken before inconclusive."""
-    left = iter(runs)
-    monkeypatch.setattr("probes.report.run.load", lambda _: next(left))
-    monkeypatch.setattr("probes.report.page.render", lambda _: "")
-    monkeypatch.setattr("probes.report.terminal.summary", lambda *_: None)
-    assert __main__.main(["report", *(str(tmp_path / f"{i}.json") for i in range(len(runs)))]) == code
+    files = [tmp_path / f"{place}.json" for place in range(len(runs))]
+    for file, run in zip(files, runs, strict=True):
+        file.write_text(json.dumps(run))
+    assert __main__.main(["report", *map(str, files), "--html", str(tmp_path / "page.html")]) == code
+
+
+def test_several_runs_make_a_matrix_with_their_pages_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, verdict in (("old", "broken"), ("new", "held")):
+        (tmp_path / f"{name}.json").write_text(json.dumps({**_judged(verdict), "label": name}))
+    index = tmp_path / "matrix" / "index.html"
+    assert (
+        __main__.main(["report", *(str(tmp_path / f"{one}.json") for one in ("old", "new")), "--html", str(index)]) == 1
+    )
+    assert {path.name for path in index.parent.iterdir()} == {"index.html", "old.html", "new.html"}
+    out, err = capsys.readouterr()
+    assert "the kernels differ on 1 of 1 claims" in out
+    assert str(index) in out
+    assert err == ""
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_mixed_revisions_are_told_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "other"):
+        run = _judged("held")
+        run["suite"]["revision"] = name
+        (tmp_path / f"{name}.json").write_text(json.dumps(run))
+    files = [str(tmp_path / f"{name}.json") for name in ("one", "other")]
+    assert __main__.main(["report", *files, "--html", str(tmp_path / "page.html")]) == WELL
+    assert "warning: These runs are of 2 revisions of the suite" in capsys.readouterr().err
+
+
+# --- compare -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [
+        (_judged("held"), _judged("held"), WELL),
+        (_judged("held"), _judged("broken"), 1),
+        (_judged("broken"), _judged("held"), WELL),
+        (_judged("held", "held"), _judged("held"), 1),
+    ],
+)
+def test_compare_ends_with_one_where_something_got_worse(
+    before: dict[str, Any], after: dict[str, Any], code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / "before.json", tmp_path / "after.json"]
+    for file, run in zip(files, (before, after), strict=True):
+        file.write_text(json.dumps(run))
+    assert __main__.main(["compare", *map(str, files)]) == code
+    assert ("worse (1)" in capsys.readouterr().out) == (code == 1)
+    assert __main__.main(["compare", "--json", *map(str, files)]) == code
+    assert len(json.loads(capsys.readouterr().out)["worse"]) == code
+
+
+def test_compare_refuses_what_is_no_run(refused: Refused, tmp_path: Path) -> None:
+    assert "does not exist" in refused("compare", SAMPLE, tmp_path / "none.json")
+
+
+def test_help_of_compare_names_every_key(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        __main__.main(["compare", "--help"])
+    out = capsys.readouterr().out
+    run = _judged("held")
+    found = compare.as_dict(run, {**_judged("broken"), "label": "other"})
+    for key in (*found, *found["before"], *found["worse"][0]):
+        assert key in out, key
+
+
+# --- files -------------------------------------------------------------------------------------
 
 
 def test_device_is_written_through() -> None:

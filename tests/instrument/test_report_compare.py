@@ -1,0 +1,169 @@
+"""Two runs: what is worse, better, changed or only another number, and what a race may not decide."""
+
+from __future__ import annotations
+
+import copy
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from probes.report import compare
+from probes.report.compare import BETTER, CHANGED, NUMBERS, WORSE, Change, changes
+
+from . import broken
+from .runs import run_of, say, without
+
+Run = dict[str, Any]
+ONE = "accept.wakes-one"
+
+
+@pytest.fixture(scope="module")
+def healthy() -> Run:
+    return run_of("before", "6.12.22")
+
+
+@pytest.fixture
+def after(healthy: Run) -> Run:
+    return copy.deepcopy(healthy)
+
+
+def kinds(before: Run, after: Run) -> list[tuple[str, str | None, str, str]]:
+    return [(one.kind, one.claim or one.case, one.before, one.after) for one in changes(before, after)]
+
+
+def test_a_run_is_like_itself(healthy: Run, after: Run) -> None:
+    assert changes(healthy, after) == []
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "kind"),
+    [
+        ("held", "broken", WORSE),
+        ("held", "inconclusive", WORSE),
+        ("held", "not applicable", WORSE),
+        ("measured", "inconclusive", WORSE),
+        ("not applicable", "inconclusive", WORSE),
+        ("not applicable", "broken", WORSE),
+        ("inconclusive", "broken", WORSE),
+        ("broken", "held", BETTER),
+        ("inconclusive", "held", BETTER),
+        ("not applicable", "measured", BETTER),
+        ("broken", "inconclusive", CHANGED),
+        ("inconclusive", "not applicable", CHANGED),
+    ],
+)
+def test_verdicts(was: str, now: str, kind: str, healthy: Run, after: Run) -> None:
+    before = say(copy.deepcopy(healthy), ONE, was)
+    found = [one for one in changes(before, say(after, ONE, now, "why")) if one.kind != NUMBERS]
+    assert [(one.kind, one.what, one.claim, one.before, one.after) for one in found] == [(kind, "claim", ONE, was, now)]
+    assert found[0].reason == "why"
+
+
+def test_held_and_measured_are_both_well(healthy: Run, after: Run) -> None:
+    assert changes(healthy, say(after, ONE, "measured")) == []
+
+
+def test_a_claim_that_is_gone_is_worse_and_a_new_one_better(healthy: Run, after: Run) -> None:
+    assert kinds(healthy, without(after, ONE)) == [(WORSE, ONE, "held", "not judged")]
+    assert kinds(after, healthy) == [(BETTER, ONE, "not judged", "held")]
+
+
+def test_a_claim_that_was_broken_and_is_gone_has_changed(healthy: Run, after: Run) -> None:
+    before = say(copy.deepcopy(healthy), ONE, "broken")
+    assert kinds(before, without(after, ONE)) == [(CHANGED, ONE, "broken", "not judged")]
+
+
+def test_one_more_broken_case_is_worse_though_the_claim_was_broken(healthy: Run, after: Run) -> None:
+    before = copy.deepcopy(healthy)
+    for run, places in ((before, (0,)), (after, (0, 1))):
+        claim = next(one for one in run["claims"] if one["id"] == "epoll-private.wakes-all")
+        claim["verdict"] = "broken"
+        for place in places:
+            claim["cases"][place]["verdict"] = "broken"
+    (found,) = changes(before, after)
+    assert (found.kind, found.what, found.before, found.after) == (WORSE, "case", "held", "broken")
+
+
+def test_a_case_that_only_one_preset_has_is_no_change(healthy: Run, after: Run) -> None:
+    for claim in after["claims"]:
+        claim["cases"] = claim["cases"][:1]
+    assert changes(healthy, after) == []
+
+
+def test_controls_and_complaints(healthy: Run, after: Run) -> None:
+    after["controls"]["silent"] = "not applicable"
+    after["kernel"]["splats"] = ["BUG: sleeping function"]
+    assert kinds(healthy, after) == [(WORSE, "silent", "held", "not applicable"), (WORSE, None, "silent", "complained")]
+
+
+def test_figures_under_hold(healthy: Run, after: Run) -> None:
+    herding = run_of("after", "6.13", broken.AcceptHerdsSilently(1))
+    found = [one for one in changes(healthy, say(herding, ONE, "held")) if one.claim == ONE]
+    assert {(one.kind, one.figure, one.before, one.after) for one in found} == {(NUMBERS, "woken", "1", "8")}
+    assert "accept/tcp4/n8/hold/one-connection" in {one.case for one in found}
+
+
+def test_order(healthy: Run) -> None:
+    other = run_of("after", "6.13", broken.SharedEdgeFirstInFirstOut(1))
+    found = changes(healthy, say(other, "epoll-shared.last-blocked-first", "held"))
+    assert ("order", "w7 w6 w5 w4 w3 w2 w1 w0", "w0 w1 w2 w3 w4 w5 w6 w7") in {
+        (one.figure, one.before, one.after) for one in found
+    }
+
+
+def _woken_under_accept(run: Run, *counts: int) -> Run:
+    claim = next(one for one in run["claims"] if one["id"] == ONE)
+    case = next(one for one in claim["cases"] if one["scenario"]["reaction"] == "accept")
+    trial = case["trials"][0]
+    case["trials"] = [{**trial, "woken": count, "returned": count} for count in counts]
+    return run
+
+
+def test_a_race_is_no_change_unless_the_ranges_do_not_meet(healthy: Run, after: Run) -> None:
+    before = _woken_under_accept(copy.deepcopy(healthy), 2, 3)
+    assert changes(before, _woken_under_accept(after, 3, 4)) == []
+    assert [(one.figure, one.before, one.after) for one in changes(before, _woken_under_accept(after, 4, 5))] == [
+        ("woken", "2\N{EN DASH}3", "4\N{EN DASH}5")
+    ]
+
+
+def test_an_unseen_figure_is_no_change(healthy: Run, after: Run) -> None:
+    for claim in after["claims"]:
+        for case in claim["cases"]:
+            for trial in case["trials"]:
+                trial["woken"] = None
+    assert changes(healthy, after) == []
+
+
+def test_what_makes_the_comparison_doubtful_is_said(healthy: Run, after: Run) -> None:
+    assert compare.warnings(healthy, after) == []
+    after["suite"].update(revision=None, options={"herd_preset": "fast"})
+    after.update(partial=True, controls={"silent": "broken"})
+    told = " ".join(compare.warnings(healthy, after))
+    for words in ("different revisions", "preset default and preset fast", "second run is partial", "control: silent"):
+        assert words in told
+
+
+def test_for_people(healthy: Run, after: Run) -> None:
+    file = io.StringIO()
+    compare.show(healthy, say(after, ONE, "broken", "8 of 8\nwere woken"), Console(file=file, width=200))
+    lines = [line.rstrip() for line in file.getvalue().splitlines()]
+    assert lines[:4] == [
+        "before (6.12.22)  ->  before (6.12.22)",
+        "worse (1)",
+        f"  {ONE}: held -> broken",
+        "      8 of 8 were woken",
+    ]
+    assert lines[-1] == "4 claims have the same verdict"
+
+
+def test_an_expected_deviation_is_worse_all_the_same_and_says_that_it_was_expected(healthy: Run, after: Run) -> None:
+    say(after, ONE, "broken")
+    claim = next(one for one in after["claims"] if one["id"] == ONE)
+    claim["expected"] = [{"verdict": "broken", "reason": "it is known", "pattern": ONE, "met": True}]
+    for case in claim["cases"]:
+        case["expected"] = "it is known"
+    (found,) = changes(healthy, after)
+    assert found == Change(WORSE, "claim", ONE, None, None, "held", "broken", None, "it is known")
