@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from probes.report import page
 from probes.report.page import breakable, link, render
 
 SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
@@ -173,3 +174,14 @@ def test_where_a_basis_can_be_opened(basis: str, target: str | None) -> None:
 
 def test_an_id_breaks_after_slashes_and_dots() -> None:
     assert breakable("epoll_wait.edge/<n8>") == "epoll_wait.<wbr>edge/<wbr>&lt;n8&gt;"
+
+
+def test_a_caption_is_as_wide_as_the_box_that_scrolls() -> None:
+    """Not as the window, which a scroll bar makes narrower: it would be clipped."""
+    css = (Path(page.__file__).parent / "page.css").read_text(encoding="utf-8")
+    box = re.search(r"\.scroll \{(.*?)\}", css, re.S)
+    caption = re.search(r"\ncaption \{(.*?)\n\}", css, re.S)
+    assert box is not None
+    assert caption is not None
+    assert "container-type: inline-size" in box[1]
+    assert caption[1].rindex("100cqi") > caption[1].rindex("max-width")

@@ -105,3 +105,15 @@ def test_what_is_wrong_is_refused_with_its_place(spoil: Callable[[Run], object],
     assert found is not None
     assert found.startswith(place)
     assert len(found) < 300
+
+
+def test_expectations_are_optional_and_checked(run: Run) -> None:
+    told = [{"verdict": "broken", "reason": "known", "pattern": "accept.*", "met": None}]
+    run["expectations"] = {"file": "known.toml", "kernel": "", "controls": {"null": told}}
+    run["claims"][0]["expected"] = told
+    run["claims"][0]["cases"][0]["expected"] = "known"
+    assert violation(run) is None
+    run["claims"][0]["expected"] = [{**told[0], "met": "perhaps"}]
+    assert "expected[0].met" in (violation(run) or "")
+    run["claims"][0]["expected"] = [{"verdict": "broken"}]
+    assert "lacks met, pattern, reason" in (violation(run) or "")

@@ -1,0 +1,107 @@
+"""A kernel that does not answer as Linux does: what it does not tell is inconclusive, at once and with a reason."""
+
+from __future__ import annotations
+
+import builtins
+import io
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from probes import host
+from probes.experiments import wire
+from probes.lab import fence, stage
+from probes.listeners import tcp
+from probes.scenario import Scenario
+from probes.verdict import Inconclusive
+
+
+def test_no_fence_is_believed_where_the_network_is_not_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "flavour", lambda: "gvisor")
+    chosen = fence.choose()
+    assert not chosen.proves
+    assert "gVisor" in chosen.name
+
+
+@pytest.fixture
+def _asked_anew() -> Any:
+    tcp.tells_queue.cache_clear()
+    yield
+    tcp.tells_queue.cache_clear()
+
+
+@pytest.mark.usefixtures("_asked_anew")
+@pytest.mark.parametrize(("answer", "told"), [((0, 1), True), ((0, 0), False), (OSError(92, "no such option"), False)])
+def test_queue_is_told_only_by_a_kernel_that_knows_its_limit(
+    answer: tuple[int, int] | OSError, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def queue(_: object) -> tuple[int, int]:
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(tcp, "queue", queue)
+    listener = tcp.tcp4(Scenario("poll"), None)
+    try:
+        assert listener.queued() == (0 if told else None)
+        if not told:
+            with pytest.raises(Inconclusive, match="does not tell the length"):
+                wire.queue(listener._sockets[0])
+    finally:
+        listener.close()
+
+
+def _stage(*, proves: bool) -> stage.Stage:
+    instruments = SimpleNamespace(why_no_syscall_file=None)
+    bench = SimpleNamespace(
+        folder=None, instruments=instruments, fence=lambda: None, fence_name="the fence", fence_proves=proves
+    )
+    return stage.Stage(bench)  # type: ignore[arg-type]  # all that a stage asks of a bench
+
+
+@pytest.mark.parametrize(
+    ("proves", "asynchronous", "queued", "words"),
+    [
+        (True, True, 0, None),
+        (True, False, None, None),
+        (False, False, None, None),
+        (False, True, 0, "fence: the fence"),
+        (True, True, None, "length of an accept queue"),
+    ],
+)
+def test_experiment_with_a_connection_that_cannot_be_proven(
+    proves: bool, asynchronous: bool, queued: int | None, words: str | None
+) -> None:
+    listener: Any = SimpleNamespace(asynchronous=asynchronous, queued=lambda: queued)
+    if words is None:
+        _stage(proves=proves).insist_on_proof(listener)
+        return
+    with pytest.raises(Inconclusive, match=words):
+        _stage(proves=proves).insist_on_proof(listener)
+
+
+@pytest.mark.parametrize(
+    ("netstat", "outcome"),
+    [
+        ("TcpExt: A B\nTcpExt: 3 4\nIpExt: C\nIpExt: 5\n", 4),
+        ("TcpExt: A\nTcpExt: 3\n", "does not count B"),
+        ("TcpExt: A B\n", "does not count B"),
+        ("", "does not count B"),
+    ],
+)
+def test_counter_that_is_not_there(netstat: str, outcome: int | str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builtins, "open", lambda *_: io.StringIO(netstat))
+    if isinstance(outcome, int):
+        assert wire.counter("B") == outcome
+    else:
+        with pytest.raises(Inconclusive, match=outcome):
+            wire.counter("B")
+
+
+def test_unforeseen_error_names_the_line_that_met_it() -> None:
+    listener = tcp.tcp4(Scenario("poll"), None)
+    with pytest.raises(NotImplementedError) as caught:
+        listener.write(0)
+    listener.close()
+    assert stage._line_of(caught.value).startswith('raise NotImplementedError("a TCP listener')
