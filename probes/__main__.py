@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import __version__, catalogue, host
+from .interrupt import heeded_once
 from .report.keys import KEYS
 from .scenario import BadScenario, Scenario
 from .servers import command as servers
@@ -57,6 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     if sys.stdout is None:
         return CANNOT_JUDGE  # closed (>&-): there is nobody to tell
+    with heeded_once():
+        return _act(options)
+
+
+def _act(options: argparse.Namespace) -> int:
+    """Run the command; every way in which it can end, as an exit code and one sentence."""
     try:
         code: int = options.act(options)
         sys.stdout.flush()

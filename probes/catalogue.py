@@ -13,6 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -97,9 +98,29 @@ def _cases(test: FunctionType) -> list[str]:
     default = PRESETS["default"]
     stars = vars(test).get("stars", ())
     scenarios = [s.id for star in stars for s in star.scenarios(default.sizes, default.listeners)]
+    return list(dict.fromkeys(scenarios)) or parametrized(test) or [test.__name__]
+
+
+def parametrized(test: FunctionType) -> list[str]:
+    """`name[a-b]` for every combination of its parameters, as pytest prints it; empty where it has none."""
     marks = [mark for mark in vars(test).get("pytestmark", []) if mark.name == "parametrize"]
-    parameters = [f"{test.__name__}[{value}]" for mark in marks for value in mark.args[1]]
-    return list(dict.fromkeys(scenarios)) or parameters or [test.__name__]
+    # pytest lets the mark nearest to the function vary the slowest, and names it first.
+    words = [[_word(mark, place) for place in range(len(list(mark.args[1])))] for mark in marks]
+    return [f"{test.__name__}[{'-'.join(chosen)}]" for chosen in product(*words)] if words else []
+
+
+def _word(mark: Any, place: int) -> str:
+    """What pytest calls the values at this place: the id given for them, or the values themselves."""
+    ids = mark.kwargs.get("ids")
+    if ids is not None and not callable(ids):
+        return str(ids[place])
+    value = list(mark.args[1])[place]
+    names = mark.args[0].replace(" ", "").split(",") if isinstance(mark.args[0], str) else list(mark.args[0])
+    values = [value] if len(names) == 1 else value
+    return "-".join(
+        str(ids(one) if ids is not None else one if isinstance(one, (str, int, type(None))) else f"{name}{place}")
+        for name, one in zip(names, values, strict=True)
+    )
 
 
 def as_json(claims: list[dict[str, Any]]) -> str:

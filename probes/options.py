@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,15 @@ def expectations_of(config: pytest.Config) -> Expectations | None:
         return expectation_file.load(config.option.herd_expect)
     except (expectation_file.BadExpectations, catalogue.NoCatalogue) as error:
         raise pytest.UsageError(f"--herd-expect: {error}") from None
+
+
+def chosen(config: pytest.Config) -> dict[str, Any]:
+    """The options of this run that decide what is judged, and how: for the report."""
+    return {
+        name: value
+        for name, value in sorted(vars(config.option).items())
+        if name.startswith("herd_") and name not in ("herd_report", "herd_run", "herd_ktap", "herd_label")
+    }
 
 
 def _count(what: str, most: int) -> Callable[[str], int]:

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from . import controls as controls_module
-from . import failure, host, outcome
+from . import failure, host, interrupt, outcome
 from .case import Case, Facts, entry, judge
 from .claims import Claim
 from .expectations import Expectations
 from .lab.session import Lab
 from .lab.sweep import sweep
-from .options import add_options, expectations_of
+from .options import add_options, chosen, expectations_of
 from .outcome import Judged
 from .report.files import why_not_writable
 from .report.recorder import Recorder
@@ -35,6 +35,8 @@ Play = Callable[..., Facts]
 
 _LAB = pytest.StashKey[Lab]()
 _CONTROLS = pytest.StashKey[dict[str, controls_module.Outcome]]()
+_CONTROLLED = pytest.StashKey[int]()
+"""Which conductor they were the controls of."""
 _RECORDER = pytest.StashKey[Recorder]()
 _CASE = pytest.StashKey[Case]()
 _CUT = pytest.StashKey[set[str]]()
@@ -51,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not __debug__:
         raise pytest.UsageError("run without -O and PYTHONOPTIMIZE: they strip the asserts that judge")
     config.stash[_EXPECTATIONS] = expectations_of(config)
+    interrupt.heed_once()
     if _is_worker(config):
         return
     report = Path(config.option.herd_report)
@@ -59,16 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for path in (report / "index.html", run, *([ktap] if ktap else [])):
         if problem := why_not_writable(path):
             raise pytest.UsageError(f"{problem}: choose another place with --herd-report or --herd-run")
-    options, expectations = _options(config), config.stash[_EXPECTATIONS]
-    config.stash[_RECORDER] = Recorder(options, config.option.herd_label, report, run, ktap, expectations)
-
-
-def _options(config: pytest.Config) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in sorted(vars(config.option).items())
-        if name.startswith("herd_") and name not in ("herd_report", "herd_run", "herd_ktap", "herd_label")
-    }
+    expectations = config.stash[_EXPECTATIONS]
+    config.stash[_RECORDER] = Recorder(chosen(config), config.option.herd_label, report, run, ktap, expectations)
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -199,8 +194,12 @@ def _lab(config: pytest.Config) -> Lab:
 
 
 def _controls(config: pytest.Config) -> dict[str, controls_module.Outcome]:
-    if _CONTROLS not in config.stash:
-        config.stash[_CONTROLS] = controls_module.run_controls(_lab(config))
+    """How the controls of the conductor went that is there now: one that replaces another runs its own."""
+    lab = _lab(config)
+    generation = lab.generation
+    if _CONTROLS not in config.stash or config.stash[_CONTROLLED] != generation:
+        config.stash[_CONTROLS] = controls_module.run_controls(lab)
+        config.stash[_CONTROLLED] = generation
     return config.stash[_CONTROLS]
 
 
@@ -233,7 +232,7 @@ def pytest_runtest_makereport(
     text = reason
     if verdict == BROKEN and case.seen and case.seen[-1].contradictions:
         text = failure.explain(case.claim, case.seen[-1], host.in_one_line())
-    outcomes = _controls(item.config) if _CONTROLS in item.config.stash else {}
+    outcomes = item.config.stash.get(_CONTROLS, {})
     cut = item.config.stash.get(_CUT, set())
     told = {**entry(item, case, verdict, reason, outcomes), "selected": bool(cut), "cut": case.claim.id in cut}
     expected = item.config.stash[_EXPECTATIONS]
@@ -314,6 +313,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _LAB in config.stash:
         config.stash[_LAB].close()
+    interrupt.heed_again()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from .. import syscalls
 from ..evidence import errno_name
 from ..lab.deadline import patience_s, until
+from ..lab.network import counted
 from ..lab.stage import Me, Stage
 from ..listeners import client
 from ..scenario import Scenario
@@ -142,7 +143,7 @@ def deferred(stage: Stage, strategy: str) -> None:
     listener = wire.of(scene.listener)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_S)
     waiter = scene.waiter()
-    with wire.counted("TCPDeferAcceptDrop", lambda: wire.queue(listener)[0] > 0 or waiter.answered):
+    with counted("TCPDeferAcceptDrop", lambda: wire.queue(listener)[0] > 0 or waiter.answered):
         made = scene.connect()
     stage.note("woken by a connection without data", waiter.woken)
     after = now(waiter)

@@ -13,7 +13,6 @@ from ..lab.stage import Actor, Me, Stage
 from ..verdict import Inconclusive
 from .death import arrived
 from .waiting import Scene, now
-from .workers import quiet
 
 
 def closed_in_thread(stage: Stage, argument: dict[str, Any]) -> None:
@@ -66,7 +65,7 @@ def shut_down(stage: Stage, argument: dict[str, Any]) -> None:
     waiters = [scene.waiter(react=False), scene.waiter(react=False)]
     with socket.socket(fileno=os.dup(scene.listener.fds[0])) as listening:
         stage.outcome("shutdown(SHUT_RD)", lambda: listening.shutdown(socket.SHUT_RD))
-        quiet(stage, waiters)
+        stage.quiet(waiters)
         stage.note("the waiters", sorted(now(one) for one in waiters))
         stage.note("poll reports", _polled(listening))
         listening.setblocking(False)

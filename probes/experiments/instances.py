@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import select
 import socket
 from typing import Any
@@ -17,8 +16,6 @@ from ..strategies import prepare
 from ..verdict import NotApplicable
 from .waiting import BLOCKED, now
 
-_EPOLL_CREATE = {"x86_64": 213}
-"""arch/x86/entry/syscalls/syscall_64.tbl; the newer architectures have epoll_create1 alone."""
 EPOLL_WAIT = "epoll_wait" if "epoll_wait" in syscalls.NUMBERS else "epoll_pwait"
 """The system call behind epoll_wait(2) here: the newer architectures have epoll_pwait alone."""
 _BITS = {
@@ -60,9 +57,9 @@ def state(actor: Actor, call: str) -> str:
 
 def sizes(stage: Stage) -> None:
     """epoll_create with every kind of size; and three descriptors in an instance of size 1."""
-    number = _EPOLL_CREATE.get(platform.machine())
+    number = syscalls.number("epoll_create")
     if number is None:
-        raise NotApplicable("this architecture has no epoll_create system call")
+        raise NotApplicable("this architecture has no epoll_create system call, but epoll_create1 alone")
     for size in (-1, 0, 1, 2**31 - 1):
         made = syscalls.call(number, size)
         stage.note(f"epoll_create({size})", "ok" if made >= 0 else errno_name(made))

@@ -10,7 +10,7 @@ from ..lab.stage import Actor, Me, Stage
 from ..strategies.epoll import FLAGS
 from .instances import EPOLL_WAIT
 from .waiting import RETURNS, now
-from .workers import Place, Worker, names, quiet
+from .workers import Place, Worker, names
 
 _PRIVATE = "epoll_wait.{}.listener"
 
@@ -89,7 +89,7 @@ def _waits(stage: Stage, instance: select.epoll) -> Actor:
 
 def _connect_and_look(place: Place, waiters: list[Actor]) -> None:
     place.connect()
-    quiet(place.stage, waiters)
+    place.stage.quiet(waiters)
     place.stage.note("returned", [now(one) for one in waiters].count(RETURNS))
 
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 
 from ..lab.deadline import patience_s
+from ..lab.network import counted
 from ..lab.stage import Stage
 from ..listeners import client
 from . import wire
@@ -114,7 +115,7 @@ def _connecting(stage: Stage) -> tuple[socket.socket, socket.socket]:
         wire.dial(stage, full)
         wire.queued(full, place + 1)
     late = _non_blocking(stage)
-    with wire.counted("ListenOverflows", lambda: wire.state(late) != wire.SYN_SENT):
+    with counted("ListenOverflows", lambda: wire.state(late) != wire.SYN_SENT):
         wire.outcome(lambda: late.connect(full.getsockname()))
     return late, wire.listening(stage)
 

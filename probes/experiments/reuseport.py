@@ -7,8 +7,8 @@ import socket
 import struct
 from typing import Any
 
-from .. import syscalls
 from ..lab.deadline import until
+from ..lab.network import own_network, setting
 from ..lab.stage import Actor, Me, Stage
 from ..scenario import Scenario
 from ..strategies import prepare
@@ -35,17 +35,12 @@ def join_as_another(stage: Stage) -> None:
     """A member, and a second user that wants to join; then the first user again."""
     first = wire.listening(stage, group=True)
     port = first.getsockname()[1]
-    me = os.geteuid()
+    other = next(uid for uid in _OTHERS if uid != os.geteuid())
     try:
-        os.seteuid(next(other for other in _OTHERS if other != me))
+        with stage.as_user(other):
+            stage.outcome("another user's listener", lambda: _void(wire.listening(stage, port=port, group=True)))
     except OSError as error:
         raise NotApplicable(f"becoming another user: {error.strerror}") from error
-    try:
-        stage.outcome("another user's listener", lambda: _void(wire.listening(stage, port=port, group=True)))
-    finally:
-        os.seteuid(me)
-        # A change of user clears the wish to die with the conductor (prctl(2), PR_SET_PDEATHSIG).
-        syscalls.die_with_parent(os.getppid())
     stage.outcome("a second listener of the same user", lambda: _void(wire.listening(stage, port=port, group=True)))
 
 
@@ -207,8 +202,8 @@ def closed_with_queue(stage: Stage, argument: dict[str, Any]) -> None:
 def _migration(wanted: bool) -> None:
     """Set tcp_migrate_req where that may be done; where it may not, off is what it has to be already."""
     try:
-        wire.own_network()
-        wire.setting("ipv4/tcp_migrate_req", int(wanted))
+        own_network()
+        setting("ipv4/tcp_migrate_req", int(wanted))
     except NotApplicable:
         if wanted or _migrates():
             raise
@@ -217,6 +212,6 @@ def _migration(wanted: bool) -> None:
 def _migrates() -> bool:
     """Whether it is on here; a kernel without the setting does not migrate."""
     try:
-        return bool(wire.setting("ipv4/tcp_migrate_req"))
+        return bool(setting("ipv4/tcp_migrate_req"))
     except NotApplicable:
         return False

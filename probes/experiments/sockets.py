@@ -7,15 +7,14 @@ import signal
 import socket
 from collections.abc import Callable
 
-from .. import syscalls
 from ..lab.deadline import patience_s
+from ..lab.network import own_network, setting
 from ..lab.stage import Me, Stage
 from ..listeners import client
 from ..verdict import NotApplicable
 from . import wire
 from .waiting import BLOCKED, Scene, now
 
-_WRITE = {"x86_64": 1, "aarch64": 64}  # syscall_64.tbl, include/uapi/asm-generic/unistd.h
 _CHUNK = 1 << 20
 """More than the buffers of both ends hold, which `_small_pair` bounds."""
 _FAST_OPEN_WITHOUT_COOKIE = 0x1 | 0x2 | 0x4 | 0x200  # tcp(7), tcp_fastopen
@@ -52,8 +51,8 @@ def half_handshake(stage: Stage, strategy: str) -> None:
 
 def fast_open(stage: Stage) -> None:
     """Data in the SYN of a client that never hears the answer, to a listener with TCP_FASTOPEN."""
-    wire.own_network()
-    wire.setting("ipv4/tcp_fastopen", _FAST_OPEN_WITHOUT_COOKIE)
+    own_network()
+    setting("ipv4/tcp_fastopen", _FAST_OPEN_WITHOUT_COOKIE)
     listener = wire.listening(stage)
     if wire.outcome(lambda: listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)) != "ok":
         raise NotApplicable("this kernel refuses TCP_FASTOPEN")
@@ -105,8 +104,6 @@ def write_full(stage: Stage, family: str) -> None:
     _, full = _small_pair(stage, family)
     stage.note("non-blocking writes, in the end", wire.outcome(lambda: _fill(full)))
     near, far = _small_pair(stage, family)
-    # The table of the lab has no `write`: no waiter of a herd blocks in it.
-    syscalls.NUMBERS.setdefault("write", _WRITE.get(os.uname().machine, -1))
 
     def act(me: Me) -> int:
         data = bytes(_CHUNK)

@@ -11,11 +11,8 @@ import select
 import socket
 import struct
 import termios
-from collections.abc import Callable, Iterator
 from typing import Any
 
-from .. import syscalls
-from ..lab import isolation
 from ..lab.deadline import patience_s, until
 from ..lab.stage import Stage
 from ..listeners import Listener, client, open_listener, tcp
@@ -25,7 +22,6 @@ from ..verdict import Inconclusive, NotApplicable
 LOOPBACK = "127.0.0.1"
 ESTABLISHED, SYN_SENT, SYN_RECV, CLOSE = "established", "syn-sent", "syn-received", "closed"
 _STATES = {1: ESTABLISHED, 2: SYN_SENT, 3: SYN_RECV, 7: CLOSE}  # include/net/tcp_states.h
-_NEWNET = 0x40000000
 _SO_MEMINFO, _MEMINFO_DROPS = 55, 8  # include/uapi/asm-generic/socket.h, include/uapi/linux/sock_diag.h
 _SO_ATTACH_FILTER = 26  # include/uapi/asm-generic/socket.h
 _DROP_ALL = 0
@@ -200,47 +196,6 @@ def answered_unheard(sock: socket.socket) -> None:
         return int(struct.unpack_from("=I", info, 4 * _MEMINFO_DROPS)[0])
 
     until(lambda: drops() > 0, lambda: "the listener's answer to the client did not come")
-
-
-def counter(name: str) -> int:
-    """One TcpExt counter of /proc/net/netstat, of this network namespace.  Raises Inconclusive without it."""
-    with open("/proc/net/netstat") as file:
-        lines = [line.split() for line in file if line.startswith("TcpExt:")]
-    # gVisor names the counters, and has no second line with their values.
-    counters: dict[str, str] = dict(zip(*lines, strict=True)) if len(lines) == 2 else {}
-    if name not in counters:
-        raise Inconclusive(f"this kernel does not count {name}")
-    return int(counters[name])
-
-
-@contextlib.contextmanager
-def counted(name: str, otherwise: Callable[[], bool]) -> Iterator[None]:
-    """Leave only once the TcpExt counter `name` has moved since the start, or something else came of it."""
-    before = counter(name)
-    yield
-    until(lambda: counter(name) > before or otherwise(), lambda: f"the kernel did not count {name}")
-
-
-def own_network() -> None:
-    """Move this stage into a network namespace of its own, where settings can be changed: /proc/sys/net is
-    that of the reader's namespace.  It dies with the stage.  Raises NotApplicable where it is denied."""
-    refused = syscalls.call(syscalls.NUMBERS["unshare"], _NEWNET)
-    if refused < 0:
-        raise NotApplicable(f"a network namespace to change settings in: {os.strerror(-refused)}")
-    isolation.bring_lo_up()
-
-
-def setting(name: str, value: int | None = None) -> int:
-    """A setting of /proc/sys/net, after setting it to `value`.  Raises NotApplicable where it may not be set."""
-    path = f"/proc/sys/net/{name}"
-    try:
-        if value is not None:
-            with open(path, "w") as file:
-                file.write(str(value))
-        with open(path) as file:
-            return int(file.read())
-    except OSError as error:
-        raise NotApplicable(f"{path}: {error.strerror}") from error
 
 
 def outcome(act: Any) -> str:

@@ -10,9 +10,8 @@ from typing import NoReturn
 
 from ..evidence import errno_name
 from ..lab.deadline import patience_s, until
-from ..lab.stage import Actor, Me, Stage
+from ..lab.stage import Me, Stage
 from ..listeners import Listener, open_listener
-from ..observers.task_files import Sighting
 from ..scenario import Scenario
 from ..strategies import Strategy, prepare
 from ..verdict import Inconclusive
@@ -67,7 +66,7 @@ class Place:
 
     def at_rest(self) -> None:
         """Return once every wake-up was issued, and every worker that lives is at rest."""
-        quiet(self.stage, [one.actor for one in self.workers if one.alive])
+        self.stage.quiet(one.actor for one in self.workers if one.alive)
         for one in self.workers:
             one.at_rest()
 
@@ -77,23 +76,6 @@ class Place:
         if queued is None:
             raise Inconclusive("how many connections wait in the accept queue cannot be told")
         return queued
-
-
-def quiet(stage: Stage, actors: Iterable[Actor]) -> None:
-    """Return once all these actors are at rest at once, and every wake-up was issued.
-
-    One that is still busy may yet wake one that was seen at rest already (a shared epoll instance,
-    level-triggered, passes the news on), so two successive looks at all of them must be equal.
-    """
-    everybody = list(actors)
-    looks: list[list[Sighting]] = [[]]
-
-    def equal() -> bool:
-        stage.fence()
-        looks.append([one._at_rest() for one in everybody])
-        return looks[-1] == looks.pop(0)
-
-    until(equal, lambda: "the actors did not come to rest: they kept moving")
 
 
 class Worker:

@@ -46,6 +46,12 @@ class Lab:
         self._unread = b""
         self._isolate = True
         self._greeting: dict[str, Any] = {}
+        self._started = 0
+
+    @property
+    def generation(self) -> int:
+        """Which conductor answers the next request, counted from 1."""
+        return self._started + (self._process is None)
 
     @property
     def greeting(self) -> dict[str, Any]:
@@ -85,6 +91,7 @@ class Lab:
 
     def _start(self) -> None:
         """Start a conductor in namespaces of its own; where that is denied, without."""
+        self._started += 1
         greeting = self._launch()
         if "denied" in greeting:
             self.close()

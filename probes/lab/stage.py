@@ -16,7 +16,7 @@ import select
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 from .. import syscalls
@@ -51,7 +51,7 @@ class Actor:
         self._mark = mark
         self._stage = stage
         self._files = TaskFiles(pid, pid, stage.syscall_readable)
-        self._rest: Sighting | None = None
+        self._counts: dict[str, int | None] = {}
 
     def blocked_in(self, call: str) -> Actor:
         """Return once it is proven to sleep in system call `call`.  Raises Inconclusive at the deadline."""
@@ -66,22 +66,26 @@ class Actor:
             return twice and named and sighting.state == "S"
 
         until(proven, lambda: f"{self.name} was not seen blocked in {call}")
-        self._rest = last[0]
+        self._counts = self._count()
         return self
 
     @property
     def woken(self) -> bool:
         """Whether it ran since `blocked_in` (or the last question), once it is at rest again.
 
-        A stopped task (T) is at rest too.  Raises Inconclusive where the kernel counts no switches.
+        A stopped task (T) is at rest too.  Raises Inconclusive where no observer is there that could
+        tell, or two of them disagree.
         """
         self._stage.fence()
-        now = self._at_rest()
-        if now.switches is None or self._rest is None:
-            raise Inconclusive(f"whether {self.name} was woken cannot be told: no voluntary switches are counted")
-        moved = now.switches != self._rest.switches
-        self._rest = now
-        return moved
+        self._at_rest()
+        before, self._counts = self._counts, self._count()
+        moved = {name: self._counts[name] != count for name, count in before.items()}
+        if not moved:
+            raise Inconclusive(f"whether {self.name} was woken cannot be told: {self._stage.why_blind}")
+        if len(set(moved.values())) > 1:
+            words = ", ".join(f"{name} says {'yes' if moved[name] else 'no'}" for name in moved)
+            raise Inconclusive(f"observers disagree whether {self.name} was woken: {words}")
+        return any(moved.values())
 
     @property
     def answered(self) -> bool:
@@ -115,11 +119,17 @@ class Actor:
         """Stop it with SIGSTOP, and wait until it stands."""
         os.kill(self.pid, signal.SIGSTOP)
         until(lambda: self._look().state == "T", lambda: f"{self.name} did not stop")
-        self._rest = self._look()
+        self._at_rest()
+        self._counts = self._count()
 
     def go_on(self) -> None:
         """Send SIGCONT."""
         os.kill(self.pid, signal.SIGCONT)
+
+    def _count(self) -> dict[str, int | None]:
+        """What each observer of the scheduler that is on has counted of this task so far."""
+        counts = {"switches": lambda: self._look().switches, "run_counts": self._files.run_count}
+        return {name: count() for name, count in counts.items() if self._stage.sees(name)}
 
     def _look(self) -> Sighting:
         try:
@@ -134,7 +144,9 @@ class Actor:
             sighting = self._look()
             twice = last == [sighting]
             last[:] = [sighting]
-            return twice and sighting.state in "STtZ"
+            # Whoever has set its state and not slept yet is named in no system call (task_current_syscall).
+            running = self._stage.syscall_readable and sighting.syscall is None and sighting.state != "Z"
+            return twice and sighting.state in "STtZ" and not running
 
         until(still, lambda: f"{self.name} did not come to rest")
         return last[0]
@@ -143,14 +155,59 @@ class Actor:
 class Stage:
     """What an experiment works with."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, conductor: int) -> None:
         self.facts: dict[str, Any] = {}
         self.folder = bench.folder
         self.syscall_readable = bench.instruments.why_no_syscall_file is None
-        self.fence = bench.fence
-        self._fence_name, self._fence_proves = bench.fence_name, bench.fence_proves
+        self.sees = bench.instruments.on
+        """Whether an observer, by its name, is on."""
+        why_not = bench.instruments.why_not
+        self.why_blind = "; ".join(f"{name}: {why_not[name]}" for name in ("switches", "run_counts"))
+        """Why nobody can say whether an actor was woken, where neither of the two observers of actors is on."""
+        self._bench = bench
+        self._conductor = conductor
         self._pid = os.getpid()
         self._exit = contextlib.ExitStack()
+
+    def fence(self, *, needed: bool = False) -> None:
+        """Wait until every wake-up under way was issued (probes/lab/fence.py).
+
+        Raises Inconclusive where that cannot be proven, and is `needed`: when nothing else tells the end of a wait.
+        """
+        if needed and not self._bench.fence_proves:
+            raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {self._bench.fence_name}")
+        self._bench.fence()
+
+    def quiet(self, actors: Iterable[Actor]) -> None:
+        """Return once all these actors are at rest at once, and every wake-up was issued.
+
+        One that is still busy may yet wake one that was seen at rest already (a shared epoll instance,
+        level-triggered, passes the news on), so two successive looks at all of them must be equal.
+        """
+        everybody = list(actors)
+        looks: list[list[Sighting]] = [[]]
+
+        def equal() -> bool:
+            self.fence()
+            looks.append([one._at_rest() for one in everybody])
+            return looks[-1] == looks.pop(0)
+
+        until(equal, lambda: "the actors did not come to rest: they kept moving")
+
+    @contextlib.contextmanager
+    def as_user(self, uid: int) -> Iterator[None]:
+        """Be another user for a while.  Raises OSError where that is denied.
+
+        Each change clears the wish to die with the conductor (prctl(2), PR_SET_PDEATHSIG), so it is renewed.
+        """
+        before = os.geteuid()
+        os.seteuid(uid)
+        try:
+            syscalls.die_with_parent(self._conductor)
+            yield
+        finally:
+            os.seteuid(before)
+            syscalls.die_with_parent(self._conductor)
 
     def note(self, what: str, seen: Any) -> None:
         """Write down one thing that was seen."""
@@ -171,8 +228,7 @@ class Stage:
         """Raise Inconclusive where nobody could tell when a connection to `listener` has woken all it will."""
         if not listener.asynchronous:
             return
-        if not self._fence_proves:
-            raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {self._fence_name}")
+        self.fence(needed=True)
         if listener.queued() is None:
             raise Inconclusive(NOT_TOLD)
 
@@ -251,7 +307,7 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
         syscalls.die_with_parent(conductor)
         message: dict[str, Any]
         subject, function = name.split(".")
-        stage = Stage(bench)
+        stage = Stage(bench, conductor)
         try:
             act = getattr(importlib.import_module(f"probes.experiments.{subject}"), function)
             act(stage, argument) if argument is not None else act(stage)

@@ -14,15 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from .. import syscalls
-
-_NUMBERS = {
-    "x86_64": {"semget": 64, "semop": 65, "semctl": 66, "fcntl": 72, "flock": 73},
-    "aarch64": {"fcntl": 25, "flock": 32, "semget": 190, "semctl": 191, "semop": 193},
-}
-"""As in `probes/syscalls.py`: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h."""
-syscalls.NUMBERS.update(_NUMBERS.get(os.uname().machine, {}))
-
 
 class Lock(Protocol):
     """One lock that processes share."""

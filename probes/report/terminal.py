@@ -146,7 +146,8 @@ def differences(rows: Sequence[Row], page: str | os.PathLike[str], console: Cons
 
 def _safe(text: str, console: Console) -> str:
     if not _ascii_only(console):
-        return text
+        # What the kernel or a label gave as bytes may hold lone surrogates, which no encoding has.
+        return text.encode("utf-8", "replace").decode()
     return text.replace("\N{EN DASH}", "-").encode("ascii", "replace").decode()
 
 

@@ -28,6 +28,8 @@ class FakeLab:
     """A call that this kernel has not."""
     stuck: str | None = None
     """A call whose trials cannot be judged."""
+    dies_after: int | None = None
+    """How many scenarios its first conductor lives through; the second one fails the negative control."""
 
     def __init__(self, without: Iterable[str] = ()) -> None:
         self.greeting: dict[str, Any] = {
@@ -37,12 +39,19 @@ class FakeLab:
             "why_not": {name: "switched off by --herd-without" if name in without else None for name in NAMES},
             "why_no_syscall_file": None,
         }
+        self.generation = 1
+        self._judged: list[str] = []
 
     def run(self, scenario: Scenario, *, traced: bool) -> Trial:
         if scenario.call == self.lacks:
             raise NotApplicable(f"{scenario.call}: ENOSYS")
         if scenario.call == "read":
             return self._seen_by_who_is_there(self._control(scenario.id, traced))
+        if self.dies_after is not None and scenario.id not in self._judged:
+            self._judged.append(scenario.id)
+            if self.generation == 1 and len(self._judged) > self.dies_after:
+                self.generation, self.failing_control = 2, "negative"
+                raise Inconclusive("the conductor died (SIGKILL)")
         found = self.kernel.trial(scenario, traced=traced)
         if scenario.call == self.stuck:
             return replace(found, inconclusive="waiter 3 did not come to rest within 10 s")

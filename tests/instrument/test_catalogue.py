@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,22 @@ def test_cases_are_scenarios_or_questions(made: list[dict[str, Any]]) -> None:
                 assert Scenario.parse(case).id == case
             else:
                 assert case.startswith("test_"), claim["id"]
+
+
+def test_cases_are_those_that_pytest_collects(made: list[dict[str, Any]]) -> None:
+    """So that what the catalogue names can be given to pytest."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests"]
+    told = subprocess.run(
+        [*command, "--ignore=tests/instrument", "--deselect=tests/test_controls.py"],
+        cwd=host.PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    named = [(claim["test"], case) for claim in made for case in claim["cases"]]
+    assert sorted(line for line in told.splitlines() if "::" in line) == sorted(
+        f"{test}[{case}]" if "/" in case else f"{test.partition('::')[0]}::{case}" for test, case in named
+    )
 
 
 def test_chapters_stand_together(made: list[dict[str, Any]]) -> None:

@@ -306,3 +306,15 @@ def test_junit_carries_verdict_and_figures(run: Pytest, pytester: pytest.Pyteste
     written = (pytester.path / "out.xml").read_text()
     for name in ("claim", "level", "verdict", "woken", "returned"):
         assert f'name="wakecheck.{name}"' in written
+
+
+def test_conductor_that_replaces_another_runs_the_controls_again(
+    run: Pytest, pytester: pytest.Pytester, lab: type[FakeLab]
+) -> None:
+    """The second conductor of this lab fails a control, so nothing of the run may be believed."""
+    lab.dies_after = 1
+    result = run(WAKES_ONE)
+    found = _run_json(pytester)
+    assert found["controls"]["negative"] == "broken"
+    assert {claim["verdict"] for claim in found["claims"]} == {"inconclusive"}
+    assert result.ret == 1

@@ -102,3 +102,10 @@ def test_a_narrow_terminal_gets_one_table_after_the_other(width: int, run: dict[
 def test_a_run_without_the_standard_scene_says_so(run: dict[str, Any]) -> None:
     run["claims"] = []
     assert table(run, 80) == ["no strategy was tried with 8 processes on tcp4"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_bytes_that_are_no_text_are_shown_as_something(run: dict[str, Any], encoding: str) -> None:
+    run["controls"] = {"positive": "broken"}
+    run["controls_reasons"] = {"positive": "waiter \udcff is gone"}
+    assert any("control positive: waiter ? is gone" in line for line in summary(run, encoding=encoding))

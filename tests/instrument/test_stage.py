@@ -1,0 +1,92 @@
+"""A stage sees its actors with the observers that are on, and says so where none is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from probes.lab.network import _counters
+from probes.lab.session import Lab
+from probes.lab.stage import Actor
+from probes.observers.task_files import Sighting
+from probes.verdict import Inconclusive
+
+CHILD_ENDS = ("server.child_ends", {"strategy": "accept", "handler": "none"})
+"""An experiment that asks whether an actor was woken."""
+
+
+@pytest.fixture(params=[(), ("switches",), ("run_counts",)], ids=["all", "no-switches", "no-run-counts"])
+def seeing(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    with Lab(request.param) as lab:
+        yield lab
+
+
+def test_either_observer_is_enough(seeing: Lab) -> None:
+    if all(seeing.greeting["why_not"][name] is not None for name in ("switches", "run_counts")):
+        pytest.skip("this kernel has neither observer")
+    assert seeing.play(*CHILD_ENDS)["the server was woken"] is False
+
+
+def test_observers_that_are_off_are_not_used() -> None:
+    with (
+        Lab(("switches", "run_counts")) as lab,
+        pytest.raises(
+            Inconclusive, match="whether server was woken cannot be told: switches: switched off by --herd-without;"
+        ),
+    ):
+        lab.play(*CHILD_ENDS)
+
+
+class _Asleep:
+    """An actor's files, whose two counts can be set."""
+
+    switches, runs = 5, 7
+
+    def look(self) -> Sighting:
+        return Sighting("S", self.switches, 0)
+
+    def run_count(self) -> int:
+        return self.runs
+
+
+class _Stage:
+    """As much of a stage as an actor asks."""
+
+    syscall_readable = False
+    why_blind = "nobody looks"
+
+    def sees(self, name: str) -> bool:
+        return True
+
+    def fence(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("switches", "runs", "woken"), [(5, 7, False), (6, 8, True), (6, 9, True)])
+def test_woken_is_what_both_say(switches: int, runs: int, woken: bool) -> None:
+    actor, files = _actor()
+    files.switches, files.runs = switches, runs
+    assert actor.woken is woken
+
+
+@pytest.mark.parametrize(("switches", "runs"), [(5, 8), (6, 7)])
+def test_observers_that_disagree_leave_it_open(switches: int, runs: int) -> None:
+    actor, files = _actor()
+    files.switches, files.runs = switches, runs
+    with pytest.raises(Inconclusive, match="observers disagree whether w0 was woken: switches says"):
+        _ = actor.woken
+
+
+def _actor() -> tuple[Actor, _Asleep]:
+    actor = Actor("w0", 0, -1, None, _Stage())  # type: ignore[arg-type]  # neither is asked for more
+    files = _Asleep()
+    actor._files = files  # type: ignore[assignment]
+    actor._counts = actor._count()
+    return actor, files
+
+
+def test_counters_of_both_files_are_known() -> None:
+    assert "ListenOverflows" in _counters("netstat", "TcpExt:")
+    assert "OutRsts" in _counters("snmp", "Tcp:")
+    assert _counters("snmp", "NoSuchGroup:") == {}
