@@ -33,13 +33,16 @@ What does this kernel do when many processes wait for one connection?
 
 A scenario's id is CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS:
   call      accept accept4 select pselect6 poll ppoll epoll_wait epoll_pwait epoll_pwait2
-            io_uring_accept io_uring_multishot io_uring_poll (a ring each)          read
+            io_uring_accept io_uring_multishot io_uring_poll (a ring each)
+            rt_sigtimedwait (signal-driven: SIGIO)          read recvfrom (no connections, but writes)
   trigger   level edge oneshot exclusive edge-exclusive          (epoll only)
-  sharing   listener (own instance each), epoll (one instance), nothing (reuseport group)
-  listener  tcp4 tcp6 unix unix-abstract unix-seqpacket eventfd
+  sharing   listener (own instance each), epoll (one instance), ring (one io_uring, for threads),
+            nothing (reuseport group)
+  listener  tcp4 tcp6 unix unix-abstract unix-seqpacket          pipe eventfd (read)  udp4 (recvfrom)
   nN        N processes; nNt: N threads of one process
   reaction  hold (touch nothing), accept (take it at once), drain (until EAGAIN), loop (one, and wait again)
-  stimulus  one-connection burst one-by-one (kK: K of them) elsewhere nothing one-write write-each
+  stimulus  one-connection burst one-by-one (kK: K of them) elsewhere nothing
+            one-write write-each writes-one-by-one (pipe, eventfd, udp4)
 
 Exit codes: 0 all is well, 1 a claim is broken, 2 bad input, 3 it could not be judged.
 """

@@ -15,19 +15,28 @@ from typing import Any
 EPOLL_CALLS = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
 MULTIPLEXERS = ("select", "pselect6", "poll", "ppoll", *EPOLL_CALLS)
 ACCEPTS = ("accept", "accept4")
-READS = ("read",)
+CHANNELS = {"read": ("pipe", "eventfd"), "recvfrom": ("udp4",)}
+"""Calls that read what is written, and what they can read from."""
+READS = tuple(CHANNELS)
+SIGNALS = ("rt_sigtimedwait",)
+"""Signal-driven: SIGIO goes to the owner of the listener, a process group that all waiters belong to."""
 IO_URING_ACCEPTS = ("io_uring_accept", "io_uring_multishot")
 IO_URING = (*IO_URING_ACCEPTS, "io_uring_poll")
-"""One ring per waiter, blocked in io_uring_enter; the name says which request it waits for."""
-CALLS = (*ACCEPTS, *MULTIPLEXERS, *IO_URING, *READS)
+"""Blocked in io_uring_enter, with a ring each or one for all; the name says which request it waits for."""
+CALLS = (*ACCEPTS, *MULTIPLEXERS, *SIGNALS, *IO_URING, *READS)
 
 TRIGGERS = ("level", "edge", "oneshot", "exclusive", "edge-exclusive")
-SHARINGS = ("listener", "epoll", "nothing")
+SHARINGS = ("listener", "epoll", "ring", "nothing")
 SOCKETS = ("tcp4", "tcp6", "unix", "unix-abstract", "unix-seqpacket")
-LISTENERS = (*SOCKETS, "eventfd")
+WRITTEN = tuple(kind for kinds in CHANNELS.values() for kind in kinds)
+"""What takes no connections, but is written to."""
+LISTENERS = (*SOCKETS, *WRITTEN)
 REACTIONS = ("hold", "accept", "drain", "loop")
 CONNECTION_STIMULI = ("one-connection", "burst", "one-by-one")
-STIMULI = (*CONNECTION_STIMULI, "elsewhere", "nothing", "one-write", "write-each")
+WRITE_STIMULI = ("one-write", "write-each", "writes-one-by-one")
+STIMULI = (*CONNECTION_STIMULI, "elsewhere", "nothing", *WRITE_STIMULI)
+SERIES = (*CONNECTION_STIMULI, "writes-one-by-one")
+"""Stimuli of k connections, or k writes."""
 
 MOST_WAITERS = 10_000
 """More than this is refused: each waiter costs the machine a process."""
@@ -40,7 +49,7 @@ class BadScenario(ValueError):
 
 @dataclass(frozen=True)
 class Scenario:
-    """One point on all axes.  `k` is the number of connections the stimulus makes (0: none)."""
+    """One point on all axes.  `k` is the number of connections (or writes) that a series makes (0: none)."""
 
     call: str
     listener: str = "tcp4"
@@ -80,26 +89,44 @@ class Scenario:
             return f"{self.call}: only the epoll calls register anything"
         if self.registered == "after-fork" and self.sharing == "epoll":
             return "a shared epoll instance is registered before the fork, once"
-        if (self.call in READS) != (self.listener == "eventfd"):
-            return f"{self.call} on {self.listener}: read waits on an eventfd, every other call on a socket"
-        if (self.stimulus in ("one-write", "write-each")) and self.listener != "eventfd":
-            return f"{self.stimulus} is for an eventfd, not for {self.listener}"
-        if self.stimulus in (*CONNECTION_STIMULI, "elsewhere") and self.listener == "eventfd":
-            return f"{self.stimulus}: an eventfd takes one-write, write-each or nothing"
-        if self.stimulus in CONNECTION_STIMULI and not 1 <= self.k <= MOST_CONNECTIONS:
-            return f"k{self.k}: {self.stimulus} makes 1 to {MOST_CONNECTIONS:,} connections"
+        problem = self._problem_of_channel() if self.call in READS else self._problem_of_socket()
+        if problem:
+            return problem
+        if self.stimulus in SERIES and not 1 <= self.k <= MOST_CONNECTIONS:
+            return f"k{self.k}: {self.stimulus} makes 1 to {MOST_CONNECTIONS:,} of them"
         if self.stimulus == "one-connection" and self.k != 1:
             return f"k{self.k}: one-connection is one; use burst or one-by-one"
-        if self.stimulus not in CONNECTION_STIMULI and self.k != 0:
+        if self.stimulus not in SERIES and self.k != 0:
             return f"k{self.k}: {self.stimulus} makes no connection to the waiters"
         if self.reaction == "drain" and self.takes:
             return f"{self.call}/drain: {self.call} has no readiness to drain; use loop"
-        if self.reaction != "hold" and self.call in READS:
-            return f"read/{self.reaction}: a reader can only hold"
-        if self.sharing == "nothing" and self.listener not in ("tcp4", "tcp6", "eventfd"):
+        if self.sharing == "nothing" and self.listener not in ("tcp4", "tcp6", *WRITTEN):
             return f"{self.listener}: a reuseport group needs tcp4 or tcp6"
+        if self.sharing == "ring" and (self.call not in IO_URING or self.waiter != "thread"):
+            return f"{self.call}: one ring is for the io_uring calls, and for threads (write n8t)"
+        if self.sharing == "nothing" and self.waiter == "thread" and self.call in SIGNALS:
+            return f"{self.call}: threads share their signals, and could not tell whose listener one is about"
         if self.blocked == "reversed" and self.waiter == "thread":
             return "blocked-reversed is arranged for processes only"
+        return None
+
+    def _problem_of_channel(self) -> str | None:
+        """What is wrong with a scenario of readers; None if nothing is."""
+        known = CHANNELS[self.call]
+        if self.listener not in known:
+            return f"{self.call} on {self.listener}: {self.call} waits on {' or '.join(known)}"
+        if self.stimulus not in (*WRITE_STIMULI, "nothing"):
+            return f"{self.stimulus}: {self.listener} takes {', '.join(WRITE_STIMULI)} or nothing"
+        if self.reaction not in ("hold", "loop"):
+            return f"{self.call}/{self.reaction}: a reader can hold, or loop"
+        return None
+
+    def _problem_of_socket(self) -> str | None:
+        """What is wrong with a scenario of waiters for connections; None if nothing is."""
+        if self.listener in WRITTEN:
+            return f"{self.call} on {self.listener}: {self.call} waits on a listening socket"
+        if self.stimulus in WRITE_STIMULI:
+            return f"{self.stimulus} is for what is read ({', '.join(WRITTEN)}), not for {self.listener}"
         return None
 
     @property
@@ -127,8 +154,8 @@ class Scenario:
 
     @property
     def takes(self) -> bool:
-        """Whether the wait call itself takes the connection (accept), so that returning is winning."""
-        return self.call in (*ACCEPTS, *IO_URING_ACCEPTS)
+        """Whether the wait call itself takes what came (accept, read), so that returning is winning."""
+        return self.call in (*ACCEPTS, *IO_URING_ACCEPTS, *READS)
 
     @property
     def system_call(self) -> str:
@@ -192,7 +219,7 @@ def default_k(stimulus: str, n: int) -> int:
     """How many connections a stimulus makes unless told: one, or as many as there are waiters."""
     if stimulus == "one-connection":
         return 1
-    return n if stimulus in CONNECTION_STIMULI else 0
+    return n if stimulus in SERIES else 0
 
 
 def default_registered(sharing: str) -> str:

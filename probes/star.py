@@ -1,6 +1,6 @@
 """Which scenarios a claim is tried on: a star, not the cross product.
 
-The centre is the strategy on tcp4 with 8 processes; then each other axis is varied alone.
+The centre is the strategy on tcp4 with 8 processes, unless a star says otherwise; then each other axis is varied alone.
 """
 
 from __future__ import annotations
@@ -47,6 +47,10 @@ class Star:
     """Fewest waiters for which the claim says something."""
     size: int | None = None
     """The one number of waiters for which it says something; none of the sizes asked for then."""
+    listener: str = "tcp4"
+    """What the centre waits on."""
+    waiter: str = "process"
+    """What the waiters are, everywhere in the star: without the spoke of threads then."""
 
     def scenarios(self, sizes: Iterable[int], listeners: Iterable[str]) -> list[Scenario]:
         """Every scenario of the star, the centre first; combinations that make no sense are left out.
@@ -58,13 +62,14 @@ class Star:
         if not sizes:
             return []
         centre = CENTRE_SIZE if CENTRE_SIZE in sizes else max(sizes)
-        points = [("tcp4", f"{centre}")]
+        what = "t" if self.waiter == "thread" else ""
+        points = [(self.listener, f"{centre}{what}")]
         if "sizes" in self.spokes:
-            points += [("tcp4", f"{size}") for size in sizes if size != centre]
+            points += [(self.listener, f"{size}{what}") for size in sizes if size != centre]
         if "listeners" in self.spokes:
-            points += [(kind, f"{centre}") for kind in listeners if kind != "tcp4"]
-        if "threads" in self.spokes:
-            points.append(("tcp4", f"{centre}t"))
+            points += [(kind, f"{centre}{what}") for kind in listeners if kind != self.listener]
+        if "threads" in self.spokes and not what:
+            points.append((self.listener, f"{centre}t"))
         return [scenario for listener, size in points if (scenario := self._scenario(listener, size))]
 
     def _scenario(self, listener: str, size: str) -> Scenario | None:
@@ -73,7 +78,7 @@ class Star:
         try:
             return Scenario.parse(f"{self.strategy}/{listener}/n{size}/{self.reaction}/{self.stimulus}{further}")
         except BadScenario:
-            if listener == "tcp4" and not size.endswith("t"):
+            if listener == self.listener and not (size.endswith("t") and self.waiter == "process"):
                 raise
             return None
 

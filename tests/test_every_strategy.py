@@ -31,6 +31,7 @@ def _answered_once(trial: Trial) -> int:
 @over(
     *(Star(strategy, "loop", "one-by-one", "k48", spokes=("listeners", "threads")) for strategy in _WIDELY),
     *(centre(strategy, "loop", "one-by-one", "k48") for strategy in EVERY if strategy not in _WIDELY),
+    Star("io_uring_accept.ring", "loop", "one-by-one", "k48", spokes=(), waiter="thread"),
 )
 def test_no_lost_wake_up(herd: Herd, scenario: Scenario) -> None:
     """

@@ -1,4 +1,4 @@
-"""Blocked in io_uring_enter, each waiter with a ring of its own, on one listener."""
+"""Blocked in io_uring_enter, with a ring each or threads with one for all, on one listener."""
 
 from __future__ import annotations
 
@@ -101,3 +101,43 @@ def test_poll_wakes_all(herd: Herd, scenario: Scenario) -> None:
         assert seen.won == 1
         assert seen.connections == 1
     assert seen.woken == scenario.n
+
+
+_ONE_RING = kernel(
+    "io_uring/io_uring.h", "__io_cqring_wake: __wake_up with nr_exclusive 0, so every waiter of the ring"
+)
+_ENOUGH = kernel("io_uring/io_uring.c", "io_should_wake: the tail moved past what was wanted when the wait began")
+
+
+def _on_one_ring(call: str, reaction: str = "hold") -> Star:
+    return Star(f"{call}.ring", reaction, spokes=("listeners",) if call == "io_uring_accept" else (), waiter="thread")
+
+
+@claim(
+    "io-uring.one-ring-wakes-all-threads",
+    "One completion wakes all N threads that wait on one ring, and all return, though only one can reap it: threads "
+    "that share a ring herd.",
+    level=OBSERVED,
+    basis=[_ONE_RING, _ENOUGH],
+    rows=["Q8", "Q4", "W1", "N4"],
+)
+@over(
+    *(
+        _on_one_ring(call, reaction)
+        for call in ("io_uring_accept", "io_uring_multishot")
+        for reaction in ("hold", "accept")
+    )
+)
+def test_one_ring_wakes_all_threads(herd: Herd, scenario: Scenario) -> None:
+    """
+    t0 t1 ... tn      (io_uring_enter)
+      \\ |   /
+        r             (an accept, or a multishot accept, of each thread)
+        |
+        L
+    """
+    seen = herd(scenario)
+    assert seen.woken == scenario.n
+    assert seen.returned == scenario.n
+    assert seen.won == 1
+    assert seen.spurious == scenario.n - 1

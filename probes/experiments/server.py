@@ -13,6 +13,7 @@ from ..lab.stage import Me, Stage
 from ..listeners import client
 from ..observers.task_files import parse_status
 from . import wire
+from .signals import taken
 from .waiting import BLOCKED, Scene, now
 
 
@@ -159,19 +160,11 @@ def one_signal(stage: Stage) -> None:
     pids = [_child() for _ in range(3)]
     for pid in pids:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    stage.note("SIGCHLD taken", _taken(signal.SIGCHLD))
+    stage.note("SIGCHLD taken", taken(signal.SIGCHLD))
     reaped = 0
     while reaped < len(pids) and os.waitpid(-1, os.WNOHANG)[0]:
         reaped += 1
     stage.note("children waited for, without blocking", reaped)
-
-
-def _taken(number: signal.Signals) -> int:
-    """How often a blocked signal can be taken now."""
-    taken = 0
-    while signal.sigtimedwait({number}, 0) is not None:
-        taken += 1
-    return taken
 
 
 def child_ends(stage: Stage, argument: dict[str, Any]) -> None:

@@ -19,7 +19,6 @@ from ..verdict import Inconclusive
 from . import wire
 from .instances import EPOLL_WAIT
 from .serialised import rest_in
-from .workers import quiet
 
 _SLEEPS_IN = {"serialised": ("accept4", "flock")}
 """The calls in which a worker may wait for a connection: Python's accept is accept4, its epoll.poll epoll_wait."""
@@ -90,7 +89,7 @@ def one_connection(stage: Stage, argument: dict[str, Any]) -> None:
     made = served.client()
     made.send(b"word")
     stage.note("the client reads", wire.read_exactly(made, 4))
-    quiet(stage, workers)
+    stage.quiet(workers)
     stage.note("workers woken", sum(worker.woken for worker in workers))
 
 

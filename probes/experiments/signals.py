@@ -1,11 +1,14 @@
-"""What a signal with a handler does to a waiter."""
+"""What a signal does to a waiter: one with a handler; and SIGIO, which tells of a listener."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 from typing import Any
 
-from ..lab.stage import Me, Stage
+from ..lab.stage import Actor, Me, Stage
+from . import wire
 from .waiting import BLOCKED, Scene, now
 
 
@@ -28,3 +31,55 @@ def interrupted(stage: Stage, argument: dict[str, Any]) -> None:
     if after == BLOCKED:
         scene.connect()
         stage.note("after a connection", waiter.answer())
+
+
+def owners(stage: Stage, n: int) -> None:
+    """N processes wait for SIGIO, and each has made itself the owner of one listener; then a connection."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
+    listener = wire.listening(stage)
+
+    def waiter(i: int) -> Actor:
+        def act(me: Me) -> str:
+            _own(listener.fileno())
+            me.ready()
+            return signal.Signals(signal.sigwaitinfo({signal.SIGIO}).si_signo).name
+
+        return stage.actor(act, f"w{i}").blocked_in("rt_sigtimedwait")
+
+    waiters = [waiter(i) for i in range(n)]
+    wire.dial(stage, listener)
+    wire.queued(listener, 1)
+    stage.note("woken by a connection", _names([one for one in waiters if one.woken]))
+    told = [one for one in waiters if one.answered]
+    stage.note("received SIGIO", _names([one for one in told if one.answer() == "SIGIO"]))
+
+
+def told_once(stage: Stage) -> None:
+    """A listener owned by this process: SIGIO is taken as often as it comes, for one connection, and for three."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
+    listener = wire.listening(stage)
+    _own(listener.fileno())
+    for what, already, more in (("one connection", 0, 1), ("a burst of three", 1, 3)):
+        for place in range(more):
+            wire.dial(stage, listener)
+            wire.queued(listener, already + place + 1)
+        stage.fence()
+        stage.note(f"signals for {what}", taken(signal.SIGIO))
+    stage.note("connections queued", wire.queue(listener)[0])
+
+
+def _own(fd: int) -> None:
+    fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def taken(number: signal.Signals) -> int:
+    """How often a blocked signal can be taken now."""
+    count = 0
+    while signal.sigtimedwait({number}, 0) is not None:
+        count += 1
+    return count
+
+
+def _names(actors: list[Actor]) -> str:
+    return " ".join(one.name for one in actors) or "nobody"

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from ..listeners import Listener, open_listener
-from ..listeners.tcp import NOT_TOLD, lo_has_ipv4_alone
+from ..listeners.tcp import lo_has_ipv4_alone
 from ..observers import task_files
 from ..observers.counters import WON
 from ..observers.task_files import Sighting
@@ -181,7 +181,7 @@ class Trial:
             self._tracer.pump_all()
         queued = stimulus.listener.queued()
         if queued is None:
-            raise Inconclusive(NOT_TOLD)
+            raise Inconclusive(f"this kernel does not tell what is queued ({stimulus.listener.delivery})")
         return queued + sum(herd.board.column(WON)) >= stimulus.made
 
     def _snapshot(self, herd: Herd, sightings: list[Sighting]) -> Snapshot:

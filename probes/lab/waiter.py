@@ -30,7 +30,7 @@ from ..observers.counters import (
     WON,
     Board,
 )
-from ..scenario import Scenario
+from ..scenario import READS, Scenario
 from ..strategies import Strategy, Waiting
 
 _SOCK_CLOEXEC = 0o2000000
@@ -116,7 +116,7 @@ def _react(i: int, line: memoryview, result: int, scenario: Scenario, fd: int) -
     reaction = scenario.reaction
     if scenario.takes:
         line[WON] += 1
-        if reaction != "hold":
+        if reaction != "hold" and scenario.call not in READS:
             _answer(i, result, reaction)
         return
     if reaction == "hold":

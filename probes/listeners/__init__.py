@@ -30,10 +30,11 @@ class Listener(Protocol):
         """One connection, made by the calling thread, blocking.  OSError (EAGAIN) past `patience_s`."""
 
     def queued(self) -> int | None:
-        """Connections that wait in the accept queues now; None where the kernel does not say."""
+        """Connections that wait in the accept queues now (datagrams: in the receive queues); None where the
+        kernel does not say."""
 
     def write(self, i: int) -> None:
-        """Make what waiter i waits on readable without a connection (eventfd)."""
+        """Make what waiter i waits on readable without a connection (eventfd, pipe, datagram)."""
 
     def close(self) -> None:
         """Close every descriptor.  Nothing stays behind."""
@@ -45,7 +46,7 @@ def open_listener(scenario: Scenario, folder: str | None) -> Listener:
 
     Raises OSError as the kernel gives it, for instance EADDRNOTAVAIL while `lo` is down.
     """
-    from . import eventfd, tcp, unix
+    from . import eventfd, pipe, tcp, udp, unix
 
     kinds: dict[str, Callable[[Scenario, str | None], Listener]] = {
         "tcp4": tcp.tcp4,
@@ -53,7 +54,9 @@ def open_listener(scenario: Scenario, folder: str | None) -> Listener:
         "unix": unix.path,
         "unix-abstract": unix.abstract,
         "unix-seqpacket": unix.seqpacket,
+        "pipe": pipe.Pipe,
         "eventfd": eventfd.Eventfd,
+        "udp4": udp.Udp,
     }
     return kinds[scenario.listener](scenario, folder)
 

@@ -27,7 +27,7 @@ class Stimulus:
         self.clients: list[socket.socket] = []
         """Ends of the connections made to the waiters' listener and not yet closed."""
         self.made = 0
-        """Connections made to the waiters' listener so far."""
+        """Connections made to the waiters' listener, or writes, so far."""
         self.elsewhere: Listener | None = None
         """The other listener, once there is a connection to it."""
         self._elsewhere_client: socket.socket | None = None
@@ -44,6 +44,7 @@ class Stimulus:
             "nothing": quiet.nothing,
             "one-write": writes.one,
             "write-each": writes.each,
+            "writes-one-by-one": writes.one_by_one,
         }
         return kinds[self._scenario.stimulus](self)
 
@@ -58,6 +59,11 @@ class Stimulus:
     def connect(self) -> None:
         """Make one connection to what the waiters wait on."""
         self.clients.append(self._listener.connect(self._patience_s))
+        self.made += 1
+
+    def write(self, i: int) -> None:
+        """Write once to what waiter `i` reads."""
+        self._listener.write(i)
         self.made += 1
 
     def connect_elsewhere(self) -> None:

@@ -1,4 +1,4 @@
-"""Writes to the eventfds that readers wait on."""
+"""Writes to what readers wait on: eventfds, pipes, datagram sockets."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ if TYPE_CHECKING:
 
 
 def one(stimulus: Stimulus) -> Iterator[None]:
-    """One write: to the eventfd that all share, or to that of the last waiter."""
-    stimulus.listener.write(stimulus.scenario.n - 1)
+    """One write: to what all share, or to what is the last waiter's own."""
+    stimulus.write(stimulus.scenario.n - 1)
     yield
 
 
 def each(stimulus: Stimulus) -> Iterator[None]:
-    """One write to the eventfd of each waiter."""
+    """One write for each waiter."""
     for i in range(stimulus.scenario.n):
-        stimulus.listener.write(i)
+        stimulus.write(i)
     yield
+
+
+def one_by_one(stimulus: Stimulus) -> Iterator[None]:
+    """k writes, each when all waiters are at rest again."""
+    for turn in range(stimulus.scenario.k):
+        stimulus.write(turn % stimulus.scenario.n)
+        yield

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from .. import syscalls
-from ..scenario import ACCEPTS, EPOLL_CALLS, IO_URING, Scenario
+from ..scenario import ACCEPTS, EPOLL_CALLS, IO_URING, READS, SIGNALS, Scenario
 from ..verdict import NotApplicable
 
 
@@ -38,7 +38,7 @@ def prepare(scenario: Scenario, fds: list[int]) -> Strategy:
 
     Raises NotApplicable where this kernel was asked for the call or the flag and has it not.
     """
-    from . import accept, epoll, io_uring, poll, read, select
+    from . import accept, epoll, io_uring, poll, read, select, signal_driven
 
     ways: dict[str, type[Strategy]] = {
         **dict.fromkeys(ACCEPTS, accept.Accept),
@@ -46,7 +46,8 @@ def prepare(scenario: Scenario, fds: list[int]) -> Strategy:
         **dict.fromkeys(("poll", "ppoll"), poll.Poll),
         **dict.fromkeys(EPOLL_CALLS, epoll.Epoll),
         **dict.fromkeys(IO_URING, io_uring.IoUring),
-        "read": read.Read,
+        **dict.fromkeys(READS, read.Read),
+        **dict.fromkeys(SIGNALS, signal_driven.SignalDriven),
     }
     way = ways[scenario.call]
     call = scenario.system_call

@@ -1,4 +1,4 @@
-"""Blocked in io_uring_enter, each waiter with a ring of its own: an accept, a multishot accept, or a poll.
+"""Blocked in io_uring_enter, for an accept, a multishot accept, or a poll: a ring each, or one for all threads.
 
 Through the raw system calls and the shared rings (io_uring_setup(2), io_uring_enter(2),
 include/uapi/linux/io_uring.h): libraries would hide which request is armed when.
@@ -13,6 +13,7 @@ import os
 import select
 import socket
 import struct
+import threading
 
 from .. import syscalls
 from ..scenario import Scenario
@@ -34,8 +35,11 @@ class IoUring:
     """Rings are made in the waiters; here the kernel is asked, once, on a socket of its own."""
 
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
+        self._scenario = scenario
         self._request = REQUESTS[scenario.call]
         self._fds = fds
+        self._ring: Ring | None = None
+        self._lock = threading.Lock()
         with socket.socket() as apart, Ring() as ring:
             apart.listen()
             ring.submit(self._request, apart.fileno())
@@ -43,27 +47,39 @@ class IoUring:
                 raise NotApplicable(f"{scenario.call}: {errno.errorcode.get(-done[0], str(done[0]))}")
 
     def waiting(self, i: int) -> _Waiting:
-        return _Waiting(Ring(), self._request, self._fds[i])
+        if self._scenario.sharing != "ring":
+            return _Waiting(Ring(), self._request, self._fds[i], threading.Lock())
+        if self._ring is None:  # the first thread makes it, in the process that all of them belong to
+            self._ring = Ring(self._scenario.n)
+        return _Waiting(self._ring, self._request, self._fds[i], self._lock)
 
     def close(self) -> None:
         pass
 
 
 class _Waiting:
-    def __init__(self, ring: Ring, request: str, fd: int) -> None:
-        self._ring, self._request, self._fd = ring, request, fd
+    def __init__(self, ring: Ring, request: str, fd: int, lock: threading.Lock) -> None:
+        """`lock` is that of the ring: threads that share one must not touch its queues at the same time."""
+        self._ring, self._request, self._fd, self._lock = ring, request, fd, lock
         self._armed = False
 
     def wait(self) -> int:
-        """Arm the request where it is not, and wait for one completion; its result."""
-        fresh = 0 if self._armed else 1
-        if fresh:
-            self._ring.submit(self._request, self._fd)
+        """Arm the request where it is not, and wait for one completion; its result.
+
+        EAGAIN where another thread has reaped that completion: this one's own request is armed still.
+        """
+        if not self._armed:
+            with self._lock:
+                self._ring.submit(self._request, self._fd)
+                result = self._ring.enter(1, 0)
+            if result < 0:
+                return result
             self._armed = True
-        result = self._ring.enter(fresh, 1)
+        result = self._ring.enter(0, 1)
         if result < 0:
             return result
-        done = self._ring.reap()
+        with self._lock:
+            done = self._ring.reap()
         if done is None:
             return -errno.EAGAIN
         value, more = done
@@ -75,12 +91,12 @@ class _Waiting:
 
 
 class Ring:
-    """One instance with eight entries.  Raises NotApplicable where this kernel or its settings refuse it."""
+    """One instance.  Raises NotApplicable where this kernel or its settings refuse it."""
 
-    def __init__(self) -> None:
+    def __init__(self, entries: int = _ENTRIES) -> None:
         params = bytearray(_PARAMS_BYTES)
         address = ctypes.addressof(ctypes.c_char.from_buffer(params))
-        self._fd = syscalls.call(syscalls.NUMBERS["io_uring_setup"], _ENTRIES, address)
+        self._fd = syscalls.call(syscalls.NUMBERS["io_uring_setup"], max(entries, _ENTRIES), address)
         if self._fd < 0:
             raise NotApplicable(f"io_uring_setup: {errno.errorcode.get(-self._fd, str(-self._fd))}")
         sq_entries, cq_entries = struct.unpack_from("=II", params, 0)

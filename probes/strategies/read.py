@@ -1,4 +1,7 @@
-"""Blocked in read on an eventfd: the ground that the controls stand on."""
+"""Blocked in read, on an eventfd or a pipe, or in recvfrom on a datagram socket.
+
+Eventfds are the ground that the controls stand on.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ class _Waiting:
         self._buffer = (ctypes.c_uint64 * 1)()
 
     def wait(self) -> int:
-        return syscalls.call(self._number, self._fd, ctypes.addressof(self._buffer), 8)
+        # recvfrom has three arguments more: no flags, and nobody asks who sent it.
+        return syscalls.call(self._number, self._fd, ctypes.addressof(self._buffer), 8, 0, 0, 0)
 
     def rearm(self) -> None:
         pass

@@ -315,31 +315,3 @@ class LosesAmongThreads(LosesOneInTwenty):
 
     def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
         return super().issues(scenario, wakes) if scenario.waiter == "thread" else wakes
-
-
-class RingAcceptHerds(Kernel):
-    """A connection wakes every ring that waits in accept; one completes."""
-
-    def ring_accept_wakes(self, asleep: list[int]) -> list[int]:
-        return asleep
-
-
-class RingAcceptLastInFirstOut(Kernel):
-    """The accept that was armed last completes first."""
-
-    def ring_accept_wakes(self, asleep: list[int]) -> list[int]:
-        return asleep[-1:]
-
-
-class MultishotGoesRound(Kernel):
-    """A multishot accept goes to the tail after each completion."""
-
-    def multishot_wakes(self, asleep: list[int]) -> list[int]:
-        return asleep[:1]
-
-
-class RingPollWakesOne(Kernel):
-    """Of the rings that poll only one is told."""
-
-    def ring_poll_wakes(self, asleep: list[int]) -> list[int]:
-        return asleep[:1]

@@ -8,7 +8,7 @@ from probes.scenario import Scenario
 from probes.verdict import BROKEN, HELD
 
 from ..every import EVERY
-from . import broken
+from . import broken, broken_elsewhere
 from .judging import Make, broken_on, claims_with_stars, scenarios_of, verdict_on, verdicts_on
 from .model import Kernel
 
@@ -28,7 +28,7 @@ _POLL = {"select-poll.wakes-all", "select-poll.wakes-all-for-one-winner"}
 _REUSEPORT = {"reuseport.wakes-one", "reuseport.one-winner"}
 _FAMILIES = {"every.no-lost-wake-up", "every.won-once", "every.burst-won-whole"}
 _RING_ORDER = {"io-uring.accept-first-in-first-out", "io-uring.multishot-favours-first"}
-_RING_GROUP = {"io-uring.accept-wakes-one"}
+_OTHER_GROUPS = {"io-uring.accept-wakes-one", "signal-driven.wakes-own-process"}
 _AGAIN = {"every.level-comes-again"}
 
 BREAKS: dict[type[Kernel], set[str]] = {
@@ -64,17 +64,27 @@ BREAKS: dict[type[Kernel], set[str]] = {
     broken.PrivateEdgeWakesOne: _PRIVATE,
     broken.PrivateLevelForgetsOne: _PRIVATE,
     broken.ReuseportTakesTheFirst: {"reuseport.spreads"},
-    broken.ReuseportDeliversToTwo: _REUSEPORT | _RING_GROUP | _FAMILIES,
-    broken.ReuseportWakesAnother: _REUSEPORT | _RING_GROUP,
-    broken.RingAcceptHerds: {"io-uring.accept-wakes-one", "io-uring.accept-first-in-first-out"},
-    broken.RingAcceptLastInFirstOut: {"io-uring.accept-first-in-first-out"},
-    broken.MultishotGoesRound: {"io-uring.multishot-favours-first"},
-    broken.RingPollWakesOne: {"io-uring.poll-wakes-all"},
+    broken.ReuseportDeliversToTwo: _REUSEPORT | _OTHER_GROUPS | _FAMILIES,
+    broken.ReuseportWakesAnother: _REUSEPORT | _OTHER_GROUPS,
+    broken_elsewhere.RingAcceptHerds: {"io-uring.accept-wakes-one", "io-uring.accept-first-in-first-out"},
+    broken_elsewhere.RingAcceptLastInFirstOut: {"io-uring.accept-first-in-first-out"},
+    broken_elsewhere.MultishotGoesRound: {"io-uring.multishot-favours-first"},
+    broken_elsewhere.RingPollWakesOne: {"io-uring.poll-wakes-all"},
+    broken_elsewhere.RingWakesOneThread: {"io-uring.one-ring-wakes-all-threads"},
+    broken_elsewhere.GroupSignalledByHalf: {"signal-driven.group-wakes-all", "signal-driven.losers-find-nothing"},
+    broken_elsewhere.SignalTakenTwice: {"signal-driven.one-thread-receives", "signal-driven.second-thread-in-vain"},
+    broken_elsewhere.SignalWakesOneThread: {"signal-driven.second-thread-in-vain"},
+    broken_elsewhere.PipeHerdsSilently: {"read.pipe-wakes-one", "read.first-in-first-out"},
+    broken_elsewhere.PipeLastInFirstOut: {"read.first-in-first-out"},
+    broken_elsewhere.DatagramHerdsSilently: {"read.datagram-wakes-one", "read.first-in-first-out"},
+    broken_elsewhere.EventfdWakesOne: {"read.eventfd-wakes-all"},
     broken.PhantomWakeUp: {"every.no-phantom-wake-up"},
     broken.WonTwice: _FAMILIES
     | _AGAIN
     | {
         "io-uring.poll-wakes-all",
+        "io-uring.one-ring-wakes-all-threads",
+        "signal-driven.losers-find-nothing",
         "epoll-shared.favours-last",
         "select-poll.wakes-all-for-one-winner",
         "epoll-private.wakes-all-for-one-winner",
@@ -155,14 +165,21 @@ def test_connection_that_nobody_is_told_of() -> None:
         | _EXCLUSIVE_ORDER
         | _SHARED_ORDER
         | _RING_ORDER
+        | {"read.no-lost-wake-up", "read.first-in-first-out"}
     )
     # In a burst the next connection wakes somebody who then finds both; unless it goes to another socket.
     assert must <= found <= must | {"every.burst-won-whole"}
 
 
-@pytest.mark.parametrize("make", [broken.LosesOnUnix, broken.LosesAmongThreads], ids=lambda make: make.__name__)
-def test_wake_up_lost_off_centre_is_caught(make: Make) -> None:
-    family = "every.no-lost-wake-up"
+@pytest.mark.parametrize(
+    ("make", "family"),
+    [
+        (broken.LosesOnUnix, "every.no-lost-wake-up"),
+        (broken.LosesAmongThreads, "every.no-lost-wake-up"),
+        (broken_elsewhere.LosesAmongReaders, "read.no-lost-wake-up"),
+    ],
+)
+def test_wake_up_lost_off_centre_is_caught(make: Make, family: str) -> None:
     assert [seed for seed in range(5) if verdicts_on(make(seed), [family])[family] != BROKEN] == []
 
 

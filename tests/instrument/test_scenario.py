@@ -83,11 +83,16 @@ _REFUSED = {
     "epoll_wait.rising.epoll/tcp4/n8/hold/one-connection": "no trigger 'rising'",
     "epoll_wait.level.epoll/tcp4/n8/hold/one-connection/registered-after-fork": "registered before the fork",
     "accept/tcp4/n8/drain/one-connection": "use loop",
-    "accept/eventfd/n8/hold/one-connection": "read waits on an eventfd",
-    "read/tcp4/n8/hold/nothing": "read waits on an eventfd",
-    "read/eventfd/n8/loop/nothing": "a reader can only hold",
-    "read/eventfd/n8/hold/one-connection": "an eventfd takes",
-    "poll/tcp4/n8/hold/one-write": "is for an eventfd",
+    "accept/eventfd/n8/hold/one-connection": "accept waits on a listening socket",
+    "recvfrom/eventfd/n8/hold/one-write": "recvfrom waits on udp4",
+    "read/tcp4/n8/hold/nothing": "read waits on pipe or eventfd",
+    "read/eventfd/n8/accept/nothing": "a reader can hold, or loop",
+    "read/eventfd/n8/hold/one-connection": "eventfd takes one-write",
+    "read/pipe/n8/hold/writes-one-by-one/k0": "k0: writes-one-by-one makes 1 to 100,000",
+    "poll/tcp4/n8/hold/one-write": "is for what is read",
+    "io_uring_accept.ring/tcp4/n8/hold/one-connection": "one ring is for the io_uring calls, and for threads",
+    "accept.ring/tcp4/n8t/hold/one-connection": "one ring is for the io_uring calls",
+    "rt_sigtimedwait.nothing/tcp4/n8t/hold/one-connection": "threads share their signals",
     "poll.nothing/unix/n8/hold/one-connection": "a reuseport group needs tcp4 or tcp6",
 }
 
@@ -107,18 +112,18 @@ def test_every_word_of_every_axis_is_used_by_some_scenario() -> None:
     for call in CALLS:
         for trigger in (None, *TRIGGERS):
             for sharing in SHARINGS:
-                for listener in ("tcp4", "unix", "eventfd"):
+                for listener in LISTENERS:
                     for reaction in REACTIONS:
                         for stimulus in STIMULI:
                             found |= _words(call, trigger, sharing, listener, reaction, stimulus)
-    assert found >= {*CALLS, *TRIGGERS, *SHARINGS, *REACTIONS, *STIMULI}
-    assert set(LISTENERS) >= {"tcp4", "unix", "eventfd"}
+    assert found >= {*CALLS, *TRIGGERS, *SHARINGS, *LISTENERS, *REACTIONS, *STIMULI}
 
 
 def _words(*axes: str | None) -> set[str]:
     call, trigger, sharing, listener, reaction, stimulus = axes
     try:
-        Scenario(str(call), str(listener), 8, str(reaction), str(stimulus), trigger, str(sharing))
+        waiter = "thread" if sharing == "ring" else "process"
+        Scenario(str(call), str(listener), 8, str(reaction), str(stimulus), trigger, str(sharing), waiter=waiter)
     except BadScenario:
         return set()
     return {axis for axis in axes if axis is not None}

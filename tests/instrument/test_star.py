@@ -48,6 +48,14 @@ def test_smallest_leaves_out_sizes_that_say_nothing() -> None:
     assert sizes == {"n2", "n8", "n64", "n8t"}
 
 
+def test_star_of_threads_on_another_listener() -> None:
+    assert _ids(Star("recvfrom", stimulus="one-write", listener="udp4", waiter="thread", spokes=("threads",))) == [
+        "recvfrom/udp4/n8t/hold/one-write"
+    ]
+    with pytest.raises(BadScenario, match="recvfrom waits on udp4"):
+        _ids(Star("recvfrom", stimulus="one-write", spokes=()))
+
+
 def test_sizes_without_the_centre_take_their_largest() -> None:
     ids = [scenario.id for scenario in star("poll").scenarios((2, 200), ("tcp4", "unix"))]
     assert ids == [
@@ -80,7 +88,8 @@ def test_every_preset_judges_every_claim(claim: str, preset: str) -> None:
     ids = [address for one in stars for address in _ids(one, preset)]
     assert ids
     sizes = {star.size or 8 for star in stars}
-    assert all(any(f"/n{size}/" in address for address in ids) for size in sizes), "the centre is in every preset"
+    centres = [(f"/n{size}/", f"/n{size}t/") for size in sizes]
+    assert all(any(one in address or other in address for address in ids) for one, other in centres)
 
 
 def test_presets_say_what_they_are() -> None:

@@ -1,0 +1,73 @@
+"""UDP on loopback: one socket for all to receive from, or one of its own for each."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+
+from ..scenario import Scenario
+from ..verdict import Inconclusive
+
+_SO_MEMINFO = 55
+"""include/uapi/asm-generic/socket.h; its first word is SK_MEMINFO_RMEM_ALLOC, bytes that the receive queue holds."""
+_PROBE_S = 10.0
+
+
+class Udp:
+    """Blocking sockets with nothing to receive: recvfrom sleeps until a datagram comes (recv(2)).
+
+    A datagram on loopback is handled in a softirq, so that wake-ups may still be under way when send
+    has returned.
+    """
+
+    asynchronous = True
+    delivery = "the receive queue (SO_MEMINFO) and the winners account for every datagram, then a fence"
+
+    def __init__(self, scenario: Scenario, folder: str | None) -> None:
+        own = scenario.sharing == "nothing"
+        self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sockets: list[socket.socket] = []
+        try:
+            for _ in range(scenario.n if own else 1):
+                made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                self._sockets.append(made)
+                made.bind(("127.0.0.1", 0))
+            self._receivers = self._sockets if own else self._sockets * scenario.n
+            self.fds = [made.fileno() for made in self._receivers]
+            self._each = self._weigh()
+        except BaseException:
+            self.close()
+            raise
+
+    def _weigh(self) -> int:
+        """Bytes of the queue that one of our datagrams takes: all are alike.  0 where the kernel does not say."""
+        self.write(0)
+        if not select.select([self._sockets[0]], [], [], _PROBE_S)[0]:
+            raise Inconclusive(f"a datagram to ourselves did not arrive within {_PROBE_S:.0f} s")
+        weight = _held(self._sockets[0])
+        self._sockets[0].recv(1)
+        return weight
+
+    def connect(self, patience_s: float) -> socket.socket:
+        raise NotImplementedError("a UDP socket takes no connections")
+
+    def queued(self) -> int | None:
+        """Datagrams that wait to be received."""
+        return sum(map(_held, self._sockets)) // self._each if self._each else None
+
+    def write(self, i: int) -> None:
+        """One datagram of one byte."""
+        self._sender.sendto(b"x", self._receivers[i].getsockname())
+
+    def close(self) -> None:
+        for made in (self._sender, *self._sockets):
+            made.close()
+
+
+def _held(receiver: socket.socket) -> int:
+    try:
+        info = receiver.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36)
+    except OSError:
+        return 0
+    return int(struct.unpack_from("=I", info)[0])

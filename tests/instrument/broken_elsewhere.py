@@ -1,0 +1,99 @@
+"""Kernels that are broken where nobody waits in accept, poll or epoll: io_uring, signals, pipes, datagrams."""
+
+from __future__ import annotations
+
+from probes.scenario import READS, Scenario
+
+from .broken import LosesOneInTwenty
+from .model import Kernel
+
+
+class RingAcceptHerds(Kernel):
+    """A connection wakes every ring that waits in accept; one completes."""
+
+    def ring_accept_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep
+
+
+class RingAcceptLastInFirstOut(Kernel):
+    """The accept that was armed last completes first."""
+
+    def ring_accept_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep[-1:]
+
+
+class MultishotGoesRound(Kernel):
+    """A multishot accept goes to the tail after each completion."""
+
+    def multishot_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep[:1]
+
+
+class RingPollWakesOne(Kernel):
+    """Of the rings that poll only one is told."""
+
+    def ring_poll_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep[:1]
+
+
+class RingWakesOneThread(Kernel):
+    """A completion wakes one of the threads that wait on a ring."""
+
+    def ring_threads_wake(self, asleep: list[int]) -> list[int]:
+        return asleep[:1]
+
+
+class GroupSignalledByHalf(Kernel):
+    """SIGIO to a process group reaches its first member alone."""
+
+    def group_signalled(self, members: list[int]) -> list[int]:
+        return members[:1]
+
+
+class SignalTakenTwice(Kernel):
+    """Two threads of a process receive one signal."""
+
+    def threads_receiving(self, woken: list[int]) -> list[int]:
+        return woken
+
+
+class SignalWakesOneThread(Kernel):
+    """One thread is woken, and receives the signal: as many have wished."""
+
+    def threads_signalled(self, asleep: list[int]) -> list[int]:
+        return asleep[:1]
+
+
+class PipeHerdsSilently(Kernel):
+    """A byte wakes every reader of the pipe, and all but one sleep again: before Linux 5.6."""
+
+    def pipe_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep
+
+
+class PipeLastInFirstOut(Kernel):
+    """A byte wakes the reader that blocked last."""
+
+    def pipe_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep[-1:]
+
+
+class DatagramHerdsSilently(Kernel):
+    """A datagram wakes every receiver, and all but one sleep again."""
+
+    def datagram_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep
+
+
+class EventfdWakesOne(Kernel):
+    """A write to an eventfd wakes one of its readers."""
+
+    def eventfd_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep[:1]
+
+
+class LosesAmongReaders(LosesOneInTwenty):
+    """One wake-up in twenty is lost among readers."""
+
+    def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
+        return super().issues(scenario, wakes) if scenario.call in READS else wakes
