@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
+import os
+
+import pytest
+
+from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
 from probes.evidence import Trial
 from probes.plugin import Herd, over
 from probes.scenario import Scenario
@@ -142,3 +146,35 @@ def test_level_comes_again(herd: Herd, scenario: Scenario) -> None:
     seen = herd(scenario)
     assert seen.connections == scenario.k
     assert seen.each("connections answered once", _answered_once) == scenario.k
+
+
+_CPUS = len(os.sched_getaffinity(0))
+_MOST = max(1024, _CPUS + 1)
+"""Waiters are processes: four times the CPUs of a very large machine would be too many."""
+_SWEEP = {"one": 1, "as-many": _CPUS, "twice": 2 * _CPUS, "four-times": 4 * _CPUS}
+
+
+@claim(
+    "every.cpus-do-not-bound-the-herd",
+    "The herd of the multiplexers is limited by the number of CPUs: false, one connection wakes all N waiters also "
+    "when N is two or four times the number of CPUs; how many return is another number.",
+    level=LORE,
+    truth="false",
+    basis=[
+        text("a well-known answer about the uWSGI article, Serializing accept()"),
+        kernel("kernel/sched/wait.c", "__wake_up_common: every waiter that is not exclusive, and no CPU is asked"),
+    ],
+    rows=["L-A4", "L-A3", "Q1"],
+)
+@pytest.mark.parametrize("many", _SWEEP)
+@pytest.mark.parametrize("strategy", ["poll", "select", "epoll_wait.level.listener"])
+def test_cpus_do_not_bound_the_herd(herd: Herd, strategy: str, many: str) -> None:
+    """
+    w0 w1 ... wn      (poll, select, epoll_wait; then accept at once)
+      \\ |   /         n: 1, the number of CPUs, twice and four times as many
+        L
+    """
+    n = min(_SWEEP[many], _MOST)
+    seen = herd(Scenario.parse(f"{strategy}/tcp4/n{n}/accept/one-connection"))
+    assert seen.woken == n
+    assert seen.won == 1

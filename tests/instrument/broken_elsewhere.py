@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from probes.scenario import READS, Scenario
 
 from .broken import LosesOneInTwenty
@@ -97,3 +99,15 @@ class LosesAmongReaders(LosesOneInTwenty):
 
     def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
         return super().issues(scenario, wakes) if scenario.call in READS else wakes
+
+
+class HerdOfCpus(Kernel):
+    """select, poll and private instances wake no more waiters than there are CPUs, as the lore has it."""
+
+    cpus = len(os.sched_getaffinity(0))
+
+    def poll_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep[: self.cpus]
+
+    def private_wakes(self, asleep: list[int], trigger: str) -> list[int]:
+        return asleep[: self.cpus]

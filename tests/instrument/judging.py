@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from probes.case import Case, judge
+from probes.claims import Claim
+from probes.plugin import Herd
 from probes.scenario import Scenario
 from probes.seen import Seen
 from probes.star import PRESETS
 from probes.verdict import BROKEN, INCONCLUSIVE, Inconclusive, of_claim
 
-from .builders import ALL_THERE
+from .builders import ALL_THERE, made_claim
 from .model import Kernel
 
 PRESET = PRESETS["default"]
@@ -47,7 +49,16 @@ def scenarios_of(id: str) -> tuple[Scenario, ...]:
 def verdict_on(kernel: Kernel, id: str, scenario: Scenario, untraced: int = PRESET.untraced) -> tuple[str, str | None]:
     """What the suite says of one case on this kernel, and why."""
     test = claims_with_stars()[id]
-    case = Case(test.claim)
+    return _judged(kernel, test.claim, lambda herd: test(herd, scenario), untraced)
+
+
+def verdict_of(kernel: Kernel, act: Callable[[Herd], None]) -> str:
+    """What the suite says of a test that chooses its scenarios itself."""
+    return _judged(kernel, made_claim(), act, PRESET.untraced)[0]
+
+
+def _judged(kernel: Kernel, claim: Claim, act: Callable[[Herd], None], untraced: int) -> tuple[str, str | None]:
+    case = Case(claim)
 
     def herd(scenario: Scenario) -> Seen:
         trials = [kernel.trial(scenario) for _ in range(untraced)]
@@ -55,7 +66,7 @@ def verdict_on(kernel: Kernel, id: str, scenario: Scenario, untraced: int = PRES
         return case.seen[-1]
 
     try:
-        test(herd, scenario)
+        act(herd)
     except (AssertionError, Inconclusive) as found:
         return judge(case, pytest.ExceptionInfo.from_exception(found))
     return judge(case, None)

@@ -7,9 +7,10 @@ import pytest
 from probes.scenario import Scenario
 from probes.verdict import BROKEN, HELD
 
+from .. import test_every_strategy
 from ..every import EVERY
 from . import broken, broken_elsewhere
-from .judging import Make, broken_on, claims_with_stars, scenarios_of, verdict_on, verdicts_on
+from .judging import Make, broken_on, claims_with_stars, scenarios_of, verdict_of, verdict_on, verdicts_on
 from .model import Kernel
 
 _ACCEPT = {"accept.wakes-one", "accept.one-waiter-per-connection"}
@@ -198,3 +199,14 @@ def test_healthy_kernel_holds_for_any_size(claim: str, size: int) -> None:
     found = {s.id: s for one in claims_with_stars()[claim].stars for s in one.scenarios((size,), ("tcp4",))}
     for scenario in found.values():
         assert verdict_on(Kernel(1), claim, scenario, untraced=1) == (HELD, None), scenario.id
+
+
+@pytest.mark.parametrize("many", ["one", "as-many", "twice", "four-times"])
+def test_herd_that_cpus_bound_is_caught(many: str) -> None:
+    """The sweep breaks where, and only where, there are more waiters than CPUs."""
+
+    def judged(kernel: Kernel) -> str:
+        return verdict_of(kernel, lambda herd: test_every_strategy.test_cpus_do_not_bound_the_herd(herd, "poll", many))
+
+    assert judged(Kernel(1)) == HELD
+    assert judged(broken_elsewhere.HerdOfCpus(1)) == (BROKEN if many in ("twice", "four-times") else HELD)
