@@ -89,7 +89,7 @@ def test_maxevents_round_robin(play: Play) -> None:
     """
     seen = play("rounds.more_than_fit")
     seen.expect("told per call", [2, 2, 2, 2, 2])
-    seen.expect("told in three calls", [0, 1, 2, 3, 4])
+    seen.expect("told in any three calls in a row", [[0, 1, 2, 3, 4]] * 3)
 
 
 @claim(

@@ -200,6 +200,13 @@ class ReuseportTakesTheFirst(Kernel):
         return [0]
 
 
+class ReuseportHasAFavourite(Kernel):
+    """A reuseport group gives every other connection to its first socket, and spreads the rest."""
+
+    def sockets_for(self, n: int) -> list[int]:
+        return [0] if self.chance.random() < 0.5 else super().sockets_for(n)
+
+
 class ReuseportDeliversToTwo(Kernel):
     """A reuseport group gives a connection to two of its sockets."""
 

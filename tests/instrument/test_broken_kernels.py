@@ -10,102 +10,9 @@ from probes.verdict import BROKEN, HELD
 from .. import test_every_strategy
 from ..every import EVERY
 from . import broken, broken_elsewhere
+from .breaks import BREAKS, EXCLUSIVE_ORDER, GAPS, RING_ORDER, SHARED_ORDER
 from .judging import Make, broken_on, claims_with_stars, scenarios_of, verdict_of, verdict_on, verdicts_on
 from .model import Kernel
-
-_ACCEPT = {"accept.wakes-one", "accept.one-waiter-per-connection"}
-_ACCEPT_ORDER = {"accept.first-in-first-out", "accept.goes-round"}
-_EXCLUSIVE = {"epoll-private.exclusive-wakes-one", "epoll-private.exclusive-one-winner"}
-_EXCLUSIVE_ORDER = {"epoll-private.exclusive-first-registered", "epoll-private.exclusive-favours-first"}
-_PRIVATE = {
-    "epoll-private.wakes-all",
-    "epoll-private.wakes-all-for-one-winner",
-    "epoll-private.all-get-the-event",
-}
-_SHARED_EDGE = {"epoll-shared.edge-wakes-one", "epoll-shared.edge-one-winner"}
-_SHARED_ORDER = {"epoll-shared.last-blocked-first", "epoll-shared.favours-last"}
-_SHARED_LEVEL = {"epoll-shared.level-wakes-all", "epoll-shared.level-each-return-wakes-one"}
-_POLL = {"select-poll.wakes-all", "select-poll.wakes-all-for-one-winner"}
-_REUSEPORT = {"reuseport.wakes-one", "reuseport.one-winner"}
-_FAMILIES = {"every.no-lost-wake-up", "every.won-once", "every.burst-won-whole"}
-_RING_ORDER = {"io-uring.accept-first-in-first-out", "io-uring.multishot-favours-first"}
-_OTHER_GROUPS = {"io-uring.accept-wakes-one", "signal-driven.wakes-own-process"}
-_AGAIN = {"every.level-comes-again"}
-
-BREAKS: dict[type[Kernel], set[str]] = {
-    broken.AcceptHerdsSilently: _ACCEPT | _ACCEPT_ORDER,
-    broken.AcceptHerdsVisibly: _ACCEPT | _ACCEPT_ORDER,
-    broken.AcceptWakesTwo: _ACCEPT | _ACCEPT_ORDER,
-    broken.AcceptLastInFirstOut: _ACCEPT_ORDER,
-    broken.AcceptAtRandom: _ACCEPT_ORDER,
-    broken.ExclusiveIgnored: _EXCLUSIVE | _EXCLUSIVE_ORDER,
-    broken.ExclusiveWakesTwo: _EXCLUSIVE | _EXCLUSIVE_ORDER,
-    broken.ExclusiveWakesNobody: _EXCLUSIVE
-    | _EXCLUSIVE_ORDER
-    | {"epoll-private.exclusive-wakes-some"}
-    | _REUSEPORT
-    | _FAMILIES
-    | _AGAIN,
-    broken.ExclusiveGoesRound: {"epoll-private.exclusive-favours-first"},
-    broken.ExclusiveByBlocking: _EXCLUSIVE_ORDER,
-    broken.SharedEdgeFirstInFirstOut: _SHARED_ORDER,
-    broken.SharedEdgeWakesTwo: _SHARED_EDGE | {"epoll-shared.edge-just-one", "epoll-shared.favours-last"},
-    broken.SharedEdgeHerdsSilently: _SHARED_EDGE
-    | _SHARED_ORDER
-    | {"epoll-shared.oneshot-told-once", "epoll-shared.edge-just-one"},
-    broken.OneshotFiresTwice: _SHARED_EDGE | {"epoll-shared.oneshot-told-once", "epoll-shared.favours-last"},
-    broken.OneshotStaysArmed: {"epoll-shared.oneshot-told-once"},
-    broken.SharedLevelWakesOne: _SHARED_LEVEL,
-    broken.LevelComesOnce: _SHARED_LEVEL | {"every.level-comes-again"},
-    broken.PrivateLevelComesOnce: {"every.level-comes-again"},
-    broken.SharedOneshotFirstInFirstOut: {"epoll-shared.favours-last"},
-    broken.PhantomOnUnix: {"every.no-phantom-wake-up"},
-    broken.PollWakesOne: _POLL,
-    broken.PollForgetsTheLast: _POLL,
-    broken.PrivateEdgeWakesOne: _PRIVATE,
-    broken.PrivateLevelForgetsOne: _PRIVATE,
-    broken.ReuseportTakesTheFirst: {"reuseport.spreads"},
-    broken.ReuseportDeliversToTwo: _REUSEPORT | _OTHER_GROUPS | _FAMILIES,
-    broken.ReuseportWakesAnother: _REUSEPORT | _OTHER_GROUPS,
-    broken_elsewhere.RingAcceptHerds: {"io-uring.accept-wakes-one", "io-uring.accept-first-in-first-out"},
-    broken_elsewhere.RingAcceptLastInFirstOut: {"io-uring.accept-first-in-first-out"},
-    broken_elsewhere.MultishotGoesRound: {"io-uring.multishot-favours-first"},
-    broken_elsewhere.RingPollWakesOne: {"io-uring.poll-wakes-all"},
-    broken_elsewhere.RingWakesOneThread: {"io-uring.one-ring-wakes-all-threads"},
-    broken_elsewhere.GroupSignalledByHalf: {"signal-driven.group-wakes-all", "signal-driven.losers-find-nothing"},
-    broken_elsewhere.SignalTakenTwice: {"signal-driven.one-thread-receives", "signal-driven.second-thread-in-vain"},
-    broken_elsewhere.SignalWakesOneThread: {"signal-driven.second-thread-in-vain"},
-    broken_elsewhere.PipeHerdsSilently: {"read.pipe-wakes-one", "read.first-in-first-out"},
-    broken_elsewhere.PipeLastInFirstOut: {"read.first-in-first-out"},
-    broken_elsewhere.DatagramHerdsSilently: {"read.datagram-wakes-one", "read.first-in-first-out"},
-    broken_elsewhere.EventfdWakesOne: {"read.eventfd-wakes-all"},
-    broken.PhantomWakeUp: {"every.no-phantom-wake-up"},
-    broken.WonTwice: _FAMILIES
-    | _AGAIN
-    | {
-        "io-uring.poll-wakes-all",
-        "io-uring.one-ring-wakes-all-threads",
-        "signal-driven.losers-find-nothing",
-        "epoll-shared.favours-last",
-        "select-poll.wakes-all-for-one-winner",
-        "epoll-private.wakes-all-for-one-winner",
-        "epoll-shared.level-each-return-wakes-one",
-    },
-    broken.BurstLeavesTheLast: {"accept.one-waiter-per-connection", "every.burst-won-whole"} | _AGAIN,
-    # Over TCP the lab sees that a connection is unaccounted for, and cannot say whose fault it is.
-    broken.BurstLosesTheLast: {
-        "?accept.one-waiter-per-connection",
-        "?every.burst-won-whole",
-        "?every.level-comes-again",
-    },
-}
-"""The claims that break on each kernel, and no others; `?`: could not be judged, which fails a run too."""
-
-GAPS = {
-    broken.PrivateEdgeComesAgain: "no claim has an edge-triggered waiter wait again without taking everything",
-    broken.SharedLevelFirstInFirstOut: "who is woken first is seen by sched_waking alone; who returns first is a race",
-}
-"""Broken kernels that pass, with the reason."""
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -163,9 +70,9 @@ def test_connection_that_nobody_is_told_of() -> None:
     found = broken_on(broken.TellsNobody(1))
     must = (
         {"every.no-lost-wake-up", "accept.first-in-first-out", "accept.goes-round"}
-        | _EXCLUSIVE_ORDER
-        | _SHARED_ORDER
-        | _RING_ORDER
+        | EXCLUSIVE_ORDER
+        | SHARED_ORDER
+        | RING_ORDER
         | {"read.no-lost-wake-up", "read.first-in-first-out"}
     )
     # In a burst the next connection wakes somebody who then finds both; unless it goes to another socket.

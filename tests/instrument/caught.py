@@ -1,0 +1,93 @@
+"""Which broken kernels the chapters of experiments would catch: written down, because no model plays them.
+
+That each fact of an experiment counts is tested in test_experiments_can_fail.py; the claims named here
+must exist, and every chapter must be answered for, here or by a model.
+"""
+
+from __future__ import annotations
+
+CAUGHT: dict[str, dict[str, str]] = {
+    "accept-locks": {
+        "unlocking wakes every one that waits (a futex_wake that ignores its number, a pipe before Linux 5.6)": (
+            "accept-locks.unlock-wakes-one"
+        ),
+        "a lock is handed to the one that asked last, or to any": "accept-locks.first-in-first-out",
+        "a semaphore can be taken by who asks last, before it was given to who waits": (
+            "accept-locks.semaphores-go-round"
+        ),
+        "a file lock, SEM_UNDO or a robust mutex is not released when its holder is killed": (
+            "accept-locks.killed-holder"
+        ),
+        "an IPC namespace shows the semaphores of another one": "accept-locks.namespace-hides-semaphore",
+    },
+    "death": {
+        "a connection that was told to a worker which then died is told to nobody, level-triggered": (
+            "death.all-told-nothing-lost"
+        ),
+        "a stopped waiter swallows a wake-up that another one could have used": "death.stopped-swallows-nothing",
+        "SIGCONT alone ends a wait that it should not end": "death.stop-ends-no-other",
+        "shutdown leaves those that sleep in accept asleep": "death.shutdown-ends-accept",
+        "closing a descriptor elsewhere ends the wait of who has another": "death.close-elsewhere",
+    },
+    "epoll-ctl": {
+        "EPOLLEXCLUSIVE is taken together with any flag, by MOD, or on an epoll descriptor": (
+            "epoll-ctl.exclusive-refuses-others"
+        ),
+        "a descriptor can be added twice": "epoll-ctl.twice-is-eexist",
+    },
+    "epoll-instances": {
+        "epoll_wait tells the first maxevents again and again, and starves the rest": (
+            "epoll-instances.maxevents-round-robin"
+        ),
+        "the ready list is kept in another order": "epoll-instances.maxevents-order",
+        "two chunks, edge-triggered, are told as one (pipes in Linux 5.5)": "epoll-instances.each-chunk-an-edge",
+        "EPOLL_CTL_MOD forgets to look whether the descriptor is ready": "epoll-instances.mod-looks-again",
+        "an instance may hold itself": "epoll-instances.not-in-itself",
+    },
+    "epoll-triggers": {
+        "level-triggered readiness is told once": "epoll-triggers.level-told-while-ready",
+        "edge-triggered readiness is told again for what was left": "epoll-triggers.edge-told-once-per-change",
+        "a oneshot item arms itself again": "epoll-triggers.oneshot-until-mod",
+        "a closed descriptor is forgotten while a copy is open": "epoll-triggers.leaves-with-last-copy",
+    },
+    "mixed": {
+        "an exclusive waiter ends the walk before the plain ones behind it": "mixed.plain-all-exclusive-some",
+        "poll beside accept takes the wake-up that accept needs": "mixed.accept-beside-plain-takes",
+        "an outer instance does not hear of an inner one": "mixed.outer-private-all",
+        "a worker that comes back stands behind the others (or before them) where it should not": (
+            "mixed.busy-favourite-comes-back"
+        ),
+    },
+    "reuseport-group": {
+        "another user may join a group, and steal its connections": "reuseport-group.same-user-only",
+        "a socket that never set SO_REUSEPORT is joined": "reuseport-group.every-member-sets-it",
+        "a selector's index counts in the order of bind": "reuseport-group.selector-index",
+        "an index that nobody has drops the connection": "reuseport-group.invalid-index-falls-back",
+        "a migrated connection is queued, and its waiter sleeps on": "reuseport-group.migration-wakes",
+    },
+    "server": {
+        "accept without a free descriptor loses the connection": "server.emfile-keeps-the-connection",
+        "a dead child is gone before its parent has waited for it": "server.zombie-until-waited-for",
+        "SIGCHLD without a handler ends a wait": "server.unhandled-sigchld-wakes-nobody",
+        "a port is free while a child still listens on it": "server.child-keeps-the-port",
+    },
+    "signals": {
+        "accept ends with EINTR in spite of SA_RESTART": "signals.accept-restarts",
+        "poll or epoll_wait is restarted after a handler": "signals.multiplexers-never-restart",
+    },
+    "sockets": {
+        "a waiter is woken by half a handshake": "sockets.accept-after-handshake",
+        "a full queue resets clients that it should ignore; or the setting for that does nothing": (
+            "sockets.overflow-is-reset"
+        ),
+        "an accepted socket inherits O_NONBLOCK": "sockets.accepted-inherit-no-flags",
+        "TCP_DEFER_ACCEPT wakes for a connection without data": "sockets.defer-accept-waits-for-data",
+        "accept takes another connection than the first": "sockets.accept-takes-the-first",
+        "data of an old client wake who waits for a new one": "sockets.old-clients-wake-nobody",
+    },
+    "signal-driven": {
+        "the first owner of a listener stays its owner": "signal-driven.last-owner-alone",
+        "SIGIO is queued once for each connection": "signal-driven.told-once",
+    },
+}
+"""For each chapter: what is wrong with a kernel, and a claim that breaks on it."""
