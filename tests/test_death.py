@@ -24,12 +24,12 @@ ALL = ("accept", "poll", "select", *_EPOLLS)
 @claim(
     "death.all-told-nothing-lost",
     "A worker that was told of a connection and is killed before it accepts costs nothing where every worker is told "
-    "(select, poll, private epoll instances without EPOLLEXCLUSIVE): the other one knows already.",
+    "(select, poll, private epoll instances without EPOLLEXCLUSIVE, SIGIO): the other one knows already.",
     level=OBSERVED,
     basis=[_WALK],
     rows=["N5"],
 )
-@pytest.mark.parametrize("strategy", ["select", "poll", LEVEL, EDGE])
+@pytest.mark.parametrize("strategy", ["select", "poll", LEVEL, EDGE, "rt_sigtimedwait"])
 def test_all_told(play: Play, strategy: str) -> None:
     """
     w0, told, SIGKILL     w1
@@ -64,6 +64,7 @@ def test_shared_level(play: Play, strategy: str) -> None:
     seen.expect("told of the connection", 2)
     seen.expect("told once the first is dead", 1)
     seen.expect("taken by the survivor", 2)
+    seen.expect("left waiting", 0)
 
 
 @claim(
@@ -74,14 +75,15 @@ def test_shared_level(play: Play, strategy: str) -> None:
     basis=[_CALLBACK, _WALK],
     rows=["N5", "Q2"],
 )
-def test_exclusive_waits_for_next(play: Play) -> None:
+@pytest.mark.parametrize("strategy", [EXCLUSIVE])
+def test_exclusive_waits_for_next(play: Play, strategy: str) -> None:
     """
     w0, told, SIGKILL     w1
     e0                    e1      (exclusive)
               \\          /
                L  <- c0;  c1
     """
-    seen = play("death.killed_when_told", EXCLUSIVE)
+    seen = play("death.killed_when_told", strategy)
     seen.expect("told of the connection", 1)
     seen.expect("told once the first is dead", 0)
     seen.expect("told after the next connection", 1)
@@ -123,7 +125,8 @@ def test_edge_stays_behind(play: Play, strategy: str) -> None:
     basis=[man("epoll_ctl", 2, "EPOLLONESHOT: disabled until EPOLL_CTL_MOD"), _WALK],
     rows=["N5", "Q7", "L-C11"],
 )
-def test_oneshot(play: Play) -> None:
+@pytest.mark.parametrize("strategy", ["epoll_wait.oneshot.epoll"])
+def test_oneshot(play: Play, strategy: str) -> None:
     """
     w0, told, SIGKILL   w1
                \\      /
@@ -131,7 +134,7 @@ def test_oneshot(play: Play) -> None:
                   |
                   L  <- c0;  c1
     """
-    seen = play("death.killed_when_told", "epoll_wait.oneshot.epoll")
+    seen = play("death.killed_when_told", strategy)
     seen.expect("told of the connection", 1)
     seen.expect("told after the next connection", 0)
     seen.expect("left waiting", 2)
@@ -166,13 +169,14 @@ def test_accepted_dies_with_winner(play: Play, listener: str, sent: bool) -> Non
     basis=[kernel("net/ipv4/inet_connection_sock.c", "inet_csk_wait_for_connect")],
     rows=["N5"],
 )
-def test_accept_goes_on(play: Play) -> None:
+@pytest.mark.parametrize("call", ["accept"])
+def test_accept_goes_on(play: Play, call: str) -> None:
     """
     w0, accepted c0, SIGKILL     w1  (accept)
                      \\          /
                       L  <- c0;  c1
     """
-    seen = play("death.killed_when_told", "accept")
+    seen = play("death.killed_when_told", call)
     seen.expect("told of the connection", 1)
     seen.expect("told once the first is dead", 0)
     seen.expect("taken by the survivor", 1)

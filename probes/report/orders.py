@@ -21,6 +21,8 @@ class Strip:
     reaction: str
     waiters: tuple[int, ...]
     remark: str
+    several_orders: bool = False
+    """Whether the trials differ, so that this is one of several."""
 
 
 def strips(run: Mapping[str, Any]) -> tuple[list[Strip], list[str]]:
@@ -71,7 +73,7 @@ def _strip(name: str, case: Mapping[str, Any], orders: Sequence[tuple[int, ...]]
         remark = _direction(first) + ("" if len(orders) == 1 else f", the same in all {len(orders)} trials")
     if len(first) > MOST_BOXES:
         remark += f"; the first {MOST_BOXES} of {len(first)} connections"
-    return Strip(name, case["id"], case["scenario"]["reaction"], first[:MOST_BOXES], remark)
+    return Strip(name, case["id"], case["scenario"]["reaction"], first[:MOST_BOXES], remark, different > 1)
 
 
 def _direction(order: tuple[int, ...]) -> str:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from ..claims import LEVELS
 from ..verdict import HELD, NOT_APPLICABLE, VERDICTS
-from . import answers, expected, figures, orders, strategies, words
+from . import answers, expected, figures, orders, strategies, traits, words
 
 _FOLDER = Path(__file__).parent
 
@@ -32,6 +32,7 @@ OBSERVERS = {
 def render(run: Mapping[str, Any]) -> str:
     """The page for this run, as a whole HTML document."""
     shown, herds = orders.strips(run)
+    rows = strategies.rows(run)
     claims = run["claims"]
     page = (
         environment()
@@ -48,7 +49,9 @@ def render(run: Mapping[str, Any]) -> str:
             ],
             host=_host(run),
             date=date(run["started"]),
-            rows=strategies.rows(run),
+            rows=rows,
+            traits=traits.of(rows, run),
+            locks=traits.locks(run),
             answers=answers.answers(run),
             strips=shown,
             herds=herds,
@@ -83,6 +86,7 @@ def environment() -> Environment:
         levels=LEVELS,
         observers=OBSERVERS,
         reactions=strategies.REACTIONS,
+        traits_meanings=traits.MEANINGS,
         n=strategies.N,
         words=words,
         proofs=_proofs,
