@@ -38,7 +38,8 @@ A scenario's id is CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS:
   trigger   level edge oneshot exclusive edge-exclusive          (epoll only)
   sharing   listener (own instance each), epoll (one instance), ring (one io_uring, for threads),
             nothing (reuseport group)
-  listener  tcp4 tcp6 unix unix-abstract unix-seqpacket          pipe eventfd (read)  udp4 (recvfrom)
+  listener  tcp4 tcp6 unix unix-abstract unix-seqpacket mptcp4 vsock
+            pipe eventfd (read)  udp4 (recvfrom)
   nN        N processes; nNt: N threads of one process
   reaction  hold (touch nothing), accept (take it at once), drain (until EAGAIN), loop (one, and wait again)
   stimulus  one-connection burst one-by-one (kK: K of them) elsewhere nothing

@@ -30,7 +30,9 @@ SHARINGS = ("listener", "epoll", "ring", "nothing")
 SOCKETS = ("tcp4", "tcp6", "unix", "unix-abstract", "unix-seqpacket")
 WRITTEN = tuple(kind for kinds in CHANNELS.values() for kind in kinds)
 """What takes no connections, but is written to."""
-LISTENERS = (*SOCKETS, *WRITTEN)
+RARE_SOCKETS = ("mptcp4", "vsock")
+"""What many kernels lack: tried by claims of their own, and left out of the stars of the others."""
+LISTENERS = (*SOCKETS, *RARE_SOCKETS, *WRITTEN)
 REACTIONS = ("hold", "accept", "drain", "loop")
 CONNECTION_STIMULI = ("one-connection", "burst", "one-by-one")
 WRITE_STIMULI = ("one-write", "write-each", "writes-one-by-one")
@@ -100,7 +102,7 @@ class Scenario:
             return f"k{self.k}: {self.stimulus} makes no connection to the waiters"
         if self.reaction == "drain" and self.takes:
             return f"{self.call}/drain: {self.call} has no readiness to drain; use loop"
-        if self.sharing == "nothing" and self.listener not in ("tcp4", "tcp6", *WRITTEN):
+        if self.sharing == "nothing" and self.listener not in ("tcp4", "tcp6", "mptcp4", *WRITTEN):
             return f"{self.listener}: a reuseport group needs tcp4 or tcp6"
         if self.sharing == "ring" and (self.call not in IO_URING or self.waiter != "thread"):
             return f"{self.call}: one ring is for the io_uring calls, and for threads (write n8t)"

@@ -46,11 +46,13 @@ def open_listener(scenario: Scenario, folder: str | None) -> Listener:
 
     Raises OSError as the kernel gives it, for instance EADDRNOTAVAIL while `lo` is down.
     """
-    from . import eventfd, pipe, tcp, udp, unix
+    from . import eventfd, pipe, tcp, udp, unix, vsock
 
     kinds: dict[str, Callable[[Scenario, str | None], Listener]] = {
         "tcp4": tcp.tcp4,
         "tcp6": tcp.tcp6,
+        "mptcp4": tcp.mptcp4,
+        "vsock": vsock.Vsock,
         "unix": unix.path,
         "unix-abstract": unix.abstract,
         "unix-seqpacket": unix.seqpacket,
@@ -61,17 +63,18 @@ def open_listener(scenario: Scenario, folder: str | None) -> Listener:
     return kinds[scenario.listener](scenario, folder)
 
 
-def client(family: int, kind: int, patience_s: float) -> socket.socket:
+def client(family: int, kind: int, patience_s: float, protocol: int = 0) -> socket.socket:
     """A client socket whose blocking connect gives up after `patience_s`, and that closes with RST.
 
     SO_SNDTIMEO bounds connect, and SO_LINGER with time 0 leaves no TIME_WAIT (socket(7)).
     """
-    made = socket.socket(family, kind)
+    made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-    whole_s = int(patience_s)
-    made.setsockopt(
-        socket.SOL_SOCKET,
-        socket.SO_SNDTIMEO,
-        whole_s.to_bytes(8, "little") + int((patience_s - whole_s) * 1e6).to_bytes(8, "little"),
-    )
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(patience_s))
     return made
+
+
+def timeval(seconds: float) -> bytes:
+    """A struct timeval of a 64-bit machine: seconds and microseconds."""
+    whole = int(seconds)
+    return whole.to_bytes(8, "little") + int((seconds - whole) * 1e6).to_bytes(8, "little")

@@ -1,4 +1,4 @@
-"""TCP on loopback: one listener for all, or a reuseport group with one listener per waiter."""
+"""TCP and Multipath TCP on loopback: one listener for all, or a reuseport group with one listener per waiter."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import struct
 from functools import cache
 
 from ..scenario import Scenario
+from ..verdict import NotApplicable
 from . import client
 
 BACKLOG = 4096
 """Capped by the kernel's somaxconn (listen(2)).  A larger burst, with nobody who takes, is inconclusive."""
 
+_IPPROTO_MPTCP = 262  # include/uapi/linux/in.h; Python has the name from 3.10 on, where its build machine had it
+_SOL_MPTCP, _MPTCP_INFO = 284, 1  # include/linux/socket.h, include/uapi/linux/mptcp.h
+_PATIENCE_S = 10.0
 _TCP_INFO_UNACKED = 24
 """Offset in bytes of tcpi_unacked, and after it tcpi_sacked, in struct tcp_info (include/uapi/linux/tcp.h)."""
 
@@ -46,14 +50,14 @@ class Tcp:
     asynchronous = True
     delivery = "the accept queue (TCP_INFO) and the winners account for every connection, then a fence"
 
-    def __init__(self, scenario: Scenario, family: int, address: str) -> None:
+    def __init__(self, scenario: Scenario, family: int, address: str, protocol: int = 0) -> None:
         grouped = scenario.sharing == "nothing"
-        self._family = family
+        self._family, self._protocol = family, protocol
         self._sockets: list[socket.socket] = []
         self._address: tuple[str, int] = (address, 0)
         try:
             for _ in range(scenario.n if grouped else 1):
-                made = socket.socket(family, socket.SOCK_STREAM)
+                made = socket.socket(family, socket.SOCK_STREAM, protocol)
                 self._sockets.append(made)
                 if grouped:
                     # Every member sets it before bind, the first one too (socket(7), SO_REUSEPORT).
@@ -70,7 +74,7 @@ class Tcp:
         self.fds = fds if grouped else fds * scenario.n
 
     def connect(self, patience_s: float) -> socket.socket:
-        made = client(self._family, socket.SOCK_STREAM, patience_s)
+        made = client(self._family, socket.SOCK_STREAM, patience_s, self._protocol)
         try:
             made.connect(self._address)
         except OSError:
@@ -95,6 +99,32 @@ def tcp4(scenario: Scenario, folder: str | None) -> Tcp:
 
 def tcp6(scenario: Scenario, folder: str | None) -> Tcp:
     return Tcp(scenario, socket.AF_INET6, "::1")
+
+
+def mptcp4(scenario: Scenario, folder: str | None) -> Tcp:
+    """Raises NotApplicable where the kernel was built without MPTCP, has it switched off, or falls back to TCP."""
+    try:
+        made = Tcp(scenario, socket.AF_INET, "127.0.0.1", _IPPROTO_MPTCP)
+        try:
+            _prove_mptcp()
+        except BaseException:
+            made.close()
+            raise
+    except OSError as error:
+        raise NotApplicable(f"mptcp4: {error.strerror}") from error
+    return made
+
+
+def _prove_mptcp() -> None:
+    """Make a connection apart, and ask whether it is MPTCP: one that fell back has no MPTCP_INFO.  OSError then."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, _IPPROTO_MPTCP) as apart,
+        client(socket.AF_INET, socket.SOCK_STREAM, _PATIENCE_S, _IPPROTO_MPTCP) as asking,
+    ):
+        apart.bind(("127.0.0.1", 0))
+        apart.listen()
+        asking.connect(apart.getsockname())
+        asking.getsockopt(_SOL_MPTCP, _MPTCP_INFO, 64)
 
 
 def lo_has_ipv4_alone() -> bool:

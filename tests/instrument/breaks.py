@@ -24,7 +24,30 @@ RING_ORDER = {"io-uring.accept-first-in-first-out", "io-uring.multishot-favours-
 _OTHER_GROUPS = {"io-uring.accept-wakes-one", "signal-driven.wakes-own-process"}
 _AGAIN = {"every.level-comes-again"}
 
-BREAKS: dict[type[Kernel], set[str]] = {
+_MPTCP_ONE, _MPTCP_ALL, _MPTCP_ORDER = (f"listeners.mptcp-{what}" for what in ("wakes-one", "wakes-all", "order"))
+_VSOCK, _VSOCK_ACCEPT = "listeners.vsock-readiness", "listeners.vsock-accept-herds"
+
+_ON_RARE_LISTENERS: dict[type[Kernel], set[str]] = {
+    broken.AcceptHerdsSilently: {_MPTCP_ONE, _MPTCP_ORDER},
+    broken.AcceptHerdsVisibly: {_MPTCP_ONE, _MPTCP_ORDER, _VSOCK_ACCEPT},
+    broken.AcceptWakesTwo: {_MPTCP_ONE, _MPTCP_ORDER},
+    broken.AcceptLastInFirstOut: {_MPTCP_ORDER},
+    broken.AcceptAtRandom: {_MPTCP_ORDER},
+    broken.ExclusiveIgnored: {_MPTCP_ONE, _VSOCK},
+    broken.ExclusiveWakesTwo: {_MPTCP_ONE, _VSOCK},
+    broken.ExclusiveWakesNobody: {_MPTCP_ONE, _VSOCK},
+    broken.SharedEdgeFirstInFirstOut: {_MPTCP_ORDER},
+    broken.SharedEdgeWakesTwo: {_MPTCP_ONE, _VSOCK},
+    broken.SharedEdgeHerdsSilently: {_MPTCP_ONE, _MPTCP_ORDER, _VSOCK},
+    broken.PollWakesOne: {_MPTCP_ALL, _VSOCK},
+    broken.PollForgetsTheLast: {_MPTCP_ALL, _VSOCK},
+    broken.PrivateLevelForgetsOne: {_MPTCP_ALL, _VSOCK},
+    broken.WonTwice: {"listeners.no-lost-wake-up", _VSOCK_ACCEPT},
+    broken_elsewhere.RingAcceptHerds: {_MPTCP_ONE},
+}
+"""What the kernels below break besides, on listeners that many kernels lack."""
+
+_ANYWHERE: dict[type[Kernel], set[str]] = {
     broken.AcceptHerdsSilently: _ACCEPT | _ACCEPT_ORDER,
     broken.AcceptHerdsVisibly: _ACCEPT | _ACCEPT_ORDER,
     broken.AcceptWakesTwo: _ACCEPT | _ACCEPT_ORDER,
@@ -72,6 +95,8 @@ BREAKS: dict[type[Kernel], set[str]] = {
     broken_elsewhere.PipeLastInFirstOut: {"read.first-in-first-out"},
     broken_elsewhere.DatagramHerdsSilently: {"read.datagram-wakes-one", "read.first-in-first-out"},
     broken_elsewhere.EventfdWakesOne: {"read.eventfd-wakes-all"},
+    broken_elsewhere.VsockAcceptWakesOne: {"listeners.vsock-accept-herds"},
+    broken_elsewhere.MptcpAcceptHerds: {"listeners.mptcp-wakes-one", "listeners.mptcp-order"},
     broken.PhantomWakeUp: {"every.no-phantom-wake-up"},
     broken.WonTwice: _FAMILIES
     | _AGAIN
@@ -92,6 +117,7 @@ BREAKS: dict[type[Kernel], set[str]] = {
         "?every.level-comes-again",
     },
 }
+BREAKS = {make: claims | _ON_RARE_LISTENERS.get(make, set()) for make, claims in _ANYWHERE.items()}
 """The claims that break on each kernel, and no others; `?`: could not be judged, which fails a run too."""
 
 GAPS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from probes.scenario import READS, Scenario
+from probes.scenario import RARE_SOCKETS, READS, Scenario
 
 from .broken import LosesOneInTwenty
 from .model import Kernel
@@ -111,3 +111,27 @@ class HerdOfCpus(Kernel):
 
     def private_wakes(self, asleep: list[int], trigger: str) -> list[int]:
         return asleep[: self.cpus]
+
+
+class VsockAcceptWakesOne(Kernel):
+    """accept on AF_VSOCK wakes one waiter, as many have wished."""
+
+    def vsock_accept_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep[:1]
+
+
+class LosesOnRareListeners(LosesOneInTwenty):
+    """One wake-up in twenty is lost on Multipath TCP and AF_VSOCK."""
+
+    def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
+        return super().issues(scenario, wakes) if scenario.listener in RARE_SOCKETS else wakes
+
+
+class MptcpAcceptHerds(Kernel):
+    """accept on Multipath TCP wakes all; the others sleep again."""
+
+    def begin(self, scenario: Scenario) -> None:
+        self.herds = scenario.listener == "mptcp4"
+
+    def accept_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep if self.herds else super().accept_wakes(asleep)

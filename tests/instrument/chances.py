@@ -21,6 +21,7 @@ ORDERS = (
     "epoll-shared.favours-last",
     "io-uring.accept-first-in-first-out",
     "io-uring.multishot-favours-first",
+    "listeners.mptcp-order",
     "read.first-in-first-out",
 )
 """Claims whose statistic is the order of return, step by step, equal in every trial."""

@@ -32,6 +32,10 @@ class Kernel:
         """inet_csk_wait_for_connect: exclusive, new ones to the tail."""
         return asleep[:1]
 
+    def vsock_accept_wakes(self, asleep: list[int]) -> list[int]:
+        """vsock_accept: not exclusive."""
+        return asleep
+
     def ring_accept_wakes(self, asleep: list[int]) -> list[int]:
         """io_arm_poll_handler: exclusive, and armed anew at the tail."""
         return asleep[:1]

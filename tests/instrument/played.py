@@ -83,7 +83,8 @@ class Run:
         elif self._scenario.call in rings:
             self._wake(rings[self._scenario.call](asleep))
         elif self._takes:
-            self._wake(self._kernel.accept_wakes(asleep))
+            vsock = self._scenario.listener == "vsock"
+            self._wake(self._kernel.vsock_accept_wakes(asleep) if vsock else self._kernel.accept_wakes(asleep))
         elif trigger is None:
             self._wake(self._kernel.poll_wakes(asleep))
         elif self._shared:

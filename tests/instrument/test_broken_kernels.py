@@ -74,6 +74,7 @@ def test_connection_that_nobody_is_told_of() -> None:
         | SHARED_ORDER
         | RING_ORDER
         | {"read.no-lost-wake-up", "read.first-in-first-out"}
+        | {"listeners.no-lost-wake-up", "listeners.mptcp-order"}
     )
     # In a burst the next connection wakes somebody who then finds both; unless it goes to another socket.
     assert must <= found <= must | {"every.burst-won-whole"}
@@ -85,6 +86,7 @@ def test_connection_that_nobody_is_told_of() -> None:
         (broken.LosesOnUnix, "every.no-lost-wake-up"),
         (broken.LosesAmongThreads, "every.no-lost-wake-up"),
         (broken_elsewhere.LosesAmongReaders, "read.no-lost-wake-up"),
+        (broken_elsewhere.LosesOnRareListeners, "listeners.no-lost-wake-up"),
     ],
 )
 def test_wake_up_lost_off_centre_is_caught(make: Make, family: str) -> None:

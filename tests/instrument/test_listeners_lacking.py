@@ -1,0 +1,61 @@
+"""A kernel that lacks a kind of listener says so in its own words, and nothing is left open."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import Any
+
+import pytest
+
+from probes.listeners import open_listener
+from probes.scenario import RARE_SOCKETS, Scenario
+from probes.verdict import NotApplicable
+
+
+class _Socket(socket.socket):
+    """A kernel that refuses one thing of the sockets that are rare."""
+
+    refuses = "socket"
+
+    def __init__(self, family: int = -1, kind: int = -1, protocol: int = -1, fileno: int | None = None) -> None:
+        if self.refuses == "socket" and fileno is None:
+            raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
+        super().__init__(family if self.refuses == "socket" else socket.AF_INET, kind, 0, fileno)
+
+    def bind(self, address: Any) -> None:
+        if self.refuses == "bind":
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+        super().bind(address)
+
+    def getsockopt(self, *what: Any) -> Any:
+        if self.refuses == "MPTCP_INFO":
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        return super().getsockopt(*what)
+
+
+def _open(kind: str, refuses: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patch:
+        patch.setattr(_Socket, "refuses", refuses)
+        patch.setattr(socket, "socket", _Socket)
+        with pytest.raises(NotApplicable) as said:
+            open_listener(Scenario("accept", kind, n=1), None)
+    assert len(os.listdir("/proc/self/fd")) == before, "a listener that was refused is closed"
+    return str(said.value)
+
+
+@pytest.mark.parametrize("kind", RARE_SOCKETS)
+def test_without_the_socket(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _open(kind, "socket", monkeypatch) == f"{kind}: Protocol not supported"
+
+
+def test_without_a_way_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = _open("vsock", "bind", monkeypatch)
+    assert said == "vsock, to this machine itself (vsock_loopback): Cannot assign requested address"
+
+
+def test_connections_that_fall_back_to_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the listener would be judged as if it were Multipath TCP, and is plain TCP."""
+    assert _open("mptcp4", "MPTCP_INFO", monkeypatch) == "mptcp4: Operation not supported"
