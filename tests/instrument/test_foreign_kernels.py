@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import io
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,11 +54,13 @@ def test_queue_is_told_only_by_a_kernel_that_knows_its_limit(
 
 
 def _stage(*, proves: bool) -> stage.Stage:
-    instruments = SimpleNamespace(why_no_syscall_file=None)
+    instruments = SimpleNamespace(
+        why_no_syscall_file=None, on=lambda _: True, why_not={"switches": None, "run_counts": None}
+    )
     bench = SimpleNamespace(
         folder=None, instruments=instruments, fence=lambda: None, fence_name="the fence", fence_proves=proves
     )
-    return stage.Stage(bench)  # type: ignore[arg-type]  # all that a stage asks of a bench
+    return stage.Stage(bench, os.getpid())  # type: ignore[arg-type]  # all that a stage asks of a bench
 
 
 @pytest.mark.parametrize(
