@@ -25,7 +25,6 @@ READINESS = (
     "epoll_pwait.edge.epoll",
     "epoll_pwait2.edge.epoll",
     "rt_sigtimedwait",
-    "rt_sigtimedwait.nothing",
     "io_uring_poll",
 )
 """The wait call says that there is something to take."""

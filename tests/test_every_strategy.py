@@ -167,10 +167,10 @@ _SWEEP = {"one": 1, "as-many": _CPUS, "twice": 2 * _CPUS, "four-times": 4 * _CPU
     rows=["L-A4", "L-A3", "Q1"],
 )
 @pytest.mark.parametrize("many", _SWEEP)
-@pytest.mark.parametrize("strategy", ["poll", "select", "epoll_wait.level.listener"])
+@pytest.mark.parametrize("strategy", ["poll", "epoll_wait.level.listener"])
 def test_cpus_do_not_bound_the_herd(herd: Herd, strategy: str, many: str) -> None:
     """
-    w0 w1 ... wn      (poll, select, epoll_wait; then accept at once)
+    w0 w1 ... wn      (poll, epoll_wait; then accept at once)
       \\ |   /         n: 1, the number of CPUs, twice and four times as many
         L
     """

@@ -110,7 +110,7 @@ _ENOUGH = kernel("io_uring/io_uring.c", "io_should_wake: the tail moved past wha
 
 
 def _on_one_ring(call: str, reaction: str = "hold") -> Star:
-    return Star(f"{call}.ring", reaction, spokes=("listeners",) if call == "io_uring_accept" else (), waiter="thread")
+    return Star(f"{call}.ring", reaction, spokes=(), waiter="thread")
 
 
 @claim(

@@ -140,7 +140,7 @@ def _answered_once(trial: Trial) -> int:
     *(
         _at(listener, strategy, "loop", "one-by-one", "k48")
         for listener in ("mptcp4", "vsock")
-        for strategy in ("accept", "poll", "epoll_wait.edge.epoll")
+        for strategy in ("accept", "epoll_wait.edge.epoll")
     )
 )
 def test_no_lost_wake_up(herd: Herd, scenario: Scenario) -> None:

@@ -23,7 +23,7 @@ _KINDS = ("listeners",)
     basis=[_OWNER, _GROUP, _READABLE],
     rows=["W1", "Q1", "Q10", "L-A3"],
 )
-@over(Star(_CALL, spokes=_KINDS), Star(_CALL, "accept", spokes=_KINDS))
+@over(Star(_CALL, spokes=_KINDS), centre(_CALL, "accept"))
 def test_group_wakes_all(herd: Herd, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (rt_sigtimedwait)
@@ -48,7 +48,7 @@ def test_group_wakes_all(herd: Herd, scenario: Scenario) -> None:
     ],
     rows=["W1", "Q10", "L-A2"],
 )
-@over(Star(_CALL, "accept", spokes=_KINDS))
+@over(centre(_CALL, "accept"))
 def test_losers_find_nothing(herd: Herd, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (rt_sigtimedwait; then accept at once)
@@ -72,7 +72,7 @@ def _received(trial: Trial) -> int:
     basis=[man("sigwaitinfo", 2, "NOTES: exactly one of the threads will actually receive the signal")],
     rows=["W1", "L-A8"],
 )
-@over(Star(_CALL, spokes=_KINDS, waiter="thread"))
+@over(Star(_CALL, spokes=(), waiter="thread"))
 def test_one_thread_receives(herd: Herd, scenario: Scenario) -> None:
     """
     t0 t1 ... tn      (rt_sigtimedwait)
@@ -94,7 +94,7 @@ def test_one_thread_receives(herd: Herd, scenario: Scenario) -> None:
     ],
     rows=["W1", "L-A8"],
 )
-@over(Star(_CALL, smallest=2, spokes=_KINDS, waiter="thread"))
+@over(Star(_CALL, smallest=2, spokes=(), waiter="thread"))
 def test_second_thread_in_vain(herd: Herd, scenario: Scenario) -> None:
     """
     t0 t1 ... tn      (rt_sigtimedwait)
