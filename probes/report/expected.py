@@ -27,6 +27,17 @@ def is_alarming(claim: Mapping[str, Any]) -> bool:
     return claim["verdict"] in DEVIATIONS and reason(claim) is None
 
 
+def concern(claim: Mapping[str, Any]) -> str | None:
+    """The reason to show for an alarming claim: of a case that nobody expected, where others were expected."""
+    if claim.get("expected"):
+        for case in claim["cases"]:
+            if case["verdict"] in DEVIATIONS and not case.get("expected"):
+                because = f": {case['reason']}" if case["reason"] else ""
+                return f"beyond what was expected, {case['id']} is {case['verdict']}{because}"
+    known: str | None = claim["reason"]
+    return known
+
+
 def unmet_of(claim: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
     """What was expected of this claim and did not come: what to do about it, one sentence each."""
     return [sentence(claim["id"], claim["verdict"], one, _file(run)) for one in _not_met(claim.get("expected"))]

@@ -93,6 +93,7 @@ def environment() -> Environment:
         link=link,
         is_alarming=expected.is_alarming,
         excuse=expected.reason,
+        concern=expected.concern,
         deviations=expected.DEVIATIONS,
     )
     made.filters.update(drawing=inspect.cleandoc, breakable=breakable)

@@ -69,7 +69,7 @@ def _summary(run: Mapping[str, Any], console: Console) -> Iterator[Text]:
         for claim in run["claims"]:
             if claim["verdict"] == verdict and expected.is_alarming(claim):
                 yield _verdict(verdict, console).append(f" {claim['id']}", "default")
-                yield Text(f"  {_reason(claim['reason'])}")
+                yield Text(f"  {_reason(expected.concern(claim))}")
 
 
 def _verdict(verdict: str, console: Console) -> Text:

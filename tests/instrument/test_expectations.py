@@ -235,6 +235,21 @@ def test_what_is_newly_broken_fails_and_says_what_to_do(expecting: Expecting, la
     assert "add 'made.wakes-one' there as 'broken', with the reason" in done.stdout.str()
 
 
+def test_what_goes_beyond_the_expected_is_what_is_shown() -> None:
+    claim = {
+        "reason": "the known one",
+        "verdict": "broken",
+        "expected": [{"verdict": "broken", "reason": "known", "pattern": "*", "met": True}],
+        "cases": [
+            {"id": "a", "verdict": "broken", "reason": "the known one", "expected": "known"},
+            {"id": "b", "verdict": "inconclusive", "reason": "too slow"},
+        ],
+    }
+    assert expected.is_alarming(claim)
+    assert expected.concern(claim) == "beyond what was expected, b is inconclusive: too slow"
+    assert expected.concern({**claim, "expected": []}) == "the known one"
+
+
 def test_another_verdict_than_the_expected_one_fails(expecting: Expecting, lab: type[FakeLab]) -> None:  # noqa: F811
     lab.stuck = "accept"
     done = expecting(SILENT, "-k", "made.wakes-one")
