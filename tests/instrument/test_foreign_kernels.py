@@ -12,7 +12,7 @@ import pytest
 
 from probes import host
 from probes.experiments import wire
-from probes.lab import fence, stage
+from probes.lab import fence, network, stage
 from probes.listeners import tcp
 from probes.scenario import Scenario
 from probes.verdict import Inconclusive
@@ -96,10 +96,10 @@ def test_experiment_with_a_connection_that_cannot_be_proven(
 def test_counter_that_is_not_there(netstat: str, outcome: int | str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "open", lambda *_: io.StringIO(netstat))
     if isinstance(outcome, int):
-        assert wire.counter("B") == outcome
+        assert network.counter("B") == outcome
     else:
         with pytest.raises(Inconclusive, match=outcome):
-            wire.counter("B")
+            network.counter("B")
 
 
 def test_unforeseen_error_names_the_line_that_met_it() -> None:
