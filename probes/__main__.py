@@ -10,6 +10,7 @@ from typing import Any
 
 from . import __version__, catalogue, host
 from .interrupt import heeded_once
+from .kernels import command as kernels
 from .report.keys import KEYS
 from .scenario import BadScenario, Scenario
 from .servers import command as servers
@@ -30,6 +31,7 @@ What does this kernel do when many processes wait for one connection?
   python -m probes serve epoll          one of the textbook servers; `serve --help` lists them
   python -m probes report a/run.json b/run.json c/run.json      # several kernels: a matrix
   python -m probes compare before/run.json after/run.json
+  python -m probes kernels              the same suite in other kernels, 5.10 to 7.3
 
 A scenario's id is CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS:
   call      accept accept4 select pselect6 poll ppoll epoll_wait epoll_pwait epoll_pwait2
@@ -56,7 +58,10 @@ class BadInput(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    ours, after = kernels.split(sys.argv[1:] if arguments is None else arguments)
+    options = parser.parse_args(ours)
+    if after:
+        options.pytest = after
     if options.command is None:
         parser.print_help()
         return BAD_INPUT
@@ -153,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("second", metavar="AFTER.json", help="run.json of another, of the same suite")
     compare.add_argument("--json", action="store_true", help="print the comparison as JSON, for programs")
     compare.formatter_class, compare.epilog = argparse.RawDescriptionHelpFormatter, KEYS
+    kernels.add(commands)
     bench = command("bench", _bench, "what a trial costs, against a bare loop of fork, accept, kill")
     bench.add_argument("--rounds", type=int, default=30, metavar="N", help="rounds of each kind (default 30)")
     bench.add_argument("--quick", action="store_true", help="leave out the runs with 100 and 1,000 waiters")

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from . import sysctls
+from . import splats, sysctls
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -75,8 +75,6 @@ def revision() -> str:
 class SplatWatch:
     """Kernel complaints (WARNING, BUG, Oops, lockdep, hung task) printed since it was made."""
 
-    _SIGNS = re.compile(rb"WARNING:|BUG:|Oops|general protection|possible recursive locking|blocked for more than")
-
     def __init__(self) -> None:
         self._fd = -1
         with contextlib.suppress(OSError):
@@ -96,8 +94,9 @@ class SplatWatch:
                     continue  # records were overwritten meanwhile (Documentation/ABI/testing/dev-kmsg)
                 # Programs can write to the log too; the kernel's own lines have facility 0.
                 priority = record.split(b",", 1)[0]
-                if priority.isdigit() and int(priority) >> 3 == 0 and self._SIGNS.search(record):
-                    found.append(record.split(b";", 1)[-1].split(b"\n", 1)[0].decode(errors="replace"))
+                text = record.split(b";", 1)[-1].split(b"\n", 1)[0].decode(errors="replace")
+                if priority.isdigit() and int(priority) >> 3 == 0 and splats.is_splat(text):
+                    found.append(text)
         os.close(self._fd)
         self._fd = -1
         return found

@@ -54,6 +54,9 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--herd-report", metavar="DIR", default="report", help="where the report goes (default: report)")
     group.addoption("--herd-run", metavar="FILE", help="where run.json goes (default: run.json in the report folder)")
     group.addoption("--herd-ktap", metavar="FILE", help="also write KTAP, the kernel's test format")
+    group.addoption(
+        "--herd-journal", metavar="FILE", help="also write each case down as it is judged, for whoever survives the run"
+    )
     group.addoption("--herd-label", metavar="NAME", default="", help="what to call this kernel in the report")
 
 
@@ -72,7 +75,8 @@ def chosen(config: pytest.Config) -> dict[str, Any]:
     return {
         name: value
         for name, value in sorted(vars(config.option).items())
-        if name.startswith("herd_") and name not in ("herd_report", "herd_run", "herd_ktap", "herd_label")
+        if name.startswith("herd_")
+        and name not in ("herd_report", "herd_run", "herd_ktap", "herd_journal", "herd_label")
     }
 
 

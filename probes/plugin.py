@@ -59,11 +59,12 @@ def pytest_configure(config: pytest.Config) -> None:
     report = Path(config.option.herd_report)
     run = Path(config.option.herd_run or report / "run.json")
     ktap = Path(config.option.herd_ktap) if config.option.herd_ktap else None
-    for path in (report / "index.html", run, *([ktap] if ktap else [])):
+    journal = Path(config.option.herd_journal) if config.option.herd_journal else None
+    for path in (report / "index.html", run, *filter(None, (ktap, journal))):
         if problem := why_not_writable(path):
             raise pytest.UsageError(f"{problem}: choose another place with --herd-report or --herd-run")
-    expectations = config.stash[_EXPECTATIONS]
-    config.stash[_RECORDER] = Recorder(chosen(config), config.option.herd_label, report, run, ktap, expectations)
+    options, expectations = chosen(config), config.stash[_EXPECTATIONS]
+    config.stash[_RECORDER] = Recorder(options, config.option.herd_label, report, run, ktap, journal, expectations)
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -114,6 +115,12 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
         claim: Claim | None = getattr(getattr(item, "function", None), "claim", None)
         if claim is not None:
             item.config.stash.setdefault(_CUT, set()).add(claim.id)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if not _is_worker(session.config):
+        cases = [item for item in session.items if getattr(getattr(item, "function", None), "claim", None) is not None]
+        session.config.stash[_RECORDER].expect(len(cases))
 
 
 # --- fixtures ----------------------------------------------------------------------------------
@@ -280,7 +287,6 @@ class _Listener:
         entry = getattr(report, "wakecheck", None)
         if entry is not None:
             found = json.loads(entry)
-            self._recorder.selected |= found["selected"]
             self._recorder.add(found)
         elif report.failed and report.when not in ("setup", "call", "teardown"):
             self._recorder.crashed = True  # xdist's word for a test whose worker died: nobody judged it

@@ -24,7 +24,7 @@ def sweep() -> list[str]:
             found = _NAME.fullmatch(entry.name)
             if not found or not entry.is_dir(follow_symlinks=False):
                 continue
-            if entry.stat(follow_symlinks=False).st_uid != os.geteuid() or _is_alive(int(found[1])):
+            if entry.stat(follow_symlinks=False).st_uid != os.geteuid() or is_alive(int(found[1])):
                 continue
             with contextlib.suppress(OSError):
                 shutil.rmtree(entry.path)
@@ -32,7 +32,8 @@ def sweep() -> list[str]:
     return swept
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number, whoever it belongs to."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

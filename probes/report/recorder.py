@@ -11,10 +11,11 @@ from typing import Any
 
 from .. import __version__, host
 from ..expectations import Expectations
-from ..verdict import BROKEN, INCONCLUSIVE, VERDICTS, of_claim
 from . import expected
 from . import run as run_json
+from .assemble import Cases
 from .files import write_whole
+from .journal import BEGIN, CASE, CASES, GREETING, Journal
 
 
 class Recorder:
@@ -27,70 +28,63 @@ class Recorder:
         folder: Path,
         run: Path,
         ktap: Path | None,
+        journal: Path | None = None,
         expectations: Expectations | None = None,
     ) -> None:
-        self.greeting: dict[str, Any] | None = None
         self.run: dict[str, Any] | None = None
         self.crashed = False
         """Whether a process of the session died, and took a case with it that nobody judged."""
-        self.selected = False
-        """Whether cases were left out by the user's choice."""
         self.complaint: str | None = None
         """Why the report could not be written where it was wanted."""
         self.unmet: list[str] = []
         """What was expected of this kernel and did not come, one sentence each."""
         self.written: dict[str, Path] = {}
-        self._options = options
-        self._label = label
         self._folder, self._run_path, self._ktap_path = folder, run, ktap
-        self._expectations = expectations
-        self._cut: set[str] = set()
-        """Claims of which cases were left out."""
-        self._claims: dict[str, dict[str, Any]] = {}
-        self._controls: dict[str, tuple[str, str | None]] = {}
-        self._started = datetime.datetime.now(datetime.timezone.utc)
+        self._cases = Cases(expectations)
+        self._greeting: dict[str, Any] | None = None
+        kernel = host.kernel()
+        self._begin = {
+            "label": label or kernel["release"],
+            "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "suite": {"version": __version__, "revision": host.revision(), "options": options},
+            "kernel": kernel,
+        }
         self._splats = host.SplatWatch()
+        self._journal = Journal(journal) if journal is not None else None
+        self._note(BEGIN, self._begin)
+
+    @property
+    def greeting(self) -> dict[str, Any] | None:
+        """What the conductor can do here, once it was asked."""
+        return self._greeting
+
+    @greeting.setter
+    def greeting(self, greeting: dict[str, Any]) -> None:
+        self._greeting = greeting
+        self._note(GREETING, greeting)
+
+    def expect(self, cases: int) -> None:
+        """How many cases are to be judged."""
+        self._note(CASES, cases)
 
     def add(self, entry: dict[str, Any]) -> None:
         """One case of one claim, and the controls of the process that judged it."""
-        claim = self._claims.setdefault(entry["claim"]["id"], {**entry["claim"], "cases": []})
-        claim["cases"].append(entry["case"])
-        if entry["cut"]:
-            self._cut.add(claim["id"])
-        for name, (verdict, reason) in entry["controls"].items():
-            known = self._controls.get(name)
-            if known is None or VERDICTS.index(verdict) < VERDICTS.index(known[0]):
-                self._controls[name] = (verdict, reason)
+        self._cases.add(entry)
+        self._note(CASE, entry)
+
+    def _note(self, kind: str, what: Any) -> None:
+        if self._journal is not None:
+            self._journal.add(kind, what)
 
     def finish(self, *, partial: bool) -> None:
         """Judge every claim and write the report; without a single case there is nothing to write."""
         splats = self._splats.close()
-        if not self._claims and not partial:
+        if self._journal is not None:
+            self._journal.close()
+        if not self._cases and not partial:
             return
-        failed = [name for name, (verdict, _) in self._controls.items() if verdict in (BROKEN, INCONCLUSIVE)]
-        claims = [self._judged(claim, failed) for claim in self._claims.values()]
-        if self._expectations is not None:
-            self._compare_with_expectations(claims, whole=not partial and not failed)
-        greeting = self.greeting or {}
-        kernel = host.kernel()
-        self.run = {
-            "schema": run_json.SCHEMA,
-            "partial": partial or self.selected,
-            "label": self._label or kernel["release"],
-            "started": self._started.isoformat(timespec="seconds"),
-            "suite": {"version": __version__, "revision": host.revision(), "options": self._options},
-            "kernel": {**kernel, "sysctls": {**kernel["sysctls"], **greeting.get("sysctls", {})}, "splats": splats},
-            "isolation": greeting.get("isolation", "unknown"),
-            "fence": greeting.get("fence", "unknown"),
-            "observers": {name: why or True for name, why in greeting.get("why_not", {}).items()},
-            "controls": {name: verdict for name, (verdict, _) in self._controls.items()},
-            "controls_reasons": {name: reason for name, (_, reason) in self._controls.items() if reason},
-            "summary": run_json.summary(claims),
-            "claims": claims,
-        }
-        if self._expectations is not None:
-            self.run["expectations"] = self._expected_of_the_run()
-            self.unmet = expected.unmet(self.run)
+        self.run = self._cases.assembled(self._begin, self._greeting, cut_short=partial, splats=splats)
+        self.unmet = expected.unmet(self.run) if "expectations" in self.run else []
         try:
             self._write()
         except OSError as error:
@@ -104,33 +98,6 @@ class Recorder:
         with contextlib.suppress(OSError):
             run_json.write(self.run or {}, kept)
             self.written = {"run.json": kept}
-
-    def _judged(self, claim: dict[str, Any], failed_controls: list[str]) -> dict[str, Any]:
-        """The claim with its verdict; a failed control leaves no claim a verdict of its own."""
-        cases = claim["cases"]
-        verdict = of_claim(case["verdict"] for case in cases)
-        reason = next((case["reason"] for case in cases if case["verdict"] == verdict and case["reason"]), None)
-        if failed_controls:
-            verdict, reason = INCONCLUSIVE, f"the instrument failed its control: {', '.join(failed_controls)}"
-        return {**claim, "verdict": verdict, "reason": reason}
-
-    def _compare_with_expectations(self, claims: list[dict[str, Any]], *, whole: bool) -> None:
-        """Note in each claim what was expected of it.  Where the instrument failed, nothing can be unexpected."""
-        assert self._expectations is not None
-        for claim in claims:
-            complete = whole and claim["id"] not in self._cut
-            if told := self._expectations.of_claim(claim["id"], claim["cases"], whole=complete):
-                claim["expected"] = told
-
-    def _expected_of_the_run(self) -> dict[str, Any]:
-        """The file, the kernel that it is about, and what it expects of the controls."""
-        assert self._expectations is not None
-        told = {name: self._expectations.of_control(name, verdict) for name, (verdict, _) in self._controls.items()}
-        return {
-            "file": self._expectations.file,
-            "kernel": self._expectations.kernel,
-            "controls": {name: entries for name, entries in told.items() if entries},
-        }
 
     def _write(self) -> None:
         from . import ktap, page

@@ -1,0 +1,69 @@
+"""Where kernels and tools are kept, and the record of what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "WAKECHECK_CACHE"
+RECORD = "record.json"
+
+
+class Missing(Exception):
+    """A kernel or a tool is not here; the message is one sentence that names the command that gets it."""
+
+
+class Cache:
+    """A folder with a subfolder for each kernel and each set of tools, and the packages they came from."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def packages(self) -> Path:
+        """The packages as they were downloaded: the archive forgets versions, this folder does not."""
+        return self.folder / "packages"
+
+    @property
+    def apt(self) -> Path:
+        return self.folder / "apt"
+
+    def place(self, name: str) -> Path:
+        """Where the unpacked kernel or tools of this name are, or would be."""
+        return self.folder / "unpacked" / name
+
+    def record(self, name: str) -> dict[str, Any] | None:
+        """What was fetched under this name: package, version, sha256 and more; None where nothing was, whole."""
+        try:
+            found: dict[str, Any] = json.loads((self.place(name) / RECORD).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found
+
+    def keep_record(self, name: str, record: Mapping[str, Any]) -> None:
+        """Write the record; it comes last, so that what has one is whole."""
+        text = json.dumps(record, indent=1, sort_keys=True)
+        (self.place(name) / RECORD).write_text(text + "\n", encoding="utf-8")
+
+
+def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """WAKECHECK_CACHE, or `wakecheck/kernels` below the user's cache folder (XDG Base Directory Specification)."""
+    if chosen := environment.get(VARIABLE):
+        return Path(chosen)
+    base = environment.get("XDG_CACHE_HOME", "")
+    # A relative path is to be ignored, says the specification.
+    parent = Path(base) if base.startswith("/") else Path(environment.get("HOME") or Path.home()) / ".cache"
+    return parent / "wakecheck" / "kernels"
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for part in iter(lambda: file.read(1 << 20), b""):
+            digest.update(part)
+    return digest.hexdigest()

@@ -1,0 +1,100 @@
+"""Every kernel that has a name here.  A new one is one row of `CATALOGUE`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..catalogue import nearest
+
+QEMU, UML, GVISOR, HOST = "qemu", "uml", "gvisor", "host"
+"""How a kernel is booted: emulated by QEMU, as a User-Mode Linux process, under runsc, or not at all."""
+
+
+class NoSuchKernel(Exception):
+    """No kernel of the catalogue has this name; the message is one sentence with the nearest."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One kernel: its name, how it boots, and which Debian package brings it."""
+
+    name: str
+    boot: str
+    package: str = ""
+    """A regular expression that the whole name of the package matches."""
+    version: str = ""
+    """What the package's version begins with; everything does with nothing."""
+    platform: str = ""
+    """gVisor's, by which it intercepts system calls."""
+    suite: str = ""
+    """The one suite to take it from; any with nothing."""
+    fast: bool = False
+    """Whether it belongs to the fast subset of the matrix."""
+
+    @property
+    def how(self) -> str:
+        """How it boots, in words."""
+        return {
+            QEMU: "QEMU, every instruction emulated",
+            UML: "User-Mode Linux, a process",
+            GVISOR: f"gVisor, a process, platform {self.platform}",
+            HOST: "this machine's own kernel",
+        }[self.boot]
+
+
+def _debian(series: str, flavour: str = "cloud", *, fast: bool = False) -> Kernel:
+    """A Debian kernel: `linux-image-6.12.43+deb12-cloud-amd64`, `linux-image-6.1.0-47-rt-amd64`, `linux-image-7.3-...`."""
+    name = series if flavour == "cloud" else f"{flavour}-{series}"
+    return Kernel(name, QEMU, rf"linux-image-{re.escape(series)}(?![\d])[\d.+a-z-]*?-{flavour}-amd64", fast=fast)
+
+
+def _uml(series: str, *, fast: bool = False) -> Kernel:
+    return Kernel(f"uml-{series}", UML, "user-mode-linux", f"{series}um", fast=fast)
+
+
+def _gvisor(year: str, suite: str, platform: str, *, fast: bool = False) -> Kernel:
+    # From one suite: the build of 2024 in forky, with a newer Go, crashes on ptrace where trixie's runs.
+    return Kernel(f"gvisor-{year}-{platform}", GVISOR, "runsc", f"0.0~{year}", platform, suite, fast)
+
+
+CATALOGUE = (
+    _debian("7.3", fast=True),
+    _debian("7.2"),
+    _debian("7.1"),
+    _debian("7.0"),
+    _debian("6.19"),
+    _debian("6.18"),
+    _debian("6.17"),
+    _debian("6.16"),
+    _debian("6.12"),
+    _debian("6.1"),
+    _debian("5.10", fast=True),
+    _debian("7.2", "rt"),
+    _debian("6.12", "rt"),
+    _uml("7.2"),
+    _uml("6.12"),
+    _uml("6.1", fast=True),
+    _uml("5.10"),
+    _gvisor("2024", "trixie", "systrap", fast=True),
+    _gvisor("2024", "trixie", "ptrace"),
+    _gvisor("2022", "bookworm", "ptrace"),
+    Kernel("host", HOST, fast=True),
+)
+"""Newest first, as the matrix shows them."""
+
+
+def find(names: Iterable[str]) -> list[Kernel]:
+    """The kernels with these names, each once, in the order given.  Raises NoSuchKernel."""
+    known = {kernel.name: kernel for kernel in CATALOGUE}
+    for name in names:
+        if name not in known:
+            hint = nearest(name, known) or "; `python -m probes kernels list` shows them"
+            raise NoSuchKernel(f"no kernel {name!r}{hint}")
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def subset(which: str) -> list[Kernel]:
+    """The kernels of `fast`, or `all`."""
+    return [kernel for kernel in CATALOGUE if which == "all" or kernel.fast]

@@ -1,0 +1,304 @@
+"""`python -m probes kernels`: list, get, run, matrix."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import platform
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ..report import assemble, journal
+from ..report import run as run_json
+from ..splats import in_log
+from . import fetch, matrix, runner, runtime, toolbox
+from .archive import Archive, ArchiveFailed
+from .cache import VARIABLE, Cache, Missing, default_folder
+from .catalogue import CATALOGUE, HOST, Kernel, NoSuchKernel, find, subset
+from .console import tail
+from .guest import Patience
+from .progress import Progress
+from .runner import JOURNAL, CannotBegin, Outcome, Settings, Target
+
+WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
+TERMINATED = 128 + signal.SIGTERM
+
+_GUIDE = """\
+Runs the same suite in other kernels: emulated by QEMU, as User-Mode Linux, under gVisor.
+
+  python -m probes kernels list                        the names, and what is fetched
+  python -m probes kernels get 6.12 uml-7.2            fetch with apt into a cache; nothing is installed
+  python -m probes kernels run 5.10 7.3                runs/5.10/run.json, runs/7.3/run.json
+  python -m probes kernels run 6.12 -- --herd-claim accept.wakes-one
+  python -m probes kernels run --image arch/x86/boot/bzImage --modules DIR
+  python -m probes kernels matrix --subset fast        get, run, and the page that compares them
+
+A guest sees this machine's files read-only, and writes to its result folder alone.
+"""
+
+
+class BadInput(Exception):
+    """One sentence for the user; ends the program with exit code 2."""
+
+
+class _Terminated(BaseException):
+    """SIGTERM: unwinds everything, as Ctrl-C does."""
+
+
+def add(commands: Any) -> None:
+    """Register `kernels` with these subparsers."""
+    parser = commands.add_parser(
+        "kernels",
+        help="the same suite in other kernels, and the matrix that compares them",
+        description=_GUIDE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(act=lambda options: parser.print_help() or BAD_INPUT)
+    inner = parser.add_subparsers(metavar="WHAT")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--cache", metavar="DIR", help=f"where kernels are kept (default: {VARIABLE}, or the user's cache)"
+    )
+
+    def command(name: str, act: Any, summary: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = inner.add_parser(name, help=summary, description=summary, parents=[common])
+        made.set_defaults(act=lambda options: _guarded(act, options))
+        return made
+
+    command("list", _list, "the names, how each boots, and what is fetched")
+    get = command(
+        "get", _get, "fetch kernels, and the tools that boot them, into the cache; a second time costs nothing"
+    )
+    get.add_argument("names", nargs="*", metavar="NAME", help="as `list` prints it, or tools; without any, everything")
+    _fetching(get)
+    run = command("run", _run, "run the suite in these kernels, one after the other")
+    run.add_argument("names", nargs="*", metavar="NAME", help="as `list` prints it")
+    run.add_argument("--image", metavar="FILE", help="a kernel of your own, arch/x86/boot/bzImage")
+    run.add_argument("--modules", metavar="DIR", help="its modules, where virtio_pci or virtiofs is one")
+    run.add_argument("--boot", choices=("qemu", "vng"), default="qemu", help="who boots QEMU guests (default qemu)")
+    _running(run)
+    page = command("matrix", _matrix, "get and run them all, then make the page that compares them")
+    page.add_argument("names", nargs="*", metavar="NAME", help="as `list` prints it; without any, the subset")
+    page.add_argument("--subset", choices=("fast", "all"), default="all", help="which kernels (default all)")
+    _running(page)
+    _fetching(page)
+
+
+def _fetching(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--again", action="store_true", help="look for newer ones, and fetch what is there already anew"
+    )
+    parser.add_argument("--mirror", metavar="ADDRESS", help="a Debian mirror (default: the one of this machine's apt)")
+
+
+def _running(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", metavar="DIR", default="runs", help="where the results go (default: runs)")
+    parser.add_argument("--boot-timeout", type=_seconds, default=120.0, metavar="S", help="for booting (default 120)")
+    parser.add_argument("--timeout", type=_seconds, default=1800.0, metavar="S", help="for pytest (default 1800)")
+    parser.add_argument("pytest", nargs="*", metavar="-- ARGUMENT", help="further arguments for pytest, after --")
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\d{1,6}(\.\d+)?", text) or float(text) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return float(text)
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What comes before the first `--` of `kernels run` and `kernels matrix`, and what pytest gets after it."""
+    found = list(arguments)
+    if "kernels" in found[:1] and "--" in found:
+        at = found.index("--")
+        return found[:at], found[at + 1 :]
+    return found, []
+
+
+def _guarded(act: Any, options: argparse.Namespace) -> int:
+    """Runs the command; what it says in a sentence ends it with exit code 2, SIGTERM as Ctrl-C does."""
+
+    def terminated(*_: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminated)
+    try:
+        code: int = act(options)
+        return code
+    except (BadInput, NoSuchKernel, Missing, ArchiveFailed, CannotBegin) as error:
+        print(f"wakecheck: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except _Terminated:
+        print("wakecheck: terminated", file=sys.stderr)
+        return TERMINATED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+# --- list, get ---------------------------------------------------------------------------------
+
+
+def _cache(options: argparse.Namespace) -> Cache:
+    return Cache(Path(options.cache).resolve() if options.cache else default_folder())
+
+
+def _list(options: argparse.Namespace) -> int:
+    cache = _cache(options)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "boots as", "fetched", "fast"):
+        table.add_column(heading)
+    for kernel in CATALOGUE:
+        record = cache.record(kernel.name)
+        have = platform.release() if kernel.boot == HOST else record["version"] if record else "no"
+        table.add_row(kernel.name, kernel.how, have, "fast" if kernel.fast else "")
+    record = cache.record(toolbox.NAME)
+    table.add_row(toolbox.NAME, "QEMU, virtiofsd, busybox", record["version"] if record else "no", "")
+    Console().print(table, highlight=False)
+    print(f"\ncache: {cache.folder}")
+    return WELL
+
+
+def _get(options: argparse.Namespace) -> int:
+    tools = toolbox.NAME in options.names
+    kernels = find(name for name in options.names if name != toolbox.NAME)
+    if not options.names:
+        kernels = list(CATALOGUE)
+    fetched = _fetch(kernels, options, tools=tools or fetch.needs_tools(kernels))
+    return CANNOT_JUDGE if fetched else WELL
+
+
+def _fetch(kernels: Sequence[Kernel], options: argparse.Namespace, *, tools: bool) -> list[str]:
+    """Fetch them all; the names of those that could not be, after a sentence for each."""
+    cache = _cache(options)
+    console = Console(stderr=True)
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    fetcher = fetch.Fetcher(cache, Archive(cache, options.mirror), say, again=options.again)
+    failed = []
+    for name, act in [
+        *([(toolbox.NAME, fetcher.tools)] if tools else []),
+        *((kernel.name, lambda kernel=kernel: fetcher.kernel(kernel)) for kernel in kernels),  # type: ignore[misc]
+    ]:
+        try:
+            found = act()
+            if found.version:
+                say(f"{name}: {found.version}{'' if found.new else ' (had it)'}")
+        except (ArchiveFailed, OSError) as error:
+            say(f"{name}: not fetched: {error}")
+            failed.append(name)
+    return failed
+
+
+# --- run ---------------------------------------------------------------------------------------
+
+
+def _run(options: argparse.Namespace) -> int:
+    targets = [Target(kernel.name, kernel) for kernel in find(options.names)]
+    if options.image:
+        targets.append(runner.own_image(options.image, options.modules))
+    elif options.modules:
+        raise BadInput("--modules belongs to a kernel of your own: name it with --image")
+    if not targets:
+        raise BadInput("which kernel?  `python -m probes kernels list` shows the names, --image takes one of your own")
+    outcomes, code = _run_all(targets, options, vng=options.boot == "vng")
+    return code
+
+
+def _run_all(targets: Sequence[Target], options: argparse.Namespace, *, vng: bool = False) -> tuple[list[Outcome], int]:
+    """Every target, one after the other; one that fails never stops the others."""
+    settings = Settings(
+        _cache(options),
+        Path(options.out).resolve(),
+        Patience(options.boot_timeout, options.timeout),
+        tuple(options.pytest),
+        vng,
+    )
+    for path in runtime.sweep():
+        print(f"swept up after a runner that was killed: {path}", file=sys.stderr)
+    outcomes, code = [], WELL
+    with Progress(Console(stderr=True), len(targets), journal.lines) as progress:
+        for target in targets:
+            progress.next(target.name, settings.results / target.name / JOURNAL)
+            try:
+                outcome = runner.run(target, settings, progress.watch)
+                one, line = _told(outcome)
+                outcomes.append(outcome)
+            except (Missing, CannotBegin, OSError) as error:
+                one, line = BAD_INPUT, f"{target.name}: {error}"
+            progress.say(line)
+            code = max(code, one, key=(WELL, CANNOT_JUDGE, BROKEN, BAD_INPUT).index)
+    return outcomes, code
+
+
+def _told(outcome: Outcome) -> tuple[int, str]:
+    """The exit code that one kernel's run deserves, and what to say of it."""
+    story = outcome.story
+    why = runner.why_not_whole(outcome)
+    run = _made_whole(outcome, why)
+    lines = [f"{outcome.name}: {_in_short(run)}, {story.took_s:.0f} s" if run else f"{outcome.name}: no run.json"]
+    lines += [f"  {note}" for note in story.notes]
+    if run and run["kernel"]["splats"]:
+        lines += [f"  its kernel complained: {splat}" for splat in run["kernel"]["splats"][:5]]
+    if why is not None:
+        lines.append(f"  {why}")
+        shown = tail((outcome.folder / "log.txt").read_text(errors="replace")) if story.code else tail(story.console)
+        lines += [f"  | {line}" for line in shown]
+        if story.code == 4:  # pytest.ExitCode.USAGE_ERROR
+            return BAD_INPUT, "\n".join(lines)
+        return CANNOT_JUDGE, "\n".join(lines)
+    assert run is not None
+    codes = {0: WELL, 1: BROKEN if "broken" in _verdicts(run) else CANNOT_JUDGE, 5: BAD_INPUT}
+    return codes.get(story.code or 0, CANNOT_JUDGE), "\n".join(lines)
+
+
+def _verdicts(run: dict[str, Any]) -> set[str]:
+    return {claim["verdict"] for claim in run["claims"]}
+
+
+def _in_short(run: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in run["summary"].items() if count)
+    return f"{counts or 'no claim judged'}{', partial' if run['partial'] else ''}"
+
+
+def _made_whole(outcome: Outcome, why: str | None) -> dict[str, Any] | None:
+    """The run of this kernel: as pytest wrote it, or from its journal; with the splats of its console."""
+    run: dict[str, Any] | None
+    if why is None or outcome.run.exists():
+        try:
+            run = run_json.load(outcome.run)
+        except run_json.BadRun:
+            run = assemble.rebuild(outcome.folder / JOURNAL, why or "run.json is unreadable")
+    else:
+        run = assemble.rebuild(outcome.folder / JOURNAL, why)
+    if run is None:
+        return None
+    splats = list(dict.fromkeys([*run["kernel"]["splats"], *in_log(outcome.story.console)]))
+    if why is not None or splats != run["kernel"]["splats"]:
+        run["kernel"]["splats"] = splats
+        with contextlib.suppress(OSError):
+            run_json.write(run, outcome.run)
+            matrix.page(run, outcome.folder / "index.html")
+    if outcome.run.exists():
+        runner.tidy(outcome)
+    return run
+
+
+# --- matrix ------------------------------------------------------------------------------------
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    kernels = find(options.names) if options.names else subset(options.subset)
+    missing = _fetch(kernels, options, tools=fetch.needs_tools(kernels))
+    targets = [Target(kernel.name, kernel) for kernel in kernels if kernel.name not in missing]
+    outcomes, code = _run_all(targets, options)
+    runs = [outcome.run for outcome in outcomes if outcome.run.exists()]
+    if runs:
+        matrix.together(runs, Path(options.out))
+    return max(code, CANNOT_JUDGE if missing or not runs else WELL, key=(WELL, CANNOT_JUDGE, BROKEN, BAD_INPUT).index)

@@ -1,0 +1,138 @@
+"""Gets kernels and tools into the cache: download, unpack, record."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import toolbox, versions
+from .archive import Archive, ArchiveFailed, unpack
+from .cache import Cache, sha256
+from .catalogue import CATALOGUE, GVISOR, HOST, QEMU, UML, Kernel
+from .versions import Candidate
+
+Say = Callable[[str], None]
+"""Tells the user one line."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What is in the cache under a name."""
+
+    name: str
+    version: str
+    new: bool
+
+
+class Fetcher:
+    """Gets what is asked for and not there yet; reads the archive's lists only when something is missing."""
+
+    def __init__(self, cache: Cache, archive: Archive, say: Say, *, again: bool = False) -> None:
+        self._cache = cache
+        self._archive = archive
+        self._say = say
+        self._again = again
+        self._offered: list[Candidate] | None = None
+
+    def tools(self) -> Fetched:
+        """QEMU, virtiofsd and busybox, with all they need."""
+        if (have := self._have(toolbox.NAME)) is not None:
+            return have
+        self._offers()
+        self._say(f"tools: downloading {', '.join(toolbox.PACKAGES)} and what they need")
+        packages = self._archive.download_with_all_it_needs(toolbox.PACKAGES, toolbox.SUITE)
+        named = {path.name.split("_")[0]: path for path in packages}
+        if gone := [name for name in toolbox.PACKAGES if name not in named]:
+            raise ArchiveFailed(f"apt-get brought no {', '.join(gone)} from {toolbox.SUITE}")
+        main = named[toolbox.PACKAGES[0]]
+        version = main.name.split("_")[1].replace("%3a", ":")
+        return self._unpacked(toolbox.NAME, main.name.split("_")[0], version, toolbox.SUITE, packages, [])
+
+    def kernel(self, kernel: Kernel) -> Fetched:
+        """The newest package of this kernel that the archive still has whole.  Raises ArchiveFailed."""
+        if kernel.boot == HOST:
+            return Fetched(kernel.name, "", new=False)
+        if (have := self._have(kernel.name)) is not None:
+            return have
+        notes: list[str] = []
+        for one in versions.of_kernel(kernel, self._offers(), versions.dpkg_older):
+            packages = self._packages(kernel, one, notes)
+            if packages is not None:
+                return self._unpacked(kernel.name, one.package, one.version, one.suite, packages, notes)
+        told = f" ({'; '.join(notes)})" if notes else ""
+        raise ArchiveFailed(f"{kernel.name}: the archive has no such package any more{told}")
+
+    def _have(self, name: str) -> Fetched | None:
+        record = None if self._again else self._cache.record(name)
+        return Fetched(name, record["version"], new=False) if record is not None else None
+
+    def _offers(self) -> list[Candidate]:
+        """Everything of the catalogue that the archive has now, and libc for newer kernels."""
+        if self._offered is None:
+            self._say("reading the archive's lists")
+            self._archive.update(again=self._again)
+            wanted = {kernel.package for kernel in CATALOGUE if kernel.package} | {"libc6"}
+            self._offered = self._archive.find(sorted(wanted))
+        return self._offered
+
+    def _packages(self, kernel: Kernel, one: Candidate, notes: list[str]) -> list[Path] | None:
+        """The packages of this version, downloaded; None, and a note, where the archive lacks one that it needs."""
+        self._say(f"{kernel.name}: downloading {one.package} {one.version} from {one.suite}")
+        try:
+            found = [self._archive.download(one.package, one.version)]
+            if kernel.boot == QEMU:
+                found += self._parts(one, notes)
+            if kernel.boot == UML and (libc := self._libc(one.suite)) is not None:
+                found.append(self._archive.download(libc.package, libc.version))
+        except ArchiveFailed as error:
+            self._note(notes, f"{one.package} {one.version} is gone from the archive, taking the next ({error})")
+            return None
+        return found
+
+    def _parts(self, one: Candidate, notes: list[str]) -> list[Path]:
+        """Image and modules, where they are packages of their own.  Without the image there is no kernel."""
+        found = []
+        for package, version in versions.parts(self._archive.show(one.package, one.version) or {"Version": ""}):
+            try:
+                found.append(self._archive.download(package, version))
+            except ArchiveFailed:
+                if package.startswith("linux-binary-"):
+                    raise
+                self._note(notes, f"{package} is gone from the archive; this kernel boots without it")
+        return found
+
+    def _libc(self, suite: str) -> Candidate | None:
+        """The libc that programs of this suite are linked against."""
+        return next((one for one in self._offered or [] if (one.package, one.suite) == ("libc6", suite)), None)
+
+    def _note(self, notes: list[str], sentence: str) -> None:
+        notes.append(sentence)
+        self._say(sentence)
+
+    def _unpacked(
+        self, name: str, package: str, version: str, suite: str, packages: Sequence[Path], notes: Iterable[str]
+    ) -> Fetched:
+        """Unpack these packages over each other, and write the record last.  Raises ArchiveFailed."""
+        place = self._cache.place(name)
+        shutil.rmtree(place, ignore_errors=True)
+        for path in packages:
+            unpack(path, place)
+        record: dict[str, Any] = {
+            "package": package,
+            "version": version,
+            "suite": suite,
+            "fetched": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "notes": [*self._archive.notes, *notes],
+            "files": {path.name: sha256(path) for path in packages},
+        }
+        self._cache.keep_record(name, record)
+        return Fetched(name, version, new=True)
+
+
+def needs_tools(kernels: Iterable[Kernel]) -> bool:
+    """Whether one of them boots with something from the toolbox: QEMU needs all of it, UML and gVisor busybox."""
+    return any(kernel.boot in (QEMU, UML, GVISOR) for kernel in kernels)

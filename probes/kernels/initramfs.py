@@ -1,0 +1,114 @@
+"""A small initial file system for a guest: busybox, two scripts, and the modules that its root needs."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cache import Missing
+
+ROOT_NEEDS = ("virtio_pci", "virtiofs")
+"""What a guest needs to see its root; cloud kernels from 6.12 have both built in."""
+
+_SUFFIXES = (".ko", ".ko.xz", ".ko.gz", ".ko.zst")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file, folder (ends in /) or character device of the archive."""
+
+    name: str
+    content: bytes = b""
+    mode: int = 0o100644
+    device: tuple[int, int] = (0, 0)
+
+
+def archive(entries: Iterable[Entry]) -> bytes:
+    """A cpio archive in the one format that the kernel unpacks (`newc`,
+    Documentation/driver-api/early-userspace/buffer-format.rst): a header of hexadecimal fields, the name with
+    its NUL, and the content, the latter two padded to four bytes.
+    """
+    whole = b"".join(_packed(number, entry) for number, entry in enumerate(entries, 1))
+    return whole + _packed(0, Entry("TRAILER!!!", mode=0))
+
+
+def _packed(number: int, entry: Entry) -> bytes:
+    name = entry.name.encode() + b"\0"
+    #         ino     mode        uid gid nlink mtime filesize
+    fields = (number, entry.mode, 0, 0, 1, 0, len(entry.content), 0, 0, *entry.device, len(name), 0)
+    header = b"070701" + b"".join(b"%08X" % field for field in fields)
+    return _padded(header + name) + _padded(entry.content)
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)
+
+
+def guest_files(busybox: bytes, scripts: Mapping[str, str], modules: Mapping[str, bytes]) -> Iterator[Entry]:
+    """Everything in a guest's initramfs: the scripts by name (one is `init`), the modules in loading order."""
+    for folder in ("bin", "dev", "proc", "sys", "root", "seen", "modules"):
+        yield Entry(folder, mode=0o040755)
+    # The kernel opens it for init before anybody can mount devtmpfs.
+    yield Entry("dev/console", mode=0o020600, device=(5, 1))
+    yield Entry("bin/busybox", busybox, 0o100755)
+    for name, text in scripts.items():
+        yield Entry(name, text.encode(), 0o100755)
+    for name, content in modules.items():
+        yield Entry(f"modules/{name}.ko", content)
+    yield Entry("modules/order", "".join(f"{name}\n" for name in modules).encode())
+
+
+def modules_for_root(folder: Path) -> dict[str, bytes]:
+    """The modules that the root needs and that are below `folder`, uncompressed, each after what it depends on.
+
+    What is not there is taken to be built in; the guest says so where it is not.  Raises Missing where a
+    module is compressed in a way that cannot be undone here.
+    """
+    files = {_name(path): path for path in folder.rglob("*.ko*") if path.name.endswith(_SUFFIXES)}
+    found: dict[str, bytes] = {}
+
+    def add(name: str) -> None:
+        if name in found or name not in files:
+            return
+        content = _uncompressed(files[name])
+        for other in depends(content):
+            add(other)
+        found[name] = content
+
+    for name in ROOT_NEEDS:
+        add(name)
+    return found
+
+
+def depends(module: bytes) -> list[str]:
+    """What a module says that it depends on, in its section .modinfo: `depends=virtio,virtio_ring`."""
+    found = re.search(rb"\0depends=([^\0]*)\0", module)
+    return [_kernel_name(one) for one in found[1].decode().split(",") if one] if found else []
+
+
+def _name(path: Path) -> str:
+    return _kernel_name(path.name.partition(".ko")[0])
+
+
+def _kernel_name(name: str) -> str:
+    """A module's name: its file may be spelt with dashes."""
+    return name.replace("-", "_")
+
+
+def _uncompressed(path: Path) -> bytes:
+    content = path.read_bytes()
+    if path.suffix == ".xz":
+        return lzma.decompress(content)
+    if path.suffix == ".gz":
+        return gzip.decompress(content)
+    if path.suffix == ".zst":
+        if not shutil.which("zstd"):
+            raise Missing(f"{path.name} is compressed with zstd, which is not here: apt-get install zstd")
+        return subprocess.run(["zstd", "-dc"], input=content, capture_output=True, check=True).stdout
+    return content
