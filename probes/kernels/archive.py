@@ -51,10 +51,10 @@ class Archive:
     def update(self, *, again: bool = False) -> None:
         """Read the lists of all suites, unless that was done within a day.  Raises ArchiveFailed and Missing."""
         self._need_apt()
+        self._configure()
         stamp = self._cache.apt / "updated"
         if not again and stamp.exists() and time.time() - stamp.stat().st_mtime < LISTS_LAST_S:
             return
-        self._configure()
         done = self._run(["apt-get", "update"])
         for suite in gone_suites(done.stderr):
             self.notes.append(f"the suite {suite} has left the mirror")

@@ -45,7 +45,7 @@ class Kernel:
 
 
 def _debian(series: str, flavour: str = "cloud", *, fast: bool = False) -> Kernel:
-    """A Debian kernel: `linux-image-6.12.43+deb12-cloud-amd64`, `linux-image-6.1.0-47-rt-amd64`, `linux-image-7.3-...`."""
+    """A Debian kernel: `linux-image-6.12.43+deb12-cloud-amd64`, `linux-image-6.1.0-47-rt-amd64`."""
     name = series if flavour == "cloud" else f"{flavour}-{series}"
     return Kernel(name, QEMU, rf"linux-image-{re.escape(series)}(?![\d])[\d.+a-z-]*?-{flavour}-amd64", fast=fast)
 
@@ -88,11 +88,12 @@ CATALOGUE = (
 def find(names: Iterable[str]) -> list[Kernel]:
     """The kernels with these names, each once, in the order given.  Raises NoSuchKernel."""
     known = {kernel.name: kernel for kernel in CATALOGUE}
-    for name in names:
+    chosen = list(dict.fromkeys(names))
+    for name in chosen:
         if name not in known:
             hint = nearest(name, known) or "; `python -m probes kernels list` shows them"
             raise NoSuchKernel(f"no kernel {name!r}{hint}")
-    return [known[name] for name in dict.fromkeys(names)]
+    return [known[name] for name in chosen]
 
 
 def subset(which: str) -> list[Kernel]:

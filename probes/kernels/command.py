@@ -63,9 +63,7 @@ def add(commands: Any) -> None:
     parser.set_defaults(act=lambda options: parser.print_help() or BAD_INPUT)
     inner = parser.add_subparsers(metavar="WHAT")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--cache", metavar="DIR", help=f"where kernels are kept (default: {VARIABLE}, or the user's cache)"
-    )
+    common.add_argument("--cache", metavar="DIR", help=f"where kernels are kept (default: {VARIABLE} or ~/.cache)")
 
     def command(name: str, act: Any, summary: str) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = inner.add_parser(name, help=summary, description=summary, parents=[common])
@@ -73,9 +71,7 @@ def add(commands: Any) -> None:
         return made
 
     command("list", _list, "the names, how each boots, and what is fetched")
-    get = command(
-        "get", _get, "fetch kernels, and the tools that boot them, into the cache; a second time costs nothing"
-    )
+    get = command("get", _get, "fetch kernels, and the tools that boot them, into the cache, once")
     get.add_argument("names", nargs="*", metavar="NAME", help="as `list` prints it, or tools; without any, everything")
     _fetching(get)
     run = command("run", _run, "run the suite in these kernels, one after the other")
@@ -92,9 +88,7 @@ def add(commands: Any) -> None:
 
 
 def _fetching(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--again", action="store_true", help="look for newer ones, and fetch what is there already anew"
-    )
+    parser.add_argument("--again", action="store_true", help="fetch anew what is there already")
     parser.add_argument("--mirror", metavar="ADDRESS", help="a Debian mirror (default: the one of this machine's apt)")
 
 
@@ -207,8 +201,7 @@ def _run(options: argparse.Namespace) -> int:
         raise BadInput("--modules belongs to a kernel of your own: name it with --image")
     if not targets:
         raise BadInput("which kernel?  `python -m probes kernels list` shows the names, --image takes one of your own")
-    outcomes, code = _run_all(targets, options, vng=options.boot == "vng")
-    return code
+    return _run_all(targets, options, vng=options.boot == "vng")[1]
 
 
 def _run_all(targets: Sequence[Target], options: argparse.Namespace, *, vng: bool = False) -> tuple[list[Outcome], int]:

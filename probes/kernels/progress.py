@@ -86,7 +86,8 @@ class Progress:
         if self._live is not None:
             self._tally.look()
             whole = _clock(time.monotonic() - self._began)
-            text = f"{self._number}/{self._kernels} {self._name}  {phase} {_clock(elapsed_s)}  {self._tally}  (all {whole})"
+            which = f"{self._number}/{self._kernels} {self._name}"
+            text = f"{which}  {phase} {_clock(elapsed_s)}  {self._tally}  (all {whole})"
             self._live.update(Text(text, overflow="ellipsis", no_wrap=True))
         elif phase != self._phase:
             self.say(f"{self._name}: {phase}")

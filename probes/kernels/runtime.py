@@ -1,4 +1,8 @@
-"""The folder of a running guest: its sockets, its initramfs.  A runner that was killed leaves one; the next sweeps it."""
+"""The folder of a running guest: its sockets, its initramfs.
+
+A runner that was killed leaves one; the next sweeps it.  It is below the temporary folder: a User-Mode Linux kernel
+mounts its own /dev before it starts init, and would lose sight of /dev/shm.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +20,10 @@ _PREFIX = "wakecheck-guest-"
 _NAME = re.compile(re.escape(_PREFIX) + r"(\d+)-[a-z0-9_]+")
 
 
-def _base() -> Path:
-    """In memory where there is such a place: a full disk must not keep a guest from starting."""
-    shm = Path("/dev/shm")
-    return shm if os.access(shm, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
-
-
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
     """A fresh one, gone afterwards."""
-    made = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_base()))
+    made = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     try:
         yield made
     finally:
@@ -35,7 +33,7 @@ def folder() -> Iterator[Path]:
 def sweep() -> list[str]:
     """Remove the folders of this user's runners that are dead; return their paths."""
     swept = []
-    with os.scandir(_base()) as entries:
+    with os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
             found = _NAME.fullmatch(entry.name)
             if not found or entry.stat(follow_symlinks=False).st_uid != os.geteuid() or is_alive(int(found[1])):
