@@ -70,14 +70,13 @@ def expectations_of(config: pytest.Config) -> Expectations | None:
         raise pytest.UsageError(f"--herd-expect: {error}") from None
 
 
-def chosen(config: pytest.Config) -> dict[str, Any]:
-    """The options of this run that decide what is judged, and how: for the report."""
-    return {
-        name: value
-        for name, value in sorted(vars(config.option).items())
-        if name.startswith("herd_")
-        and name not in ("herd_report", "herd_run", "herd_ktap", "herd_journal", "herd_label")
-    }
+_PLACES = ("herd_report", "herd_run", "herd_ktap", "herd_journal", "herd_label")
+
+
+def judging(chosen: Any) -> dict[str, Any]:
+    """The options that shaped the run, by name; where its report goes, and what it is called, did not."""
+    named = sorted(vars(chosen).items())
+    return {name: value for name, value in named if name.startswith("herd_") and name not in _PLACES}
 
 
 def _count(what: str, most: int) -> Callable[[str], int]:

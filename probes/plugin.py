@@ -17,7 +17,7 @@ from .claims import Claim
 from .expectations import Expectations
 from .lab.session import Lab
 from .lab.sweep import sweep
-from .options import add_options, chosen, expectations_of
+from .options import add_options, expectations_of, judging
 from .outcome import Judged
 from .report.files import why_not_writable
 from .report.recorder import Recorder
@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for path in (report / "index.html", run, *filter(None, (ktap, journal))):
         if problem := why_not_writable(path):
             raise pytest.UsageError(f"{problem}: choose another place with --herd-report or --herd-run")
-    options, expectations = chosen(config), config.stash[_EXPECTATIONS]
+    options, expectations = judging(config.option), config.stash[_EXPECTATIONS]
     config.stash[_RECORDER] = Recorder(options, config.option.herd_label, report, run, ktap, journal, expectations)
 
 
@@ -99,7 +99,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
-        claim: Claim | None = getattr(getattr(item, "function", None), "claim", None)
+        claim = _claim(item)
         if claim is not None:
             item.extra_keyword_matches.add(claim.id)
         chosen = not config.option.herd_claim or (claim is not None and claim.id in config.option.herd_claim)
@@ -112,15 +112,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """A run that left out a claim's case is partial; who was deselected as a test of the suite does not count."""
     for item in items:
-        claim: Claim | None = getattr(getattr(item, "function", None), "claim", None)
+        claim = _claim(item)
         if claim is not None:
             item.config.stash.setdefault(_CUT, set()).add(claim.id)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     if not _is_worker(session.config):
-        cases = [item for item in session.items if getattr(getattr(item, "function", None), "claim", None) is not None]
-        session.config.stash[_RECORDER].expect(len(cases))
+        session.config.stash[_RECORDER].expect(sum(_claim(item) is not None for item in session.items))
+
+
+def _claim(item: pytest.Item) -> Claim | None:
+    """The claim that this test judges, if any."""
+    return getattr(getattr(item, "function", None), "claim", None)
 
 
 # --- fixtures ----------------------------------------------------------------------------------
@@ -211,7 +215,7 @@ def _controls(config: pytest.Config) -> dict[str, controls_module.Outcome]:
 
 
 def _case(item: pytest.Item) -> Case | None:
-    claim: Claim | None = getattr(getattr(item, "function", None), "claim", None)
+    claim = _claim(item)
     if claim is None:
         return None
     if _CASE not in item.stash:

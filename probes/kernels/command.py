@@ -178,7 +178,7 @@ def _fetch(kernels: Sequence[Kernel], options: argparse.Namespace, *, tools: boo
     failed = []
     for name, act in [
         *([(toolbox.NAME, fetcher.tools)] if tools else []),
-        *((kernel.name, lambda kernel=kernel: fetcher.kernel(kernel)) for kernel in kernels),  # type: ignore[misc]
+        *((kernel.name, lambda kernel=kernel: fetcher.kernel(kernel)) for kernel in kernels),
     ]:
         try:
             found = act()
@@ -223,6 +223,9 @@ def _run_all(targets: Sequence[Target], options: argparse.Namespace, *, vng: boo
                 outcome = runner.run(target, settings, progress.watch)
                 one, line = _told(outcome)
                 outcomes.append(outcome)
+            except (KeyboardInterrupt, _Terminated):
+                _salvaged(settings.results / target.name, "it was stopped by the user")
+                raise
             except (Missing, CannotBegin, OSError) as error:
                 one, line = BAD_INPUT, f"{target.name}: {error}"
             progress.say(line)
@@ -251,6 +254,21 @@ def _told(outcome: Outcome) -> tuple[int, str]:
     return codes.get(story.code or 0, CANNOT_JUDGE), "\n".join(lines)
 
 
+def _salvaged(folder: Path, reason: str) -> dict[str, Any] | None:
+    """The partial run that the journal in this folder tells of, written down beside it."""
+    run = assemble.rebuild(folder / JOURNAL, reason)
+    if run is not None:
+        _kept(run, folder)
+    return run
+
+
+def _kept(run: dict[str, Any], folder: Path) -> None:
+    """Write run and page; where that fails, the disk is full, and the guest's story has said so."""
+    with contextlib.suppress(OSError):
+        run_json.write(run, folder / "run.json")
+        matrix.page(run, folder / "index.html")
+
+
 def _verdicts(run: dict[str, Any]) -> set[str]:
     return {claim["verdict"] for claim in run["claims"]}
 
@@ -275,9 +293,7 @@ def _made_whole(outcome: Outcome, why: str | None) -> dict[str, Any] | None:
     splats = list(dict.fromkeys([*run["kernel"]["splats"], *in_log(outcome.story.console)]))
     if why is not None or splats != run["kernel"]["splats"]:
         run["kernel"]["splats"] = splats
-        with contextlib.suppress(OSError):
-            run_json.write(run, outcome.run)
-            matrix.page(run, outcome.folder / "index.html")
+        _kept(run, outcome.folder)
     if outcome.run.exists():
         runner.tidy(outcome)
     return run

@@ -34,7 +34,14 @@ class Processes:
         """Start a program in a PID namespace of its own.  `out`, `errors`: open for writing; `inherited`: kept open."""
         launcher = [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), *options, "--", *command]
         process = subprocess.Popen(
-            launcher, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, pass_fds=inherited, cwd="/"
+            launcher,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=errors,
+            pass_fds=inherited,
+            cwd="/",
+            # Ctrl-C is for the runner, which ends its guests itself.
+            start_new_session=True,
         )
         self._all.append(process)
         return process

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..host import PROJECT
 from . import gvisor, here, qemu, runtime, uml
-from .cache import Cache, Missing
+from .cache import Cache
 from .catalogue import GVISOR, HOST, QEMU, UML, Kernel
 from .guest import Boot, Patience, Story, Watch, follow
 from .qemu import Image
@@ -68,9 +66,10 @@ class CannotBegin(Exception):
 
 def run(target: Target, settings: Settings, watch: Watch) -> Outcome:
     """Boot it, run pytest in it, and follow it to its end.  Raises Missing, and CannotBegin."""
-    results = _empty_folder(settings.results / target.name)
+    results = (settings.results / target.name).resolve()
     with runtime.folder() as own:
         boot = _boot(target, settings, job(target.name, results, settings.arguments), own)
+        _empty(results)
         story = follow(boot, results, settings.patience, watch)
     return Outcome(target.name, results, story)
 
@@ -97,7 +96,13 @@ def job(name: str, results: Path, arguments: Sequence[str]) -> Job:
 
 def _visible() -> list[str]:
     """Everything that this interpreter loads from: the checkout, its environment, and what that is made of."""
-    places = [PROJECT, sys.prefix, sys.base_prefix, os.path.dirname(os.path.realpath(sys.executable)), *sys.path]
+    places: list[str] = [
+        str(PROJECT),
+        sys.prefix,
+        sys.base_prefix,
+        os.path.dirname(os.path.realpath(sys.executable)),
+        *sys.path,
+    ]
     chosen = {os.path.realpath(place) for place in places if place and os.path.isdir(place)}
     # A virtual environment is found by the path it was started by, links and all.
     chosen |= {os.path.abspath(sys.prefix), str(PROJECT)}
@@ -118,15 +123,14 @@ def _boot(target: Target, settings: Settings, job: Job, own: Path) -> Boot:
     return Vng(tools, image, job, own) if settings.vng else qemu.Qemu(tools, image, job, own)
 
 
-def _empty_folder(folder: Path) -> Path:
-    """The result folder, without what an earlier run left in it."""
+def _empty(folder: Path) -> None:
+    """Make the result folder, without what an earlier run left in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("run.json", "index.html", "log.txt", "console.txt", JOURNAL):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise CannotBegin(f"{folder} cannot be written ({error.strerror}): choose another place with --out") from error
-    return folder.resolve()
 
 
 def own_image(image: str, modules: str | None) -> Target:
@@ -146,10 +150,6 @@ def own_image(image: str, modules: str | None) -> Target:
     return Target(path.name, image=Image(path, folder))
 
 
-Rebuild = Callable[[Path, str], "dict[str, Any] | None"]
-"""Makes a partial run of a journal; the reason why it is partial goes into it."""
-
-
 def why_not_whole(outcome: Outcome) -> str | None:
     """Why there is no whole run.json, or None where there is one."""
     story = outcome.story
@@ -165,9 +165,3 @@ def tidy(outcome: Outcome) -> None:
     """Remove the journal once run.json is there."""
     with contextlib.suppress(OSError):
         (outcome.folder / JOURNAL).unlink(missing_ok=True)
-
-
-def fits(names: Sequence[str]) -> None:
-    """Raises Missing where a guest cannot be started at all."""
-    if not shutil.which("unshare") and os.geteuid() != 0:
-        raise Missing("guests need root, or user namespaces")

@@ -1,38 +1,41 @@
-"""A guest booted by virtme-ng, which kernel developers have: `vng --run bzImage --exec SCRIPT`.
+"""A guest booted by virtme-ng, which kernel developers have: `vng --run bzImage --exec COMMAND`.
 
-It makes its own initramfs and root; slower than `qemu.py`, and right for the tree that one has just built.
+It makes its own initramfs and root, and is slower than `qemu.py`; it is there for the tree that one has just built.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from . import scripts
 from .cache import Missing
 from .guest import Pipes
 from .processes import Processes
-from .qemu import CPUS, MEMORY_MIB, Image
-from .scripts import Job
+from .qemu import CPUS, Image
+from .scripts import BEGAN, Job
 from .toolbox import Toolbox
 
 HOW_TO_GET = "pip install virtme-ng"
+MEMORY_MIB = 1024
+"""virtme-ng's root takes more of it than ours."""
 
 
 class Vng:
     """Boots one image with one job.  `folder`: the guest's own runtime folder."""
 
-    ends_with_command = False
+    ends_with_command = True
 
     def __init__(self, tools: Toolbox, image: Image, job: Job, folder: Path) -> None:
         beside = Path(sys.executable).with_name("vng")
         found = str(beside) if beside.exists() else shutil.which("vng")
         if found is None:
             raise Missing(f"vng (virtme-ng) is not here: {HOW_TO_GET}")
+        if not shutil.which("script"):
+            raise Missing("vng speaks to terminals only, and script(1), which lends one, is not here: bsdutils has it")
         self._vng = found
         self._tools = tools
         self._image = image
@@ -40,17 +43,34 @@ class Vng:
         self._folder = folder
 
     def start(self, processes: Processes, pipes: Pipes) -> subprocess.Popen[bytes]:
-        """vng in a pseudo-terminal of its own (script(1)), because it speaks to nothing else."""
-        qemu = self._folder / "qemu"
-        qemu.write_text(f'#!/bin/sh\nexec {shlex.join(self._tools.qemu())} "$@"\n')
-        qemu.chmod(0o755)
-        # The marks and the output go to files in the result folder, which vng shares: its console carries both.
-        command = vng_command(self._vng, self._image, self._job, qemu, self._folder / "job")
-        (self._folder / "job").write_text(scripts.for_vng(self._job))
-        raise Missing(shlex.join(command) + os.sep + str(pipes.console) + str(MEMORY_MIB * CPUS))
+        """vng in a pseudo-terminal; what the command prints, and its exit code, come back in files."""
+        for name, command in (("qemu", self._tools.qemu()), ("virtiofsd", self._tools.virtiofsd())):
+            wrapper = self._folder / name
+            wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+            wrapper.chmod(0o755)
+        wrapper = self._folder / "outside"
+        wrapper.write_text(outside(self._vng, self._image, self._job, self._folder), encoding="utf-8")
+        return processes.start(["sh", str(wrapper)], out=pipes.output, errors=pipes.marks)
 
 
-def vng_command(vng: str, image: Image, job: Job, qemu: Path, script: Path) -> list[str]:
-    """The command line of vng."""
-    command = [vng, "--run", str(image.image), "--cpus", str(CPUS), "--memory", f"{MEMORY_MIB}M", "--disable-kvm"]
-    return [*command, "--qemu", str(qemu), f"--rwdir={job.results}", "--exec", f"sh {script}"]
+def outside(vng: str, image: Image, job: Job, folder: Path) -> str:
+    """The script that runs on this host: vng in a terminal of its own, then what it left."""
+    log, status = (shlex.quote(f"{job.results}/vng.{name}") for name in ("log", "status"))
+    return (
+        f"rm -f {log} {status}; echo {BEGAN} >&2\n"
+        f"export PATH={shlex.quote(str(folder))}:$PATH\n"
+        f"script -qec {shlex.quote(shlex.join(command(vng, image, job, folder)))} /dev/null </dev/null >&2\n"
+        f"cat {log}; code=$(cat {status}) || exit 126\n"
+        f"rm -f {log} {status}; exit $code\n"
+    )
+
+
+def command(vng: str, image: Image, job: Job, folder: Path) -> Sequence[str]:
+    """The command line of vng: emulated, with this host's root read-only, and the result folder writable."""
+    environment = " ".join(shlex.quote(f"{name}={value}") for name, value in job.environment.items())
+    results = shlex.quote(job.results)
+    inside = f"cd {shlex.quote(job.folder)} && env -i {environment} {shlex.join(job.command)}"
+    inside = f"{{ {inside}; }} >{results}/vng.log 2>&1; echo $? >{results}/vng.status"
+    options = ["--run", str(image.image), "--cpus", str(CPUS), "--memory", f"{MEMORY_MIB}M", "--disable-kvm"]
+    options += ["--disable-microvm", "--qemu", str(folder / "qemu"), f"--rwdir={job.results}", "--exec", inside]
+    return [vng, *options]

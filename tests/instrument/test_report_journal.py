@@ -1,0 +1,70 @@
+"""The journal: what a run writes as it goes, and the partial run.json that is made of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probes.report import assemble, journal
+from probes.report.run import load, violation
+
+SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
+
+
+def _journal(path: Path, *, cases: int) -> dict[str, Any]:
+    """Write the journal that the sample run would have written; the sample."""
+    run = load(SAMPLE)
+    written = journal.Journal(path)
+    written.add(journal.BEGIN, {key: run[key] for key in ("label", "started", "suite", "kernel")})
+    why_not = {name: None if why is True else why for name, why in run["observers"].items()}
+    written.add(journal.GREETING, {"isolation": run["isolation"], "fence": run["fence"], "why_not": why_not})
+    controls = {name: [verdict, None] for name, verdict in run["controls"].items()}
+    entries = [(claim, case) for claim in run["claims"] for case in claim["cases"]]
+    for claim, case in entries[:cases]:
+        bare = {key: value for key, value in claim.items() if key not in ("cases", "verdict", "reason")}
+        written.add(journal.CASE, {"claim": bare, "case": case, "controls": controls})
+    written.close()
+    return run
+
+
+def test_a_cut_off_journal_gives_a_partial_run(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    run = _journal(path, cases=2)
+    with path.open("ab") as file:
+        file.write(b'["case",{"claim":{"id":"cut')
+    found = assemble.rebuild(path, "the kernel died: Kernel panic")
+    assert found is not None
+    assert violation(json.loads(json.dumps(found))) is None
+    assert found["partial"] is True
+    assert found["partial_reason"] == "the kernel died: Kernel panic"
+    assert sum(len(claim["cases"]) for claim in found["claims"]) == 2
+    assert found["kernel"]["release"] == run["kernel"]["release"]
+    assert found["observers"] == run["observers"]
+    assert sum(found["summary"].values()) == len(found["claims"])
+
+
+def test_a_run_that_died_before_its_first_case_is_told_too(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    _journal(path, cases=0)
+    found = assemble.rebuild(path, "it hung")
+    assert found is not None
+    assert violation(json.loads(json.dumps(found))) is None
+    assert found["claims"] == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0\0", b'["begin",', b"{}\n[1,2,3]\n"])
+def test_a_journal_that_tells_nothing_gives_no_run(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "journal"
+    path.write_bytes(content)
+    assert assemble.rebuild(path, "it hung") is None
+    assert assemble.rebuild(tmp_path / "nothing", "it hung") is None
+
+
+def test_a_journal_that_cannot_be_written_ends_no_run() -> None:
+    full = journal.Journal(Path("/dev/full"))
+    full.add(journal.CASES, 3)
+    full.add(journal.CASES, 4)
+    full.close()
