@@ -1,1 +1,1 @@
-"""Boots guests for real: QEMU and gVisor.  `tox -e kernels`; needs root or user namespaces, and fetches what it lacks."""
+"""Boots guests for real, QEMU and gVisor: `tox -e kernels`.  Needs root or user namespaces; fetches what it lacks."""

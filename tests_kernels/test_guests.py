@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from .runs import FEW, GVISOR, INSIDE, QEMU, Runner, kill, verdicts
+from .runs import FEW, GVISOR, INSIDE, QEMU, ROOT, Runner, kill, verdicts
 
 CANNOT_JUDGE = 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fetched() -> None:
+    """The two kernels and the tools; a second time costs nothing.  Here, because a conftest.py is read in guests too."""
+    command = [sys.executable, "-m", "probes", "kernels", "get", QEMU, GVISOR]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_two_kernels_each_leave_a_whole_run(tmp_path: Path) -> None:
