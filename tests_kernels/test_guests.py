@@ -16,7 +16,7 @@ CANNOT_JUDGE = 3
 
 @pytest.fixture(scope="module", autouse=True)
 def _fetched() -> None:
-    """The two kernels and the tools; a second time costs nothing.  Here, because a conftest.py is read in guests too."""
+    """The two kernels and the tools, once.  Here, because a conftest.py is read in guests too."""
     command = [sys.executable, "-m", "probes", "kernels", "get", QEMU, GVISOR]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
