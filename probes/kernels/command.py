@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import platform
 import re
 import signal
@@ -250,27 +249,27 @@ def _told(outcome: Outcome) -> tuple[int, str]:
             return BAD_INPUT, "\n".join(lines)
         return CANNOT_JUDGE, "\n".join(lines)
     assert run is not None
-    codes = {0: WELL, 1: BROKEN if "broken" in _verdicts(run) else CANNOT_JUDGE, 5: BAD_INPUT}
+    # A test that fails under no claim (of the suite itself, say) is as bad as a broken one.
+    codes = {0: WELL, 1: matrix.code_of(run) or BROKEN, 5: BAD_INPUT}
     return codes.get(story.code or 0, CANNOT_JUDGE), "\n".join(lines)
 
 
 def _salvaged(folder: Path, reason: str) -> dict[str, Any] | None:
     """The partial run that the journal in this folder tells of, written down beside it."""
     run = assemble.rebuild(folder / JOURNAL, reason)
-    if run is not None:
-        _kept(run, folder)
+    if run is not None and _kept(run, folder):
+        (folder / JOURNAL).unlink(missing_ok=True)
     return run
 
 
-def _kept(run: dict[str, Any], folder: Path) -> None:
+def _kept(run: dict[str, Any], folder: Path) -> bool:
     """Write run and page; where that fails, the disk is full, and the guest's story has said so."""
-    with contextlib.suppress(OSError):
+    try:
         run_json.write(run, folder / "run.json")
         matrix.page(run, folder / "index.html")
-
-
-def _verdicts(run: dict[str, Any]) -> set[str]:
-    return {claim["verdict"] for claim in run["claims"]}
+    except OSError:
+        return False
+    return True
 
 
 def _in_short(run: dict[str, Any]) -> str:

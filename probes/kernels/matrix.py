@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..report import command
 from ..report import page as one_page
 from ..report.files import write_whole
 
+code_of = command.code_of
+"""The exit code that a run deserves."""
+
 
 def page(run: dict[str, Any], path: Path) -> None:
-    """The page of one run."""
+    """The page of one run.  Raises OSError."""
     write_whole(one_page.render(run), path)
 
 
 def together(runs: Sequence[Path], folder: Path) -> None:
-    """What `python -m probes report RUN.json...` makes of these runs; a page that compares them is made there."""
-    for run in runs:
-        print(run, file=sys.stderr)
-    print(f"pages: {folder}/*/index.html", file=sys.stderr)
+    """The page that compares these runs (of one, its own), in `folder`/matrix; the terminal tells what differs.
+
+    Raises command.CannotReport.
+    """
+    command.report([str(run) for run in runs], str(folder / command.MATRIX), None)

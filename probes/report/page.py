@@ -131,7 +131,8 @@ def _attention(claims: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def _banners(run: Mapping[str, Any]) -> Iterable[str]:
     """What has to be known before any verdict is read."""
     if run["partial"]:
-        yield "This run is partial: not every claim was judged."
+        reason = run.get("partial_reason")
+        yield f"This run is partial: {f'it was cut short, {reason}' if reason else 'not every claim was judged'}."
     reasons = run.get("controls_reasons", {})
     for name, verdict in run["controls"].items():
         if verdict not in (HELD, NOT_APPLICABLE):

@@ -53,7 +53,7 @@ def _summary(run: Mapping[str, Any], console: Console) -> Iterator[Text]:
             counted.append_text(_verdict(verdict, console)).append(f" {counts[verdict]}")
     yield counted if run["claims"] else Text("no claim was judged")
     if run["partial"]:
-        yield Text("partial: not every claim was judged")
+        yield Text(f"partial: {run.get('partial_reason') or 'not every claim was judged'}")
     reasons = run.get("controls_reasons", {})
     for name, verdict in run["controls"].items():
         if verdict in (BROKEN, INCONCLUSIVE):
