@@ -56,6 +56,8 @@ def _goes_on(scene: Scene, waiter: Actor) -> None:
     scene.stage.note("a connection", connected)
     if connected != "refused":
         arrived(scene, waiter)
+        # A listener that is closed here cannot be asked what it has queued; whom it woke may not have run yet.
+        quiet(scene.stage, [waiter])
     scene.stage.note("the waiter then", now(waiter))
 
 

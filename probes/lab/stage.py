@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from .. import syscalls
 from ..listeners import Listener
-from ..listeners.tcp import NOT_TOLD
+from ..listeners.tcp import NOT_TOLD, tells_queue
 from ..observers.task_files import Sighting, TaskFiles
 from ..verdict import Inconclusive, NotApplicable
 from .deadline import LONGEST_S, patience_s, until
@@ -229,7 +229,7 @@ class Stage:
         if not listener.asynchronous:
             return
         self.fence(needed=True)
-        if listener.queued() is None:
+        if listener.queued() is None and not tells_queue():
             raise Inconclusive(NOT_TOLD)
 
     def actor(self, act: Callable[[Me], Any], name: str = "actor") -> Actor:

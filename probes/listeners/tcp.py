@@ -83,7 +83,12 @@ class Tcp:
         return made
 
     def queued(self) -> int | None:
-        return sum(queue(listening)[0] for listening in self._sockets) if tells_queue() else None
+        if not tells_queue():
+            return None
+        try:
+            return sum(queue(listening)[0] for listening in self._sockets)
+        except OSError:
+            return None  # closed here, and kept by somebody else: nobody can be asked
 
     def write(self, i: int) -> None:
         raise NotImplementedError("a TCP listener takes connections")

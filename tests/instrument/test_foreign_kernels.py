@@ -74,8 +74,9 @@ def _stage(*, proves: bool) -> stage.Stage:
     ],
 )
 def test_experiment_with_a_connection_that_cannot_be_proven(
-    proves: bool, asynchronous: bool, queued: int | None, words: str | None
+    proves: bool, asynchronous: bool, queued: int | None, words: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("probes.lab.stage.tells_queue", lambda: queued is not None)
     listener: Any = SimpleNamespace(asynchronous=asynchronous, queued=lambda: queued)
     if words is None:
         _stage(proves=proves).insist_on_proof(listener)
