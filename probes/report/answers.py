@@ -250,7 +250,7 @@ QUESTIONS: dict[str, tuple[str, Callable[[Run], Iterator[str]]]] = {
     "Q5": ("Accept one, or accept until EAGAIN?", _one_or_all),
     "Q6": ("Is SO_REUSEPORT even, and what about a worker that exits?", _is_reuseport_even),
     "Q7": ("ONESHOT or EXCLUSIVE?", _oneshot_or_exclusive),
-    "Q8": ("io_uring: who wakes when many rings wait for one listener?", _io_uring),
+    "Q8": ("io_uring: who wakes when many rings, or many threads on one ring, wait for one listener?", _io_uring),
     "Q9": ("Do I still need an accept lock, and which one survives a crash?", _accept_lock),
     "Q10": ("How many wake-ups does a connection cost under each strategy?", _what_does_it_cost),
 }
