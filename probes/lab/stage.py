@@ -20,8 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 from .. import syscalls
-from ..listeners import Listener
-from ..listeners.tcp import NOT_TOLD, tells_queue
+from ..listeners import Listener, tcp
 from ..observers.task_files import Sighting, TaskFiles
 from ..verdict import Inconclusive, NotApplicable
 from .deadline import LONGEST_S, patience_s, until
@@ -229,8 +228,9 @@ class Stage:
         if not listener.asynchronous:
             return
         self.fence(needed=True)
-        if listener.queued() is None and not tells_queue():
-            raise Inconclusive(NOT_TOLD)
+        # The kernel, not this listener, which may be closed by now.
+        if not tcp.tells_queue():
+            raise Inconclusive(tcp.NOT_TOLD)
 
     def actor(self, act: Callable[[Me], Any], name: str = "actor") -> Actor:
         """Fork a process that runs `act`, answers with what it returned, and then parks."""

@@ -53,6 +53,14 @@ def test_queue_is_told_only_by_a_kernel_that_knows_its_limit(
         listener.close()
 
 
+def test_listener_that_was_closed_tells_nothing_and_the_kernel_still_does() -> None:
+    listener = tcp.tcp4(Scenario("poll"), None)
+    assert listener.queued() == 0
+    listener.close()
+    assert listener.queued() is None
+    _stage(proves=True).insist_on_proof(listener)
+
+
 def _stage(*, proves: bool) -> stage.Stage:
     instruments = SimpleNamespace(
         why_no_syscall_file=None, on=lambda _: True, why_not={"switches": None, "run_counts": None}
@@ -64,20 +72,20 @@ def _stage(*, proves: bool) -> stage.Stage:
 
 
 @pytest.mark.parametrize(
-    ("proves", "asynchronous", "queued", "words"),
+    ("proves", "asynchronous", "tells", "words"),
     [
-        (True, True, 0, None),
-        (True, False, None, None),
-        (False, False, None, None),
-        (False, True, 0, "fence: the fence"),
-        (True, True, None, "length of an accept queue"),
+        (True, True, True, None),
+        (True, False, False, None),
+        (False, False, False, None),
+        (False, True, True, "fence: the fence"),
+        (True, True, False, "length of an accept queue"),
     ],
 )
 def test_experiment_with_a_connection_that_cannot_be_proven(
-    proves: bool, asynchronous: bool, queued: int | None, words: str | None, monkeypatch: pytest.MonkeyPatch
+    proves: bool, asynchronous: bool, tells: bool, words: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("probes.lab.stage.tells_queue", lambda: queued is not None)
-    listener: Any = SimpleNamespace(asynchronous=asynchronous, queued=lambda: queued)
+    monkeypatch.setattr(tcp, "tells_queue", lambda: tells)
+    listener: Any = SimpleNamespace(asynchronous=asynchronous)
     if words is None:
         _stage(proves=proves).insist_on_proof(listener)
         return
