@@ -57,7 +57,7 @@ def _goes_on(scene: Scene, waiter: Actor) -> None:
     if connected != "refused":
         arrived(scene, waiter)
         # A listener that is closed here cannot be asked what it has queued; whom it woke may not have run yet.
-        quiet(scene.stage, [waiter])
+        scene.stage.quiet([waiter])
     scene.stage.note("the waiter then", now(waiter))
 
 

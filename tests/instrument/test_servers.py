@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
 import select
 import signal
@@ -13,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from probes import __main__, catalogue
-from probes import servers as package
-from probes.servers import echo, listening, loop
+from probes.servers import listening
 
 from .serving import Running, exactly, to_the_end, until
 
@@ -269,118 +266,3 @@ def _leave(pid: int, free: int) -> None:
     numbers = (number for number in range(1000) if number not in taken)
     limit = [next(numbers) for _ in range(free)][-1] + 1
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, limit))
-
-
-# --- the loop, in this process -----------------------------------------------------------------
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("trigger", loop.TRIGGERS)
-def test_turn_that_is_over_is_gone_on_with(monkeypatch: pytest.MonkeyPatch, trigger: str) -> None:
-    """More than one turn's worth is there at once, and nothing more will come to tell of it."""
-    monkeypatch.setattr(echo, "PIECE", 4)
-    data = b"four" * echo.TURN * 3
-    near, far = socket.socketpair()
-    with listening.listen("127.0.0.1", 0) as listener, far:
-        one = loop.Loop(listener, trigger)
-        one.adopt(near)
-        far.sendall(data)
-        far.shutdown(socket.SHUT_WR)
-        while one.clients:
-            one.serve(one.wait())
-        assert to_the_end(far) == data
-
-
-@pytest.mark.parametrize("trigger", loop.TRIGGERS)
-def test_rest_is_sent_when_there_is_room(trigger: str) -> None:
-    """The client has said everything and reads late: only room can tell the loop to go on, and it asks for that."""
-    data = os.urandom(60_000)
-    near, far = socket.socketpair()
-    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with listening.listen("127.0.0.1", 0) as listener, near, far:
-        one = loop.Loop(listener, trigger)
-        one.adopt(near)
-        far.sendall(data)
-        one.serve(one.wait(0))
-        assert one.clients[near.fileno()].waits_for == select.EPOLLOUT
-        one.wait(0)  # what an edge may still have to tell
-        assert one.wait(0) == []
-        got = far.recv(len(data))
-        while len(got) < len(data):
-            ready = one.wait(0)
-            assert ready, "there is room, and nobody was told"
-            one.serve(ready)
-            got += far.recv(len(data))
-        assert got == data
-
-
-def test_two_clients_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has always more does not keep the other waiting."""
-    monkeypatch.setattr(echo, "PIECE", 4)
-    (near, far), (other_near, other_far) = socket.socketpair(), socket.socketpair()
-    with listening.listen("127.0.0.1", 0) as listener, near, far, other_near, other_far:
-        one = loop.Loop(listener, "edge")
-        one.adopt(near)
-        one.adopt(other_near)
-        far.sendall(b"four" * echo.TURN * 3)
-        other_far.sendall(b"x")
-        one.serve(one.wait(0))
-        assert other_far.recv(1) == b"x"
-        assert len(far.recv(4096)) <= 4 * echo.TURN
-
-
-# --- what a person types -----------------------------------------------------------------------
-
-
-def test_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        assert __main__.main(["serve", "epoll", "--port", str(port)]) == __main__.BAD_INPUT
-    assert capsys.readouterr().err == f"wakecheck: 127.0.0.1 port {port}: Address already in use\n"
-
-
-def test_missing_greeting_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert __main__.main(["serve", "fork", "--greeting", "/nowhere"]) == __main__.BAD_INPUT
-    assert capsys.readouterr().err == "wakecheck: /nowhere: No such file or directory\n"
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["nginx"],
-        ["epoll", "--port", "65536"],
-        ["epoll", "--port", "-1"],
-        ["epoll", "--host", "localhost"],
-        ["epoll", "--workers", "0"],
-        ["epoll", "--trigger", "oneshot"],
-        ["fork", "--idle", "nan"],
-        ["fork", "--most", "x"],
-        ["serialised", "--lock", "posix-sem"],
-    ],
-    ids=" ".join,
-)
-def test_bad_input_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        __main__.main(["serve", *arguments])
-    assert ended.value.code == __main__.BAD_INPUT
-    assert "error: " in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_help_names_every_server(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        __main__.main(["serve", "--help"])
-    out = capsys.readouterr().out
-    assert {arguments[0] for arguments, _ in SERVERS.values()} <= set(re.findall(r"^    ([a-z-]+)", out, re.MULTILINE))
-
-
-def test_claims_that_justify_the_code_exist() -> None:
-    known = {claim["id"] for claim in catalogue.load()}
-    folder = Path(package.__file__).parent
-    named = {
-        (file.name, name)
-        for file in folder.glob("*.py")
-        for name in re.findall(r"\bclaim\s+(?:# )?([a-z-]+\.[a-z-]+)", file.read_text(encoding="utf-8"))
-    }
-    assert len(named) > 20
-    assert sorted(one for one in named if one[1] not in known) == []
