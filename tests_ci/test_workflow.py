@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from .tools import ROOT, need
 
 WORKFLOW = ROOT / ".github" / "workflows" / "wakecheck.yml"
@@ -43,22 +41,29 @@ def test_actionlint_finds_nothing_by_version(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [
-        ("runs-on: ubuntu-latest", "runs-on: ubuntu-oldest"),
-        ("github.ref", "github.rfe"),
-        ("timeout-minutes: 30", "timeout-minute: 30"),
-        ("cancelled()", "canceled()"),
-        ("uses: actions/checkout@", "uses: checkout@"),
-    ],
-)
-def test_actionlint_would_find_it(right: str, wrong: str, tmp_path: Path) -> None:
+WRONG = {
+    "runs-on: ubuntu-latest": "runs-on: ubuntu-oldest",
+    "github.ref": "github.rfe",
+    "timeout-minutes: 30": "timeout-minute: 30",
+    "cancelled()": "canceled()",
+    "uses: actions/checkout@": "uses: checkout@",
+}
+
+
+def test_actionlint_would_find_it(tmp_path: Path) -> None:
+    """A copy with five mistakes: each is told with its line."""
     text = WORKFLOW.read_text(encoding="utf-8")
-    assert right in text
+    for right, wrong in WRONG.items():
+        assert right in text
+        text = text.replace(right, wrong, 1)
     copy = tmp_path / WORKFLOW.name
-    copy.write_text(text.replace(right, wrong, 1), encoding="utf-8")
-    assert lint(copy).returncode == 1
+    copy.write_text(text, encoding="utf-8")
+    done = lint(copy)
+    assert done.returncode == 1
+    told = {int(line) for line in re.findall(rf"^{WORKFLOW.name}:(\d+):", done.stdout, re.M)}
+    lines = text.splitlines()
+    made = {number for wrong in WRONG.values() for number, line in enumerate(lines, 1) if wrong in line}
+    assert made <= told, done.stdout
 
 
 def test_every_action_is_pinned_by_commit() -> None:
