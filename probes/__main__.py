@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import __version__, catalogue, host
+from .audit import arguments as audit_arguments
+from .audit.find import BadTarget
 from .interrupt import heeded_once
 from .kernels import command as kernels
 from .report.keys import KEYS
@@ -32,6 +34,7 @@ What does this kernel do when many processes wait for one connection?
   python -m probes report a/run.json b/run.json c/run.json      # several kernels: a matrix
   python -m probes compare before/run.json after/run.json
   python -m probes kernels              the same suite in other kernels, 5.10 to 7.3
+  python -m probes audit --port 8000    does the server on this port herd?
 
 A scenario's id is CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS:
   call      accept accept4 select pselect6 poll ppoll epoll_wait epoll_pwait epoll_pwait2
@@ -83,7 +86,7 @@ def _act(options: argparse.Namespace) -> int:
     except NotApplicable as reason:
         print(f"not applicable: {reason}")
         return CANNOT_JUDGE
-    except (BadInput, BadScenario, catalogue.NoCatalogue, catalogue.NoSuchClaim) as error:
+    except (BadInput, BadTarget, BadScenario, catalogue.NoCatalogue, catalogue.NoSuchClaim) as error:
         print(f"wakecheck: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
@@ -159,6 +162,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--json", action="store_true", help="print the comparison as JSON, for programs")
     compare.formatter_class, compare.epilog = argparse.RawDescriptionHelpFormatter, KEYS
     kernels.add(commands)
+    audit_arguments.add_to(
+        command("audit", _audit, "how many workers does a connection wake on a server that runs here")
+    )
     bench = command("bench", _bench, "what a trial costs, against a bare loop of fork, accept, kill")
     bench.add_argument("--rounds", type=int, default=30, metavar="N", help="rounds of each kind (default 30)")
     bench.add_argument("--quick", action="store_true", help="leave out the runs with 100 and 1,000 waiters")
@@ -314,6 +320,40 @@ def _compare(options: argparse.Namespace) -> int:
         return command.compare_two(options.first, options.second, options.json)
     except command.CannotReport as error:
         raise BadInput(str(error)) from error
+
+
+# --- audit -------------------------------------------------------------------------------------
+
+
+def _audit(options: argparse.Namespace) -> int:
+    import json
+
+    from rich.console import Console
+
+    from .audit.command import audit
+    from .audit.words import lines
+    from .report import audit_page
+    from .report.files import why_not_writable, write_whole
+
+    request = audit_arguments.request_from(options)
+    if options.html and (problem := why_not_writable(Path(options.html))):
+        raise BadInput(problem)
+    # The audit forks, so the display, which has a thread, begins when it is first told something.
+    status = Console(stderr=True).status("")
+
+    def tell(what: str) -> None:
+        status.start()
+        status.update(what)
+
+    try:
+        answer = audit(request, tell)
+    finally:
+        status.stop()
+    if options.html:
+        write_whole(audit_page.render(answer), options.html)
+    print(json.dumps(answer, indent=2) if options.json else "\n".join(lines(answer)))
+    code: int = answer["exit_code"]
+    return code
 
 
 # --- bench -------------------------------------------------------------------------------------

@@ -37,10 +37,13 @@ _X86_64 = {
     "unshare": 272,
     "epoll_pwait": 281,
     "accept4": 288,
+    "setns": 308,
+    "kcmp": 312,
     "perf_event_open": 298,
     "membarrier": 324,
     "io_uring_setup": 425,
     "io_uring_enter": 426,
+    "pidfd_getfd": 438,
     "epoll_pwait2": 441,
 }
 _ARM64 = {
@@ -65,9 +68,12 @@ _ARM64 = {
     "recvfrom": 207,
     "perf_event_open": 241,
     "accept4": 242,
+    "setns": 268,
+    "kcmp": 272,
     "membarrier": 283,
     "io_uring_setup": 425,
     "io_uring_enter": 426,
+    "pidfd_getfd": 438,
     "epoll_pwait2": 441,
 }
 NUMBERS: dict[str, int] = {"x86_64": _X86_64, "aarch64": _ARM64}.get(os.uname().machine, {})

@@ -7,10 +7,11 @@ import struct
 
 import pytest
 
-from probes.observers import sched_waking
-from probes.observers.sched_waking import Lost, SchedWaking, Waking, _comm_offset, parse_cpu_list, waiter_name
+from probes.observers import perf_rings
+from probes.observers.perf_rings import Tracepoint, offset_of, parse_cpu_list
+from probes.observers.sched_waking import Lost, SchedWaking, Waking, waiter_name
 
-PAGE = sched_waking._PAGE
+PAGE = perf_rings._PAGE
 DATA = PAGE
 CONDUCTOR = 4242
 COMM = 8
@@ -41,12 +42,14 @@ format:
 \tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;
 \tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;
 """
-    assert _comm_offset(text) == 8
+    assert offset_of("comm", text) == 8
+    assert offset_of("pid", text) == 24
+    assert offset_of("common_type", text) == 0
 
 
 def test_format_without_a_name_is_refused() -> None:
     with pytest.raises(OSError, match="no comm field"):
-        _comm_offset("field:pid_t pid;\toffset:24;\n")
+        offset_of("comm", "field:pid_t pid;\toffset:24;\n")
 
 
 @pytest.mark.parametrize(("i", "conductor"), [(0, 1), (9_999, 4_194_303)])
@@ -84,6 +87,7 @@ def _reader(*rings: bytearray) -> SchedWaking:
     """A reader of these rings; no kernel is asked."""
     made = SchedWaking.__new__(SchedWaking)
     made._name = re.compile(rb"w(\d+)\.%d\0" % CONDUCTOR)
+    made._tracepoint = Tracepoint("sched/sched_waking", 1, "")
     made._comm, made._data_bytes = COMM, DATA
     made._rings, made._fds = list(rings), []
     return made

@@ -1,0 +1,26 @@
+"""Looks at a server that runs already: how its workers wait, and how many of them one connection wakes.
+
+    arguments    what the user may say, and what is refused
+    sockets      listening sockets, as /proc/PID/net/{tcp,tcp6,unix} show them
+    find         from a port, a path, a pid to one listener and the processes that hold it
+    settings     backlog, SO_REUSEPORT, TCP_DEFER_ACCEPT of a live listener
+    waits        what each thread is blocked in, and whether the listener is part of it
+    registered   epoll instances: what is registered with which flags, and who shares one
+    strategy     how they wait: an id of the lab's, and a sentence
+    watch        looks at all threads, until two are equal
+    idle         what moves while nobody connects
+    caller       the child process that connects
+    wakers       who woke whom: sched_waking, by thread id
+    returns      which calls came back: sys_exit, by thread id
+    winners      who took a connection, by who holds its socket
+    traced       the same by ptrace, only where it is asked for
+    count        one connection after another
+    judge        figures, and the verdict
+    advice       what to change
+    compare      what the lab measures for the same strategy
+    start        a server that the audit starts and stops itself
+    words        the answer, for people
+    command      all of it, in order
+
+Nothing here attaches to the server: /proc is read, connections are made, tracepoints are listened to.
+"""

@@ -1,0 +1,150 @@
+"""What the user may say to `python -m probes audit`, and what is refused."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from .find import BadTarget, Wanted
+
+MOST_CONNECTIONS = 1_000
+MOST_PER_S = 100.0
+HTTP = b"GET / HTTP/1.0\r\n\r\n"
+
+GUIDE = """\
+How many workers does one connection wake on the server that runs here?
+
+  python -m probes audit --port 8000               the listener on this port, of whichever process
+  python -m probes audit --pid 4242                the listener of this process (a container's too)
+  python -m probes audit --pid 4242 --port 80      port 80 in that process' network namespace
+  python -m probes audit --unix /run/app.sock      a unix socket; @name for an abstract one
+  python -m probes audit -- gunicorn -w 4 app:app  start this server, audit it, stop it
+
+It watches the server idle, opens one connection at a time, sends nothing unless asked, and counts which
+workers the scheduler woke.  Only servers on this machine; nothing is attached to them unless --trace is given.
+Your own processes need no root.  Root sees more: who woke whom (sched_waking), and which calls returned.
+"""
+
+EPILOG = """\
+--json prints one object.  Its keys:
+  verdict        herds, wakes one, wakes nobody, inconclusive;  sentence and sure say it in words
+  woken          workers that one connection woke: min, median, max over all connections
+  returned       workers whose wait call came back; null where not observed
+  won            workers that took the connection; null where not observed
+  spurious       workers that were woken and took nothing; null where not observed
+  workers        how many wait for the listener
+  strategy       how they wait, as the lab names it (epoll_wait.level.listener ...); null if it has no name for it
+  waits          the same as a sentence
+  waiters        each of them: pid, tid, name, call, trigger, epoll (instance), timer_per_s
+  listener, settings, server, winners, others, handed_on, timers, window_ms, accidents, observers,
+  lab            what the lab measured for this strategy just now: scenario, woken, or why_not
+  advice         what to change, if anything;  reason: why it is inconclusive, or null;  exit_code
+
+Exit codes: 0 judged, 1 more workers wake than --max-woken, 2 bad input, 3 it could not be judged.
+"""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, checked."""
+
+    wanted: Wanted | None
+    """None where the audit starts the server and takes the listener that it opens."""
+    command: tuple[str, ...]
+    connections: int
+    rate: float
+    data: bytes
+    trace: bool
+    max_woken: int | None
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    """Give the subcommand its options."""
+    parser.description = GUIDE
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--port", metavar="[HOST:]PORT", help="audit what listens on this TCP port")
+    parser.add_argument("--pid", type=int, metavar="PID", help="audit the listener of this process")
+    parser.add_argument("--unix", metavar="PATH", help="audit what listens on this unix socket")
+    parser.add_argument("server", nargs="*", metavar="-- COMMAND", help="start this server, audit it, and stop it")
+    parser.add_argument(
+        "--connections",
+        type=int,
+        default=20,
+        metavar="N",
+        help=f"so many, one at a time (default 20, at most {MOST_CONNECTIONS:,})",
+    )
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=20.0,
+        metavar="N",
+        help=f"at most so many connections a second (default 20, at most {MOST_PER_S:g})",
+    )
+    parser.add_argument("--send", metavar="TEXT", help=r"send this over each connection, \r\n\t\x00 as in C")
+    parser.add_argument("--http", action="store_true", help=r"send GET / HTTP/1.0\r\n\r\n over each connection")
+    parser.add_argument("--max-woken", type=int, metavar="N", help="exit with 1 where a connection wakes more workers")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON (keys: below)")
+    parser.add_argument("--html", metavar="FILE", help="write the answer as a page, too")
+    parser.add_argument(
+        "--trace",
+        action="store_true",
+        help="see returns by ptrace where the trace points are denied; it disturbs the server: a blocked epoll_wait "
+        "returns EINTR, and each system call stops twice",
+    )
+
+
+def request_from(options: argparse.Namespace) -> Request:
+    """The checked request.  Raises BadTarget with one sentence for the user."""
+    wanted = _wanted(options)
+    if not 1 <= options.connections <= MOST_CONNECTIONS:
+        raise BadTarget(f"{options.connections} connections: there can be 1 to {MOST_CONNECTIONS:,}")
+    if not 0 < options.rate <= MOST_PER_S:
+        raise BadTarget(f"a rate of {options.rate:g}: there can be up to {MOST_PER_S:g} connections a second")
+    if options.max_woken is not None and options.max_woken < 0:
+        raise BadTarget(f"--max-woken {options.max_woken}: a number of workers is 0 or more")
+    if options.http and options.send is not None:
+        raise BadTarget("--http and --send both say what to send: give one of them")
+    data = HTTP if options.http else unescape(options.send or "")
+    return Request(
+        wanted, tuple(options.server), options.connections, options.rate, data, options.trace, options.max_woken
+    )
+
+
+def _wanted(options: argparse.Namespace) -> Wanted | None:
+    if options.port is not None and options.unix is not None:
+        raise BadTarget("--port and --unix name two listeners: give one of them")
+    host, port = parse_port(options.port) if options.port is not None else (None, None)
+    if options.server:
+        if options.pid is not None:
+            raise BadTarget("--pid names a server that runs, and the command one to start: give one of them")
+        return None if port is None and options.unix is None else Wanted(port, host, options.unix)
+    if options.pid is None and port is None and options.unix is None:
+        raise BadTarget("name a server: --port 8000, --pid PID, --unix PATH, or -- and a command that starts it")
+    if options.pid is not None and options.pid < 1:
+        raise BadTarget(f"--pid {options.pid} is no process")
+    return Wanted(port, host, options.unix, options.pid)
+
+
+def parse_port(text: str) -> tuple[str | None, int]:
+    """`8000`, `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`.  Raises BadTarget for anything else."""
+    found = re.fullmatch(r"(?:(.*):)?(\d{1,5})", text)
+    if not found or not 1 <= int(found[2]) <= 65535:
+        raise BadTarget(f"{text!r} is no port: write 8000, 127.0.0.1:8000 or [::1]:8000")
+    host, port = found[1], int(found[2])
+    if host in (None, "", "localhost"):
+        return None, port
+    try:
+        return str(ipaddress.ip_address(host.strip("[]"))), port
+    except ValueError:
+        raise BadTarget(f"{host} is no address of this machine: only servers on this machine can be audited") from None
+
+
+def unescape(text: str) -> bytes:
+    r"""The bytes that a text with escapes means: `\r\n`, `\x00`.  Raises BadTarget for an escape that is none."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("unicode_escape").encode("latin-1")
+    except (UnicodeDecodeError, UnicodeEncodeError):
+        raise BadTarget(f"{text!r} holds an escape that means no byte: there are \\r \\n \\t \\\\ \\xHH") from None

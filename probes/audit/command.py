@@ -1,0 +1,262 @@
+"""The audit, from a request to an answer."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .. import host
+from ..verdict import Inconclusive
+from . import advice, compare, count, judge
+from .arguments import Request
+from .caller import Caller
+from .find import Server, descendants, find, parent_of, pids
+from .idle import Idle, measure
+from .returns import Returns
+from .settings import settings_of
+from .sockets import destination
+from .start import Started
+from .strategy import Strategy, strategy_of
+from .traced import Traced
+from .tracepoints import descriptions
+from .waits import Wait
+from .wakers import Wakers, knows_our_numbers, softirq_threads
+from .watch import Watch
+
+WELL, TOO_MANY, CANNOT_JUDGE = 0, 1, 3
+
+Tell = Callable[[str], None]
+Answer = dict[str, Any]
+
+
+def audit(request: Request, tell: Tell) -> Answer:
+    """Do what was asked; the answer, as `--json` prints it.  `tell` hears what is being done.
+
+    Raises BadTarget for what cannot be audited at all; what cannot be judged is in the answer.
+    """
+    with contextlib.ExitStack() as release:
+        if request.command:
+            started = release.enter_context(Started(request.command))
+            server = started.wait_for(request.wanted, tell)
+        else:
+            assert request.wanted is not None
+            server = find(request.wanted)
+        answer = _about(server)
+        try:
+            _examine(server, request, answer, tell, release)
+        except Inconclusive as reason:
+            answer.update(verdict=judge.INCONCLUSIVE, sentence=f"inconclusive: {reason}", reason=str(reason))
+            answer["exit_code"] = CANNOT_JUDGE
+    return answer
+
+
+def _about(server: Server) -> Answer:
+    """What is known before anything was measured; every key that an answer has."""
+    listener = server.listener
+    pid, held = next(iter(server.holders.items()))
+    settings = settings_of(pid, next(iter(held)))
+    return {
+        "schema": 1,
+        "kernel": host.in_one_line(),
+        "user": host.user_in_words(),
+        "listener": {
+            "name": listener.name,
+            "kind": listener.kind,
+            "sockets": len(listener.inodes),
+            "other_namespace": listener.namespace != os.stat("/proc/self/ns/net").st_ino,
+            "also": [other.name for other in server.others],
+        },
+        "settings": vars(settings),
+        "server": {"name": _name_of(server.anyone), "pids": sorted(server.holders), "unseen_processes": server.unseen},
+        "workers": None,
+        "strategy": None,
+        "waits": None,
+        "waiters": [],
+        "connections": 0,
+        **dict.fromkeys(("woken", "returned", "won", "spurious", "others", "handed_on", "timers")),
+        "winners": {},
+        "window_ms": None,
+        "accidents": None,
+        "observers": {},
+        "lab": None,
+        "verdict": None,
+        "sentence": None,
+        "sure": None,
+        "advice": [],
+        "reason": None,
+        "exit_code": None,
+    }
+
+
+def _examine(server: Server, request: Request, answer: Answer, tell: Tell, release: contextlib.ExitStack) -> None:
+    # What forks comes before what starts threads (a progress display).
+    caller = _caller(server)
+    release.callback(caller.close)
+    if not caller.fence_proves:
+        raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {caller.fence}")
+    family = {one for pid in server.holders for one in (pid, *descendants(pid))} - {os.getpid(), caller.pid}
+    watch = Watch(sorted(family))
+    release.callback(watch.close)
+    eyes, missing = _open_eyes(watch, release)
+    answer["observers"] = {"switches": None, **missing}
+
+    idle = measure(watch, lambda: [one.tid for one in watch.waits(server.holders) if one.is_candidate], tell)
+    waiting, peers, strategy = _arrangement(server, watch)
+    workers = len(waiting) + peers
+    answer.update(workers=workers, strategy=strategy.id, waits=strategy.sentence)
+    answer["waiters"] = [_described(wait, idle) for wait in waiting]
+    if request.trace:
+        eyes.traced = Traced(wait.tid for wait in waiting)
+        release.callback(eyes.traced.close)
+        eyes.returns = None
+        answer["observers"]["syscall_exit"] = None
+
+    counter = count.Counter(server, watch, caller, eyes, strategy, [wait.tid for wait in waiting])
+    made = count.run(
+        counter,
+        watch,
+        request.connections,
+        request.rate,
+        request.data,
+        lambda i: tell(f"connection {i} of {request.connections}"),
+    )
+    figures = judge.figures_of(made, idle)
+    verdict = judge.judge(figures, workers, eyes.wakers is not None)
+    _note(answer, figures, watch)
+    answer.update(verdict.as_dict())
+    tell("measuring the same strategy in the lab")
+    answer["lab"] = compare.measure(strategy.scenario(server.listener.kind, strategy.per_socket)).as_dict()
+    answer["advice"] = advice.advice_for(
+        verdict.verdict, strategy.sharing, waiting[0].call, _names(server), strategy.threads
+    )
+    answer["exit_code"] = _exit_code(verdict.verdict, figures, request, eyes.wakers is not None)
+    if verdict.verdict == judge.INCONCLUSIVE:
+        answer["reason"] = verdict.sentence.partition(": ")[2]
+
+
+def _caller(server: Server) -> Caller:
+    listener, pid = server.listener, server.anyone
+    family, address = destination(listener, pid)
+    elsewhere = listener.namespace != os.stat("/proc/self/ns/net").st_ino
+    if listener.kind == "unix":
+        # Its path is one in the server's own mount namespace and working folder.
+        base = f"/proc/{pid}/root" if listener.address.startswith("/") else f"/proc/{pid}/cwd/"
+        address = base + listener.address
+    return Caller(family, address, pid if elsewhere else None)
+
+
+def _open_eyes(watch: Watch, release: contextlib.ExitStack) -> tuple[count.Eyes, dict[str, str | None]]:
+    """The observers that may be had here, and why the others may not."""
+    eyes = count.Eyes(softirqs=softirq_threads(pids()))
+    missing: dict[str, str | None] = {}
+    names = {"sched_waking": "sched/sched_waking", "sys_exit": "raw_syscalls/sys_exit"}
+    for name, found in zip(names, descriptions(list(names.values())).values(), strict=True):
+        missing[name] = found if isinstance(found, str) else None
+        if isinstance(found, str):
+            continue
+        try:
+            if not knows_our_numbers(found) if name == "sched_waking" else missing["sched_waking"]:
+                missing[name] = "the trace numbers threads as another pid namespace does"
+            elif name == "sched_waking":
+                eyes.wakers = Wakers(found, set(watch.threads))
+                release.callback(eyes.wakers.close)
+            else:
+                eyes.returns = Returns(found, set(watch.threads))
+                release.callback(eyes.returns.close)
+        except OSError as error:
+            missing[name] = f"perf_event_open: {error.strerror or error}"
+    return eyes, missing
+
+
+def _arrangement(server: Server, watch: Watch) -> tuple[list[Wait], int, Strategy]:
+    """Who waits for the listener, how many of their kind do not just now, and the strategy.
+
+    Raises Inconclusive where nobody waits.
+    """
+    found: list[Wait] = []
+
+    def somebody_waits() -> bool:
+        found[:] = watch.waits(server.holders)
+        return any(wait.is_candidate for wait in found)
+
+    watch.at_rest(count.REST_S, "no thread of the server was seen waiting for the listener", somebody_waits)
+    waiting = [wait for wait in found if wait.is_candidate]
+    if any(wait.listens for wait in waiting):
+        waiting = [wait for wait in waiting if wait.listens or wait.call == waiting[0].call]
+    return (
+        waiting,
+        _peers(server, found, waiting),
+        strategy_of(waiting, _peers(server, found, waiting), server.listener, len(server.holders)),
+    )
+
+
+def _peers(server: Server, found: list[Wait], waiting: list[Wait]) -> int:
+    """Processes that hold the listener beside the waiting ones, are of the same parent and name, and wait alike.
+
+    They take turns, as nginx' workers do with accept_mutex: who has its turn has it registered.
+    """
+    busy = {wait.pid for wait in waiting}
+    kinds = set()
+    for wait in waiting:
+        with contextlib.suppress(OSError):
+            kinds.add((parent_of(wait.pid), wait.name))
+    number = 0
+    for wait in found:
+        if wait.pid not in busy and wait.pid in server.holders and wait.tid == wait.pid:
+            with contextlib.suppress(OSError):
+                number += (parent_of(wait.pid), wait.name) in kinds
+    return number
+
+
+def _described(wait: Wait, idle: Idle) -> Answer:
+    return {
+        "pid": wait.pid,
+        "tid": wait.tid,
+        "name": wait.name,
+        "call": wait.call,
+        "listens": wait.listens,
+        "trigger": wait.trigger,
+        "epoll": None if wait.epoll is None else f"{wait.epoll[0]}:{wait.epoll[1]}",
+        "timer_per_s": round(idle.rates.get(wait.tid, 0.0), 2),
+    }
+
+
+def _note(answer: Answer, figures: judge.Figures, watch: Watch) -> None:
+    for name in ("woken", "returned", "won", "spurious", "others", "handed_on", "timers"):
+        spread = getattr(figures, name)
+        answer[name] = None if spread is None else spread.as_dict()
+    answer["connections"] = figures.connections
+    answer["winners"] = {str(who): times for who, times in figures.winners.items()}
+    answer["window_ms"] = round(figures.window_ms, 2)
+    answer["accidents"] = round(figures.accidents, 4)
+
+
+def _exit_code(verdict: str, figures: judge.Figures, request: Request, sees_wakers: bool) -> int:
+    if verdict in (judge.INCONCLUSIVE, judge.WAKES_NOBODY):
+        return CANNOT_JUDGE
+    if request.max_woken is not None and judge.over_limit(figures, request.max_woken, sees_wakers):
+        return TOO_MANY
+    return WELL
+
+
+def _names(server: Server) -> set[str]:
+    """Words that tell which server it is."""
+    return {word for pid in server.holders for word in _words_of(pid)}
+
+
+def _words_of(pid: int) -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{pid}/comm") as file:
+            yield file.read().strip()
+        with open(f"/proc/{pid}/cmdline", "rb") as raw:
+            for word in raw.read(4096).split(b"\0")[:3]:
+                yield os.path.basename(word.decode(errors="replace"))
+
+
+def _name_of(pid: int) -> str:
+    """The process' name; of an interpreter that runs a script, the script's."""
+    words = list(_words_of(pid))
+    scripts = [word for word in words[2:3] if words[0].startswith(("python", "node", "ruby", "perl")) and word]
+    return (scripts or words or [f"pid {pid}"])[0]

@@ -1,0 +1,48 @@
+"""What the lab measures, here and now, for the strategy that the server was seen to have."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+from ..lab.session import Lab
+from ..scenario import Scenario
+from ..verdict import Inconclusive, NotApplicable
+from .judge import Spread
+
+TRIALS = 5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The lab's figure for a strategy, or why there is none."""
+
+    scenario: str | None
+    woken: Spread | None
+    why_not: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "scenario": self.scenario,
+            "woken": self.woken and self.woken.as_dict(),
+            "why_not": self.why_not,
+        }
+
+
+def measure(scenario: Scenario | None) -> Comparison:
+    """Run the scenario, untraced.  Call it from the main thread: a conductor dies with its starter's thread."""
+    if scenario is None:
+        return Comparison(None, None, "the lab has no scenario for this way of waiting")
+    found = []
+    try:
+        with Lab() as lab:
+            for _ in range(TRIALS):
+                trial = lab.run(scenario, traced=False)
+                if trial.inconclusive is not None or trial.woken is None:
+                    reason = trial.inconclusive or "nobody sees who is woken here"
+                    return Comparison(scenario.id, None, reason)
+                found.append(trial.woken)
+    except (Inconclusive, NotApplicable) as reason:
+        return Comparison(scenario.id, None, str(reason))
+    return Comparison(scenario.id, Spread(min(found), statistics.median(found), max(found)))

@@ -1,0 +1,246 @@
+"""One connection after another: who was woken by it, who returned, who took it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from ..lab.deadline import until
+from ..observers.perf_rings import Lost
+from ..verdict import Inconclusive
+from . import winners
+from .caller import Caller
+from .find import Server
+from .returns import Return, Returns
+from .sockets import is_half_open, server_end
+from .strategy import Strategy
+from .traced import Traced
+from .waits import Wait
+from .wakers import Wakers, Waking, source_of
+from .watch import Looks, Watch, moved
+
+REST_S = 10.0
+"""How long the server may take to come to rest after a connection, and to wait again after its end."""
+_HELD_BACK_S = 1.0
+"""A handshake that the server's kernel has not ended by then is held back until data arrive."""
+
+
+@dataclass
+class Step:
+    """What one stimulus (a connection, or data on it) did.  Sets of thread ids; None: not observed."""
+
+    woken: set[int]
+    """Threads that wait for the listener, and were woken by it, or (sources None) moved at all."""
+    returned: set[int] | None
+    winners: set[int] | None
+    """Threads that took the connection; where only its process is known, the process id."""
+    others: set[int]
+    """Other threads of the server that moved."""
+    handed_on: set[int] | None = None
+    """Threads that wait for the listener, and were woken by the server itself, not by the listener."""
+    timers: set[int] | None = None
+    """Threads that wait for the listener, and moved for a timer."""
+    window_s: float = 0.0
+
+
+@dataclass
+class Connection:
+    """One connection, from connect until the server had come to rest."""
+
+    by_connect: Step
+    by_data: Step | None
+    deferred: bool
+    candidates: frozenset[int]
+    """Threads that waited for the listener when it came."""
+
+    @property
+    def herd(self) -> Step:
+        """The step that woke the workers: data, where the listener waits for data; the connection otherwise."""
+        return self.by_data if self.by_data is not None and not self.by_connect.woken else self.by_connect
+
+
+@dataclass
+class Eyes:
+    """The observers that are there."""
+
+    wakers: Wakers | None = None
+    returns: Returns | None = None
+    traced: Traced | None = None
+    softirqs: Collection[int] = field(default_factory=set)
+
+
+class Counter:
+    """Makes connections to one server, and reads the observers after each."""
+
+    def __init__(
+        self, server: Server, watch: Watch, caller: Caller, eyes: Eyes, strategy: Strategy, baseline: Collection[int]
+    ) -> None:
+        self._server = server
+        self._watch = watch
+        self._caller = caller
+        self._eyes = eyes
+        self._strategy = strategy
+        self._fewest = len(baseline)
+        self._waits: list[Wait] = []
+
+    def connection(self, data: bytes) -> Connection:
+        """One connection; `data` is sent over it, if there is any, once the server has come to rest.
+
+        Raises Inconclusive where the server does not come to rest, or an observer lost its count.
+        """
+        before = self._ready()
+        candidates = frozenset(wait.tid for wait in self._waits if wait.is_candidate)
+        held = winners.sockets_by_process(self._server.holders) if not self._server.listener.port else {}
+        began = time.monotonic()
+        client = self._caller.connect()
+        try:
+            deferred = self._delivered(client)
+            by_connect = self._settled(before, candidates, began)
+            self._name_winner(by_connect, client, held)
+            by_data = None
+            if data:
+                before = self._noted("the server did not come to rest before data are sent", lambda: True)
+                began = time.monotonic()
+                self._caller.send(data)
+                by_data = self._settled(before, candidates, began)
+                if not by_connect.winners:
+                    self._name_winner(by_data, client, held)
+        finally:
+            self._caller.hang_up()
+        return Connection(by_connect, by_data, deferred, candidates)
+
+    def _ready(self) -> Looks:
+        """Wait until as many threads wait for the listener as at first, and all of the server rests."""
+
+        def waiting() -> bool:
+            self._waits = self._watch.waits(self._server.holders)
+            return sum(wait.is_candidate for wait in self._waits) >= self._fewest
+
+        return self._noted("the server did not come back to where it waits", waiting)
+
+    def _noted(self, what: str, also: Callable[[], bool]) -> Looks:
+        """Wait for rest, start the observers' counts, and then look: so a timer between is seen by all of them."""
+        end = time.monotonic() + REST_S
+        while True:
+            self._watch.at_rest(REST_S, what, also, self._pump)
+            self._forget()
+            looks = self._watch.looks()
+            if all(look.state == "S" for look in looks.values()):
+                return looks
+            if time.monotonic() > end:
+                raise Inconclusive(f"{what} within {REST_S:.0f} s")
+
+    def _pump(self) -> None:
+        if self._eyes.traced is not None:
+            self._eyes.traced.pump()
+
+    def _forget(self) -> None:
+        everybody = set(self._watch.threads)
+        if self._eyes.wakers is not None:
+            self._eyes.wakers.watch(everybody)
+            self._eyes.wakers.forget()
+        if self._eyes.returns is not None:
+            self._eyes.returns.watch(everybody)
+            self._eyes.returns.forget()
+        if self._eyes.traced is not None:
+            self._eyes.traced.seen()
+
+    def _delivered(self, client: tuple[str, int]) -> bool:
+        """Wait until the connection has reached the server; whether the kernel holds it back until data arrive."""
+        if not self._server.listener.port:
+            return False  # connect itself puts it into the queue (unix_stream_connect, net/unix/af_unix.c)
+        began = time.monotonic()
+        deferred = False
+
+        def reached() -> bool:
+            nonlocal deferred
+            row = server_end(self._server.anyone, self._server.listener.port, client)
+            deferred = row is not None and is_half_open(row) and time.monotonic() - began > _HELD_BACK_S
+            # No row: it was taken, and closed, already.  connect returned, so there was one.
+            return row is None or not is_half_open(row) or deferred
+
+        until(reached, lambda: "the connection did not reach the server")
+        return deferred
+
+    def _settled(self, before: Looks, candidates: frozenset[int], began: float) -> Step:
+        self._caller.pass_fence()
+        after = self._watch.at_rest(REST_S, "the server did not come to rest after a connection", pump=self._pump)
+        step = self._read(before, after, candidates)
+        step.window_s = time.monotonic() - began
+        return step
+
+    def _read(self, before: Looks, after: Looks, candidates: frozenset[int]) -> Step:
+        ran = moved(before, after)
+        step = Step(ran & candidates, None, None, ran - candidates)
+        try:
+            if self._eyes.wakers is not None:
+                self._attribute(step, self._eyes.wakers.seen(), ran, candidates)
+            if self._eyes.returns is not None:
+                self._credit(step, self._eyes.returns.seen())
+            elif self._eyes.traced is not None:
+                self._credit(step, self._eyes.traced.seen())
+        except Lost as lost:
+            raise Inconclusive(str(lost)) from lost
+        return step
+
+    def _attribute(self, step: Step, wakings: list[Waking], ran: set[int], candidates: frozenset[int]) -> None:
+        """Part the wake-ups of the candidates by where they came from.
+
+        Raises Inconclusive where the trace and the context switches contradict each other.
+        """
+        server = set(self._watch.threads)
+        found: dict[str, set[int]] = {"connection": set(), "timer": set(), "worker": set(), "other": set()}
+        for waking in wakings:
+            if waking.wakee not in candidates:
+                continue
+            source = source_of(waking, self._caller.pid, self._eyes.softirqs, server)
+            # A level-triggered instance that several share: the one that returns wakes the next
+            # (ep_done_scan, fs/eventpoll.c).  That is the connection's doing.
+            if (
+                source == "worker"
+                and waking.waker in found["connection"]
+                and self._strategy.shares_an_instance(waking.waker, waking.wakee)
+            ):
+                source = "connection"
+            found[source].add(waking.wakee)
+        unexplained = (ran & candidates) - {waking.wakee for waking in wakings}
+        if unexplained or not found["connection"] <= ran:
+            who = min(unexplained or found["connection"] - ran)
+            raise Inconclusive(f"the observers disagree about thread {who}: context switches against sched_waking")
+        step.woken = found["connection"]
+        step.handed_on = (found["worker"] | found["other"]) - step.woken
+        step.timers = found["timer"] - step.woken
+
+    def _credit(self, step: Step, returns: list[Return]) -> None:
+        calls = {wait.tid: wait.call for wait in self._waits}
+        step.returned = {one.tid for one in returns if one.tid in step.woken and one.call == calls.get(one.tid)}
+        step.winners = {one.tid for one in returns if one.won}
+
+    def _name_winner(self, step: Step, client: tuple[str, int], held: dict[int, set[int]]) -> None:
+        """Where no call showed it: the process that holds the connection's socket now."""
+        if step.winners:
+            return
+        pids: list[int]
+        if self._server.listener.port:
+            pid = winners.holder_of(client, self._server.listener.port, self._watch.pids, self._server.anyone)
+            pids = [] if pid is None else [pid]
+        else:
+            pids = winners.new_sockets(held, winners.sockets_by_process(self._server.holders))
+        if pids:
+            step.winners = set(pids)
+
+
+def run(
+    counter: Counter, watch: Watch, connections: int, rate: float, data: bytes, step: Callable[[int], None]
+) -> list[Connection]:
+    """So many connections, at most `rate` a second.  Raises Inconclusive as `connection` does."""
+    found = []
+    for i in range(connections):
+        due = time.monotonic() + 1 / rate
+        found.append(counter.connection(data))
+        step(i + 1)
+        if i + 1 < connections:
+            # Until the next is due, or the server ends.
+            watch.complain_about_end(max(0.0, due - time.monotonic()) * 1000)
+    return found

@@ -1,0 +1,244 @@
+"""From what the user named (a port, a path, a pid) to one listener, and the processes that hold it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from .sockets import Listener, listeners
+
+
+class BadTarget(ValueError):
+    """What was named cannot be audited; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user named.  `pid` alone: its listeners; with a port or path: that one, in its namespace."""
+
+    port: int | None = None
+    host: str | None = None
+    """A numeric address of this machine, or None for any."""
+    path: str | None = None
+    """A unix socket's path, or @name."""
+    pid: int | None = None
+
+    @property
+    def name(self) -> str:
+        if self.path is not None:
+            return self.path
+        if self.port is not None:
+            return f"port {self.port}" if self.host is None else f"{self.host} port {self.port}"
+        return f"pid {self.pid}"
+
+
+@dataclass
+class Server:
+    """A listener, and who holds it."""
+
+    listener: Listener
+    holders: dict[int, dict[int, int]]
+    """For each process that holds one of its sockets: descriptor -> inode."""
+    others: list[Listener] = field(default_factory=list)
+    """Listeners that the name would fit as well; they are not audited."""
+    unseen: int = 0
+    """Processes whose descriptors this user may not look at."""
+
+    @property
+    def anyone(self) -> int:
+        """Any process in the listener's namespace that holds it."""
+        return min(self.holders)
+
+
+def find(wanted: Wanted) -> Server:
+    """The server that is meant.  Raises BadTarget with one sentence where there is none, or more than one."""
+    if wanted.pid is not None:
+        _complain_about_pid(wanted.pid)
+        candidates = _of_pid(wanted)
+    else:
+        candidates = _anywhere(wanted)
+    chosen, *others = candidates
+    if wanted.pid is not None and wanted.port is None and wanted.path is None:
+        different = {(one.port, one.address if not one.port else "") for one in candidates}
+        if len(different) > 1:
+            names = ", ".join(one.name for one in candidates)
+            raise BadTarget(f"pid {wanted.pid} has several listeners ({names}): add --port or --unix to choose one")
+    found, unseen = holders_of(chosen.inodes)
+    if not found:
+        raise BadTarget(
+            f"{chosen.name} listens, but none of the processes that you may look into holds it: run as root"
+        )
+    return Server(chosen, found, others, unseen)
+
+
+def _complain_about_pid(pid: int) -> None:
+    try:
+        os.listdir(f"/proc/{pid}/fd")
+    except (FileNotFoundError, ProcessLookupError):
+        raise BadTarget(f"no process {pid}: it is gone, or never was") from None
+    except PermissionError:
+        raise BadTarget(f"process {pid} belongs to {_owner(pid)}: run as root to audit it") from None
+
+
+def _owner(pid: int) -> str:
+    try:
+        uid = os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return "somebody else"
+    if uid == os.geteuid():
+        return "you, but may not be looked into"
+    with contextlib.suppress(ImportError, KeyError):
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    return f"uid {uid}"
+
+
+def _of_pid(wanted: Wanted) -> list[Listener]:
+    """Listeners that the process holds, or else its descendants; narrowed by port or path where given."""
+    assert wanted.pid is not None
+    pid = wanted.pid
+    try:
+        there = _fitting(listeners(pid), wanted, pid)
+        held = {inode for one in (pid, *descendants(pid)) for inode in sockets_of(one).values()}
+    except (FileNotFoundError, ProcessLookupError):
+        raise BadTarget(f"process {pid} has just ended") from None
+    mine = [one for one in there if held & set(one.inodes)]
+    if wanted.port is None and wanted.path is None:
+        if not mine:
+            raise BadTarget(f"process {pid} and its children hold no listening socket")
+        return mine
+    # Named by port: any process in the container may hold it.
+    if not there:
+        raise BadTarget(f"nothing listens on {wanted.name} in the network namespace of process {pid}")
+    return mine or there
+
+
+def _anywhere(wanted: Wanted) -> list[Listener]:
+    """In this network namespace; else in that of any process that may be looked into, if it is in one only."""
+    if wanted.host is not None:
+        _complain_about_remote(wanted.host)
+    here = _fitting(listeners("self"), wanted, None)
+    if here:
+        return here
+    elsewhere: dict[int, list[Listener]] = {}
+    seen = {os.stat("/proc/self/ns/net").st_ino}
+    if wanted.host is None:
+        for pid in pids():
+            with contextlib.suppress(OSError):
+                namespace = os.stat(f"/proc/{pid}/ns/net").st_ino
+                if namespace not in seen:
+                    seen.add(namespace)
+                    if there := _fitting(listeners(pid), wanted, pid):
+                        elsewhere[namespace] = there
+    if not elsewhere:
+        raise BadTarget(f"nothing listens on {wanted.name} here: start the server first, or name another")
+    if len(elsewhere) > 1:
+        raise BadTarget(
+            f"{len(elsewhere)} network namespaces have a listener on {wanted.name}: add --pid to choose one"
+        )
+    return next(iter(elsewhere.values()))
+
+
+def _complain_about_remote(host: str) -> None:
+    """Raise BadTarget unless `host` is an address of this machine: only such a one can be bound to."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        raise BadTarget(f"{host} is no address of this machine: only servers on this machine can be audited") from None
+
+
+def _fitting(found: Iterable[Listener], wanted: Wanted, pid: int | None) -> list[Listener]:
+    """Those that the name fits, the one that a connection to 127.0.0.1 would reach first."""
+    if wanted.path is not None:
+        return [one for one in found if not one.port and _same_path(one.address, wanted.path, pid)]
+    if wanted.port is None:
+        return sorted(found, key=_preference)
+    exact = [one for one in found if one.port == wanted.port]
+    if wanted.host is not None:
+        mine = [one for one in exact if one.address == wanted.host]
+        everywhere = "::" if ":" in wanted.host else "0.0.0.0"
+        return mine or [one for one in exact if one.address in (everywhere, "::")]
+    return sorted(exact, key=_preference)
+
+
+def _preference(listener: Listener) -> tuple[int, str]:
+    order = ("127.0.0.1", "0.0.0.0", "::", "::1")
+    place = order.index(listener.address) if listener.address in order else len(order)
+    return place, listener.name
+
+
+def _same_path(listed: str, wanted: str, pid: int | None) -> bool:
+    """/proc/PID/net/unix shows a path as it was given to bind, so a relative one is compared by its last part."""
+    if listed == wanted:
+        return True
+    if wanted.startswith("@") or listed.startswith("@"):
+        return False
+    if not listed.startswith("/"):
+        return os.path.basename(listed) == os.path.basename(wanted)
+    return pid is None and os.path.realpath(listed) == os.path.realpath(wanted)
+
+
+# --- processes ---------------------------------------------------------------------------------
+
+
+def pids() -> Iterator[int]:
+    """Every process that /proc shows."""
+    yield from (int(name) for name in os.listdir("/proc") if name.isdigit())
+
+
+def sockets_of(pid: int) -> dict[int, int]:
+    """Descriptor -> inode of every socket that process `pid` holds.  OSError where it is gone or closed to us."""
+    found = {}
+    folder = f"/proc/{pid}/fd"
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            link = os.readlink(f"{folder}/{name}")
+            if link.startswith("socket:["):
+                found[int(name)] = int(link[8:-1])
+    return found
+
+
+def holders_of(inodes: Iterable[int]) -> tuple[dict[int, dict[int, int]], int]:
+    """Processes that hold one of these sockets (descriptor -> inode), and how many could not be looked into."""
+    wanted = set(inodes)
+    found: dict[int, dict[int, int]] = {}
+    unseen = 0
+    for pid in pids():
+        try:
+            held = {fd: inode for fd, inode in sockets_of(pid).items() if inode in wanted}
+        except PermissionError:
+            unseen += 1
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        else:
+            if held:
+                found[pid] = held
+    return found, unseen
+
+
+def parent_of(pid: int) -> int:
+    """Parent of process `pid`, from /proc/PID/stat (proc_pid_stat(5)).  OSError where it is gone."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        # The name in parentheses may hold anything, parentheses too.
+        return int(file.read().rpartition(b")")[2].split()[1])
+
+
+def descendants(pid: int) -> list[int]:
+    """Children of `pid`, their children, and so on."""
+    children: dict[int, list[int]] = {}
+    for one in pids():
+        with contextlib.suppress(OSError):
+            children.setdefault(parent_of(one), []).append(one)
+    found: list[int] = []
+    todo = [pid]
+    while todo:
+        mine = children.get(todo.pop(), [])
+        found += mine
+        todo += mine
+    return found

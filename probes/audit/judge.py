@@ -1,0 +1,166 @@
+"""From connections to figures, and from figures to a verdict."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .count import Connection
+from .idle import Idle
+
+HERDS, WAKES_ONE, WAKES_NOBODY, INCONCLUSIVE = "herds", "wakes one", "wakes nobody", "inconclusive"
+VERDICTS = (HERDS, WAKES_ONE, WAKES_NOBODY, INCONCLUSIVE)
+
+MOST_ACCIDENTS = 0.5
+"""Where timers may move more workers than this in the window of a connection, and nobody shows who
+woke whom, context switches alone decide nothing."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One figure over all connections."""
+
+    min: int
+    median: float
+    max: int
+
+    def as_dict(self) -> dict[str, float]:
+        return {"min": self.min, "median": self.median, "max": self.max}
+
+    def __str__(self) -> str:
+        """`4`, or `1 to 4, median 2`."""
+        return f"{self.min}" if self.min == self.max else f"{self.min} to {self.max}, median {self.median:g}"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the connections showed; None for what was not observed."""
+
+    connections: int
+    woken: Spread
+    returned: Spread | None
+    won: Spread | None
+    spurious: Spread | None
+    """Woken, and took nothing."""
+    winners: dict[int, int]
+    """How many connections each thread (or process) took."""
+    others: Spread
+    """Threads of the server that do not wait for the listener, and moved."""
+    handed_on: Spread | None
+    timers: Spread | None
+    accidents: float
+    """How many workers timers are expected to move in the window of one connection, by the rate measured."""
+    window_ms: float
+    """Median length of that window."""
+    deferred: bool
+    """Whether the kernel held connections back until data arrived."""
+
+
+def figures_of(connections: Sequence[Connection], idle: Idle) -> Figures:
+    """The figures of these connections, one at least."""
+    steps = [one.herd for one in connections]
+    won = [_won(one) for one in connections]
+    window_s = statistics.median(step.window_s for step in steps)
+    rate = max(idle.rate(one.candidates) for one in connections)
+    known_winners = [who for who in won if who is not None]
+    return Figures(
+        len(connections),
+        _spread(len(step.woken) for step in steps),
+        _known(None if step.returned is None else len(step.returned) for step in steps),
+        _known(None if who is None else len(who) for who in won),
+        _known(
+            None if who is None else max(0, len(step.woken) - len(who)) for step, who in zip(steps, won, strict=True)
+        ),
+        dict(Counter(who for one in known_winners for who in one).most_common()),
+        _spread(len(step.others) for step in steps),
+        _known(None if step.handed_on is None else len(step.handed_on) for step in steps),
+        _known(None if step.timers is None else len(step.timers) for step in steps),
+        rate * window_s,
+        window_s * 1000,
+        any(one.deferred for one in connections),
+    )
+
+
+def _won(connection: Connection) -> set[int] | None:
+    """Who took the connection, in either step."""
+    seen = [step.winners for step in (connection.by_connect, connection.by_data) if step is not None]
+    if all(one is None for one in seen):
+        return None
+    return set().union(*(one for one in seen if one))
+
+
+def _spread(values: Iterable[int]) -> Spread:
+    found = list(values)
+    return Spread(min(found), statistics.median(found), max(found))
+
+
+def _known(values: Iterable[int | None]) -> Spread | None:
+    """The spread, if every connection has a value."""
+    found = list(values)
+    return None if None in found else _spread(value for value in found if value is not None)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is said in the end."""
+
+    verdict: str
+    sentence: str
+    sure: str
+    """How sure it is, and why."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"verdict": self.verdict, "sentence": self.sentence, "sure": self.sure}
+
+
+def judge(figures: Figures, workers: int, sees_wakers: bool) -> Judgement:
+    """The verdict on these figures; `workers` wait for the listener."""
+    sure = _sure(figures, sees_wakers)
+    if not sees_wakers and figures.accidents > MOST_ACCIDENTS:
+        reason = (
+            f"inconclusive: timers move {figures.accidents:.1f} workers in the {figures.window_ms:.0f} ms of a "
+            "connection, and without sched_waking nobody can tell them from the herd; run it as root"
+        )
+        return Judgement(INCONCLUSIVE, reason, sure)
+    woken = round(figures.woken.median)
+    if woken == 0:
+        if figures.deferred:
+            reason = "wakes nobody: the listener waits for data (TCP_DEFER_ACCEPT); add --http or --send"
+        else:
+            reason = "wakes nobody: a connection stays in the queue, and no thread that was seen waits for it"
+        return Judgement(WAKES_NOBODY, reason, sure)
+    if woken == 1:
+        of = f"one of {workers} workers wakes" if workers > 1 else "the one worker wakes"
+        sometimes = f" (once {figures.woken.max})" if figures.woken.max > 1 else ""
+        return Judgement(WAKES_ONE, f"does not herd: {of} for each connection{sometimes}", sure)
+    nothing = round(figures.spurious.median) if figures.spurious is not None else woken - 1
+    find = f"{nothing} find{'s' if nothing == 1 else ''} nothing"
+    how = f"{woken} of {workers} workers wake for each connection"
+    if figures.woken.min != figures.woken.max:
+        how = (
+            f"{figures.woken.min} to {figures.woken.max} of {workers} workers wake for a connection, {woken} as a rule"
+        )
+    return Judgement(HERDS, f"herds: {how}; {find}", sure)
+
+
+def _sure(figures: Figures, sees_wakers: bool) -> str:
+    if sees_wakers:
+        return (
+            "sure: the scheduler's trace shows for each wake-up who issued it, so timers and the server's own "
+            "traffic are not counted, and the context switches agree"
+        )
+    if figures.accidents == 0:
+        return "nearly sure: context switches, and no worker moved while nobody connected; who woke whom was not seen"
+    return (
+        f"nearly sure: context switches; timers are expected to move {figures.accidents:.3f} workers in the "
+        f"{figures.window_ms:.1f} ms of a connection; who woke whom was not seen"
+    )
+
+
+def over_limit(figures: Figures, limit: int, sees_wakers: bool) -> bool:
+    """Whether more workers wake than `limit`: ever, or, where a timer may look like a wake-up, as a rule."""
+    exact = sees_wakers or figures.accidents == 0
+    return (figures.woken.max if exact else figures.woken.median) > limit

@@ -1,0 +1,92 @@
+"""epoll instances of live processes: what is registered in them, and which descriptors are the same one."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
+
+from .. import syscalls
+
+EXCLUSIVE, ONESHOT, EDGE = 1 << 28, 1 << 30, 1 << 31
+"""EPOLLEXCLUSIVE, EPOLLONESHOT, EPOLLET (include/uapi/linux/eventpoll.h)."""
+_IN = 1
+_KCMP_FILE = 0
+
+_LINE = re.compile(
+    r"^tfd:\s*(\d+)\s+events:\s*([0-9a-f]+)\s+data:\s*[0-9a-f]+(?:\s+pos:\S+\s+ino:([0-9a-f]+)\s+sdev:([0-9a-f]+))?",
+    re.M,
+)
+
+
+class Registration(NamedTuple):
+    """One line of an epoll instance's fdinfo (proc_pid_fdinfo(5))."""
+
+    fd: int
+    """The descriptor's number when it was registered, in the process that registered it."""
+    events: int
+    inode: int | None
+    device: int | None
+    """Inode and device of the file; None on kernels before 4.13, which do not show them."""
+
+
+def parse_fdinfo(text: str) -> list[Registration]:
+    """What is registered in an epoll instance, from the text of its fdinfo."""
+    return [
+        Registration(int(fd), int(events, 16), inode and int(inode, 16), device and int(device, 16))
+        for fd, events, inode, device in _LINE.findall(text)
+    ]
+
+
+@cache
+def _sockets_device() -> int:
+    """The device of all sockets of this kernel, as fdinfo prints it (a minor number; the major one is 0)."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return os.fstat(probe.fileno()).st_dev
+
+
+def flags_for(pid: int, epoll_fd: int, inodes: Iterable[int], held: dict[int, int]) -> int | None:
+    """The event mask with which one of these sockets is registered in this epoll instance, for reading.
+
+    None where none is.  `held` maps the process' own descriptors of the sockets to their inodes; it
+    serves where the kernel does not show inodes.  OSError where the file cannot be read.
+    """
+    with open(f"/proc/{pid}/fdinfo/{epoll_fd}") as file:
+        rows = parse_fdinfo(file.read())
+    wanted = set(inodes)
+    for row in rows:
+        if row.inode is None:
+            is_it = held.get(row.fd) in wanted
+        else:
+            is_it = row.inode in wanted and row.device == _sockets_device()
+        if is_it and row.events & _IN:
+            return row.events
+    return None
+
+
+def socket_for(pid: int, epoll_fd: int, inodes: Iterable[int], held: dict[int, int]) -> set[int]:
+    """Inodes of those of these sockets that are registered in this instance for reading."""
+    return {inode for inode in inodes if flags_for(pid, epoll_fd, (inode,), held) is not None}
+
+
+def trigger_of(events: int) -> str:
+    """The word for an event mask: level, edge, oneshot, exclusive, edge-exclusive."""
+    if events & EXCLUSIVE:
+        return "edge-exclusive" if events & EDGE else "exclusive"
+    if events & ONESHOT:
+        return "oneshot"
+    return "edge" if events & EDGE else "level"
+
+
+def same_instance(first: tuple[int, int], second: tuple[int, int]) -> bool | None:
+    """Whether two (pid, descriptor) pairs are one open file, by kcmp(2); None where it may not be asked."""
+    if first == second:
+        return True
+    number = syscalls.number("kcmp")
+    if number is None:
+        return None
+    answer = syscalls.call(number, first[0], second[0], _KCMP_FILE, first[1], second[1])
+    return None if answer < 0 else answer == 0

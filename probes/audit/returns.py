@@ -1,0 +1,56 @@
+"""Which calls came back to user space: the tracepoint raw_syscalls:sys_exit, narrowed to thread ids."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection
+from typing import NamedTuple
+
+from ..evidence import call_name
+from ..observers.perf_rings import RAW, PerfRings, Tracepoint, offset_of
+from ..scenario import ACCEPTS
+from .wakers import filter_for
+
+_RESTARTS = range(-516, -511)
+"""The kernel goes back into the call, or turns it into EINTR (include/linux/errno.h)."""
+
+
+class Return(NamedTuple):
+    """One system call of one thread that came back."""
+
+    at_ns: int
+    tid: int
+    call: str
+    result: int
+
+    @property
+    def won(self) -> bool:
+        """Whether it took a connection."""
+        return self.call in ACCEPTS and self.result >= 0
+
+
+class Returns(PerfRings):
+    """System calls that come back in some threads.  Raises OSError where the kernel denies it."""
+
+    def __init__(self, tracepoint: Tracepoint, tids: Collection[int]) -> None:
+        self._id_at = RAW + offset_of("id", tracepoint.format)
+        self._ret_at = RAW + offset_of("ret", tracepoint.format)
+        self._tids: frozenset[int] = frozenset(tids)
+        super().__init__(tracepoint, filter_for("common_pid", tids))
+
+    def watch(self, tids: Collection[int]) -> None:
+        """Watch these threads from now on."""
+        if self._tids != frozenset(tids):
+            self._tids = frozenset(tids)
+            self.narrow(filter_for("common_pid", tids))
+
+    def seen(self) -> list[Return]:
+        """Every return since the last call, in order of time.  Raises Lost on overflow."""
+        found = []
+        for body in self.samples():
+            tid, at_ns = struct.unpack_from("=iQ", body, 4)
+            (number,) = struct.unpack_from("=q", body, self._id_at)
+            (result,) = struct.unpack_from("=q", body, self._ret_at)
+            if tid in self._tids and number >= 0 and result not in _RESTARTS:
+                found.append(Return(at_ns, tid, call_name(number), result))
+        return sorted(found)

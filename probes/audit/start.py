@@ -1,0 +1,174 @@
+"""A server that the audit starts and stops itself; nothing of it stays, whatever ends the audit.
+
+A supervisor stands between: a child of ours that starts the command in a session of its own, adopts
+what the server leaves behind (PR_SET_CHILD_SUBREAPER, prctl(2)), and ends all of it when the pipe from
+the audit closes, as it does also when the audit is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import syscalls
+from ..verdict import Inconclusive
+from .find import BadTarget, Server, Wanted, descendants, find, holders_of
+from .sockets import Listener, listeners
+
+START_S = 30.0
+"""How long it may take until it listens."""
+GRACE_S = 5.0
+"""How long it may take to end by itself after SIGTERM."""
+_TAIL_LINES, _TAIL_BYTES = 3, 4096
+_TURN_S = 0.05
+
+
+class Started:
+    """The command, running.  Raises BadTarget where it cannot be started."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        # In memory, and gone with the last process that holds it.
+        self._output = os.memfd_create("server-output")
+        reader, self._lifeline = os.pipe()
+        said, say = os.pipe()
+        parent = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                os.close(self._lifeline)
+                os.close(said)
+                _supervise(command, reader, say, self._output, parent)
+            finally:
+                os._exit(1)
+        os.close(reader)
+        os.close(say)
+        with open(said, "rb") as heard:
+            why_not = heard.read().decode(errors="replace")
+        self._pidfd = os.pidfd_open(self.pid)
+        if why_not:
+            self.close()
+            raise BadTarget(f"{command[0]} cannot be started: {why_not}")
+
+    def wait_for(self, wanted: Wanted | None, tell: Callable[[str], None]) -> Server:
+        """The server, once it listens.  Raises Inconclusive where it does not, or ends."""
+        tell(f"waiting until {os.path.basename(self._command[0])} listens")
+        deadline = time.monotonic() + START_S
+        while True:
+            mine = self._listeners(wanted)
+            if mine:
+                return self._server(mine, wanted)
+            if select.select([self._pidfd], [], [], _TURN_S)[0]:
+                raise Inconclusive(f"{self._command[0]} ended before it listened{self._last_words()}")
+            if time.monotonic() > deadline:
+                raise Inconclusive(f"{self._command[0]} did not listen within {START_S:.0f} s{self._last_words()}")
+
+    def _listeners(self, wanted: Wanted | None) -> list[Listener]:
+        found: list[Listener] = []
+        family = set(descendants(self.pid))
+        for pid in family:
+            with contextlib.suppress(OSError):
+                for one in listeners(pid):
+                    holders, _ = holders_of(one.inodes) if one not in found and _fits(one, wanted) else ({}, 0)
+                    if family & holders.keys():
+                        found.append(one)
+        return found
+
+    def _server(self, mine: list[Listener], wanted: Wanted | None) -> Server:
+        if len({one.port or one.address for one in mine}) > 1:
+            names = ", ".join(one.name for one in mine)
+            raise BadTarget(f"{self._command[0]} has several listeners ({names}): add --port or --unix to choose one")
+        pid = min(holders_of(mine[0].inodes)[0])
+        port, path = (wanted.port, wanted.path) if wanted else (mine[0].port or None, mine[0].address)
+        return find(Wanted(port, wanted.host if wanted else None, None if port else path, pid))
+
+    def _last_words(self) -> str:
+        size = os.fstat(self._output).st_size
+        lines = (
+            os.pread(self._output, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+            .decode(errors="replace")
+            .strip()
+            .splitlines()[-_TAIL_LINES:]
+        )
+        return ": " + " | ".join(lines) if lines else ""
+
+    def close(self) -> None:
+        """End it: SIGTERM, and SIGKILL for what is left after a while."""
+        os.close(self._lifeline)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+        os.close(self._pidfd)
+        os.close(self._output)
+
+    def __enter__(self) -> Started:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+def _fits(listener: Listener, wanted: Wanted | None) -> bool:
+    if wanted is None:
+        return True
+    return listener.port == wanted.port if wanted.port is not None else listener.address == wanted.path
+
+
+def _supervise(command: Sequence[str], lifeline: int, say: int, output: int, parent: int) -> None:
+    """In the child: start, wait for the end of the audit or of the server, and clear up."""
+    # A handler that does nothing, because the server would inherit that a signal is ignored (execve(2)).
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    syscalls.adopt_orphans()
+    try:
+        server = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    except OSError as error:
+        os.write(say, (error.strerror or str(error)).encode())
+        os._exit(0)
+    os.close(say)
+    # The lifeline closes with the audit.  A server that daemonises ends as a process, and lives on as its children.
+    while not select.select([lifeline], [], [], _TURN_S)[0]:
+        _reap()
+        if not descendants(os.getpid()):
+            os._exit(0)
+    _end_all(server.pid)
+    os._exit(0)
+
+
+def _end_all(server: int) -> None:
+    """SIGTERM to the server, or to what it left; then SIGKILL, until nothing is there any more."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(server, signal.SIGTERM)
+    children = set(descendants(os.getpid()))
+    if server not in children:
+        _signal_all(children, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_S
+    while descendants(os.getpid()):
+        _reap()
+        if time.monotonic() > deadline:
+            _signal_all(descendants(os.getpid()), signal.SIGKILL)
+        # A turn, or the end of any child, whichever comes first.
+        signal.sigtimedwait({signal.SIGCHLD}, _TURN_S)
+
+
+def _signal_all(pids: Any, number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass

@@ -1,0 +1,154 @@
+"""How the workers of a server wait: a strategy's id, as the lab has it, and a sentence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..scenario import CALLS, EPOLL_CALLS, MULTIPLEXERS, BadScenario, Scenario, strategy_name
+from .registered import same_instance
+from .sockets import Listener
+from .waits import Wait
+
+Same = Callable[[tuple[int, int], tuple[int, int]], "bool | None"]
+
+_TRIGGERS = {
+    "level": "level-triggered, not exclusive",
+    "edge": "edge-triggered, not exclusive",
+    "oneshot": "level-triggered with EPOLLONESHOT",
+    "exclusive": "level-triggered with EPOLLEXCLUSIVE",
+    "edge-exclusive": "edge-triggered with EPOLLEXCLUSIVE",
+}
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """What the workers have in common."""
+
+    id: str | None
+    """CALL[.TRIGGER][.SHARING] as in a scenario; None where they differ, or it could not be seen."""
+    sentence: str
+    sharing: str | None
+    """listener, epoll or nothing; None where it could not be seen."""
+    per_socket: int
+    """Workers that wait for the same socket: all, or one each in a plain reuseport group."""
+    threads: bool
+    """Whether they are threads of one process."""
+    shared_with: tuple[frozenset[int], ...] = ()
+    """Sets of thread ids that wait in one and the same epoll instance."""
+
+    def shares_an_instance(self, one: int, other: int) -> bool:
+        """Whether two threads wait in the same epoll instance, so that one wakes the next (epoll(7))."""
+        return any({one, other} <= together for together in self.shared_with)
+
+    def scenario(self, kind: str, workers: int) -> Scenario | None:
+        """The scenario in which the lab has this strategy, or None where it has not."""
+        if self.id is None or workers < 1:
+            return None
+        try:
+            size = f"n{workers}{'t' if self.threads else ''}"
+            return Scenario.parse(f"{self.id}/{kind}/{size}/accept/one-connection")
+        except BadScenario:
+            return None
+
+
+def strategy_of(
+    waits: Sequence[Wait], peers: int, listener: Listener, holders: int, same: Same = same_instance
+) -> Strategy:
+    """The strategy of the threads that wait for the listener.
+
+    `peers` is how many more of their kind hold the listener and do not wait for it just now;
+    `holders` the number of processes that hold it.
+    """
+    sharing, groups = _sharing(waits, listener, same)
+    kinds = Counter((wait.call, wait.trigger) for wait in waits)
+    (call, trigger), _ = kinds.most_common(1)[0]
+    threads = len(waits) > 1 and len({wait.pid for wait in waits}) == 1
+    name = None
+    known = sharing is not None and all(wait.listens for wait in waits)
+    if len(kinds) == 1 and known and call in CALLS and (trigger is not None or call not in EPOLL_CALLS):
+        name = strategy_name(call, trigger, sharing or "listener")
+    sockets = Counter(inode for wait in waits for inode in wait.inodes)
+    per_socket = max(sockets.values(), default=len(waits))
+    sentence = _sentence(waits, kinds, sharing, threads, peers, listener, holders)
+    shared = tuple(frozenset(one.tid for one in group) for group in groups if len(group) > 1)
+    return Strategy(name, sentence, sharing, per_socket, threads, shared)
+
+
+def _sharing(waits: Sequence[Wait], listener: Listener, same: Same) -> tuple[str | None, list[list[Wait]]]:
+    """What they share, and which of them share an epoll instance."""
+    groups: list[list[Wait]] = []
+    unknown = False
+    for wait in waits:
+        if wait.epoll is None:
+            continue
+        for group in groups:
+            assert group[0].epoll is not None
+            answer = same(group[0].epoll, wait.epoll)
+            unknown |= answer is None
+            if answer:
+                group.append(wait)
+                break
+        else:
+            groups.append([wait])
+    if unknown:
+        return None, groups
+    instances = len(groups)
+    in_epoll = sum(len(group) for group in groups)
+    if in_epoll and instances == 1 and in_epoll > 1:
+        return "epoll", groups
+    if in_epoll and instances < in_epoll:
+        return None, groups  # some share and some do not
+    if len(listener.inodes) > 1:
+        return "nothing", groups
+    return "listener", groups
+
+
+def _sentence(
+    waits: Sequence[Wait],
+    kinds: Counter[tuple[str | None, str | None]],
+    sharing: str | None,
+    threads: bool,
+    peers: int,
+    listener: Listener,
+    holders: int,
+) -> str:
+    n = len(waits) + peers
+    who = f"{n} {_kind_of_worker(threads)}{'' if n == 1 else 's'}"
+    how = " and ".join(
+        (f"{count} " if len(kinds) > 1 else "") + _how(call, trigger, sharing, n)
+        for (call, trigger), count in kinds.items()
+    )
+    sure = "" if all(wait.listens for wait in waits) else ", probably (what the call waits for could not be read)"
+    turns = f"; {len(waits)} waits for it now, and the others take their turns" if peers else ""
+    return f"{who}, {how}, {_on(listener, sharing, n, holders)}{turns}{sure}"
+
+
+def _kind_of_worker(threads: bool) -> str:
+    return "thread" if threads else "worker"
+
+
+def _how(call: str | None, trigger: str | None, sharing: str | None, n: int) -> str:
+    each = "each " if n > 1 else ""
+    if call in EPOLL_CALLS:
+        flags = _TRIGGERS.get(trigger or "", "with flags that could not be read")
+        if sharing == "epoll":
+            return f"all in one shared epoll instance, {flags}"
+        if sharing is None:
+            return f"in {call}, {flags}, and which of them share an epoll instance could not be told"
+        return f"{each}with its own epoll instance, {flags}" if n > 1 else f"with an epoll instance, {flags}"
+    if call in MULTIPLEXERS:
+        return f"{each}in {call}"
+    if call is None:
+        return "in a call that could not be seen"
+    return f"{each}blocked in {call}" if call != "io_uring_enter" else f"{each}with an io_uring"
+
+
+def _on(listener: Listener, sharing: str | None, n: int, holders: int) -> str:
+    sockets = len(listener.inodes)
+    if sockets > 1:
+        if sockets == n:
+            return "each on a listener of its own (SO_REUSEPORT)"
+        return f"on {sockets} listeners of one SO_REUSEPORT group"
+    return "on one inherited listener" if holders > 1 else "on one listener"

@@ -1,0 +1,116 @@
+"""System calls that come back, by ptrace: only where the user asks for it, because it disturbs the server.
+
+To attach, each thread is interrupted once, and a blocked epoll_wait returns EINTR (signal(7)); then
+every system call stops twice.  A server may take that for an event.  When this process ends, however it
+ends, the kernel detaches and the server goes on: PTRACE_O_EXITKILL is not set (ptrace(2)).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ptrace import PtraceError
+from ptrace.binding import func as binding
+
+from ..evidence import call_name
+from ..lab.deadline import until
+from ..verdict import Inconclusive
+from .returns import Return
+
+_SEIZE, _INTERRUPT = 0x4206, 0x4207  # PTRACE_SEIZE, PTRACE_INTERRUPT (include/uapi/linux/ptrace.h)
+_SYSCALL_STOP = signal.SIGTRAP | 0x80
+_EVENT_STOP = 128  # PTRACE_EVENT_STOP
+_WALL = 0x40000000
+_RESTARTS = range(-516, -511)
+
+
+@dataclass
+class _Tracee:
+    inside: bool = False
+    """Whether the next system call stop is an exit."""
+    ready: bool = False
+    """Whether its first stop was seen."""
+
+
+class Traced:
+    """These threads, from construction until `close`.  Raises Inconclusive where ptrace is denied."""
+
+    def __init__(self, tids: Iterable[int]) -> None:
+        if os.uname().machine != "x86_64":
+            raise Inconclusive(f"--trace: the registers of {os.uname().machine} are not decoded yet")
+        self._tracees: dict[int, _Tracee] = {}
+        self._exits: list[Return] = []
+        try:
+            for tid in tids:
+                binding.ptrace(_SEIZE, tid, 0, binding.PTRACE_O_TRACESYSGOOD)
+                self._tracees[tid] = _Tracee()
+                binding.ptrace(_INTERRUPT, tid)
+            until(self._all_ready, lambda: "--trace: not every thread could be stopped once")
+        except PtraceError as error:
+            self.close()
+            raise Inconclusive(f"--trace: {os.strerror(error.errno or 0)}") from error
+        except Inconclusive:
+            self.close()
+            raise
+
+    def _all_ready(self) -> bool:
+        self.pump()
+        return all(tracee.ready for tracee in self._tracees.values())
+
+    def pump(self) -> None:
+        """Handle every stop that is there now; never blocks."""
+        for tid, tracee in list(self._tracees.items()):
+            with contextlib.suppress(ChildProcessError, PtraceError):
+                while True:
+                    stopped, status = os.waitpid(tid, os.WNOHANG | _WALL)
+                    if stopped == 0:
+                        break
+                    if not os.WIFSTOPPED(status):
+                        del self._tracees[tid]
+                        break
+                    self._on_stop(tid, tracee, status)
+
+    def _on_stop(self, tid: int, tracee: _Tracee, status: int) -> None:
+        stop, event = os.WSTOPSIG(status), status >> 16
+        if stop == _SYSCALL_STOP:
+            if tracee.inside:
+                registers = binding.ptrace_getregs(tid)
+                value = int(registers.rax)
+                result = value - (1 << 64) if value >= 1 << 63 else value
+                if result not in _RESTARTS:
+                    number = int(registers.orig_rax)
+                    self._exits.append(Return(time.monotonic_ns(), tid, call_name(number), result))
+            tracee.inside = not tracee.inside
+            binding.ptrace_syscall(tid)
+        elif event == _EVENT_STOP:
+            tracee.ready = True
+            binding.ptrace_syscall(tid)
+        else:
+            binding.ptrace_syscall(tid, stop)
+
+    def seen(self) -> list[Return]:
+        """Every return since the last call, in order of time."""
+        self.pump()
+        found, self._exits = self._exits, []
+        return sorted(found)
+
+    def close(self) -> None:
+        """Stop each thread once more, and let it go."""
+        for tid in list(self._tracees):
+            with contextlib.suppress(PtraceError, ChildProcessError, ProcessLookupError):
+                binding.ptrace(_INTERRUPT, tid)
+                while True:
+                    _, status = os.waitpid(tid, _WALL)
+                    if not os.WIFSTOPPED(status):
+                        break
+                    stop = os.WSTOPSIG(status)
+                    if status >> 16 == _EVENT_STOP or stop == _SYSCALL_STOP:
+                        binding.ptrace_detach(tid, 0)
+                        break
+                    binding.ptrace_cont(tid, stop)
+        self._tracees = {}

@@ -1,0 +1,190 @@
+"""How each thread waits: the call it is blocked in, and whether the listener is part of it.
+
+/proc/PID/task/TID/syscall names the call and its arguments while the thread sleeps (proc_pid_syscall(5));
+reading it neither stops nor wakes anybody.  The descriptors of select and poll stand in the thread's
+memory, which is read where that is allowed (process_vm_readv(2) takes the same permission).
+Where /proc/PID/task/TID/syscall is denied, as under Yama, wchan names the function it sleeps in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..evidence import call_name
+from ..scenario import ACCEPTS, EPOLL_CALLS
+from .registered import flags_for, socket_for, trigger_of
+
+_SLEEPS = {
+    # Function in which it sleeps (fs/eventpoll.c, net/ipv4/inet_connection_sock.c, fs/select.c) -> call.
+    "ep_poll": "epoll_wait",
+    "inet_csk_accept": "accept",
+    "inet_csk_wait_for_connect": "accept",
+    # Both sleep here; which of the two is not known, so neither has a scenario.
+    "poll_schedule_timeout": "select or poll",
+}
+_POLLFD_BYTES = 8
+_POLLIN = 1
+_MOST_POLLED = 65_536
+
+
+@dataclass(frozen=True)
+class Wait:
+    """One thread at one moment."""
+
+    pid: int
+    tid: int
+    name: str
+    call: str | None
+    """The system call it is blocked in; None while it runs, or where nobody says."""
+    listens: bool | None
+    """Whether that call waits for the listener; None: probably, its arguments cannot be seen."""
+    trigger: str | None = None
+    epoll: tuple[int, int] | None = None
+    """(pid, descriptor) of the epoll instance."""
+    inodes: tuple[int, ...] = ()
+    """The listener's sockets that it waits for, where that is known."""
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether a connection may wake it through the listener."""
+        return self.listens is not False
+
+
+def threads_of(pid: int) -> list[int]:
+    """Thread ids of process `pid`; empty where it is gone."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))
+    return []
+
+
+def wait_of(pid: int, tid: int, held: Mapping[int, int]) -> Wait:
+    """How thread `tid` waits; `held` maps the process' descriptors of the listener to inodes (it may be empty).
+
+    OSError (ENOENT, ESRCH) where the thread is gone.
+    """
+    name = _text(f"/proc/{pid}/task/{tid}/comm").rstrip("\n")
+    try:
+        line = _text(f"/proc/{pid}/task/{tid}/syscall")
+    except PermissionError:
+        return _by_wchan(pid, tid, name, held)
+    number, arguments = parse_syscall(line)
+    if number is None:
+        return Wait(pid, tid, name, None, False)
+    call = call_name(number)
+    if not held:
+        return Wait(pid, tid, name, call, False)
+    return _decoded(pid, tid, name, call, arguments, dict(held))
+
+
+def parse_syscall(line: str) -> tuple[int | None, tuple[int, ...]]:
+    """Number and six arguments from /proc/PID/syscall; number None while it runs or is in no call."""
+    fields = line.split()
+    if not fields or fields[0] == "running" or int(fields[0]) < 0:
+        return None, ()
+    return int(fields[0]), tuple(int(field, 16) for field in fields[1:7])
+
+
+def _decoded(pid: int, tid: int, name: str, call: str, arguments: tuple[int, ...], held: dict[int, int]) -> Wait:
+    if call in ACCEPTS:
+        inode = held.get(arguments[0] & 0xFFFFFFFF)
+        return Wait(pid, tid, name, call, inode is not None, inodes=(inode,) if inode else ())
+    if call in EPOLL_CALLS:
+        fd = arguments[0] & 0xFFFFFFFF
+        return _in_epoll(pid, tid, name, call, fd, held)
+    if call in ("select", "pselect6"):
+        return _with_memory(pid, tid, name, call, _selected(pid, arguments), held)
+    if call in ("poll", "ppoll"):
+        return _with_memory(pid, tid, name, call, _polled(pid, arguments), held)
+    # What a ring's requests wait for is shown nowhere.
+    return Wait(pid, tid, name, call, None if call == "io_uring_enter" else False)
+
+
+def _in_epoll(pid: int, tid: int, name: str, call: str, fd: int, held: dict[int, int]) -> Wait:
+    inodes = set(held.values())
+    try:
+        events = flags_for(pid, fd, inodes, held)
+        if events is None:
+            return Wait(pid, tid, name, call, False, epoll=(pid, fd))
+        waited = tuple(sorted(socket_for(pid, fd, inodes, held)))
+    except OSError:
+        return Wait(pid, tid, name, call, None, epoll=(pid, fd))
+    return Wait(pid, tid, name, call, True, trigger_of(events), (pid, fd), waited)
+
+
+def _with_memory(pid: int, tid: int, name: str, call: str, fds: set[int] | None, held: dict[int, int]) -> Wait:
+    if fds is None:
+        return Wait(pid, tid, name, call, None)
+    waited = tuple(sorted({held[fd] for fd in fds & held.keys()}))
+    return Wait(pid, tid, name, call, bool(waited), inodes=waited)
+
+
+def _selected(pid: int, arguments: tuple[int, ...]) -> set[int] | None:
+    """Descriptors in the read set of a select; the kernel writes it only on return (select(2))."""
+    count, address = arguments[0] & 0xFFFFFFFF, arguments[1]
+    if not address or count > _MOST_POLLED:
+        return set()
+    bits = _memory(pid, address, (count + 63) // 64 * 8)
+    return None if bits is None else {fd for fd in range(count) if bits[fd // 8] >> fd % 8 & 1}
+
+
+def _polled(pid: int, arguments: tuple[int, ...]) -> set[int] | None:
+    """Descriptors that a poll waits for reading on (poll(2))."""
+    address, count = arguments[0], arguments[1]
+    if not count or count > _MOST_POLLED:
+        return set()
+    entries = _memory(pid, address, count * _POLLFD_BYTES)
+    if entries is None:
+        return None
+    return {fd for fd, events, _ in struct.iter_unpack("=ihh", entries) if events & _POLLIN}
+
+
+def _memory(pid: int, address: int, size: int) -> bytes | None:
+    """Bytes of the process' memory; None where they may not be read."""
+    try:
+        fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        found = os.pread(fd, size, address)
+    except (OSError, OverflowError):
+        return None
+    finally:
+        os.close(fd)
+    return found if len(found) == size else None
+
+
+def _by_wchan(pid: int, tid: int, name: str, held: Mapping[int, int]) -> Wait:
+    """Without the call's arguments: by the function it sleeps in, and by what its process has registered."""
+    try:
+        function = _text(f"/proc/{pid}/task/{tid}/wchan").partition(".")[0]
+    except PermissionError:
+        function = ""
+    call = _SLEEPS.get(function)
+    if not held:
+        return Wait(pid, tid, name, call, False)
+    if call == "epoll_wait":
+        found = [_in_epoll(pid, tid, name, call, fd, dict(held)) for fd in _epoll_fds(pid)]
+        listening = [one for one in found if one.listens]
+        if len(found) == 1 or not listening:
+            return found[0] if found else Wait(pid, tid, name, call, None)
+        # Several instances: which of them it waits in is not known.
+        return Wait(pid, tid, name, call, None)
+    return Wait(pid, tid, name, call, None if call or not function else False)
+
+
+def _epoll_fds(pid: int) -> list[int]:
+    found = []
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/fd/{entry}") == "anon_inode:[eventpoll]":
+                found.append(int(entry))
+    return found
+
+
+def _text(path: str) -> str:
+    with open(path, errors="replace") as file:
+        return file.read()

@@ -1,0 +1,119 @@
+"""Who woke whom: the tracepoint sched:sched_waking, narrowed to thread ids.
+
+Each event carries the task in whose context it was issued, and whether that was an interrupt
+(trace_flag_type, include/linux/trace_events.h).  So a wake-up tells where it came from:
+
+    connection  issued by the caller, in connect or in the softirq that connect ran; or by ksoftirqd
+    timer       issued in a hard interrupt: high-resolution timers expire there (hrtimer_interrupt)
+    worker      issued by a thread of the server
+    other       anybody else
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from ..lab.deadline import until
+from ..observers.perf_rings import RAW, PerfRings, Tracepoint, offset_of
+from ..observers.task_files import TaskFiles
+
+_HARDIRQ, _SOFTIRQ = 0x08, 0x10
+_MOST_NARROWED = 150
+"""A filter names at most this many threads; it must fit into one page (perf_event_set_filter)."""
+
+
+class Waking(NamedTuple):
+    """One wake-up of one thread."""
+
+    at_ns: int
+    waker: int
+    """Thread id; 0 for an idle CPU."""
+    wakee: int
+    flags: int
+
+
+class Wakers(PerfRings):
+    """Wake-ups of some threads.  Raises OSError where the kernel denies it."""
+
+    def __init__(self, tracepoint: Tracepoint, tids: Collection[int]) -> None:
+        self._pid_at = RAW + offset_of("pid", tracepoint.format)
+        self._flags_at = RAW + offset_of("common_flags", tracepoint.format)
+        self._tids: frozenset[int] = frozenset(tids)
+        super().__init__(tracepoint, filter_for("pid", tids))
+
+    def watch(self, tids: Collection[int]) -> None:
+        """Watch these threads from now on."""
+        if self._tids != frozenset(tids):
+            self._tids = frozenset(tids)
+            self.narrow(filter_for("pid", tids))
+
+    def seen(self) -> list[Waking]:
+        """Every wake-up since the last call, in order of time.  Raises Lost on overflow."""
+        found = []
+        for body in self.samples():
+            (wakee,) = struct.unpack_from("=i", body, self._pid_at)
+            if wakee in self._tids:
+                waker, at_ns = struct.unpack_from("=iQ", body, 4)
+                found.append(Waking(at_ns, waker, wakee, body[self._flags_at]))
+        return sorted(found)
+
+
+def filter_for(field: str, tids: Collection[int]) -> str:
+    """The kernel's filter for these thread ids; where there are too many, one that lets every thread through."""
+    if 0 < len(tids) <= _MOST_NARROWED:
+        return " || ".join(f"{field} == {tid}" for tid in sorted(tids))
+    return f"{field} > 0"
+
+
+def source_of(waking: Waking, caller: int, softirqs: Collection[int], server: Collection[int]) -> str:
+    """Where a wake-up came from: connection, timer, worker or other."""
+    if waking.flags & _HARDIRQ:
+        return "timer"
+    if waking.waker == caller or (waking.waker in softirqs and waking.flags & _SOFTIRQ):
+        return "connection"
+    if waking.waker in server:
+        return "worker"
+    return "other"
+
+
+def softirq_threads(pids: Iterable[int]) -> set[int]:
+    """Those of these processes that handle softirqs which a CPU left over: ksoftirqd/N."""
+    found = set()
+    for pid in pids:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
+            if file.read().startswith("ksoftirqd/"):
+                found.add(pid)
+    return found
+
+
+def knows_our_numbers(tracepoint: Tracepoint) -> bool:
+    """Whether thread ids in the trace are those of this pid namespace: a child is woken, and looked for."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    os.close(reader)
+    try:
+        rings = Wakers(tracepoint, (child,))
+        try:
+            # Asleep in the only call that it makes.
+            until(lambda: TaskFiles(child, child, False).look().state == "S", lambda: "a child did not fall asleep")
+            rings.forget()
+            os.close(writer)
+            writer = -1
+            os.waitpid(child, 0)
+            child = -1
+            return bool(rings.seen())
+        finally:
+            rings.close()
+    finally:
+        if writer >= 0:
+            os.close(writer)
+        if child >= 0:
+            os.waitpid(child, 0)

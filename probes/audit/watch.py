@@ -1,0 +1,137 @@
+"""Looks at all threads of the server, until it is at rest: every thread asleep, two looks equal.
+
+Reading /proc/PID/task/TID/status wakes nobody.  A thread that was woken between two looks has slept
+again in the second, and its count of context switches is higher.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from ..observers.task_files import parse_status
+from ..verdict import Inconclusive
+from .waits import Wait, threads_of, wait_of
+
+
+class Look(NamedTuple):
+    """One look at one thread."""
+
+    state: str
+    """One letter, as in proc_pid_stat(5)."""
+    switches: int
+    """Voluntary and involuntary context switches together: it moved if this grew."""
+
+
+Looks = dict[int, Look]
+"""By thread id."""
+
+
+class Ended(Inconclusive):
+    """The server, or one of its workers, ended while it was looked at."""
+
+
+class Watch:
+    """The threads of these processes.  Holds a pidfd of each, so that an end is noticed, and no number mistaken."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._fds: dict[int, int] = {}
+        self._poll = select.poll()
+        self.threads: dict[int, int] = {}
+        """Thread id -> process id."""
+        for pid in pids:
+            self._add(pid)
+        self.rescan()
+
+    def _add(self, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._fds[pid] = os.pidfd_open(pid)
+            self._poll.register(self._fds[pid], select.POLLIN)
+
+    def rescan(self) -> bool:
+        """Look for threads that came or went; whether any did."""
+        before = self.threads
+        self.threads = {tid: pid for pid in self._fds for tid in threads_of(pid)}
+        return before != self.threads
+
+    def complain_about_end(self, wait_ms: float = 0) -> None:
+        """Wait for an end of any of the processes, this long.  Raises Ended if there is one."""
+        if ready := self._poll.poll(wait_ms):
+            ended = [pid for pid, fd in self._fds.items() if fd in {one for one, _ in ready}]
+            raise Ended(f"process {ended[0]} of the server ended during the audit")
+
+    def looks(self) -> Looks:
+        """One look at every thread; one that is gone is left out."""
+        found = {}
+        for tid, pid in self.threads.items():
+            try:
+                with open(f"/proc/{pid}/task/{tid}/status", "rb", buffering=0) as file:
+                    text = file.read(8192)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if text:
+                found[tid] = Look(parse_status(text)[0], switches_in(text))
+        return found
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that are watched."""
+        return list(self._fds)
+
+    def at_rest(
+        self,
+        limit_s: float,
+        what: str,
+        also: Callable[[], bool] = lambda: True,
+        pump: Callable[[], None] = lambda: None,
+    ) -> Looks:
+        """Return once all sleep, two successive looks are equal, and `also` holds; `pump` is called in between.
+
+        Raises Inconclusive with `what` at the deadline, and Ended where a process ends.
+        """
+        end = time.monotonic() + limit_s
+        last: Looks = {}
+        while True:
+            pump()
+            self.rescan()
+            seen = self.looks()
+            if seen == last and all(look.state == "S" for look in seen.values()) and also():
+                return seen
+            self.complain_about_end()
+            if time.monotonic() > end:
+                moving = [tid for tid, look in seen.items() if look.state != "S" or last.get(tid) != look]
+                who = f": thread {moving[0]} keeps moving" if moving else ""
+                raise Inconclusive(f"{what} within {limit_s:.0f} s{who}")
+            last = seen
+            os.sched_yield()
+
+    def waits(self, holders: dict[int, dict[int, int]]) -> list[Wait]:
+        """How every thread waits, now."""
+        found = []
+        for tid, pid in self.threads.items():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found.append(wait_of(pid, tid, holders.get(pid, {})))
+        return found
+
+    def close(self) -> None:
+        for fd in self._fds.values():
+            os.close(fd)
+        self._fds = {}
+
+
+def switches_in(status: bytes) -> int:
+    """Context switches of both kinds in the text of /proc/PID/status; 0 where the kernel does not count them."""
+    total = 0
+    for line in status.splitlines():
+        if line.startswith((b"voluntary_ctxt_switches:", b"nonvoluntary_ctxt_switches:")):
+            total += int(line.rpartition(b":")[2])
+    return total
+
+
+def moved(before: Looks, after: Looks) -> set[int]:
+    """Threads that ran between two looks; one that is new has run, too."""
+    return {tid for tid, look in after.items() if tid not in before or before[tid].switches != look.switches}

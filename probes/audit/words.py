@@ -1,0 +1,102 @@
+"""The answer, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .judge import INCONCLUSIVE
+
+_COUNTS = (
+    ("woken", "the scheduler made it runnable"),
+    ("returned", "its wait call came back"),
+    ("won", "it took the connection"),
+    ("spurious", "woken, and took nothing"),
+)
+
+
+def lines(answer: Mapping[str, Any]) -> Iterator[str]:
+    """The answer, line by line."""
+    listener, server = answer["listener"], answer["server"]
+    yield f"server     {server['name']} on {listener['name']} ({listener['kind']}), {_pids(server['pids'])}"
+    if listener["other_namespace"]:
+        yield "           in a network namespace of its own"
+    if listener["also"]:
+        yield f"           not audited: {', '.join(listener['also'])}"
+    yield f"kernel     {answer['kernel']}, {answer['user']}"
+    if answer["waits"]:
+        yield f"waits      {answer['waits']}"
+    if settings := _settings(answer["settings"]):
+        yield f"listener   {settings}"
+    timers = sum(one["timer_per_s"] for one in answer["waiters"])
+    if timers:
+        yield f"timers     the workers wake {timers:.1f} times a second while nobody connects"
+    if answer["woken"] is not None:
+        yield ""
+        yield f"{answer['connections']} connections, one at a time; workers per connection:"
+        for name, meaning in _COUNTS:
+            yield f"  {name:9} {spread_in_words(answer[name]):22} {meaning}"
+        if answer["winners"]:
+            yield f"  winners   {_winners(answer['winners'])}"
+        yield from _traffic(answer)
+    yield ""
+    yield str(answer["sentence"])
+    if answer["sure"] and answer["verdict"] != INCONCLUSIVE:
+        yield f"  {answer['sure']}"
+    if answer["lab"]:
+        yield f"  {lab_in_words(answer['lab'])}"
+    for advice in answer["advice"]:
+        yield f"  -> {advice}"
+    for name, why in answer["observers"].items():
+        if why is not None:
+            yield f"  no {name}: {why}"
+    if server["unseen_processes"]:
+        yield f"  {server['unseen_processes']} processes belong to others and could not be looked into; root sees them"
+
+
+def spread_in_words(spread: Mapping[str, Any] | None) -> str:
+    """`4`, `1 to 4, median 2`, or `not observed`."""
+    if spread is None:
+        return "not observed"
+    if spread["min"] == spread["max"]:
+        return f"{spread['min']}"
+    return f"{spread['min']} to {spread['max']}, median {spread['median']:g}"
+
+
+def lab_in_words(lab: Mapping[str, Any]) -> str:
+    """What the lab measured, as a sentence."""
+    if lab["woken"] is None:
+        return f"the lab could not be asked: {lab['why_not']}"
+    return f"the lab wakes {spread_in_words(lab['woken'])} for {lab['scenario']} on this kernel, now"
+
+
+def _pids(pids: list[int]) -> str:
+    shown = " ".join(map(str, pids[:8])) + (" ..." if len(pids) > 8 else "")
+    return f"process {shown}" if len(pids) == 1 else f"{len(pids)} processes: {shown}"
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    found = []
+    if settings["backlog"] is not None:
+        found.append(f"backlog {settings['backlog']}")
+    if settings["reuseport"]:
+        found.append("SO_REUSEPORT")
+    if settings["defer_accept_s"]:
+        found.append(f"TCP_DEFER_ACCEPT {settings['defer_accept_s']} s: it wakes nobody until data arrive")
+    if settings["why_not"]:
+        found.append(f"its settings could not be read ({settings['why_not']})")
+    return ", ".join(found)
+
+
+def _winners(winners: Mapping[str, int]) -> str:
+    return ", ".join(f"{who}: {times}" for who, times in winners.items())
+
+
+def _traffic(answer: Mapping[str, Any]) -> Iterator[str]:
+    """What moved beside the herd."""
+    if answer["others"]["max"]:
+        yield f"  others    {spread_in_words(answer['others']):22} threads that do not wait for the listener moved"
+    if answer["handed_on"] and answer["handed_on"]["max"]:
+        yield f"  handed on {spread_in_words(answer['handed_on']):22} workers that the server itself woke"
+    if answer["timers"] and answer["timers"]["max"]:
+        yield f"  timers    {spread_in_words(answer['timers']):22} workers that a timer woke meanwhile"

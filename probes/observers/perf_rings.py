@@ -1,0 +1,169 @@
+"""Perf events on a tracepoint: one ring per CPU, that die with this process (perf_event_open(2)).
+
+Unlike a tracefs instance, which stays.  Needs CAP_PERFMON, and a tracefs that describes the tracepoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import mmap
+import os
+import re
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .. import syscalls
+
+_PAGE = mmap.PAGESIZE
+_ATTR_BYTES = 112  # PERF_ATTR_SIZE_VER5, include/uapi/linux/perf_event.h
+_TYPE_TRACEPOINT = 2
+_SAMPLE_TID, _SAMPLE_TIME, _SAMPLE_CPU, _SAMPLE_RAW = 1 << 1, 1 << 2, 1 << 7, 1 << 10
+_FLAG_DISABLED, _FLAG_USE_CLOCKID = 1 << 0, 1 << 25
+_CLOCK_MONOTONIC = 1
+_FLAG_FD_CLOEXEC = 1 << 3
+_IOC_ENABLE, _IOC_SET_FILTER = 0x2400, 0x40082406
+_RECORD_LOST, _RECORD_SAMPLE = 2, 9
+_DATA_HEAD = 1024  # offsets in struct perf_event_mmap_page
+_DATA_TAIL = 1032
+
+RAW = 28
+"""Where the tracepoint's own data begins in a sample: after pid and tid 8, time 8, cpu 8, size 4."""
+
+
+class Tracepoint(NamedTuple):
+    """What tracefs says of a tracepoint."""
+
+    name: str
+    """With its group: sched/sched_waking."""
+    id: int
+    format: str
+
+    @property
+    def short_name(self) -> str:
+        """Without its group."""
+        return self.name.rpartition("/")[2]
+
+
+def describe(name: str, tracefs: str) -> Tracepoint:
+    """The description of tracepoint `name` (group/event).  OSError where it cannot be read."""
+    folder = f"{tracefs}/events/{name}"
+    with open(f"{folder}/id") as number, open(f"{folder}/format") as text:
+        return Tracepoint(name, int(number.read()), text.read())
+
+
+class Lost(Exception):
+    """The ring overflowed, so the count is no longer known; the message says by how much."""
+
+
+class PerfRings:
+    """Rings on every CPU, open from construction on.  Raises OSError where the kernel denies them."""
+
+    _fds: list[int]
+    _rings: list[mmap.mmap]
+    _data_bytes: int
+
+    def __init__(self, tracepoint: Tracepoint, narrow: str) -> None:
+        """`narrow` is the kernel's filter on the tracepoint's fields (Documentation/trace/events.rst)."""
+        self._tracepoint = tracepoint
+        cpus = _online_cpus()
+        # 64 pages take some 3,000 wake-ups before they overflow; many CPUs share the memory.
+        self._data_bytes = _PAGE * (64 if len(cpus) <= 16 else 16)
+        self._fds = []
+        self._rings = []
+        try:
+            for cpu in cpus:
+                self._open(tracepoint.id, cpu, narrow)
+        except OSError:
+            self.close()
+            raise
+
+    def _open(self, event: int, cpu: int, narrow: str) -> None:
+        attr = bytearray(_ATTR_BYTES)
+        sample = _SAMPLE_TID | _SAMPLE_TIME | _SAMPLE_CPU | _SAMPLE_RAW
+        struct.pack_into("=IIQQQ", attr, 0, _TYPE_TRACEPOINT, _ATTR_BYTES, event, 1, sample)
+        struct.pack_into("=Q", attr, 40, _FLAG_DISABLED | _FLAG_USE_CLOCKID)
+        struct.pack_into("=i", attr, 92, _CLOCK_MONOTONIC)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(attr))
+        number = syscalls.number("perf_event_open")
+        if number is None:
+            raise OSError(38, "no perf_event_open number for this architecture")
+        fd = syscalls.call(number, address, -1, cpu, -1, _FLAG_FD_CLOEXEC)
+        if fd < 0:
+            raise OSError(-fd, f"perf_event_open: {os.strerror(-fd)}")
+        self._fds.append(fd)
+        _set_filter(fd, narrow)
+        self._rings.append(mmap.mmap(fd, _PAGE + self._data_bytes))
+        fcntl.ioctl(fd, _IOC_ENABLE, 0)
+
+    def forget(self) -> None:
+        """Drop everything seen so far: the count starts here."""
+        for ring in self._rings:
+            ring[_DATA_TAIL : _DATA_TAIL + 8] = ring[_DATA_HEAD : _DATA_HEAD + 8]
+
+    def samples(self) -> Iterator[bytes]:
+        """The body of every sample since the last call, CPU by CPU.  Raises Lost on overflow."""
+        for ring in self._rings:
+            yield from self._drain(ring)
+
+    def _drain(self, ring: mmap.mmap) -> Iterator[bytes]:
+        head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
+        found = []
+        while tail < head:
+            kind, _, size = struct.unpack("=IHH", self._bytes(ring, tail, 8))
+            if kind == _RECORD_LOST:
+                self.forget()
+                raise Lost(f"{self._tracepoint.short_name} lost records: its ring was full")
+            if kind == _RECORD_SAMPLE:
+                found.append(self._bytes(ring, tail + 8, size - 8))
+            tail += size
+        struct.pack_into("=Q", ring, _DATA_TAIL, head)
+        yield from found
+
+    def narrow(self, to: str) -> None:
+        """Another filter from now on.  Raises OSError where the kernel does not take it."""
+        for fd in self._fds:
+            _set_filter(fd, to)
+
+    def _bytes(self, ring: mmap.mmap, at: int, size: int) -> bytes:
+        start = at % self._data_bytes
+        end = min(start + size, self._data_bytes)
+        part = ring[_PAGE + start : _PAGE + end]
+        return part + ring[_PAGE : _PAGE + size - len(part)]
+
+    def close(self) -> None:
+        for ring in self._rings:
+            ring.close()
+        for fd in self._fds:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        self._rings, self._fds = [], []
+
+
+def _set_filter(fd: int, narrow: str) -> None:
+    # A bytearray: of immutable bytes, fcntl takes 1,024 at most.
+    fcntl.ioctl(fd, _IOC_SET_FILTER, bytearray(narrow.encode() + b"\0"))
+
+
+def offset_of(field: str, text: str) -> int:
+    """Offset in bytes of a field of a tracepoint, from the text of its format.  Raises OSError without such a field."""
+    found = re.search(rf"\b{field}(?:\[\d+\])?;\s*offset:(\d+);", text)
+    if not found:
+        raise OSError(22, f"the tracepoint has no {field} field")
+    return int(found[1])
+
+
+def _online_cpus() -> list[int]:
+    with open("/sys/devices/system/cpu/online") as file:
+        return parse_cpu_list(file.read())
+
+
+def parse_cpu_list(text: str) -> list[int]:
+    """CPU numbers of a list such as `0-2,5` (the format of /sys/devices/system/cpu/online)."""
+    cpus: list[int] = []
+    for part in text.strip().split(","):
+        first, _, last = part.partition("-")
+        cpus.extend(range(int(first), int(last or first) + 1))
+    return cpus
