@@ -36,31 +36,47 @@ def audit(request: Request, tell: Tell) -> Answer:
 
     Raises BadTarget for what cannot be audited at all; what cannot be judged is in the answer.
     """
+    answer = _nothing_known()
     with contextlib.ExitStack() as release:
-        if request.command:
-            started = release.enter_context(Started(request.command))
-            server = started.wait_for(request.wanted, tell)
-        else:
-            assert request.wanted is not None
-            server = find(request.wanted)
-        answer = _about(server)
         try:
+            if request.command:
+                started = release.enter_context(Started(request.command))
+                server = started.wait_for(request.wanted, tell)
+            else:
+                assert request.wanted is not None
+                server = find(request.wanted)
+            answer.update(_about(server))
             _examine(server, request, answer, tell, release)
         except Inconclusive as reason:
             answer.update(verdict=judge.INCONCLUSIVE, sentence=f"inconclusive: {reason}", reason=str(reason))
-            answer["exit_code"] = CANNOT_JUDGE
     return answer
 
 
-def _about(server: Server) -> Answer:
-    """What is known before anything was measured; every key that an answer has."""
-    listener = server.listener
-    pid, held = next(iter(server.holders.items()))
-    settings = settings_of(pid, next(iter(held)))
+def _nothing_known() -> Answer:
+    """Every key that an answer has."""
+    unknown = (
+        *("listener", "settings", "server", "workers", "strategy", "waits", "woken", "returned", "won", "spurious"),
+        *("others", "handed_on", "timers", "window_ms", "accidents", "lab", "verdict", "sentence", "sure", "reason"),
+    )
     return {
         "schema": 1,
         "kernel": host.in_one_line(),
         "user": host.user_in_words(),
+        **dict.fromkeys(unknown),
+        "connections": 0,
+        "waiters": [],
+        "winners": {},
+        "observers": {},
+        "advice": [],
+        "exit_code": CANNOT_JUDGE,
+    }
+
+
+def _about(server: Server) -> Answer:
+    """What is known before anything was measured."""
+    listener = server.listener
+    pid, held = next(iter(server.holders.items()))
+    return {
         "listener": {
             "name": listener.name,
             "kind": listener.kind,
@@ -68,25 +84,8 @@ def _about(server: Server) -> Answer:
             "other_namespace": listener.namespace != os.stat("/proc/self/ns/net").st_ino,
             "also": [other.name for other in server.others],
         },
-        "settings": vars(settings),
+        "settings": vars(settings_of(pid, next(iter(held)))),
         "server": {"name": _name_of(server.anyone), "pids": sorted(server.holders), "unseen_processes": server.unseen},
-        "workers": None,
-        "strategy": None,
-        "waits": None,
-        "waiters": [],
-        "connections": 0,
-        **dict.fromkeys(("woken", "returned", "won", "spurious", "others", "handed_on", "timers")),
-        "winners": {},
-        "window_ms": None,
-        "accidents": None,
-        "observers": {},
-        "lab": None,
-        "verdict": None,
-        "sentence": None,
-        "sure": None,
-        "advice": [],
-        "reason": None,
-        "exit_code": None,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .sockets import Listener, listeners
@@ -60,18 +60,29 @@ def find(wanted: Wanted) -> Server:
         candidates = _of_pid(wanted)
     else:
         candidates = _anywhere(wanted)
-    chosen, *others = candidates
     if wanted.pid is not None and wanted.port is None and wanted.path is None:
-        different = {(one.port, one.address if not one.port else "") for one in candidates}
-        if len(different) > 1:
-            names = ", ".join(one.name for one in candidates)
-            raise BadTarget(f"pid {wanted.pid} has several listeners ({names}): add --port or --unix to choose one")
+        chosen = the_one_of(candidates, f"pid {wanted.pid}")
+    else:
+        chosen = candidates[0]
+    others = [one for one in candidates if one is not chosen]
     found, unseen = holders_of(chosen.inodes)
     if not found:
         raise BadTarget(
             f"{chosen.name} listens, but none of the processes that you may look into holds it: run as root"
         )
     return Server(chosen, found, others, unseen)
+
+
+def the_one_of(candidates: Sequence[Listener], whose: str) -> Listener:
+    """The listener that is meant where none was named: that of the only TCP port, else the only one.
+
+    A server may have a unix socket beside its port, to be steered by.  Raises BadTarget where it has several.
+    """
+    by_port = [one for one in candidates if one.port] or candidates
+    if len({one.port or one.address for one in by_port}) > 1:
+        names = ", ".join(one.name for one in candidates)
+        raise BadTarget(f"{whose} has several listeners ({names}): add --port or --unix to choose one")
+    return min(by_port, key=_preference)
 
 
 def _complain_about_pid(pid: int) -> None:

@@ -14,11 +14,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .. import syscalls
 from ..verdict import Inconclusive
-from .find import BadTarget, Server, Wanted, descendants, find, holders_of
+from .find import BadTarget, Server, Wanted, descendants, find, holders_of, sockets_of, the_one_of
 from .sockets import Listener, listeners
 
 START_S = 30.0
@@ -70,23 +71,25 @@ class Started:
                 raise Inconclusive(f"{self._command[0]} did not listen within {START_S:.0f} s{self._last_words()}")
 
     def _listeners(self, wanted: Wanted | None) -> list[Listener]:
+        """What the server listens on by now."""
         found: list[Listener] = []
-        family = set(descendants(self.pid))
+        family = descendants(self.pid)
+        held: set[int] = set()
         for pid in family:
             with contextlib.suppress(OSError):
-                for one in listeners(pid):
-                    holders, _ = holders_of(one.inodes) if one not in found and _fits(one, wanted) else ({}, 0)
-                    if family & holders.keys():
-                        found.append(one)
-        return found
+                held.update(sockets_of(pid).values())
+        for pid in family:
+            with contextlib.suppress(OSError):
+                found += [one for one in listeners(pid) if held & set(one.inodes) and one not in found]
+        return [one for one in found if _fits(one, wanted)]
 
     def _server(self, mine: list[Listener], wanted: Wanted | None) -> Server:
-        if len({one.port or one.address for one in mine}) > 1:
-            names = ", ".join(one.name for one in mine)
-            raise BadTarget(f"{self._command[0]} has several listeners ({names}): add --port or --unix to choose one")
-        pid = min(holders_of(mine[0].inodes)[0])
-        port, path = (wanted.port, wanted.path) if wanted else (mine[0].port or None, mine[0].address)
-        return find(Wanted(port, wanted.host if wanted else None, None if port else path, pid))
+        if wanted is None:
+            chosen = the_one_of(mine, self._command[0])
+            port, path = (chosen.port, None) if chosen.port else (None, chosen.address)
+            wanted = Wanted(port, None, path)
+        holders, _ = holders_of(mine[0].inodes)
+        return find(replace(wanted, pid=min(holders)))
 
     def _last_words(self) -> str:
         size = os.fstat(self._output).st_size

@@ -17,16 +17,12 @@ _COUNTS = (
 
 def lines(answer: Mapping[str, Any]) -> Iterator[str]:
     """The answer, line by line."""
-    listener, server = answer["listener"], answer["server"]
-    yield f"server     {server['name']} on {listener['name']} ({listener['kind']}), {_pids(server['pids'])}"
-    if listener["other_namespace"]:
-        yield "           in a network namespace of its own"
-    if listener["also"]:
-        yield f"           not audited: {', '.join(listener['also'])}"
+    if answer["listener"]:
+        yield from _server(answer["listener"], answer["server"])
     yield f"kernel     {answer['kernel']}, {answer['user']}"
     if answer["waits"]:
         yield f"waits      {answer['waits']}"
-    if settings := _settings(answer["settings"]):
+    if settings := _settings(answer["settings"] or {}):
         yield f"listener   {settings}"
     timers = sum(one["timer_per_s"] for one in answer["waiters"])
     if timers:
@@ -50,8 +46,16 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
     for name, why in answer["observers"].items():
         if why is not None:
             yield f"  no {name}: {why}"
-    if server["unseen_processes"]:
-        yield f"  {server['unseen_processes']} processes belong to others and could not be looked into; root sees them"
+    if answer["server"] and (unseen := answer["server"]["unseen_processes"]):
+        yield f"  {unseen} process{'' if unseen == 1 else 'es'} may not be looked into: it may hold the listener, too"
+
+
+def _server(listener: Mapping[str, Any], server: Mapping[str, Any]) -> Iterator[str]:
+    yield f"server     {server['name']} on {listener['name']} ({listener['kind']}), {_pids(server['pids'])}"
+    if listener["other_namespace"]:
+        yield "           in a network namespace of its own"
+    if listener["also"]:
+        yield f"           not audited: {', '.join(listener['also'])}"
 
 
 def spread_in_words(spread: Mapping[str, Any] | None) -> str:
@@ -77,13 +81,13 @@ def _pids(pids: list[int]) -> str:
 
 def _settings(settings: Mapping[str, Any]) -> str:
     found = []
-    if settings["backlog"] is not None:
+    if settings.get("backlog") is not None:
         found.append(f"backlog {settings['backlog']}")
-    if settings["reuseport"]:
+    if settings.get("reuseport"):
         found.append("SO_REUSEPORT")
-    if settings["defer_accept_s"]:
+    if settings.get("defer_accept_s"):
         found.append(f"TCP_DEFER_ACCEPT {settings['defer_accept_s']} s: it wakes nobody until data arrive")
-    if settings["why_not"]:
+    if settings.get("why_not"):
         found.append(f"its settings could not be read ({settings['why_not']})")
     return ", ".join(found)
 

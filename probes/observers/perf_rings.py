@@ -68,14 +68,17 @@ class PerfRings:
     def __init__(self, tracepoint: Tracepoint, narrow: str) -> None:
         """`narrow` is the kernel's filter on the tracepoint's fields (Documentation/trace/events.rst)."""
         self._tracepoint = tracepoint
+        self._fds = []
+        self._rings = []
+        self._open_all(narrow)
+
+    def _open_all(self, narrow: str) -> None:
         cpus = _online_cpus()
         # 64 pages take some 3,000 wake-ups before they overflow; many CPUs share the memory.
         self._data_bytes = _PAGE * (64 if len(cpus) <= 16 else 16)
-        self._fds = []
-        self._rings = []
         try:
             for cpu in cpus:
-                self._open(tracepoint.id, cpu, narrow)
+                self._open(self._tracepoint.id, cpu, narrow)
         except OSError:
             self.close()
             raise
@@ -123,9 +126,13 @@ class PerfRings:
         yield from found
 
     def narrow(self, to: str) -> None:
-        """Another filter from now on.  Raises OSError where the kernel does not take it."""
-        for fd in self._fds:
-            _set_filter(fd, to)
+        """Another filter from now on; what was seen so far is dropped.  Raises OSError as construction does.
+
+        New rings, because the filter of a tracepoint's event is set once (ftrace_profile_set_filter,
+        kernel/trace/trace_events_filter.c: EEXIST).
+        """
+        self.close()
+        self._open_all(to)
 
     def _bytes(self, ring: mmap.mmap, at: int, size: int) -> bytes:
         start = at % self._data_bytes
