@@ -30,14 +30,19 @@ class Remedy:
     """How its processes are called, or its command line begins."""
     option: str
     basis: str
+    threads: bool = False
+    """Whether it is for threads of one process; else for processes."""
 
 
 REMEDIES = (
-    Remedy("gunicorn", "--reuse-port (reuse_port = True)", "gunicorn, settings, reuse_port"),
-    Remedy("uwsgi", "--reuse-port, or --thunder-lock", "uWSGI, Serializing accept()"),
-    Remedy("nginx", "`listen ... reuseport`, or `accept_mutex on`", "nginx, ngx_http_core_module listen, accept_mutex"),
-    Remedy("apache2", "ListenCoresBucketsRatio", "Apache 2.4, mpm_common"),
-    Remedy("httpd", "ListenCoresBucketsRatio", "Apache 2.4, mpm_common"),
+    Remedy("gunicorn", "--reuse-port", "gunicorn --help"),
+    Remedy("uwsgi", "--reuse-port, or --thunder-lock", "uWSGI documentation, Serializing accept()"),
+    Remedy(
+        "nginx", "the parameter reuseport of listen, or accept_mutex on", "nginx.org, Core functionality, accept_mutex"
+    ),
+    Remedy("apache2", "ListenCoresBucketsRatio", "Apache 2.4 manual, mpm_common"),
+    Remedy("httpd", "ListenCoresBucketsRatio", "Apache 2.4 manual, mpm_common"),
+    Remedy("haproxy", "shards by-thread on the bind line", "HAProxy configuration manual, bind options", threads=True),
 )
 
 
@@ -51,11 +56,8 @@ def advice_for(verdict: str, sharing: str | None, call: str | None, names: set[s
     kind = "select"
     if call is not None and call.startswith("epoll"):
         kind = "epoll" if sharing == "epoll" else "epoll each"
-    found = [_GENERAL[kind]]
-    if not threads:
-        found += [
-            f"for {remedy.server}: {remedy.option} ({remedy.basis})"
-            for remedy in REMEDIES
-            if any(remedy.server in name for name in names)
-        ]
-    return found
+    return [_GENERAL[kind]] + [
+        f"for {remedy.server}: {remedy.option} ({remedy.basis})"
+        for remedy in REMEDIES
+        if remedy.threads == threads and any(name.startswith(remedy.server) for name in names)
+    ]

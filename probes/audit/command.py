@@ -112,7 +112,8 @@ def _examine(server: Server, request: Request, answer: Answer, tell: Tell, relea
         eyes.returns = None
         answer["observers"]["syscall_exit"] = None
 
-    counter = count.Counter(server, watch, caller, eyes, strategy, [wait.tid for wait in waiting])
+    holds_back = bool(answer["settings"]["defer_accept_s"])
+    counter = count.Counter(server, watch, caller, eyes, strategy, fewest=len(waiting), holds_back=holds_back)
     made = count.run(
         counter,
         watch,

@@ -74,14 +74,27 @@ class Counter:
     """Makes connections to one server, and reads the observers after each."""
 
     def __init__(
-        self, server: Server, watch: Watch, caller: Caller, eyes: Eyes, strategy: Strategy, baseline: Collection[int]
+        self,
+        server: Server,
+        watch: Watch,
+        caller: Caller,
+        eyes: Eyes,
+        strategy: Strategy,
+        *,
+        fewest: int,
+        holds_back: bool,
     ) -> None:
+        """`fewest` threads must wait for the listener before each connection.
+
+        `holds_back`: the listener is known to have TCP_DEFER_ACCEPT.
+        """
         self._server = server
         self._watch = watch
         self._caller = caller
         self._eyes = eyes
         self._strategy = strategy
-        self._fewest = len(baseline)
+        self._fewest = fewest
+        self._held_back_s = 0.0 if holds_back else _HELD_BACK_S
         self._waits: list[Wait] = []
 
     def connection(self, data: bytes) -> Connection:
@@ -156,7 +169,7 @@ class Counter:
         def reached() -> bool:
             nonlocal deferred
             row = server_end(self._server.anyone, self._server.listener.port, client)
-            deferred = row is not None and is_half_open(row) and time.monotonic() - began > _HELD_BACK_S
+            deferred = row is not None and is_half_open(row) and time.monotonic() - began >= self._held_back_s
             # No row: it was taken, and closed, already.  connect returned, so there was one.
             return row is None or not is_half_open(row) or deferred
 
@@ -228,7 +241,12 @@ class Counter:
         else:
             pids = winners.new_sockets(held, winners.sockets_by_process(self._server.holders))
         if pids:
-            step.winners = set(pids)
+            step.winners = {self._only_thread_of(pid) for pid in pids}
+
+    def _only_thread_of(self, pid: int) -> int:
+        """The one thread of this process that waits for the listener; the process itself where there are several."""
+        mine = [wait.tid for wait in self._waits if wait.pid == pid and wait.is_candidate]
+        return mine[0] if len(mine) == 1 else pid
 
 
 def run(

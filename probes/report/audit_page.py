@@ -1,11 +1,74 @@
-"""The answer of an audit as one HTML file, in the style of the report."""
+"""The answer of an audit as one HTML file, in the style of the report; `audit --help` lists its keys."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+_FOLDER = Path(__file__).parent
+
+_SHAPES = {"herds": "broken", "wakes one": "held", "wakes nobody": "inconclusive", "inconclusive": "inconclusive"}
+"""The report's shape and colour for each verdict of an audit."""
+
+FIGURES = {
+    "woken": "the scheduler made it runnable",
+    "returned": "its wait call came back to user space",
+    "won": "it took the connection",
+    "spurious": "it was woken, and took nothing",
+    "handed_on": "the server itself woke it, not the listener",
+    "timers": "a timer woke it meanwhile",
+    "others": "a thread that does not wait for the listener moved",
+}
 
 
 def render(answer: Mapping[str, Any]) -> str:
     """The page for this answer, as a whole HTML document."""
-    raise NotImplementedError
+    name = answer["server"]["name"] if answer["server"] else "a server"
+    page = _template().render(
+        answer=answer,
+        title=f"{name} on {answer['listener']['name']}" if answer["listener"] else name,
+        shape=_SHAPES.get(answer["verdict"], "inconclusive"),
+        figures=FIGURES,
+        facts=_facts(answer),
+    )
+    # A path or a name may hold bytes that are no UTF-8 (surrogateescape): they could not be written.
+    return page.encode("utf-8", "replace").decode()
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(css=(_FOLDER / "page.css").read_text(encoding="utf-8"))
+    return environment.get_template("audit.html.j2")
+
+
+def _facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is known of the server and of this machine: (term, fact)."""
+    found = [("kernel", f"{answer['kernel']}, {answer['user']}")]
+    if answer["listener"]:
+        listener, settings = answer["listener"], answer["settings"]
+        found.append(("listener", f"{listener['name']}, {listener['kind']}, {listener['sockets']} socket(s)"))
+        if listener["other_namespace"]:
+            found.append(("network", "in a namespace of its own"))
+        known = {name: value for name, value in settings.items() if value is not None}
+        found.append(("settings", ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in known.items())))
+        found.append(("processes", " ".join(map(str, answer["server"]["pids"]))))
+    if answer["waits"]:
+        found.append(("waits", answer["waits"]))
+    if answer["window_ms"] is not None:
+        found.append(
+            ("window", f"{answer['window_ms']} ms from connect to rest, {answer['accidents']} moves by timers in it")
+        )
+    for name, why in answer["observers"].items():
+        found.append((f"observer {name}", "yes" if why is None else f"no: {why}"))
+    return [(term, fact) for term, fact in found if fact]
