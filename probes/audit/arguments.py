@@ -40,6 +40,7 @@ EPILOG = """\
   waiters        each of them: pid, tid, name, call, trigger, epoll (instance), timer_per_s
   listener, settings, server, winners, others, handed_on, timers, window_ms, accidents, observers,
   lab            what the lab measured for this strategy just now: scenario, woken, or why_not
+  warnings       what else is wrong, for example a listener that nobody waits for
   advice         what to change, if anything;  reason: why it is inconclusive, or null;  exit_code
 
 Exit codes: 0 judged, 1 more workers wake than --max-woken, 2 bad input, 3 it could not be judged.

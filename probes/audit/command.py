@@ -67,6 +67,7 @@ def _nothing_known() -> Answer:
         "waiters": [],
         "winners": {},
         "observers": {},
+        "warnings": [],
         "advice": [],
         "exit_code": CANNOT_JUDGE,
     }
@@ -131,6 +132,7 @@ def _examine(server: Server, request: Request, answer: Answer, tell: Tell, relea
     answer["advice"] = advice.advice_for(
         verdict.verdict, strategy.sharing, waiting[0].call, _names(server), strategy.threads
     )
+    answer["warnings"] = _warnings(server, waiting, figures)
     answer["exit_code"] = _exit_code(verdict.verdict, figures, request, eyes.wakers is not None)
     if verdict.verdict == judge.INCONCLUSIVE:
         answer["reason"] = verdict.sentence.partition(": ")[2]
@@ -231,6 +233,21 @@ def _note(answer: Answer, figures: judge.Figures, watch: Watch) -> None:
     answer["winners"] = {str(who): times for who, times in figures.winners.items()}
     answer["window_ms"] = round(figures.window_ms, 2)
     answer["accidents"] = round(figures.accidents, 4)
+
+
+def _warnings(server: Server, waiting: list[Wait], figures: judge.Figures) -> list[str]:
+    """What is wrong with the server apart from a herd."""
+    found = []
+    sockets = set(server.listener.inodes)
+    deserted = sockets - {inode for wait in waiting for inode in wait.inodes}
+    if len(sockets) > 1 and deserted and all(wait.inodes for wait in waiting):
+        found.append(
+            f"{len(deserted)} of the {len(sockets)} listeners of this SO_REUSEPORT group have nobody who waits: "
+            "a connection that the kernel gives to one of them is not served (socket(7))"
+        )
+    if figures.woken.min == 0 and figures.woken.max > 0:
+        found.append("some connections woke nobody who waits for the listener")
+    return found
 
 
 def _exit_code(verdict: str, figures: judge.Figures, request: Request, sees_wakers: bool) -> int:

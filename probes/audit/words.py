@@ -41,6 +41,8 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {answer['sure']}"
     if answer["lab"]:
         yield f"  {lab_in_words(answer['lab'])}"
+    for warning in answer["warnings"]:
+        yield f"  warning: {warning}"
     for advice in answer["advice"]:
         yield f"  -> {advice}"
     for name, why in answer["observers"].items():

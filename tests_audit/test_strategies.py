@@ -1,0 +1,114 @@
+"""Each way of waiting: who is woken, as the audit sees it and as the lab measures it on the same kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Answer, Audit, Start
+
+
+def _spread(value: int) -> dict[str, float]:
+    return {"min": value, "median": value, "max": value}
+
+
+def _judged(answer: Answer) -> Answer:
+    assert answer["verdict"] != "inconclusive", answer.text
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("kind", "strategy", "woken"),
+    [
+        ("accept", "accept4", 1),
+        ("select", "select", 4),
+        ("level", "epoll_wait.level.listener", 4),
+        ("exclusive", "epoll_wait.exclusive.listener", 1),
+        ("reuseport", "epoll_wait.level.nothing", 1),
+        ("timer", "epoll_wait.level.listener", 4),
+    ],
+)
+def test_woken(start: Start, audit: Audit, kind: str, strategy: str, woken: int) -> None:
+    """The strategy is recognised, and as many are woken as in the lab."""
+    answer = _judged(audit("--port", start(kind).address))
+    assert answer["strategy"] == strategy
+    assert answer["workers"] == 4
+    assert answer["connections"] == 10
+    if answer["observers"]["sched_waking"] is None or kind != "timer":
+        assert answer["woken"] == _spread(woken), answer.text
+        assert answer["lab"]["woken"] == _spread(woken), answer.text
+    assert answer["won"] == _spread(1)
+    assert sum(answer["winners"].values()) == 10
+    assert answer["verdict"] == ("herds" if woken > 1 else "wakes one")
+    assert bool(answer["advice"]) == (woken > 1)
+    assert answer.code == 0
+
+
+def test_shared_instance(start: Start, audit: Audit) -> None:
+    """Each that returns wakes the next, so two at least; the server's own wake-ups are not mistaken for it."""
+    answer = _judged(audit("--port", start("shared").address))
+    assert answer["strategy"] == "epoll_wait.level.epoll"
+    assert 2 <= answer["woken"]["min"] <= answer["woken"]["max"] <= 4
+    assert answer["verdict"] == "herds"
+
+
+def test_threads(start: Start, audit: Audit) -> None:
+    """Threads of one process are workers each; one that only waits for them is none."""
+    server = start("threads")
+    answer = _judged(audit("--pid", server.process.pid))
+    assert answer["workers"] == 4
+    assert answer["woken"] == _spread(1)
+    assert answer["waits"].startswith("4 threads, each blocked in accept4")
+    assert len({one["pid"] for one in answer["waiters"]}) == 1
+    assert answer["lab"]["scenario"] == "accept4/tcp4/n4t/accept/one-connection"
+
+
+def test_master_that_dispatches(start: Start, audit: Audit) -> None:
+    """The master is the only one that waits for the listener; whom it wakes is the server's own traffic."""
+    answer = _judged(audit("--port", start("dispatch").address))
+    assert answer["workers"] == 1
+    assert answer["woken"] == _spread(1)
+    assert answer["verdict"] == "wakes one"
+    assert answer["others"]["min"] >= 1
+
+
+def test_timers_are_measured(start: Start, audit: Audit) -> None:
+    """Workers that wake ten times a second while nobody connects: their rate is known before anything is counted."""
+    answer = audit("--port", start("timer").address)
+    rates = [one["timer_per_s"] for one in answer["waiters"]]
+    assert len(rates) == 4, answer.text
+    # A timer never comes early; a starved machine has it late.
+    assert all(0 < rate <= 15 for rate in rates), rates
+    if answer["observers"]["sched_waking"] is None:
+        assert answer["woken"] == _spread(4)
+
+
+@pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
+def test_unix(start: Start, audit: Audit, tmp_path: object, abstract: bool) -> None:
+    """A unix socket, by its path or its abstract name."""
+    address = f"@wakecheck-{id(start)}" if abstract else f"{tmp_path}/s"
+    start("level", address=address)
+    answer = _judged(audit("--unix", address))
+    assert answer["listener"]["kind"] == ("unix-abstract" if abstract else "unix")
+    assert answer["woken"] == _spread(4)
+    assert answer["won"] == _spread(1)
+    assert answer["lab"]["woken"] == _spread(4)
+
+
+def test_data_is_sent(start: Start, audit: Audit) -> None:
+    """Bytes that are sent do not change who is woken by the connection."""
+    server = start("level")
+    answer = _judged(audit("--port", server.address, "--send", r"hello\r\n"))
+    assert answer["woken"] == _spread(4)
+    assert answer["won"] == _spread(1)
+
+
+@pytest.mark.parametrize(("kind", "code"), [("level", 1), ("exclusive", 0)])
+def test_max_woken(start: Start, audit: Audit, kind: str, code: int) -> None:
+    assert audit("--port", start(kind).address, "--max-woken", 1).code == code
+
+
+def test_deserted_listener(start: Start, audit: Audit) -> None:
+    """A reuseport group with a socket that nobody waits for: connections that get there are not served."""
+    answer = audit("--port", start("orphan").address, "--connections", 1)
+    assert answer["listener"]["sockets"] == 5
+    assert [one for one in answer["warnings"] if one.startswith("1 of the 5 listeners")], answer.text

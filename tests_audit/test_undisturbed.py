@@ -1,0 +1,111 @@
+"""The audited server does not notice more than connections: no tracer, no EINTR, none lost, and it goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from .conftest import Audit, Server, Start
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+
+
+class TracerWatch(threading.Thread):
+    """Looks for a tracer of any thread of the server, for as long as the audit runs."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._files = [
+            path for pid in server.pids() for path in Path(f"/proc/{pid}/task").glob("*/status")
+        ]
+        self.over = threading.Event()
+        self.tracers: set[str] = set()
+        self.looks = 0
+
+    def run(self) -> None:
+        while not self.over.is_set():
+            for path in self._files:
+                found = re.search(r"^TracerPid:\s*(\d+)", path.read_text(), re.M)
+                assert found
+                self.tracers.add(found[1])
+            self.looks += 1
+            self.over.wait(0.002)
+
+
+def _echoes(server: Server) -> bool:
+    with socket.create_connection(("127.0.0.1", int(server.address)), 30) as connection:
+        connection.sendall(b"still there?")
+        return connection.recv(100) == b"still there?"
+
+
+@pytest.mark.parametrize("kind", ["accept", "select", "level", "shared"])
+def test_undisturbed(start: Start, audit: Audit, kind: str) -> None:
+    """No thread has a tracer at any time, no call returns EINTR, every connection is served, and so is the next."""
+    server = start(kind)
+    watch = TracerWatch(server)
+    watch.start()
+    answer = audit("--port", server.address)
+    watch.over.set()
+    watch.join()
+    assert answer["connections"] == 10, answer.text
+    assert watch.looks > 10
+    assert watch.tracers == {"0"}
+    assert _echoes(server)
+    server.end()
+    assert server.count("EINTR") == 0
+    assert server.count("took") == 11
+
+
+def test_trace_is_asked_for(start: Start, audit: Audit) -> None:
+    """With --trace a tracer is attached, sees returns, and lets the server go again."""
+    server = start("level")
+    watch = TracerWatch(server)
+    watch.start()
+    answer = audit("--port", server.address, "--trace")
+    watch.over.set()
+    watch.join()
+    if "--trace" in str(answer["reason"]):
+        pytest.skip(answer["reason"])
+    assert answer["connections"] == 10, answer.text
+    assert watch.tracers - {"0"}
+    assert answer["woken"] == {"min": 4, "median": 4, "max": 4}
+    assert answer["returned"]["min"] >= 1
+    assert answer["won"] == {"min": 1, "median": 1, "max": 1}
+    assert _echoes(server)
+
+
+@needs_root
+def test_without_tracepoints(start: Start, audit: Audit) -> None:
+    """Without the capabilities for trace points, context switches tell who was woken, and it is said who is missing."""
+    denied = ("setpriv", "--bounding-set=-sys_admin,-perfmon", "--inh-caps=-all")
+    answer = audit("--port", start("level").address, prefix=denied)
+    assert answer["observers"]["sched_waking"]
+    assert answer["observers"]["sys_exit"]
+    assert answer["woken"] == {"min": 4, "median": 4, "max": 4}, answer.text
+    assert answer["returned"] is None
+    assert answer["won"] == {"min": 1, "median": 1, "max": 1}
+    assert "nearly sure" in answer["sure"]
+
+
+@needs_root
+def test_other_network_namespace(start: Start, audit: Audit) -> None:
+    """As a container's: found by its pid, or by a port that listens in no other namespace."""
+    server = start("level", prefix=("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"))
+    for how in (("--pid", server.process.pid), ("--pid", server.process.pid, "--port", server.address)):
+        answer = audit(*how)
+        assert answer["listener"]["other_namespace"] is True, answer.text
+        assert answer["woken"] == {"min": 4, "median": 4, "max": 4}, answer.text
+
+
+@needs_root
+def test_other_pid_namespace(start: Start, audit: Audit) -> None:
+    """A server that numbers its processes otherwise is audited by the numbers of this namespace."""
+    server = start("level", prefix=("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"))
+    answer = audit("--port", server.address)
+    assert answer["woken"] == {"min": 4, "median": 4, "max": 4}, answer.text
+    assert set(answer["server"]["pids"]) <= set(server.pids())
