@@ -30,7 +30,7 @@ class Server:
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             text=True,
-            preexec_fn=lambda: syscalls.die_with_parent(parent),
+            preexec_fn=lambda: syscalls.die_with_parent(parent),  # noqa: PLW1509 (one system call, no lock)
         )
         assert self.process.stdout is not None
         self._out = self.process.stdout

@@ -114,6 +114,7 @@ def _dispatch(listener: socket.socket, workers: int) -> None:
                     connection.recv(100)
 
         _fork(work)
+    _say(f"listens {listener.getsockname()[1]}")
     wait = _epoll(listener)
     turn = 0
     while True:
@@ -144,16 +145,16 @@ def main(kind: str, workers: int, address: str) -> None:
     # The master of a reuseport group only reserves the port; an orphan is its own socket, in which it listens.
     own_sockets = kind in ("reuseport", "orphan")
     listener = _open(address, reuseport=own_sockets, listen=kind != "reuseport")
-    _say(f"listens {listener.getsockname()[1] if address.isdigit() else address}")
+    port = str(listener.getsockname()[1]) if address.isdigit() else address
     if kind == "dispatch":
         _dispatch(listener, workers)
     if kind == "threads":
         for _ in range(workers):
             threading.Thread(target=_serve, args=(lambda: None, listener), daemon=True).start()
+        _say(f"listens {port}")
         threading.Event().wait()
     if kind not in ("accept", "die"):
         listener.setblocking(False)
-    port = str(listener.getsockname()[1]) if address.isdigit() else address
     shared = _epoll(listener) if kind == "shared" else None
 
     def work() -> None:
@@ -181,6 +182,7 @@ def main(kind: str, workers: int, address: str) -> None:
             _serve(how[kind](), mine)
 
     children = [_fork(work) for _ in range(workers)]
+    _say(f"listens {port}")
     for pid in children:
         os.waitpid(pid, 0)
 

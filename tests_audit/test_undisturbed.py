@@ -20,14 +20,13 @@ class TracerWatch(threading.Thread):
 
     def __init__(self, server: Server) -> None:
         super().__init__()
-        self._files = [
-            path for pid in server.pids() for path in Path(f"/proc/{pid}/task").glob("*/status")
-        ]
+        self._files = [path for pid in server.pids() for path in Path(f"/proc/{pid}/task").glob("*/status")]
         self.over = threading.Event()
         self.tracers: set[str] = set()
         self.looks = 0
 
     def run(self) -> None:
+        assert len(self._files) > 4
         while not self.over.is_set():
             for path in self._files:
                 found = re.search(r"^TracerPid:\s*(\d+)", path.read_text(), re.M)

@@ -64,6 +64,7 @@ def _nothing_known() -> Answer:
         "user": host.user_in_words(),
         **dict.fromkeys(unknown),
         "connections": 0,
+        "disturbed": 0,
         "waiters": [],
         "winners": {},
         "observers": {},
@@ -230,6 +231,7 @@ def _note(answer: Answer, figures: judge.Figures, watch: Watch) -> None:
         spread = getattr(figures, name)
         answer[name] = None if spread is None else spread.as_dict()
     answer["connections"] = figures.connections
+    answer["disturbed"] = figures.disturbed
     answer["winners"] = {str(who): times for who, times in figures.winners.items()}
     answer["window_ms"] = round(figures.window_ms, 2)
     answer["accidents"] = round(figures.accidents, 4)

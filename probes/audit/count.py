@@ -41,6 +41,8 @@ class Step:
     """Threads that wait for the listener, and were woken by the server itself, not by the listener."""
     timers: set[int] | None = None
     """Threads that wait for the listener, and moved for a timer."""
+    disturbed: bool = False
+    """A timer moved one of them before all were woken: it did not sleep when the connection came."""
     window_s: float = 0.0
 
 
@@ -53,6 +55,11 @@ class Connection:
     deferred: bool
     candidates: frozenset[int]
     """Threads that waited for the listener when it came."""
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether its figures say nothing: not all workers slept when it came."""
+        return self.herd.disturbed
 
     @property
     def herd(self) -> Step:
@@ -224,6 +231,17 @@ class Counter:
         step.woken = found["connection"]
         step.handed_on = (found["worker"] | found["other"]) - step.woken
         step.timers = found["timer"] - step.woken
+        step.disturbed = self._is_disturbed(wakings, candidates)
+
+    def _is_disturbed(self, wakings: list[Waking], candidates: frozenset[int]) -> bool:
+        """Whether a timer woke one of the candidates before the last of the connection's wake-ups."""
+        sources = [
+            (waking.at_ns, source_of(waking, self._caller.pid, self._eyes.softirqs, ()))
+            for waking in wakings
+            if waking.wakee in candidates
+        ]
+        last_ns = max((at_ns for at_ns, source in sources if source == "connection"), default=None)
+        return any(source == "timer" and (last_ns is None or at_ns < last_ns) for at_ns, source in sources)
 
     def _credit(self, step: Step, returns: list[Return]) -> None:
         calls = {wait.tid: wait.call for wait in self._waits}

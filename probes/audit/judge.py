@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..verdict import Inconclusive
 from .count import Connection
 from .idle import Idle
 
@@ -40,6 +41,9 @@ class Figures:
     """What the connections showed; None for what was not observed."""
 
     connections: int
+    """Those that are judged: all but the disturbed ones."""
+    disturbed: int
+    """Connections that came while a timer had just woken one of the workers; they are not judged."""
     woken: Spread
     returned: Spread | None
     won: Spread | None
@@ -59,8 +63,14 @@ class Figures:
     """Whether the kernel held connections back until data arrived."""
 
 
-def figures_of(connections: Sequence[Connection], idle: Idle) -> Figures:
-    """The figures of these connections, one at least."""
+def figures_of(made: Sequence[Connection], idle: Idle) -> Figures:
+    """The figures of these connections.  Raises Inconclusive where timers disturbed most of them."""
+    connections = [one for one in made if not one.disturbed]
+    if 2 * len(connections) < len(made) or not connections:
+        raise Inconclusive(
+            f"timers had just woken a worker in {len(made) - len(connections)} of {len(made)} connections: "
+            "too seldom did all of them sleep"
+        )
     steps = [one.herd for one in connections]
     won = [_won(one) for one in connections]
     window_s = statistics.median(step.window_s for step in steps)
@@ -68,6 +78,7 @@ def figures_of(connections: Sequence[Connection], idle: Idle) -> Figures:
     known_winners = [who for who in won if who is not None]
     return Figures(
         len(connections),
+        len(made) - len(connections),
         _spread(len(step.woken) for step in steps),
         _known(None if step.returned is None else len(step.returned) for step in steps),
         _known(None if who is None else len(who) for who in won),

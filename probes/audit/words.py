@@ -32,6 +32,8 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"{answer['connections']} connections, one at a time; workers per connection:"
         for name, meaning in _COUNTS:
             yield f"  {name:9} {spread_in_words(answer[name]):22} {meaning}"
+        if answer["disturbed"]:
+            yield f"  (not counted: {answer['disturbed']} more, that came while a timer had just woken a worker)"
         if answer["winners"]:
             yield f"  winners   {_winners(answer['winners'])}"
         yield from _traffic(answer)

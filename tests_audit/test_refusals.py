@@ -1,0 +1,161 @@
+"""What cannot be audited is said in one sentence, with the documented exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from probes.audit.find import descendants
+from probes.host import PROJECT
+
+from .conftest import PATIENCE_S, Audit, Start, command
+
+BAD_INPUT, CANNOT_JUDGE = 2, 3
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _ended_pid() -> int:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    return child.pid
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--port", "{free}"), "nothing listens on port {free} here: start the server first, or name another"),
+        (("--port", "192.0.2.1:80"), "192.0.2.1 is no address of this machine: only servers on this machine"),
+        (("--port", "example.com:80"), "example.com is no address of this machine: only servers on this machine"),
+        (("--port", "http"), "'http' is no port: write 8000, 127.0.0.1:8000 or [::1]:8000"),
+        (("--port", "70000"), "'70000' is no port"),
+        (("--pid", "{ended}"), "no process {ended}: it is gone, or never was"),
+        (("--pid", "{self}"), "process {self} and its children hold no listening socket"),
+        (("--unix", "/nonexistent/s"), "nothing listens on /nonexistent/s here"),
+        ((), "name a server: --port 8000, --pid PID, --unix PATH, or -- and a command that starts it"),
+        (("--port", "80", "--connections", "1001"), "1001 connections: there can be 1 to 1,000"),
+        (("--port", "80", "--rate", "1000"), "a rate of 1000: there can be up to 100 connections a second"),
+        (("--port", "80", "--http", "--send", "x"), "--http and --send both say what to send: give one of them"),
+        (("--port", "80", "--send", r"\x"), r"'\\x' holds an escape that means no byte"),
+        (("--port", "80", "--html", "/nonexistent/a/b"), "/nonexistent/a/b cannot be written"),
+        (("--", "/nonexistent/server"), "/nonexistent/server cannot be started: No such file or directory"),
+    ],
+)
+def test_bad_input(audit: Audit, arguments: tuple[str, ...], sentence: str) -> None:
+    known = {"free": _free_port(), "ended": _ended_pid(), "self": os.getpid()}
+    if "/nonexistent/a/b" in arguments and os.geteuid() == 0:
+        arguments = tuple(one.replace("/nonexistent/a/b", "/proc/a") for one in arguments)
+        sentence = "/proc/a cannot be written"
+    answer = audit(*(one.format(**known) if "\\" not in one else one for one in arguments))
+    assert answer.code == BAD_INPUT, answer.text
+    assert answer.text.startswith("wakecheck: " + (sentence.format(**known) if "\\" not in sentence else sentence))
+    assert answer.text.count("\n") == 1
+
+
+def test_never_idle(start: Start, audit: Audit) -> None:
+    """A server whose workers never rest: no number, and the reason."""
+    answer = audit("--port", start("spin").address)
+    assert answer.code == CANNOT_JUDGE
+    assert answer["verdict"] == "inconclusive"
+    assert answer["woken"] is None
+    assert "the server is busy: while nobody connected from here, thread" in answer["reason"], answer.text
+
+
+def test_ends_during_the_audit(start: Start, audit: Audit) -> None:
+    answer = audit("--port", start("die", 1).address)
+    assert answer.code == CANNOT_JUDGE
+    assert answer["reason"].endswith("of the server ended during the audit"), answer.text
+
+
+def test_nobody_waits(start: Start, audit: Audit) -> None:
+    answer = audit("--port", start("deaf").address)
+    assert answer.code == CANNOT_JUDGE
+    assert answer["reason"].startswith("no thread of the server was seen waiting for the listener")
+
+
+def test_several_listeners(audit: Audit) -> None:
+    with socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0)):
+        answer = audit("--pid", os.getpid())
+    assert answer.code == BAD_INPUT
+    assert f"pid {os.getpid()} has several listeners (127.0.0.1:" in answer.text
+    assert "add --port or --unix to choose one" in answer.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become somebody else")
+def test_somebody_elses(start: Start) -> None:
+    """Said by the audit as an ordinary user, in a process that becomes one after it has loaded all it needs."""
+    server = start("level")
+    program = (
+        "import os, sys; from probes.__main__ import main; import rich.console, rich.status, json; "
+        "import probes.audit.command, probes.audit.words, probes.report.audit_page; "
+        "os.setgid(65534); os.setuid(65534); sys.exit(main(['audit', *sys.argv[1:]]))"
+    )
+    for arguments, sentence in (
+        (("--pid", str(server.process.pid)), f"process {server.process.pid} belongs to root: run as root to audit it"),
+        (("--port", server.address), "none of the processes that you may look into holds it: run as root"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == BAD_INPUT, done.stderr
+        assert sentence in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+# --- a server that the audit starts -------------------------------------------------------------
+
+
+def _with_argument(word: str) -> list[int]:
+    """Processes whose command line holds this word."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if word.encode() in words:
+                found.append(int(entry.name))
+    return found
+
+
+def test_started_and_stopped(audit: Audit, tmp_path: Path) -> None:
+    """It is started, audited and stopped, and nothing of it is left."""
+    address = str(tmp_path / "s")
+    answer = audit(server=tuple(command("level", 4, address)))
+    assert answer["woken"] == {"min": 4, "median": 4, "max": 4}, answer.text
+    assert _with_argument(address) == []
+
+
+def test_ends_before_it_listens(audit: Audit) -> None:
+    answer = audit(server=(sys.executable, "-c", "raise SystemExit('no such app')"))
+    assert answer.code == CANNOT_JUDGE
+    assert answer["reason"].endswith("ended before it listened: no such app"), answer.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_leaves_nothing(tmp_path: Path, number: int) -> None:
+    """However the audit ends, the server that it started ends with it."""
+    address = str(tmp_path / "s")
+    line = [sys.executable, "-m", "probes", "audit", "--connections", "1000", "--rate", "5", "--"]
+    process = subprocess.Popen([*line, *command("level", 4, address)], cwd=PROJECT, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + PATIENCE_S
+    # The audit, its caller, the supervisor (all three carry the server's address), the server, four workers.
+    while len(descendants(process.pid)) < 7 and time.monotonic() < deadline:
+        os.sched_yield()
+    process.send_signal(number)
+    process.wait(PATIENCE_S)
+    while (left := _with_argument(address)) and time.monotonic() < deadline:
+        os.sched_yield()
+    assert left == []
