@@ -39,7 +39,8 @@ class Caller:
         if self.pid == 0:
             code = 1
             try:
-                ours.close()
+                # Among all that it would hold open: the pipe whose closing ends a server that the audit started.
+                _close_all_but(theirs.fileno())
                 _serve(theirs, parent, family, address, beside)
                 code = 0
             finally:
@@ -47,7 +48,11 @@ class Caller:
         theirs.close()
         self._socket = ours
         self._file = ours.makefile("rb")
-        greeting = self._answer()
+        try:
+            greeting = self._answer()
+        except BaseException:
+            self.close()
+            raise
         self.fence: str = greeting["fence"]
         self.fence_proves: bool = greeting["proves"]
 
@@ -91,6 +96,11 @@ class Caller:
         if "failed" in answer:
             raise Inconclusive(answer["failed"])
         return answer
+
+
+def _close_all_but(kept: int) -> None:
+    os.closerange(3, kept)
+    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
 
 
 def _serve(end: socket.socket, parent: int, family: int, address: Any, beside: int | None) -> None:
