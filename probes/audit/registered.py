@@ -36,7 +36,8 @@ class Registration(NamedTuple):
 def parse_fdinfo(text: str) -> list[Registration]:
     """What is registered in an epoll instance, from the text of its fdinfo."""
     return [
-        Registration(int(fd), int(events, 16), inode and int(inode, 16), device and int(device, 16))
+        # The last two are empty on kernels that do not show them.
+        Registration(int(fd), int(events, 16), int(inode, 16) if inode else None, int(device, 16) if device else None)
         for fd, events, inode, device in _LINE.findall(text)
     ]
 

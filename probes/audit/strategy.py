@@ -117,7 +117,7 @@ def _sentence(
     n = len(waits) + peers
     who = f"{n} {_kind_of_worker(threads)}{'' if n == 1 else 's'}"
     how = " and ".join(
-        (f"{count} " if len(kinds) > 1 else "") + _how(call, trigger, sharing, n)
+        (f"{count} " if len(kinds) > 1 else "") + _how(call, trigger, sharing, n if len(kinds) == 1 else 1)
         for (call, trigger), count in kinds.items()
     )
     sure = "" if all(wait.listens for wait in waits) else ", probably (what the call waits for could not be read)"

@@ -1,0 +1,203 @@
+"""What the audit reads: the kernel's lists of sockets, fdinfo, /proc/PID/syscall, and the user's words."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from probes.audit.arguments import HTTP, add_to, parse_port, request_from, unescape
+from probes.audit.find import BadTarget, Wanted, the_one_of
+from probes.audit.registered import EDGE, EXCLUSIVE, ONESHOT, parse_fdinfo, trigger_of
+from probes.audit.sockets import Listener, destination, is_half_open, tcp_rows, unix_listeners
+from probes.audit.waits import parse_syscall
+from probes.audit.wakers import Waking, filter_for, source_of
+from probes.audit.watch import Look, moved, switches_in
+
+TCP = """\
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 7411 1 0000000000000000 100
+   1: 0100007F:1F90 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 7500 1 0000000000000000 20
+   2: 0100007F:1F90 0100007F:D432 03 00000000:00000000 00:00000000 00000000     0        0 0 1 0000000000000000 20
+""".splitlines()
+TCP6 = [
+    "0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A "
+    "00000000:00000000 00:00000000 00000000 0 0 7412 1 0",
+    "1: 0000000000000000FFFF00000100007F:0050 0000000000000000FFFF00000100007F:D431 01 "
+    "00000000:00000000 00:00000000 00000000 0 0 7413 1 0",
+]
+UNIX = """\
+000000003dbb6c6d: 00000003 00000000 00000000 0001 03  1587
+000000008d9b449b: 00000002 00000000 00010000 0001 01  8965 /run/app one.sock
+000000008d9b449c: 00000002 00000000 00010000 0001 01  8966 @name
+000000008d9b449d: 00000003 00000000 00000000 0001 03  8967 /run/app one.sock
+""".splitlines()
+FDINFO = """\
+pos:\t0
+flags:\t02000002
+mnt_id:\t17
+ino:\t18
+tfd:        3 events: 90000019 data:                3  pos:0 ino:8cff01 sdev:9
+tfd:        7 events:       19 data: ffffffffffffffff  pos:0 ino:1c sdev:e
+"""
+
+
+def test_tcp_rows() -> None:
+    listening, established, half_open = tcp_rows(TCP)
+    assert listening == (("127.0.0.1", 8080), ("0.0.0.0", 0), "0A", 7411)
+    assert established.remote == ("127.0.0.1", 0xD431)
+    assert not is_half_open(established)
+    assert is_half_open(half_open)
+
+
+def test_tcp6_rows_name_an_ipv4_client_as_ipv4() -> None:
+    listening, established = tcp_rows(TCP6)
+    assert listening.local == ("::", 80)
+    assert established.remote == ("127.0.0.1", 0xD431)
+
+
+def test_unix_listeners() -> None:
+    """Only those that listen; a path may hold a space."""
+    assert list(unix_listeners(UNIX)) == [("/run/app one.sock", 8965), ("@name", 8966)]
+
+
+def test_fdinfo() -> None:
+    first, second = parse_fdinfo(FDINFO)
+    assert (first.fd, first.events, first.inode, first.device) == (3, 0x90000019, 0x8CFF01, 9)
+    assert trigger_of(first.events) == "edge-exclusive"
+    assert (second.fd, second.inode) == (7, 0x1C)
+
+
+def test_fdinfo_of_an_old_kernel_has_no_inodes() -> None:
+    (row,) = parse_fdinfo("pos:\t0\nflags:\t02\ntfd:        5 events:       19 data:                5\n")
+    assert (row.fd, row.events, row.inode, row.device) == (5, 0x19, None, None)
+
+
+@pytest.mark.parametrize(
+    ("events", "trigger"),
+    [(1, "level"), (1 | EDGE, "edge"), (1 | ONESHOT, "oneshot"), (1 | EXCLUSIVE, "exclusive")],
+)
+def test_trigger(events: int, trigger: str) -> None:
+    assert trigger_of(events) == trigger
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("running\n", None),
+        ("-1 0x7ffd 0x55\n", None),
+        ("232 0x4 0x5581 0x1 0xffffffffffffffff 0x0 0x0 0x7f 0x7e\n", 232),
+    ],
+)
+def test_syscall_line(line: str, number: int | None) -> None:
+    assert parse_syscall(line)[0] == number
+
+
+def test_both_kinds_of_switches_count() -> None:
+    status = b"Name:\tx\nState:\tS (sleeping)\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n"
+    assert switches_in(status) == 15
+
+
+def test_moved() -> None:
+    """Who switched, and who was not there before; not who only slept on."""
+    before = {1: Look("S", 5), 2: Look("S", 5)}
+    assert moved(before, {1: Look("S", 5), 2: Look("S", 6), 3: Look("S", 1)}) == {2, 3}
+
+
+# --- who woke whom -----------------------------------------------------------------------------
+
+CALLER, WORKER, KSOFTIRQD = 100, 200, 16
+
+
+@pytest.mark.parametrize(
+    ("waker", "flags", "source"),
+    [
+        (CALLER, 0x00, "connection"),  # a unix socket: connect itself wakes
+        (CALLER, 0x10, "connection"),  # tcp: in the softirq that connect ran
+        (KSOFTIRQD, 0x10, "connection"),
+        (CALLER, 0x08, "timer"),  # a timer's interrupt, while the caller happened to run
+        (0, 0x08, "timer"),
+        (WORKER, 0x00, "worker"),
+        (KSOFTIRQD, 0x00, "other"),
+        (300, 0x10, "other"),
+    ],
+)
+def test_source(waker: int, flags: int, source: str) -> None:
+    assert source_of(Waking(1, waker, 201, flags), CALLER, {KSOFTIRQD}, {WORKER, 201}) == source
+
+
+def test_filter_names_threads_until_there_are_too_many() -> None:
+    assert filter_for("pid", {7, 5}) == "pid == 5 || pid == 7"
+    assert filter_for("pid", range(1, 1000)) == "pid > 0"
+
+
+# --- what the user names -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("8000", None, 8000),
+        ("localhost:8000", None, 8000),
+        ("127.0.0.1:8000", "127.0.0.1", 8000),
+        ("[::1]:80", "::1", 80),
+    ],
+)
+def test_port(text: str, host: str | None, port: int) -> None:
+    assert parse_port(text) == (host, port)
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "http", "example.com:80", "127.0.0.1", ":", ""])
+def test_no_port(text: str) -> None:
+    with pytest.raises(BadTarget):
+        parse_port(text)
+
+
+def test_escapes() -> None:
+    assert unescape(r"GET / HTTP/1.0\r\n\r\n") == HTTP
+    assert unescape(r"\x00\xff\\") == b"\x00\xff\\"
+
+
+def _parsed(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_to(parser)
+    return parser.parse_args(arguments)
+
+
+def test_command_after_two_dashes_keeps_its_own_options() -> None:
+    request = request_from(_parsed("--http", "--", "gunicorn", "-w", "4", "--bind", ":80", "app:app"))
+    assert request.command == ("gunicorn", "-w", "4", "--bind", ":80", "app:app")
+    assert request.data == HTTP
+    assert request.wanted is None
+
+
+def test_port_in_the_namespace_of_a_process() -> None:
+    assert request_from(_parsed("--pid", "7", "--port", "80")).wanted == Wanted(80, None, None, 7)
+
+
+def _listener(kind: str, address: str, port: int) -> Listener:
+    return Listener(kind, address, port, (1,), 1)
+
+
+def test_a_port_goes_before_a_control_socket() -> None:
+    tcp = _listener("tcp4", "127.0.0.1", 80)
+    assert the_one_of([_listener("unix", "/run/control", 0), tcp], "pid 7") is tcp
+    assert the_one_of([_listener("tcp6", "::", 80), tcp], "pid 7") is tcp
+
+
+def test_two_ports_are_too_many() -> None:
+    with pytest.raises(BadTarget, match="has several listeners"):
+        the_one_of([_listener("tcp4", "127.0.0.1", 80), _listener("tcp4", "127.0.0.1", 81)], "pid 7")
+
+
+@pytest.mark.parametrize(
+    ("listener", "address"),
+    [
+        (_listener("tcp4", "0.0.0.0", 80), ("127.0.0.1", 80)),
+        (_listener("tcp4", "10.0.0.1", 80), ("10.0.0.1", 80)),
+        (_listener("tcp6", "::", 80), ("::1", 80, 0, 0)),
+        (_listener("unix-abstract", "@x", 0), b"\0x"),
+        (_listener("unix", "/run/x", 0), "/run/x"),
+    ],
+)
+def test_destination(listener: Listener, address: object) -> None:
+    assert destination(listener, 1)[1] == address
