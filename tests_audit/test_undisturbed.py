@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from .conftest import Audit, Server, Start
+from probes.host import PROJECT
+
+from .conftest import PATIENCE_S, Audit, Server, Start
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 
@@ -89,6 +94,48 @@ def test_without_tracepoints(start: Start, audit: Audit) -> None:
     assert answer["returned"] is None
     assert answer["won"] == {"min": 1, "median": 1, "max": 1}
     assert "nearly sure" in answer["sure"]
+
+
+_AS_NOBODY = """
+import ctypes, os, sys
+from probes.__main__ import main
+from tests_audit import servers
+import json, ptrace.syscall, pwd, rich.console, rich.live, rich.spinner, rich.status, select
+import probes.audit.command, probes.audit.words, probes.report.audit_page
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+ctypes.CDLL(None).prctl(4, 1)  # PR_SET_DUMPABLE: a change of user has cleared it (prctl(2))
+reader, writer = os.pipe()
+pid = os.fork()
+if pid == 0:
+    os.dup2(writer, 1)
+    servers.main("level", 4, "0")
+port = os.read(reader, 100).split()[1].decode()
+try:
+    sys.exit(main(["audit", "--json", "--connections", "10", "--port", port]))
+finally:
+    os.kill(pid, 9)
+"""
+
+
+@needs_root
+def test_ordinary_user() -> None:
+    """An ordinary user audits his own server; who is missing is named.
+
+    In a process that has loaded all it needs before it becomes one, so that it may be installed where he cannot read.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _AS_NOBODY], cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["user"] == "uid 65534"
+    assert answer["woken"] == {"min": 4, "median": 4, "max": 4}
+    assert answer["returned"] is None
+    assert answer["won"] == {"min": 1, "median": 1, "max": 1}
+    assert answer["observers"]["sched_waking"]
+    assert answer["server"]["unseen_processes"] > 0
 
 
 @needs_root

@@ -51,7 +51,8 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         if why is not None:
             yield f"  no {name}: {why}"
     if answer["server"] and (unseen := answer["server"]["unseen_processes"]):
-        yield f"  {unseen} process{'' if unseen == 1 else 'es'} may not be looked into: it may hold the listener, too"
+        many = "1 process" if unseen == 1 else f"{unseen} processes"
+        yield f"  {many} may not be looked into, so whether the listener is held there, too, is not known"
 
 
 def _server(listener: Mapping[str, Any], server: Mapping[str, Any]) -> Iterator[str]:
