@@ -160,8 +160,10 @@ def _open_eyes(watch: Watch, release: contextlib.ExitStack) -> tuple[count.Eyes,
         if isinstance(found, str):
             continue
         try:
-            if not knows_our_numbers(found) if name == "sched_waking" else missing["sched_waking"]:
+            if name == "sched_waking" and not knows_our_numbers(found):
                 missing[name] = "the trace numbers threads as another pid namespace does"
+            elif missing["sched_waking"] is not None:
+                missing[name] = missing["sched_waking"]
             elif name == "sched_waking":
                 eyes.wakers = Wakers(found, set(watch.threads))
                 release.callback(eyes.wakers.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class Step:
     timers: set[int] | None = None
     """Threads that wait for the listener, and moved for a timer."""
     disturbed: bool = False
-    """A timer moved one of them before all were woken: it did not sleep when the connection came."""
+    """A timer, or somebody else, moved one of them before all were woken: it may not have slept at that moment."""
     window_s: float = 0.0
 
 
@@ -231,17 +232,18 @@ class Counter:
         step.woken = found["connection"]
         step.handed_on = (found["worker"] | found["other"]) - step.woken
         step.timers = found["timer"] - step.woken
-        step.disturbed = self._is_disturbed(wakings, candidates)
+        step.disturbed = self._is_disturbed(wakings, candidates, server)
 
-    def _is_disturbed(self, wakings: list[Waking], candidates: frozenset[int]) -> bool:
-        """Whether a timer woke one of the candidates before the last of the connection's wake-ups."""
+    def _is_disturbed(self, wakings: list[Waking], candidates: frozenset[int], server: set[int]) -> bool:
+        """Whether a timer, or somebody else's connection, woke a candidate before the last wake-up by this one."""
         sources = [
-            (waking.at_ns, source_of(waking, self._caller.pid, self._eyes.softirqs, ()))
+            (waking.at_ns, source_of(waking, self._caller.pid, self._eyes.softirqs, server))
             for waking in wakings
-            if waking.wakee in candidates
+            # With --trace this process wakes them, too, from the stops that it caused.
+            if waking.wakee in candidates and waking.waker != os.getpid()
         ]
         last_ns = max((at_ns for at_ns, source in sources if source == "connection"), default=None)
-        return any(source == "timer" and (last_ns is None or at_ns < last_ns) for at_ns, source in sources)
+        return any(source in ("timer", "other") and (last_ns is None or at_ns < last_ns) for at_ns, source in sources)
 
     def _credit(self, step: Step, returns: list[Return]) -> None:
         calls = {wait.tid: wait.call for wait in self._waits}

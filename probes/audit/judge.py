@@ -43,7 +43,7 @@ class Figures:
     connections: int
     """Those that are judged: all but the disturbed ones."""
     disturbed: int
-    """Connections that came while a timer had just woken one of the workers; they are not judged."""
+    """Connections that came while a timer, or somebody else, had just woken a worker; they are not judged."""
     woken: Spread
     returned: Spread | None
     won: Spread | None
@@ -68,8 +68,8 @@ def figures_of(made: Sequence[Connection], idle: Idle) -> Figures:
     connections = [one for one in made if not one.disturbed]
     if 2 * len(connections) < len(made) or not connections:
         raise Inconclusive(
-            f"timers had just woken a worker in {len(made) - len(connections)} of {len(made)} connections: "
-            "too seldom did all of them sleep"
+            f"a timer, or somebody else, had just woken a worker in {len(made) - len(connections)} of {len(made)} "
+            "connections: too seldom did all of them sleep"
         )
     steps = [one.herd for one in connections]
     won = [_won(one) for one in connections]

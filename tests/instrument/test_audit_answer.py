@@ -178,7 +178,7 @@ def test_disturbed_connections_are_not_judged() -> None:
 
 
 def test_mostly_disturbed_is_inconclusive() -> None:
-    with pytest.raises(Inconclusive, match="timers had just woken a worker in 2 of 3 connections"):
+    with pytest.raises(Inconclusive, match="had just woken a worker in 2 of 3 connections"):
         figures_of([_connection(4), _connection(3, disturbed=True), _connection(3, disturbed=True)], QUIET)
 
 
