@@ -1,0 +1,257 @@
+"""Every server that is audited: its ordinary command line and the least configuration it takes.
+
+A row says how the server is started with four workers, and what is known of it before any audit:
+how many tasks wait for connections, and in which call.  `$port` and `$folder` are filled in by
+`Server.command_line` and `Server.texts`.  To add a server: a row here, its expectation in
+`expected.py`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+
+WORKERS = 4
+
+_SELECT = ("select", "pselect6")
+_EPOLL = ("epoll_wait", "epoll_pwait")
+
+_PATH = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are looked for: beside this Python first (console scripts), and where Debian has daemons,
+which is not in an ordinary user's PATH."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What must be installed, and how."""
+
+    executable: str
+    install: str
+
+    def path(self) -> str | None:
+        """Where it is; None where it is not installed."""
+        return shutil.which(self.executable, path=_PATH)
+
+
+def _pip(executable: str, packages: str) -> Program:
+    return Program(executable, f"{sys.executable} -m pip install {packages}")
+
+
+def _apt(executable: str, package: str) -> Program:
+    return Program(executable, f"apt-get install --no-install-recommends {package}")
+
+
+NGINX = _apt("nginx", "nginx")
+APACHE = _apt("apache2", "apache2-bin")
+HAPROXY = _apt("haproxy", "haproxy")
+CADDY = _apt("caddy", "caddy")
+NODE = _apt("node", "nodejs")
+GUNICORN = _pip("gunicorn", "gunicorn gevent")
+UWSGI = _pip("uwsgi", "pyuwsgi")
+UVICORN = _pip("uvicorn", "uvicorn")
+GRANIAN = _pip("granian", "granian")
+
+_APP = """\
+def wsgi(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3")])
+    return [b"ok\\n"]
+
+
+async def asgi(scope, receive, send):
+    if scope["type"] == "http":
+        headers = [(b"content-type", b"text/plain"), (b"content-length", b"3")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"ok\\n"})
+"""
+
+_CLUSTER = """\
+const cluster = require('node:cluster');
+const http = require('node:http');
+if (cluster.isPrimary) {
+  for (let i = 0; i < 4; i++) cluster.fork();
+} else {
+  const server = http.createServer((request, response) => response.end('ok\\n'));
+  server.listen($port, '127.0.0.1', () => console.log('listening'));
+}
+"""
+
+
+def _nginx_conf(events: str = "", listen: str = "") -> dict[str, str]:
+    return {
+        "nginx.conf": f"""\
+daemon off;
+pid nginx.pid;
+error_log stderr;
+worker_processes {WORKERS};
+events {{ worker_connections 256; {events} }}
+http {{
+  access_log off;
+  client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
+  server {{
+    listen 127.0.0.1:$port{listen};
+    location / {{ return 200 "ok\\n"; }}
+  }}
+}}
+"""
+    }
+
+
+def _apache_conf(mpm: str, sizes: str) -> dict[str, str]:
+    # User and Group are for root alone, whom Apache refuses to serve as; others are told so and go on.
+    return {
+        "apache.conf": f"""\
+ServerRoot $folder
+ServerName localhost
+PidFile $folder/apache.pid
+DefaultRuntimeDir $folder
+ErrorLog /dev/stderr
+LoadModule mpm_{mpm}_module /usr/lib/apache2/modules/mod_mpm_{mpm}.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule dir_module /usr/lib/apache2/modules/mod_dir.so
+User nobody
+Group nogroup
+Listen 127.0.0.1:$port
+DocumentRoot $folder
+StartServers {WORKERS}
+{sizes}
+""",
+        "index.html": "ok\n",
+    }
+
+
+def _haproxy_conf(bind: str = "") -> dict[str, str]:
+    return {
+        "haproxy.cfg": f"""\
+global
+  nbthread {WORKERS}
+defaults
+  mode http
+  timeout connect 10s
+  timeout client 60s
+  timeout server 60s
+frontend it
+  bind 127.0.0.1:$port{bind}
+  http-request return status 200 content-type text/plain string ok
+"""
+    }
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server in one configuration."""
+
+    name: str
+    """As in a test's id and on the command line of table.py."""
+    title: str
+    """As in the README's table."""
+    program: Program
+    command: tuple[str, ...]
+    """Arguments after the program, with $port and $folder."""
+    files: dict[str, str] = field(default_factory=dict)
+    """What is written into its folder first: name and text, with $port and $folder."""
+    environment: dict[str, str] = field(default_factory=dict)
+    processes: int = WORKERS + 1
+    """Once it is up; a master and four workers, as a rule."""
+    calls: tuple[str, ...] = _EPOLL
+    """Once it is up, every worker sleeps in one of these; which one is up to its libc."""
+    waiting: int = WORKERS
+    """How many sleep there: processes besides the first, or threads where there is but one process."""
+    says: tuple[str, int] | None = None
+    """What it prints for each worker that is ready, and how often, where sleeping there is no proof of it."""
+    http: bool = False
+    """Whether a connection must send a request to wake anybody (TCP_DEFER_ACCEPT, tcp(7))."""
+
+    def texts(self, folder: Path, port: int) -> dict[str, str]:
+        """Its files, filled in."""
+        return {name: _fill(text, folder, port) for name, text in self.files.items()}
+
+    def command_line(self, folder: Path, port: int) -> list[str]:
+        """Program and arguments, filled in.  FileNotFoundError, with the install command, where it is missing."""
+        path = self.program.path()
+        if path is None:
+            raise FileNotFoundError(f"{self.program.executable} is missing: {self.program.install}")
+        return [path, *(_fill(word, folder, port) for word in self.command)]
+
+
+def _fill(text: str, folder: Path, port: int) -> str:
+    # safe: nginx and others have variables with a dollar of their own.
+    return Template(text).safe_substitute(folder=folder, port=port)
+
+
+def _nginx(name: str, title: str, events: str = "", listen: str = "") -> Server:
+    command = ("-p", "$folder", "-e", "stderr", "-c", "nginx.conf")
+    return Server(name, title, NGINX, command, _nginx_conf(events, listen))
+
+
+def _gunicorn(name: str, title: str, *options: str, calls: tuple[str, ...] = _EPOLL) -> Server:
+    command = ("--bind", "127.0.0.1:$port", "--workers", str(WORKERS), *options, "app:wsgi")
+    return Server(name, title, GUNICORN, command, {"app.py": _APP}, calls=calls)
+
+
+def _uwsgi(name: str, title: str, *options: str, calls: tuple[str, ...] = _EPOLL) -> Server:
+    # --die-on-term: without it SIGTERM reloads (uWSGI's own default), and nobody could stop it politely.
+    ordinary = ("--http-socket", "127.0.0.1:$port", "--master", "--processes", str(WORKERS), "--die-on-term")
+    command = (*ordinary, *options, "--wsgi-file", "app.py", "--callable", "wsgi")
+    return Server(name, title, UWSGI, command, {"app.py": _APP}, calls=calls, http=True)
+
+
+def _apache(name: str, title: str, mpm: str, sizes: str, calls: tuple[str, ...] = _EPOLL) -> Server:
+    command = ("-D", "FOREGROUND", "-f", "$folder/apache.conf")
+    return Server(name, title, APACHE, command, _apache_conf(mpm, sizes), calls=calls)
+
+
+SERVERS = (
+    _nginx("nginx", "nginx"),
+    _nginx("nginx-accept-mutex", "nginx, `accept_mutex on`", events="accept_mutex on;"),
+    _nginx("nginx-reuseport", "nginx, `listen ... reuseport`", listen=" reuseport"),
+    _gunicorn("gunicorn-sync", "gunicorn, sync", calls=_SELECT),
+    _gunicorn("gunicorn-gthread", "gunicorn, `-k gthread`", "-k", "gthread"),
+    _gunicorn("gunicorn-gevent", "gunicorn, `-k gevent`", "-k", "gevent"),
+    _gunicorn("gunicorn-reuse-port", "gunicorn, `--reuse-port`", "--reuse-port", calls=_SELECT),
+    _uwsgi("uwsgi", "uWSGI"),
+    _uwsgi("uwsgi-thunder-lock", "uWSGI, `--thunder-lock`", "--thunder-lock", calls=(*_EPOLL, "futex")),
+    _uwsgi("uwsgi-reuse-port", "uWSGI, `--reuse-port`", "--reuse-port"),
+    _apache(
+        "apache-prefork", "Apache, prefork", "prefork", f"MinSpareServers 1\nMaxSpareServers {WORKERS}",
+        calls=("accept", "accept4"),
+    ),
+    _apache("apache-event", "Apache, event", "event", "ThreadsPerChild 25\nMinSpareThreads 25\nMaxSpareThreads 200"),
+    Server(
+        "haproxy", "HAProxy", HAPROXY, ("-f", "haproxy.cfg"), _haproxy_conf(), processes=1,
+    ),
+    Server(
+        "haproxy-shards", "HAProxy, `shards by-thread`", HAPROXY, ("-f", "haproxy.cfg"),
+        _haproxy_conf(" shards by-thread"), processes=1,
+    ),
+    Server(
+        "uvicorn", "uvicorn, `--workers 4`", UVICORN,
+        ("--host", "127.0.0.1", "--port", "$port", "--workers", str(WORKERS), "app:asgi"),
+        {"app.py": _APP}, processes=WORKERS + 2,
+    ),
+    Server(
+        "node", "Node's cluster", NODE, ("cluster.js",), {"cluster.js": _CLUSTER}, says=("listening", WORKERS),
+    ),
+    Server(
+        "node-shared", "Node's cluster, `SCHED_NONE`", NODE, ("cluster.js",), {"cluster.js": _CLUSTER},
+        {"NODE_CLUSTER_SCHED_POLICY": "none"}, says=("listening", WORKERS),
+    ),
+    Server(
+        "granian", "granian (Rust)", GRANIAN,
+        ("--interface", "wsgi", "--host", "127.0.0.1", "--port", "$port", "--workers", str(WORKERS), "app:wsgi"),
+        {"app.py": _APP},
+    ),
+    Server(
+        "caddy", "Caddy (Go)", CADDY, ("run", "--config", "Caddyfile", "--adapter", "caddyfile"),
+        {"Caddyfile": "{\n  admin off\n  auto_https off\n}\n"
+         "http://127.0.0.1:$port {\n  respond ok\n}\n"},
+        processes=1, waiting=1,
+    ),
+)  # fmt: skip
+
+
+def named(name: str) -> Server:
+    """The server of this name.  KeyError where there is none."""
+    return {server.name: server for server in SERVERS}[name]
