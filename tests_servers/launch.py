@@ -22,6 +22,7 @@ from probes.observers.task_files import TaskFiles
 
 from .servers import Server
 
+ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 60.0
 """How long a server may take to come up, or to end by itself: far longer than any takes on an idle machine."""
 LOOK_S = 0.02

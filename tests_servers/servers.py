@@ -1,9 +1,8 @@
 """Every server that is audited: its ordinary command line and the least configuration it takes.
 
-A row says how the server is started with four workers, and what is known of it before any audit:
-how many tasks wait for connections, and in which call.  `$port` and `$folder` are filled in by
-`Server.command_line` and `Server.texts`.  To add a server: a row here, its expectation in
-`expected.py`.
+A row says how the server is started with four workers, how it is known to be up, and what an audit
+must find.  `$port` and `$folder` are filled in by `Server.command_line` and `Server.texts`.
+To add a server: a row here.
 """
 
 from __future__ import annotations
@@ -139,6 +138,17 @@ frontend it
     }
 
 
+_CADDYFILE = """\
+{
+  admin off
+  auto_https off
+}
+http://127.0.0.1:$port {
+  respond ok
+}
+"""
+
+
 @dataclass(frozen=True)
 class Server:
     """One server in one configuration."""
@@ -163,6 +173,12 @@ class Server:
     """What it prints for each worker that is ready, and how often, where sleeping there is no proof of it."""
     http: bool = False
     """Whether a connection must send a request to wake anybody (TCP_DEFER_ACCEPT, tcp(7))."""
+    strategy: str = "epoll.level.listener"
+    """What the audit must find: a strategy's id, with `epoll`, `select` or `accept` for all calls of the kind."""
+    workers: int = WORKERS
+    """How many wait for connections: the audit must find so many."""
+    woken: int = 1
+    """How many one connection must be seen to wake."""
 
     def texts(self, folder: Path, port: int) -> dict[str, str]:
         """Its files, filled in."""
@@ -181,73 +197,90 @@ def _fill(text: str, folder: Path, port: int) -> str:
     return Template(text).safe_substitute(folder=folder, port=port)
 
 
-def _nginx(name: str, title: str, events: str = "", listen: str = "") -> Server:
+def _nginx(name: str, title: str, strategy: str, events: str = "", listen: str = "") -> Server:
     command = ("-p", "$folder", "-e", "stderr", "-c", "nginx.conf")
-    return Server(name, title, NGINX, command, _nginx_conf(events, listen))
+    return Server(name, title, NGINX, command, _nginx_conf(events, listen), strategy=strategy)
 
 
-def _gunicorn(name: str, title: str, *options: str, calls: tuple[str, ...] = _EPOLL) -> Server:
+def _gunicorn(
+    name: str, title: str, *options: str, calls: tuple[str, ...] = _EPOLL, strategy: str, woken: int
+) -> Server:
     command = ("--bind", "127.0.0.1:$port", "--workers", str(WORKERS), *options, "app:wsgi")
-    return Server(name, title, GUNICORN, command, {"app.py": _APP}, calls=calls)
+    return Server(name, title, GUNICORN, command, {"app.py": _APP}, calls=calls, strategy=strategy, woken=woken)
 
 
-def _uwsgi(name: str, title: str, *options: str, calls: tuple[str, ...] = _EPOLL) -> Server:
+def _uwsgi(name: str, title: str, *options: str, calls: tuple[str, ...] = _EPOLL, woken: int) -> Server:
     # --die-on-term: without it SIGTERM reloads (uWSGI's own default), and nobody could stop it politely.
     ordinary = ("--http-socket", "127.0.0.1:$port", "--master", "--processes", str(WORKERS), "--die-on-term")
     command = (*ordinary, *options, "--wsgi-file", "app.py", "--callable", "wsgi")
-    return Server(name, title, UWSGI, command, {"app.py": _APP}, calls=calls, http=True)
+    return Server(name, title, UWSGI, command, {"app.py": _APP}, calls=calls, http=True, woken=woken)
 
 
-def _apache(name: str, title: str, mpm: str, sizes: str, calls: tuple[str, ...] = _EPOLL) -> Server:
+def _apache(name: str, title: str, mpm: str, sizes: str, calls: tuple[str, ...], strategy: str, woken: int) -> Server:
     command = ("-D", "FOREGROUND", "-f", "$folder/apache.conf")
-    return Server(name, title, APACHE, command, _apache_conf(mpm, sizes), calls=calls)
+    files = _apache_conf(mpm, sizes)
+    # Its default on Linux is AcceptFilter http data, which is TCP_DEFER_ACCEPT (Apache 2.4, core, AcceptFilter).
+    return Server(name, title, APACHE, command, files, calls=calls, http=True, strategy=strategy, woken=woken)
 
+
+def _haproxy(name: str, title: str, strategy: str, woken: int, bind: str = "") -> Server:
+    command = ("-f", "haproxy.cfg")
+    return Server(name, title, HAPROXY, command, _haproxy_conf(bind), processes=1, strategy=strategy, woken=woken)
+
+
+def _node(name: str, title: str, environment: dict[str, str], workers: int, woken: int) -> Server:
+    return Server(
+        name, title, NODE, ("cluster.js",), {"cluster.js": _CLUSTER}, environment,
+        says=("listening", WORKERS), workers=workers, woken=woken,
+    )  # fmt: skip
+
+
+_LEVEL, _REUSEPORT = "epoll.level.listener", "epoll.level.nothing"
 
 SERVERS = (
-    _nginx("nginx", "nginx"),
-    _nginx("nginx-accept-mutex", "nginx, `accept_mutex on`", events="accept_mutex on;"),
-    _nginx("nginx-reuseport", "nginx, `listen ... reuseport`", listen=" reuseport"),
-    _gunicorn("gunicorn-sync", "gunicorn, sync", calls=_SELECT),
-    _gunicorn("gunicorn-gthread", "gunicorn, `-k gthread`", "-k", "gthread"),
-    _gunicorn("gunicorn-gevent", "gunicorn, `-k gevent`", "-k", "gevent"),
-    _gunicorn("gunicorn-reuse-port", "gunicorn, `--reuse-port`", "--reuse-port", calls=_SELECT),
-    _uwsgi("uwsgi", "uWSGI"),
-    _uwsgi("uwsgi-thunder-lock", "uWSGI, `--thunder-lock`", "--thunder-lock", calls=(*_EPOLL, "futex")),
-    _uwsgi("uwsgi-reuse-port", "uWSGI, `--reuse-port`", "--reuse-port"),
+    _nginx("nginx", "nginx", "epoll.exclusive.listener"),
+    _nginx("nginx-accept-mutex", "nginx, `accept_mutex on`", _LEVEL, events="accept_mutex on;"),
+    _nginx("nginx-reuseport", "nginx, `listen ... reuseport`", _REUSEPORT, listen=" reuseport"),
+    _gunicorn("gunicorn-sync", "gunicorn, sync", calls=_SELECT, strategy="select", woken=WORKERS),
+    _gunicorn("gunicorn-gthread", "gunicorn, `-k gthread`", "-k", "gthread", strategy=_LEVEL, woken=WORKERS),
+    _gunicorn("gunicorn-gevent", "gunicorn, `-k gevent`", "-k", "gevent", strategy=_LEVEL, woken=WORKERS),
+    _gunicorn(
+        "gunicorn-reuse-port", "gunicorn, `--reuse-port`", "--reuse-port",
+        calls=_SELECT, strategy="select.nothing", woken=1,
+    ),
+    _uwsgi("uwsgi", "uWSGI", woken=WORKERS),
+    _uwsgi("uwsgi-thunder-lock", "uWSGI, `--thunder-lock`", "--thunder-lock", calls=(*_EPOLL, "futex"), woken=1),
+    # One socket is bound, before the fork, and all inherit it: the option alone makes no group of sockets.
+    _uwsgi("uwsgi-reuse-port", "uWSGI, `--reuse-port`", "--reuse-port", woken=WORKERS),
     _apache(
         "apache-prefork", "Apache, prefork", "prefork", f"MinSpareServers 1\nMaxSpareServers {WORKERS}",
-        calls=("accept", "accept4"),
+        calls=("accept", "accept4"), strategy="accept", woken=1,
     ),
-    _apache("apache-event", "Apache, event", "event", "ThreadsPerChild 25\nMinSpareThreads 25\nMaxSpareThreads 200"),
-    Server(
-        "haproxy", "HAProxy", HAPROXY, ("-f", "haproxy.cfg"), _haproxy_conf(), processes=1,
+    _apache(
+        "apache-event", "Apache, event", "event", "ThreadsPerChild 25\nMinSpareThreads 25\nMaxSpareThreads 200",
+        calls=_EPOLL, strategy=_LEVEL, woken=WORKERS,
     ),
-    Server(
-        "haproxy-shards", "HAProxy, `shards by-thread`", HAPROXY, ("-f", "haproxy.cfg"),
-        _haproxy_conf(" shards by-thread"), processes=1,
-    ),
+    _haproxy("haproxy", "HAProxy, `nbthread 4`", _LEVEL, woken=WORKERS),
+    _haproxy("haproxy-shards", "HAProxy, `shards by-thread`", _REUSEPORT, woken=1, bind=" shards by-thread"),
     Server(
         "uvicorn", "uvicorn, `--workers 4`", UVICORN,
         ("--host", "127.0.0.1", "--port", "$port", "--workers", str(WORKERS), "app:asgi"),
-        {"app.py": _APP}, processes=WORKERS + 2,
+        # Beside the master and the workers, multiprocessing's resource tracker.
+        {"app.py": _APP}, processes=WORKERS + 2, woken=WORKERS,
     ),
+    # The primary alone waits, and hands connections on (SCHED_RR, Node's default on Linux).
+    _node("node", "Node's cluster", {}, workers=1, woken=1),
+    _node("node-shared", "Node's cluster, `SCHED_NONE`", {"NODE_CLUSTER_SCHED_POLICY": "none"}, WORKERS, WORKERS),
     Server(
-        "node", "Node's cluster", NODE, ("cluster.js",), {"cluster.js": _CLUSTER}, says=("listening", WORKERS),
-    ),
-    Server(
-        "node-shared", "Node's cluster, `SCHED_NONE`", NODE, ("cluster.js",), {"cluster.js": _CLUSTER},
-        {"NODE_CLUSTER_SCHED_POLICY": "none"}, says=("listening", WORKERS),
-    ),
-    Server(
-        "granian", "granian (Rust)", GRANIAN,
+        "granian", "granian (Rust), `--workers 4`", GRANIAN,
         ("--interface", "wsgi", "--host", "127.0.0.1", "--port", "$port", "--workers", str(WORKERS), "app:wsgi"),
-        {"app.py": _APP},
+        {"app.py": _APP}, strategy="epoll.edge.nothing",
     ),
     Server(
         "caddy", "Caddy (Go)", CADDY, ("run", "--config", "Caddyfile", "--adapter", "caddyfile"),
-        {"Caddyfile": "{\n  admin off\n  auto_https off\n}\n"
-         "http://127.0.0.1:$port {\n  respond ok\n}\n"},
-        processes=1, waiting=1,
+        {"Caddyfile": _CADDYFILE},
+        # Go's scheduler keeps one thread in epoll_pwait for the whole process.
+        processes=1, waiting=1, strategy="epoll.edge.listener", workers=1,
     ),
 )  # fmt: skip
 

@@ -17,10 +17,9 @@ import pytest
 from probes import syscalls
 
 from .conftest import need
-from .launch import DidNotStart, Running, await_end, pids_of_session
+from .launch import ROOT, DidNotStart, Running, await_end, pids_of_session
 from .servers import GRANIAN, SERVERS, Program, Server, named
 
-ROOT = Path(__file__).resolve().parent.parent
 GONE_WITHIN_S = 30.0
 
 _STARTS_AND_WAITS = """

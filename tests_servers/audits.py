@@ -1,0 +1,104 @@
+"""Audits of a running server, as a user makes them: by the command line, from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .launch import LOOK_S, ROOT, Running
+
+REPEATS = 5
+CONNECTIONS = 20
+DEFERRED_CONNECTIONS = 8
+"""Fewer where the kernel holds each back until data arrive: the audit waits a second to see that it does."""
+PATIENCE_S = 180.0
+
+_KINDS = {
+    "epoll_wait": "epoll",
+    "epoll_pwait": "epoll",
+    "epoll_pwait2": "epoll",
+    "select": "select",
+    "pselect6": "select",
+    "accept": "accept",
+    "accept4": "accept",
+}
+"""Which of these calls it is, is up to the libc of the server."""
+
+
+@dataclass
+class Audited:
+    """One audit: its answer, and what was seen of the server meanwhile."""
+
+    answer: dict[str, Any]
+    exit_code: int
+    said: str
+    """What it printed to stderr."""
+    tracers: set[int] = field(default_factory=set)
+    """Who was seen to trace a thread of the server, in looks every 20 ms."""
+
+    @property
+    def strategy(self) -> str | None:
+        """Its strategy, with one word for all calls of a kind."""
+        name: str | None = self.answer["strategy"]
+        if name is None:
+            return None
+        call, dot, rest = name.partition(".")
+        return _KINDS.get(call, call) + dot + rest
+
+    @property
+    def winners(self) -> list[int]:
+        """How many connections each winner took, the busiest first."""
+        return sorted(self.answer["winners"].values(), reverse=True)
+
+
+def audit(running: Running, more: Sequence[str] = ()) -> Audited:
+    """Audit this server.  AssertionError where the audit prints no answer, or does not end."""
+    with subprocess.Popen(
+        [*command(running), *more],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            tracers = _watch_until_end(running, process)
+        finally:
+            process.kill()
+        out, said = process.communicate()
+    assert out.startswith("{"), f"the audit of {running.server.name} printed no answer:\n{out}{said}"
+    return Audited(json.loads(out), process.returncode, said, tracers)
+
+
+def command(running: Running) -> list[str]:
+    """The command line that audits this server."""
+    http = running.server.http
+    connections = DEFERRED_CONNECTIONS if http else CONNECTIONS
+    line = [sys.executable, "-m", "probes", "audit", "--port", str(running.port), "--json"]
+    return [*line, "--connections", str(connections), *(["--http"] if http else [])]
+
+
+def five(running: Running) -> list[Audited]:
+    """Five audits, one after the other."""
+    return [audit(running) for _ in range(REPEATS)]
+
+
+def _watch_until_end(running: Running, process: subprocess.Popen[str]) -> set[int]:
+    """Look for tracers until the audit has ended.  Its answer fits into the pipe (64 KiB, pipe(7))."""
+    found: set[int] = set()
+    pidfd = os.pidfd_open(process.pid)
+    end = time.monotonic() + PATIENCE_S
+    try:
+        while not select.select([pidfd], [], [], LOOK_S)[0]:
+            found |= running.tracers()
+            assert time.monotonic() < end, f"the audit did not end within {PATIENCE_S:.0f} s"
+    finally:
+        os.close(pidfd)
+    return found
