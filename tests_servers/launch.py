@@ -104,10 +104,14 @@ class Running:
     def _until(self, condition: Callable[[], bool], seen: Callable[[], str]) -> None:
         end = time.monotonic() + PATIENCE_S
         while not condition():
-            ended = bool(select.select([self._pidfd], [], [], LOOK_S)[0])
+            ended = self.ends_within(LOOK_S)
             if ended or time.monotonic() > end:
                 why = "it ended" if ended else f"not up within {PATIENCE_S:.0f} s"
                 raise DidNotStart(f"{self.server.name}: {why}, with {seen()}; it printed:\n{self.log}")
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait this long for the first process to end; whether it did."""
+        return bool(select.select([self._pidfd], [], [], max(0.0, seconds))[0])
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError, http.client.HTTPException):
