@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from .audits import REPEATS, Audited, five
+from .audits import REPEATS, Audited, audit, five
+from .conftest import need
+from .interruptions import interruptions_of
 from .launch import Running
+from .servers import named
 
 
 class Seen:
@@ -15,7 +18,10 @@ class Seen:
         self.running = running
         self.server = running.server
         self.pids_before = running.pids()
-        self.audits = five(running)
+        with interruptions_of([tid for _, tid in running.tasks()]) as rings:
+            self.audits = five(running)
+            self.interrupted = rings if isinstance(rings, str) else rings.seen()
+            """(thread id, call) of each system call that was broken off meanwhile; or why nobody saw."""
 
     def each(self, name: str) -> list[object]:
         """One key of all five answers."""
@@ -85,3 +91,21 @@ def test_the_server_does_not_notice(seen: Seen) -> None:
     assert seen.running.pids() == seen.pids_before
     assert seen.running.get() == 200
     assert "nterrupted system call" not in seen.running.log
+
+
+def test_no_call_is_interrupted(seen: Seen) -> None:
+    if isinstance(seen.interrupted, str):
+        pytest.skip(f"nobody sees which calls return here: {seen.interrupted}")
+    assert seen.interrupted == []
+
+
+def test_tracing_would_be_noticed() -> None:
+    """The looks at TracerPid, and at interrupted calls, can fail: with --trace the audit does attach."""
+    with Running(need(named("nginx"))) as running:
+        with interruptions_of([tid for _, tid in running.tasks()]) as rings:
+            audited = audit(running, ["--trace"])
+            interrupted = rings if isinstance(rings, str) else rings.seen()
+        assert audited.tracers
+        assert interrupted != []
+        assert running.tracers() == set()
+        assert running.get() == 200
