@@ -147,7 +147,7 @@ class Counter:
             self._watch.at_rest(REST_S, what, also, self._pump)
             self._forget()
             looks = self._watch.looks()
-            if all(look.state == "S" for look in looks.values()):
+            if self._watch.still(looks):
                 return looks
             if time.monotonic() > end:
                 raise Inconclusive(f"{what} within {REST_S:.0f} s")

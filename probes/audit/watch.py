@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from ..observers.task_files import parse_status
+from ..observers.task_files import TaskFiles, parse_status
 from ..verdict import Inconclusive
 from .waits import Wait, threads_of, wait_of
 
@@ -89,9 +89,9 @@ class Watch:
         also: Callable[[], bool] = lambda: True,
         pump: Callable[[], None] = lambda: None,
     ) -> Looks:
-        """Return once all sleep, two successive looks are equal, and `also` holds; `pump` is called in between.
+        """Return once all sleep, off their CPUs, with two successive looks equal, and `also` holds.
 
-        Raises Inconclusive with `what` at the deadline, and Ended where a process ends.
+        `pump` is called in between.  Raises Inconclusive with `what` at the deadline, and Ended where a process ends.
         """
         end = time.monotonic() + limit_s
         last: Looks = {}
@@ -99,7 +99,7 @@ class Watch:
             pump()
             self.rescan()
             seen = self.looks()
-            if seen == last and all(look.state == "S" for look in seen.values()) and also():
+            if seen == last and also() and self.still(seen):
                 return seen
             self.complain_about_end()
             if time.monotonic() > end:
@@ -108,6 +108,26 @@ class Watch:
                 raise Inconclusive(f"{what} within {limit_s:.0f} s{who}")
             last = seen
             os.sched_yield()
+
+    def still(self, seen: Looks) -> bool:
+        """Whether all slept in this look, and still do, without having run since."""
+        # Who has set its state to S and was preempted looks asleep, one switch short of its sleep.
+        return all(look.state == "S" for look in seen.values()) and self._are_off_cpu() and self.looks() == seen
+
+    def _are_off_cpu(self) -> bool:
+        """Whether every thread is off the run queue: /proc/PID/task/TID/syscall waits for that (TaskFiles.syscall).
+
+        Where that file is denied, nothing else tells, and the state has to do.
+        """
+        for tid, pid in self.threads.items():
+            try:
+                if TaskFiles(pid, tid, True).syscall() is None:
+                    return False
+            except PermissionError:
+                continue
+            except (FileNotFoundError, ProcessLookupError):
+                return False
+        return True
 
     def waits(self, holders: dict[int, dict[int, int]]) -> list[Wait]:
         """How every thread waits, now."""
