@@ -36,7 +36,8 @@ class Remedy:
 
 REMEDIES = (
     Remedy("gunicorn", "--reuse-port", "gunicorn --help"),
-    Remedy("uwsgi", "--reuse-port, or --thunder-lock", "uWSGI documentation, Serializing accept()"),
+    # Not --reuse-port: one socket is bound before the fork, and all inherit it (measured, tests_servers).
+    Remedy("uwsgi", "--thunder-lock", "uWSGI documentation, Serializing accept()"),
     Remedy(
         "nginx", "the parameter reuseport of listen, or accept_mutex on", "nginx.org, Core functionality, accept_mutex"
     ),
