@@ -142,15 +142,16 @@ class Counter:
 
     def _noted(self, what: str, also: Callable[[], bool]) -> Looks:
         """Wait for rest, start the observers' counts, and then look: so a timer between is seen by all of them."""
+        self._watch.at_rest(REST_S, what, also, self._pump)
         end = time.monotonic() + REST_S
         while True:
-            self._watch.at_rest(REST_S, what, also, self._pump)
             self._forget()
             looks = self._watch.looks()
             if self._watch.still(looks):
                 return looks
             if time.monotonic() > end:
                 raise Inconclusive(f"{what} within {REST_S:.0f} s")
+            self._watch.at_rest(REST_S, what, also, self._pump)
 
     def _pump(self) -> None:
         if self._eyes.traced is not None:
