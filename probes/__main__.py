@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from . import __version__, catalogue, host
@@ -13,7 +14,7 @@ from .audit import arguments as audit_arguments
 from .audit.find import BadTarget
 from .interrupt import heeded_once
 from .kernels import command as kernels
-from .report.keys import KEYS
+from .report import arguments as report_arguments
 from .scenario import BadScenario, Scenario
 from .servers import command as servers
 from .verdict import Inconclusive, NotApplicable
@@ -58,6 +59,16 @@ class BadInput(Exception):
     """One sentence for the user; ends the program with exit code 2."""
 
 
+_BAD_INPUT = (
+    BadInput,
+    BadTarget,
+    BadScenario,
+    report_arguments.CannotReport,
+    catalogue.NoCatalogue,
+    catalogue.NoSuchClaim,
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     parser = _parser()
@@ -86,7 +97,7 @@ def _act(options: argparse.Namespace) -> int:
     except NotApplicable as reason:
         print(f"not applicable: {reason}")
         return CANNOT_JUDGE
-    except (BadInput, BadTarget, BadScenario, catalogue.NoCatalogue, catalogue.NoSuchClaim) as error:
+    except _BAD_INPUT as error:
         print(f"wakecheck: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
@@ -133,34 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         "--timeline", action="store_true", help="show who woke whom, when, in an untraced and the traced trial"
     )
     run.add_argument("--without", action="append", default=[], metavar="OBSERVER", help="do without this observer")
-    report = command("report", _report, "the page of a run, or of several runs: a matrix of claims against kernels")
-    report.add_argument("files", nargs="+", metavar="FILE", help="run.json of a run")
-    report.add_argument(
-        "--html",
-        metavar="FILE",
-        help="write the page here (default: index.html beside the run.json; of several: matrix/index.html, "
-        "with the page of each run beside it)",
-    )
-    report.add_argument("--ktap", metavar="FILE", help="write KTAP here (of one run only)")
-    report.add_argument(
-        "--kcidb", metavar="FILE", help="write KCIDB JSON here, for KernelCI: all runs as one submission"
-    )
-    report.add_argument(
-        "--kcidb-origin",
-        default="wakecheck",
-        metavar="NAME",
-        help="who submits, as KernelCI knows it (default: wakecheck)",
-    )
-    report.add_argument(
-        "--kcidb-build", metavar="ID", help="the id of the build that was judged, where KernelCI has it already"
-    )
-    summary = command("summary", _summary, "runs as Markdown, to show beside a CI job; exits 0 whatever their verdicts")
-    summary.add_argument("files", nargs="+", metavar="FILE", help="run.json of a run")
-    compare = command("compare", _compare, "what differs between two runs, and whether it got worse")
-    compare.add_argument("first", metavar="BEFORE.json", help="run.json of a run")
-    compare.add_argument("second", metavar="AFTER.json", help="run.json of another, of the same suite")
-    compare.add_argument("--json", action="store_true", help="print the comparison as JSON, for programs")
-    compare.formatter_class, compare.epilog = argparse.RawDescriptionHelpFormatter, KEYS
+    report_arguments.add(command)
     kernels.add(commands)
     audit_arguments.add_to(
         command("audit", _audit, "how many workers does a connection wake on a server that runs here")
@@ -289,37 +273,6 @@ def _run(options: argparse.Namespace) -> int:
         if trials[-1].traced:
             print_timeline(trials[-1], console)
     return CANNOT_JUDGE if any(trial.inconclusive for trial in trials) else WELL
-
-
-# --- report, compare ---------------------------------------------------------------------------
-
-
-def _report(options: argparse.Namespace) -> int:
-    from .report import command
-
-    kcidb = command.Kcidb(options.kcidb, options.kcidb_origin, options.kcidb_build) if options.kcidb else None
-    try:
-        return command.report(options.files, options.html, options.ktap, kcidb)
-    except command.CannotReport as error:
-        raise BadInput(str(error)) from error
-
-
-def _summary(options: argparse.Namespace) -> int:
-    from .report import command
-
-    try:
-        return command.summary(options.files)
-    except command.CannotReport as error:
-        raise BadInput(str(error)) from error
-
-
-def _compare(options: argparse.Namespace) -> int:
-    from .report import command
-
-    try:
-        return command.compare_two(options.first, options.second, options.json)
-    except command.CannotReport as error:
-        raise BadInput(str(error)) from error
 
 
 # --- audit -------------------------------------------------------------------------------------

@@ -14,16 +14,13 @@ from typing import Any
 from rich.console import Console
 
 from . import compare, expected, kcidb, ktap, lineage, markdown, matrix, page, terminal
+from .arguments import CannotReport
 from .files import write_whole
 from .run import BadRun, load
 
 WELL, BROKEN, CANNOT_JUDGE = 0, 1, 3
 MATRIX = "matrix/index.html"
 """Where the page of several runs goes, unless it is told otherwise; the runs' pages go beside it."""
-
-
-class CannotReport(Exception):
-    """One sentence: a file cannot be read, or not be written."""
 
 
 @dataclass(frozen=True)
