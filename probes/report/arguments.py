@@ -1,4 +1,4 @@
-"""The command line's `report`, `summary` and `compare`.  What they do is in command.py, read only when it is asked for."""
+"""The command line's `report`, `summary` and `compare`; command.py does the work, and is read only when asked for."""
 
 from __future__ import annotations
 
