@@ -33,7 +33,7 @@ def test_two_kernels_each_leave_a_whole_run(tmp_path: Path) -> None:
         # gVisor counts no context switches, so whether somebody was woken cannot be told.
         assert set(verdicts(sentry)) == {"inconclusive"}
         assert (sentry["label"], sentry["kernel"]["flavour"]) == (GVISOR, "gvisor")
-        assert code == CANNOT_JUDGE, "the worse of the two"
+        assert code == 0, "expectations/ says that gVisor cannot be judged there"
         assert "passed" in (runner.out / QEMU / "log.txt").read_text()
         assert not (runner.out / QEMU / "journal.jsonl").exists()
         runner.assert_nothing_left()

@@ -34,8 +34,9 @@ class Vng:
         found = str(beside) if beside.exists() else shutil.which("vng")
         if found is None:
             raise Missing(f"vng (virtme-ng) is not here: {HOW_TO_GET}")
-        if not shutil.which("script"):
-            raise Missing("vng speaks to terminals only, and script(1), which lends one, is not here: bsdutils has it")
+        for tool, package in (("script", "bsdutils"), ("depmod", "kmod")):
+            if not shutil.which(tool):
+                raise Missing(f"{tool}, which vng needs, is not here: apt-get install {package}")
         self._vng = found
         self._tools = tools
         self._image = image
