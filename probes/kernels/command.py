@@ -123,7 +123,7 @@ def _guarded(act: Any, options: argparse.Namespace) -> int:
     try:
         code: int = act(options)
         return code
-    except (BadInput, NoSuchKernel, Missing, ArchiveFailed, CannotBegin) as error:
+    except (BadInput, NoSuchKernel, Missing, ArchiveFailed, CannotBegin, matrix.CannotReport) as error:
         print(f"wakecheck: {error}", file=sys.stderr)
         return BAD_INPUT
     except _Terminated:

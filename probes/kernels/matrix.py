@@ -10,6 +10,8 @@ from ..report import command
 from ..report import page as one_page
 from ..report.files import write_whole
 
+CannotReport = command.CannotReport
+"""One sentence: a page cannot be written."""
 code_of = command.code_of
 """The exit code that a run deserves."""
 
@@ -22,6 +24,6 @@ def page(run: dict[str, Any], path: Path) -> None:
 def together(runs: Sequence[Path], folder: Path) -> None:
     """The page that compares these runs (of one, its own), in `folder`/matrix; the terminal tells what differs.
 
-    Raises command.CannotReport.
+    Raises CannotReport.
     """
     command.report([str(run) for run in runs], str(folder / command.MATRIX), None)

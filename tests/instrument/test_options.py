@@ -155,7 +155,7 @@ def test_level(run: Pytest, pytester: pytest.Pytester, options: list[str], faile
     [
         ([], 11),
         (["--herd-preset", "fast"], 5),
-        (["--herd-preset", "matrix"], 9),
+        (["--herd-preset", "matrix"], 6),
         (["--herd-sizes", "2,8,2"], 9),
         (["--herd-sizes", "200"], 8),
         (["-k", "made.also-here"], 9),
