@@ -1,0 +1,117 @@
+"""`python -m probes kernels`: what it refuses in one sentence, and what it makes of a guest's end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probes import __main__
+from probes.kernels import command, runner
+from probes.kernels.cache import Cache
+from probes.kernels.guest import Story
+from probes.kernels.runner import JOURNAL, Outcome
+
+from .test_report_journal import SAMPLE, _journal
+
+WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "6.13"], "no kernel '6.13'; did you mean"),
+        (["get", "unl-6.1"], "did you mean uml-6.1"),
+        (["run"], "which kernel?"),
+        (["run", "--modules", "/lib/modules"], "name it with --image"),
+        (["run", "--image", "/dev/null"], "is no bzImage"),
+        (["run", "--image", "/nothing"], "cannot be read (No such file or directory)"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["kernels", *arguments]) == BAD_INPUT
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.startswith("wakecheck: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "ten", "nan", "1e9"])
+def test_a_timeout_is_a_number_of_seconds(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["kernels", "run", "6.1", f"--timeout={seconds}"])
+    assert ended.value.code == BAD_INPUT
+    assert "is no number of seconds" in capsys.readouterr().err
+
+
+def test_what_is_not_fetched_is_told_and_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["kernels", "run", "gvisor-2024-ptrace", f"--cache={tmp_path}", f"--out={tmp_path / 'out'}"]
+    assert __main__.main(arguments) == BAD_INPUT
+    assert "python -m probes kernels get gvisor-2024-ptrace" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists(), "what could not begin touches no earlier result"
+
+
+def test_list_names_every_kernel_and_what_is_fetched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cache = Cache(tmp_path)
+    cache.place("6.1").mkdir(parents=True)
+    cache.keep_record("6.1", {"version": "6.1.176-1"})
+    assert __main__.main(["kernels", "list", f"--cache={tmp_path}"]) == WELL
+    said = capsys.readouterr().out
+    assert "6.1.176-1" in said
+    assert "gvisor-2024-systrap" in said
+
+
+def test_everything_after_two_dashes_is_for_pytest() -> None:
+    ours, theirs = command.split(["kernels", "run", "6.1", "--", "-k", "a", "--", "b"])
+    assert (ours, theirs) == (["kernels", "run", "6.1"], ["-k", "a", "--", "b"])
+    assert command.split(["run", "poll/tcp4", "--", "x"]) == (["run", "poll/tcp4", "--", "x"], [])
+
+
+def _outcome(folder: Path, **story: Any) -> Outcome:
+    for name in ("log.txt", "console.txt"):
+        (folder / name).write_text("the last words\n")
+    return Outcome("6.1", folder, Story(began=True, **story))
+
+
+def test_a_panic_becomes_a_partial_run_with_its_splats(tmp_path: Path) -> None:
+    _journal(tmp_path / JOURNAL, cases=1)
+    panic = "Kernel panic - not syncing: hung"
+    outcome = _outcome(tmp_path, reason=f"the kernel died: {panic}", console=f"[ 1.0] {panic}\n")
+    code, said = command._told(outcome)
+    assert code == CANNOT_JUDGE
+    assert f"the kernel died: {panic}" in said
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["partial_reason"] == f"the kernel died: {panic}"
+    assert run["kernel"]["splats"] == [panic]
+    assert (tmp_path / "index.html").exists()
+    assert not (tmp_path / JOURNAL).exists()
+
+
+def test_a_guest_that_judged_nothing_leaves_no_run(tmp_path: Path) -> None:
+    code, said = command._told(_outcome(tmp_path, reason="the guest ended with code 1"))
+    assert code == CANNOT_JUDGE
+    assert "6.1: no run.json" in said
+    assert not (tmp_path / "run.json").exists()
+
+
+@pytest.mark.parametrize(("pytest_code", "code"), [(0, WELL), (1, BROKEN), (4, BAD_INPUT)])
+def test_the_exit_code_is_pytests_in_our_words(tmp_path: Path, pytest_code: int, code: int) -> None:
+    if pytest_code < 2:
+        run = json.loads(SAMPLE.read_text())
+        run["partial"] = False
+        run["controls"] = {}
+        for claim in run["claims"]:
+            claim["verdict"] = "broken" if pytest_code else "held"
+        (tmp_path / "run.json").write_text(json.dumps(run))
+    assert command._told(_outcome(tmp_path, code=pytest_code))[0] == code
+
+
+def test_a_run_that_is_whole_keeps_no_journal(tmp_path: Path) -> None:
+    shutil.copy(SAMPLE, tmp_path / "run.json")
+    _journal(tmp_path / JOURNAL, cases=1)
+    assert runner.why_not_whole(_outcome(tmp_path, code=0)) is None
+    command._told(_outcome(tmp_path, code=0))
+    assert not (tmp_path / JOURNAL).exists()
