@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..report import command
+from ..report import arguments, command
 from ..report import page as one_page
 from ..report.files import write_whole
 
-CannotReport = command.CannotReport
+CannotReport = arguments.CannotReport
 """One sentence: a page cannot be written."""
 code_of = command.code_of
 """The exit code that a run deserves."""
