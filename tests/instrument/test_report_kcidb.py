@@ -161,7 +161,8 @@ def test_report_writes_all_runs_into_one_file(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text(json.dumps(run))
     runs = [str(tmp_path / name / "run.json") for name in ("a", "b")]
-    assert __main__.main(["report", *runs, "--kcidb", str(tmp_path / "kcidb.json")]) == __main__.BROKEN
+    page = str(tmp_path / "matrix.html")
+    assert __main__.main(["report", *runs, "--html", page, "--kcidb", str(tmp_path / "kcidb.json")]) == __main__.BROKEN
     told = json.loads((tmp_path / "kcidb.json").read_text())
     assert {test["environment"]["comment"] for test in told["tests"]} == {"a", "b"}
 
