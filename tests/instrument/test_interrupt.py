@@ -56,6 +56,9 @@ _TWICE = """
 import os, signal
 from probes.lab import session
 
+# A shell that starts this in the background has SIGINT ignored, and Python keeps it so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def close(self):
     os.kill(os.getpid(), signal.SIGINT)
     real(self)
