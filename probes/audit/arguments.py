@@ -11,6 +11,7 @@ from .find import BadTarget, Wanted
 
 MOST_CONNECTIONS = 1_000
 MOST_PER_S = 100.0
+LEAST_PER_S = 1 / 3600
 HTTP = b"GET / HTTP/1.0\r\n\r\n"
 
 GUIDE = """\
@@ -103,6 +104,8 @@ def request_from(options: argparse.Namespace) -> Request:
     wanted = _wanted(options)
     if not 1 <= options.connections <= MOST_CONNECTIONS:
         raise BadTarget(f"{options.connections} connections: there can be 1 to {MOST_CONNECTIONS:,}")
+    if 0 < options.rate < LEAST_PER_S:
+        raise BadTarget(f"a rate of {options.rate:g}: there must be one connection an hour at least")
     if not 0 < options.rate <= MOST_PER_S:
         raise BadTarget(f"a rate of {options.rate:g}: there can be up to {MOST_PER_S:g} connections a second")
     if options.max_woken is not None and options.max_woken < 0:
