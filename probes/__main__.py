@@ -289,7 +289,7 @@ def _audit(options: argparse.Namespace) -> int:
     from .report.files import why_not_writable, write_whole
 
     request = audit_arguments.request_from(options)
-    if options.html and (problem := why_not_writable(Path(options.html))):
+    if options.html is not None and (problem := why_not_writable(Path(options.html))):
         raise BadInput(problem)
     # The audit forks, so the display, which has a thread, begins when it is first told something.
     status = Console(stderr=True).status("")
