@@ -141,6 +141,13 @@ def _die(listener: socket.socket) -> None:
     os._exit(3)
 
 
+def _log_in(listener: socket.socket) -> None:
+    """As a program that is stopped (Ctrl-Z) in a login below sshd: it never comes to rest."""
+    listener.close()
+    os.setsid()
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def main(kind: str, workers: int, address: str) -> None:
     # The master of a reuseport group only reserves the port; an orphan is its own socket, in which it listens.
     own_sockets = kind in ("reuseport", "orphan")
@@ -153,6 +160,9 @@ def main(kind: str, workers: int, address: str) -> None:
             threading.Thread(target=_serve, args=(lambda: None, listener), daemon=True).start()
         _say(f"listens {port}")
         threading.Event().wait()
+    if kind in ("zombie", "login"):
+        _fork((lambda: _log_in(listener)) if kind == "login" else lambda: None)
+        kind = "accept"
     if kind not in ("accept", "die"):
         listener.setblocking(False)
     shared = _epoll(listener) if kind == "shared" else None

@@ -116,3 +116,15 @@ def test_deserted_listener(start: Start, audit: Audit) -> None:
     answer = audit("--port", start("orphan").address, "--connections", 1)
     assert answer["listener"]["sockets"] == 5
     assert [one for one in answer["warnings"] if one.startswith("1 of the 5 listeners")], answer.text
+
+
+def test_zombie(start: Start, audit: Audit) -> None:
+    """A child that ended before, and that the server has not waited for, is not one that ends during the audit."""
+    answer = _judged(audit("--port", start("zombie", 2).address))
+    assert answer["woken"] == _spread(1)
+
+
+def test_another_session(start: Start, audit: Audit) -> None:
+    """What runs in a session of its own below the server, as logins do below sshd, need not come to rest."""
+    answer = _judged(audit("--port", start("login", 2).address))
+    assert answer["woken"] == _spread(1)

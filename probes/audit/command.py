@@ -12,7 +12,7 @@ from ..verdict import Inconclusive
 from . import advice, compare, count, judge
 from .arguments import Request
 from .caller import Caller
-from .find import Server, descendants, find, parent_of, pids
+from .find import Server, family_of, find, parent_of, pids
 from .idle import Idle, measure
 from .returns import Returns
 from .settings import settings_of
@@ -97,7 +97,7 @@ def _examine(server: Server, request: Request, answer: Answer, tell: Tell, relea
     release.callback(caller.close)
     if not caller.fence_proves:
         raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {caller.fence}")
-    family = {one for pid in server.holders for one in (pid, *descendants(pid))} - {os.getpid(), caller.pid}
+    family = {one for pid in server.holders for one in family_of(pid)} - {os.getpid(), caller.pid}
     watch = Watch(sorted(family))
     release.callback(watch.close)
     eyes, missing = _open_eyes(watch, release)

@@ -240,6 +240,23 @@ def parent_of(pid: int) -> int:
         return int(file.read().rpartition(b")")[2].split()[1])
 
 
+def family_of(pid: int) -> list[int]:
+    """Process `pid` and its descendants, without those in sessions of their own (setsid(2)).
+
+    They are other servers and logins: below systemd, which holds the listeners of its socket units, or below sshd.
+    """
+    try:
+        session = os.getsid(pid)
+    except ProcessLookupError:
+        return [pid]
+    found = [pid]
+    for one in descendants(pid):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getsid(one) == session:
+                found.append(one)
+    return found
+
+
 def descendants(pid: int) -> list[int]:
     """Children of `pid`, their children, and so on."""
     children: dict[int, list[int]] = {}

@@ -46,12 +46,21 @@ class Watch:
         """Thread id -> process id."""
         for pid in pids:
             self._add(pid)
+        self._leave_out_zombies()
         self.rescan()
 
     def _add(self, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._fds[pid] = os.pidfd_open(pid)
             self._poll.register(self._fds[pid], select.POLLIN)
+
+    def _leave_out_zombies(self) -> None:
+        """Drop those that had ended before: a server need not have waited for its children (wait(2))."""
+        ended = {fd for fd, _ in self._poll.poll(0)}
+        for pid, fd in list(self._fds.items()):
+            if fd in ended:
+                self._poll.unregister(fd)
+                os.close(self._fds.pop(pid))
 
     def rescan(self) -> bool:
         """Look for threads that came or went; whether any did."""
