@@ -95,6 +95,20 @@ def test_several_listeners(audit: Audit) -> None:
     assert "add --port or --unix to choose one" in answer.text
 
 
+def test_two_sockets_of_one_path(audit: Audit, tmp_path: Path) -> None:
+    """A path that was removed and bound to again names two sockets; they are no SO_REUSEPORT group."""
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as older, socket.socket(socket.AF_UNIX) as newer:
+        older.bind(str(path))
+        older.listen()
+        path.unlink()
+        newer.bind(str(path))
+        newer.listen()
+        answer = audit("--unix", path)
+    assert answer.code == BAD_INPUT
+    assert answer.text.startswith(f"wakecheck: several sockets were bound to {path}, one after the other"), answer.text
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become somebody else")
 def test_somebody_elses(start: Start) -> None:
     """Said by the audit as an ordinary user, in a process that becomes one after it has loaded all it needs."""

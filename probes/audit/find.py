@@ -65,6 +65,11 @@ def find(wanted: Wanted) -> Server:
     else:
         chosen = candidates[0]
     others = [one for one in candidates if one is not chosen]
+    if any(one.address == chosen.address and not one.port for one in others):
+        raise BadTarget(
+            f"several sockets were bound to {chosen.name}, one after the other, and a client reaches the last: "
+            "add --pid, or end the older server"
+        )
     found, unseen = holders_of(chosen.inodes)
     if not found:
         raise BadTarget(

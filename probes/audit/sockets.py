@@ -60,9 +60,11 @@ def listeners(pid: int | str) -> list[Listener]:
         for row in tcp_rows(_lines(pid, file)):
             if row.state == _LISTEN:
                 sockets.setdefault((kind, *row.local), []).append(row.inode)
+    # Never a group: a path that two are bound to was removed in between, and is that of the second.
+    unix = []
     for path, inode in unix_listeners(_lines(pid, "unix")):
-        sockets.setdefault(("unix-abstract" if path.startswith("@") else "unix", path, 0), []).append(inode)
-    return [Listener(*key, tuple(sorted(inodes)), namespace) for key, inodes in sockets.items()]
+        unix.append(Listener("unix-abstract" if path.startswith("@") else "unix", path, 0, (inode,), namespace))
+    return [*(Listener(*key, tuple(sorted(inodes)), namespace) for key, inodes in sockets.items()), *unix]
 
 
 def _lines(pid: int | str, file: str) -> list[str]:
