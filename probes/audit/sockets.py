@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 _LISTEN, _SYN_RECV = "0A", "03"
 """Socket states as numbers (include/net/tcp_states.h)."""
+_LOOPBACK6 = ipaddress.IPv6Address("::1").packed
 _ACCEPTS = 1 << 16  # __SO_ACCEPTCON, include/uapi/linux/net.h: the unix socket listens
 
 
@@ -37,7 +38,7 @@ class Listener:
     @property
     def name(self) -> str:
         """For people: 127.0.0.1:8000, [::]:80, /run/app.sock, @name."""
-        if self.kind == "tcp6":
+        if self.port and ":" in self.address:
             return f"[{self.address}]:{self.port}"
         return f"{self.address}:{self.port}" if self.port else self.address
 
@@ -120,9 +121,12 @@ def destination(listener: Listener, pid: int) -> tuple[int, object]:
 
     Where it listens on all addresses, the loopback one.
     """
-    if listener.kind == "tcp4":
+    if listener.port and ":" not in listener.address:  # tcp6, too: bound to ::ffff:127.0.0.1, it takes IPv4 alone
         return socket.AF_INET, ("127.0.0.1" if listener.address == "0.0.0.0" else listener.address, listener.port)
     if listener.kind == "tcp6":
+        if listener.address == "::" and not any(packed == _LOOPBACK6 for packed, _ in _addresses6(pid)):
+            # A container without IPv6, as Docker makes them by default: what listens on all takes IPv4, too.
+            return socket.AF_INET, ("127.0.0.1", listener.port)
         address = "::1" if listener.address == "::" else listener.address
         return socket.AF_INET6, (address, listener.port, 0, _scope(address, pid))
     if listener.kind == "unix-abstract":
@@ -131,12 +135,16 @@ def destination(listener: Listener, pid: int) -> tuple[int, object]:
 
 
 def _scope(address: str, pid: int) -> int:
-    """The interface of a link-local address, from /proc/PID/net/if_inet6; 0 for any other address."""
+    """The interface of a link-local address; 0 for any other address."""
     packed = ipaddress.ip_address(address)
     if packed.is_link_local:
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/net/if_inet6") as lines:
-            for line in lines:
-                fields = line.split()
-                if bytes.fromhex(fields[0]) == packed.packed:
-                    return int(fields[1], 16)
+        return next((index for one, index in _addresses6(pid) if one == packed.packed), 0)
     return 0
+
+
+def _addresses6(pid: int) -> Iterator[tuple[bytes, int]]:
+    """Each IPv6 address of the namespace of process `pid`, and its interface: /proc/PID/net/if_inet6."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/net/if_inet6") as lines:
+        for line in lines:
+            fields = line.split()
+            yield bytes.fromhex(fields[0]), int(fields[1], 16)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import socket
 
 import pytest
 
+from probes.audit import sockets
 from probes.audit.arguments import HTTP, add_to, parse_port, request_from, unescape
 from probes.audit.find import BadTarget, Wanted, the_one_of
 from probes.audit.registered import EDGE, EXCLUSIVE, ONESHOT, parse_fdinfo, trigger_of
@@ -195,9 +197,17 @@ def test_two_ports_are_too_many() -> None:
         (_listener("tcp4", "0.0.0.0", 80), ("127.0.0.1", 80)),
         (_listener("tcp4", "10.0.0.1", 80), ("10.0.0.1", 80)),
         (_listener("tcp6", "::", 80), ("::1", 80, 0, 0)),
+        (_listener("tcp6", "127.0.0.1", 80), ("127.0.0.1", 80)),
         (_listener("unix-abstract", "@x", 0), b"\0x"),
         (_listener("unix", "/run/x", 0), "/run/x"),
     ],
 )
-def test_destination(listener: Listener, address: object) -> None:
+def test_destination(monkeypatch: pytest.MonkeyPatch, listener: Listener, address: object) -> None:
+    monkeypatch.setattr(sockets, "_addresses6", lambda _: [(bytes(15) + b"\1", 1)])
     assert destination(listener, 1)[1] == address
+
+
+def test_destination_where_there_is_no_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container without IPv6 has no ::1, and its servers may listen on [::] all the same."""
+    monkeypatch.setattr(sockets, "_addresses6", lambda _: [])
+    assert destination(_listener("tcp6", "::", 80), 1) == (socket.AF_INET, ("127.0.0.1", 80))
