@@ -93,6 +93,7 @@ def the_one_of(candidates: Sequence[Listener], whose: str) -> Listener:
 def _complain_about_pid(pid: int) -> None:
     try:
         os.listdir(f"/proc/{pid}/fd")
+        os.stat(f"/proc/{pid}/ns/net")
     except (FileNotFoundError, ProcessLookupError):
         raise BadTarget(f"no process {pid}: it is gone, or never was") from None
     except PermissionError:
@@ -119,9 +120,13 @@ def _of_pid(wanted: Wanted) -> list[Listener]:
     pid = wanted.pid
     try:
         there = _fitting(listeners(pid), wanted, pid)
-        held = {inode for one in (pid, *descendants(pid)) for inode in sockets_of(one).values()}
+        held = set(sockets_of(pid).values())
     except (FileNotFoundError, ProcessLookupError):
         raise BadTarget(f"process {pid} has just ended") from None
+    for child in descendants(pid):
+        # It may have ended meanwhile, or belong to somebody else.
+        with contextlib.suppress(OSError):
+            held.update(sockets_of(child).values())
     mine = [one for one in there if held & set(one.inodes)]
     if wanted.port is None and wanted.path is None:
         if not mine:
