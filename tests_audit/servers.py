@@ -165,6 +165,7 @@ def main(kind: str, workers: int, address: str) -> None:
         kind = "accept"
     if kind not in ("accept", "die"):
         listener.setblocking(False)
+    late_s = 0.0
     shared = _epoll(listener) if kind == "shared" else None
 
     def work() -> None:
@@ -191,7 +192,13 @@ def main(kind: str, workers: int, address: str) -> None:
         else:
             _serve(how[kind](), mine)
 
-    children = [_fork(work) for _ in range(workers)]
+    if kind == "late":
+        # As one that loads an application in each.
+        kind, late_s = "level", 0.5
+    children = []
+    for _ in range(workers):
+        children.append(_fork(work))
+        select.select([], [], [], late_s)
     _say(f"listens {port}")
     for pid in children:
         os.waitpid(pid, 0)

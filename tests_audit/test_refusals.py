@@ -155,6 +155,13 @@ def test_started_and_stopped(audit: Audit, tmp_path: Path) -> None:
     assert _with_argument(address) == []
 
 
+def test_workers_that_start_late(audit: Audit, tmp_path: Path) -> None:
+    """A server listens before it has started its workers; all of them are waited for."""
+    answer = audit(server=tuple(command("late", 3, str(tmp_path / "s"))))
+    assert answer["workers"] == 3, answer.text
+    assert answer["woken"]["max"] == 3, answer.text
+
+
 def test_ends_before_it_listens(audit: Audit) -> None:
     answer = audit(server=(sys.executable, "-c", "raise SystemExit('no such app')"))
     assert answer.code == CANNOT_JUDGE

@@ -24,6 +24,8 @@ from .sockets import Listener, listeners
 
 START_S = 30.0
 """How long it may take until it listens."""
+SETTLE_S = 2.0
+"""For so long no process may come or go, and no listener, once it listens: workers start one after another."""
 GRACE_S = 5.0
 """How long it may take to end by itself after SIGTERM."""
 _TAIL_LINES, _TAIL_BYTES = 3, 4096
@@ -58,16 +60,23 @@ class Started:
             raise BadTarget(f"{command[0]} cannot be started: {why_not}")
 
     def wait_for(self, wanted: Wanted | None, tell: Callable[[str], None]) -> Server:
-        """The server, once it listens.  Raises Inconclusive where it does not, or ends."""
+        """The server, once it listens and has started its workers.  Raises Inconclusive where it does not, or ends."""
         tell(f"waiting until {os.path.basename(self._command[0])} listens")
         deadline = time.monotonic() + START_S
+        last: object = None
+        since = time.monotonic()
         while True:
             mine = self._listeners(wanted)
-            if mine:
+            seen = (mine, set(descendants(self.pid)))
+            if seen != last:
+                last, since = seen, time.monotonic()
+            if mine and time.monotonic() - since >= SETTLE_S:
                 return self._server(mine, wanted)
             if select.select([self._pidfd], [], [], _TURN_S)[0]:
                 raise Inconclusive(f"{self._command[0]} ended before it listened{self._last_words()}")
             if time.monotonic() > deadline:
+                if mine:
+                    raise Inconclusive(f"processes of {self._command[0]} kept coming and going for {START_S:.0f} s")
                 raise Inconclusive(f"{self._command[0]} did not listen within {START_S:.0f} s{self._last_words()}")
 
     def _listeners(self, wanted: Wanted | None) -> list[Listener]:
@@ -84,11 +93,14 @@ class Started:
         return [one for one in found if _fits(one, wanted)]
 
     def _server(self, mine: list[Listener], wanted: Wanted | None) -> Server:
+        chosen = mine[0]
         if wanted is None:
             chosen = the_one_of(mine, self._command[0])
             port, path = (chosen.port, None) if chosen.port else (None, chosen.address)
             wanted = Wanted(port, None, path)
-        holders, _ = holders_of(mine[0].inodes)
+        holders, _ = holders_of(chosen.inodes)
+        if not holders:
+            raise Inconclusive(f"{self._command[0]} has just closed {chosen.name} again")
         return find(replace(wanted, pid=min(holders)))
 
     def _last_words(self) -> str:
