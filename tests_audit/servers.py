@@ -141,6 +141,13 @@ def _die(listener: socket.socket) -> None:
     os._exit(3)
 
 
+def _grow(listener: socket.socket) -> None:
+    """Takes one connection, and has another worker from then on."""
+    listener.accept()[0].close()
+    _fork(lambda: _serve(lambda: None, listener))
+    _serve(lambda: None, listener)
+
+
 def _log_in(listener: socket.socket) -> None:
     """As a program that is stopped (Ctrl-Z) in a login below sshd: it never comes to rest."""
     listener.close()
@@ -163,7 +170,7 @@ def main(kind: str, workers: int, address: str) -> None:
     if kind in ("zombie", "login"):
         _fork((lambda: _log_in(listener)) if kind == "login" else lambda: None)
         kind = "accept"
-    if kind not in ("accept", "die"):
+    if kind not in ("accept", "die", "grow"):
         listener.setblocking(False)
     late_s = 0.0
     shared = _epoll(listener) if kind == "shared" else None
@@ -187,6 +194,8 @@ def main(kind: str, workers: int, address: str) -> None:
             _spin(mine)
         elif kind == "die":
             _die(mine)
+        elif kind == "grow":
+            _grow(mine)
         elif kind == "deaf":
             signal.pause()
         else:

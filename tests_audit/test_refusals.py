@@ -81,6 +81,14 @@ def test_ends_during_the_audit(start: Start, audit: Audit) -> None:
     assert answer["reason"].endswith("of the server ended during the audit"), answer.text
 
 
+def test_worker_that_came_meanwhile(start: Start, audit: Audit) -> None:
+    """Nobody counted whether it woke, so there is no number."""
+    answer = audit("--port", start("grow", 1).address)
+    assert answer.code == CANNOT_JUDGE
+    assert answer["woken"] is None
+    assert "came during the audit, and waits for the listener too" in answer["reason"], answer.text
+
+
 def test_nobody_waits(start: Start, audit: Audit) -> None:
     answer = audit("--port", start("deaf").address)
     assert answer.code == CANNOT_JUDGE

@@ -12,7 +12,7 @@ from ..verdict import Inconclusive
 from . import advice, compare, count, judge
 from .arguments import Request
 from .caller import Caller
-from .find import Server, family_of, find, parent_of, pids
+from .find import Server, family_of, find, holders_of, parent_of, pids
 from .idle import Idle, measure
 from .returns import Returns
 from .settings import settings_of
@@ -21,7 +21,7 @@ from .start import Started
 from .strategy import Strategy, strategy_of
 from .traced import Traced
 from .tracepoints import descriptions
-from .waits import Wait
+from .waits import Wait, threads_of, wait_of
 from .wakers import Wakers, knows_our_numbers, softirq_threads
 from .watch import Watch
 
@@ -124,6 +124,7 @@ def _examine(server: Server, request: Request, answer: Answer, tell: Tell, relea
         request.data,
         lambda i: tell(f"connection {i} of {request.connections}"),
     )
+    _complain_about_newcomers(server)
     figures = judge.figures_of(made, idle)
     verdict = judge.judge(figures, workers, eyes.wakers is not None)
     _note(answer, figures, watch)
@@ -137,6 +138,22 @@ def _examine(server: Server, request: Request, answer: Answer, tell: Tell, relea
     answer["exit_code"] = _exit_code(verdict.verdict, figures, request, eyes.wakers is not None)
     if verdict.verdict == judge.INCONCLUSIVE:
         answer["reason"] = verdict.sentence.partition(": ")[2]
+
+
+def _complain_about_newcomers(server: Server) -> None:
+    """Raise Inconclusive where a process that came meanwhile waits for the listener: nobody counted its wake-ups.
+
+    A child that was forked for one connection holds the listener too, and waits for its client.
+    """
+    now, _ = holders_of(server.listener.inodes)
+    for pid in now.keys() - server.holders.keys():
+        for tid in threads_of(pid):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if wait_of(pid, tid, now[pid]).listens:
+                    raise Inconclusive(
+                        f"process {pid} came during the audit, and waits for the listener too: "
+                        "audit again when all workers have started"
+                    )
 
 
 def _caller(server: Server) -> Caller:
