@@ -124,6 +124,7 @@ def test_somebody_elses(start: Start) -> None:
     program = (
         "import os, sys; from probes.__main__ import main; import rich.console, rich.status, json; "
         "import probes.audit.command, probes.audit.words, probes.report.audit_page; "
+        "rich.console.Console(stderr=True).status(''); "
         "os.setgid(65534); os.setuid(65534); sys.exit(main(['audit', *sys.argv[1:]]))"
     )
     for arguments, sentence in (

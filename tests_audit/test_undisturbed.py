@@ -102,6 +102,7 @@ from probes.__main__ import main
 from tests_audit import servers
 import json, ptrace.syscall, pwd, rich.console, rich.live, rich.spinner, rich.status, select
 import probes.audit.command, probes.audit.words, probes.report.audit_page
+rich.console.Console(stderr=True).status("")  # which loads more
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
