@@ -84,10 +84,12 @@ def test_both_hosts_are_judged_and_brought_home(folder: Path) -> None:
         assert [(claim["id"], claim["verdict"]) for claim in run["claims"]] == [("accept.wakes-one", "held")]
         assert "held 1" in (results / f"{name}.log").read_text(encoding="utf-8")
     assert left_on_the_hosts(folder) == []
-    report = [sys.executable, "-m", "probes", "report", *map(str, files)]
+    page = results / "matrix.html"
+    report = [sys.executable, "-m", "probes", "report", *map(str, files), "--html", str(page)]
     made = subprocess.run(report, cwd=ROOT, capture_output=True, text=True, timeout=TIME_S, check=False)
     assert made.returncode == 3, made.stdout + made.stderr  # one claim of all: both are partial
-    assert list(results.rglob("*.html"))
+    matrix = page.read_text(encoding="utf-8")
+    assert all(f"{name}.html" in matrix and (results / f"{name}.html").exists() for name in two_hosts.HOSTS)
 
 
 def test_what_goes_wrong_on_one_host_leaves_the_other_whole(folder: Path) -> None:
