@@ -185,9 +185,10 @@ def _is_reuseport_even(run: Run) -> Iterator[str]:
     ]
     if counts:
         total = [sum(one) for one in zip(*counts, strict=False)]
+        how = _if_so(run, "reuseport.spreads", "spread by hash, ", "not spread evenly, ")
         yield (
             f"{sum(total)} connections reached the {len(total)} sockets {', '.join(map(str, total))} times: "
-            f"spread by hash, between {min(total) / sum(total):.0%} and {max(total) / sum(total):.0%} each."
+            f"{how}between {min(total) / sum(total):.0%} and {max(total) / sum(total):.0%} each."
         )
     woken = _spread(_figures(run), "accept.nothing", "woken")
     if woken:

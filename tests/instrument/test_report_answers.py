@@ -48,7 +48,9 @@ def test_who_is_next(healthy: dict[str, str]) -> None:
 
 def test_reuseport(healthy: dict[str, str]) -> None:
     assert "spread by hash" in healthy["Q6"]
-    assert "between 0% and 100% each" in _lines(broken.ReuseportTakesTheFirst(1))["Q6"]
+    uneven = _lines(broken.ReuseportTakesTheFirst(1))["Q6"]
+    assert "not spread evenly, between 0% and 100% each" in uneven
+    assert "spread by hash" not in uneven
 
 
 def test_lock(healthy: dict[str, str]) -> None:
