@@ -127,6 +127,8 @@ def _who_is_next(run: Run) -> Iterator[str]:
 def _order_in_words(strip: orders.Strip) -> str:
     registered = strip.strategy == "epoll_wait.exclusive.listener"
     first, last = ("registered first", "registered last") if registered else ("blocked first", "blocked last")
+    if strip.several_orders:
+        return "in no order that can be relied on"
     if list(strip.waiters) == sorted(strip.waiters):
         return f"the one that {first} is next"
     if list(strip.waiters) == sorted(strip.waiters, reverse=True):

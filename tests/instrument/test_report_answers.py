@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from probes.report.answers import QUESTIONS, answers
+from probes.report import orders
+from probes.report.answers import QUESTIONS, _order_in_words, answers
 
 from . import broken
 from .judging import run_on
@@ -44,6 +45,11 @@ def test_exclusive(healthy: dict[str, str]) -> None:
 def test_who_is_next(healthy: dict[str, str]) -> None:
     assert "accept: the one that blocked first is next." in healthy["Q3"]
     assert "accept: the one that blocked last is next." in _lines(broken.AcceptLastInFirstOut(1))["Q3"]
+
+
+def test_an_order_that_differs_between_trials_is_none() -> None:
+    strip = orders.Strip("accept", "case", "hold", (0, 1, 2), "2 orders in 2 trials", several_orders=True)
+    assert _order_in_words(strip) == "in no order that can be relied on"
 
 
 def test_reuseport(healthy: dict[str, str]) -> None:
