@@ -94,11 +94,14 @@ def read(sock: socket.socket, most: int = 64) -> str:
 
 
 def read_exactly(sock: socket.socket, count: int) -> str:
-    """`count` bytes, or fewer where the stream ends before."""
+    """`count` bytes, or fewer where the stream ends before; the errno's name where it fails (ECONNRESET)."""
     got = b""
     while len(got) < count:
         wait_readable(sock, f"{len(got)} of {count} bytes came, and no more")
-        part = sock.recv(count - len(got))
+        try:
+            part = sock.recv(count - len(got))
+        except OSError as error:
+            return errno.errorcode.get(error.errno or 0, str(error))
         if not part:
             break
         got += part

@@ -70,6 +70,11 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a dead child is gone before its parent has waited for it": "server.zombie-until-waited-for",
         "SIGCHLD without a handler ends a wait": "server.unhandled-sigchld-wakes-nobody",
         "a port is free while a child still listens on it": "server.child-keeps-the-port",
+        "EPOLLEXCLUSIVE does nothing, or a file lock that is given up wakes all": "server.woken-per-connection",
+        "the queue of a listener is reset with its last worker, though the parent keeps it open": (
+            "server.kept-listener-keeps-its-queue"
+        ),
+        "a port stays taken while a child that closed the listener lives": "server.child-frees-the-port",
     },
     "signals": {
         "accept ends with EINTR in spite of SA_RESTART": "signals.accept-restarts",
