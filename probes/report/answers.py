@@ -80,6 +80,12 @@ def _if_so(run: Run, claim_id: str, so: str, not_so: str) -> str:
     return {HELD: so, BROKEN: not_so}.get(_verdict(run, claim_id) or "", "")
 
 
+def _as_judged(claim: Mapping[str, Any]) -> Iterator[str]:
+    """Its sentence where it was held, the same as refuted where it was broken; nothing where it was not judged."""
+    if claim["verdict"] in (HELD, BROKEN):
+        yield claim["sentence"] if claim["verdict"] == HELD else f"Not so here: {claim['sentence']}"
+
+
 def _spread(figures: Mapping[str, Figures], name: str, column: str) -> Spread | None:
     found = figures[name][column] if name in figures else None
     return found if found is not None and found.known else None
@@ -196,8 +202,8 @@ def _is_reuseport_even(run: Run) -> Iterator[str]:
     if woken:
         yield f"Each wakes {woken} of {strategies.N} workers."
     for claim in run["claims"]:
-        if "G10" in claim["rows"] and claim["verdict"] == HELD:
-            yield claim["sentence"]
+        if "G10" in claim["rows"]:
+            yield from _as_judged(claim)
 
 
 def _oneshot_or_exclusive(run: Run) -> Iterator[str]:
@@ -220,8 +226,8 @@ def _oneshot_or_exclusive(run: Run) -> Iterator[str]:
 
 def _io_uring(run: Run) -> Iterator[str]:
     for claim in run["claims"]:
-        if "Q8" in claim["rows"] and claim["verdict"] == HELD:
-            yield claim["sentence"]
+        if "Q8" in claim["rows"]:
+            yield from _as_judged(claim)
 
 
 def _accept_lock(run: Run) -> Iterator[str]:
@@ -230,8 +236,8 @@ def _accept_lock(run: Run) -> Iterator[str]:
         needed = "Not against a herd in accept" if woken.high == 1 else "Yes, accept herds here"
         yield f"{needed}: one connection wakes {woken} of {strategies.N} blocked in accept."
     for claim in run["claims"]:
-        if "L-A7" in claim["rows"] and claim["verdict"] == HELD:
-            yield claim["sentence"]
+        if "L-A7" in claim["rows"]:
+            yield from _as_judged(claim)
 
 
 def _what_does_it_cost(run: Run) -> Iterator[str]:

@@ -41,7 +41,7 @@ class Traits:
 
 
 MEANINGS = {
-    "order": "who returns for connections that come one by one",
+    "order": "who returns for connections that come one by one, when who returned waits again",
     "survives a crash?": "whether a connection is taken although a worker that was told of it is killed before it "
     "accepts; late: when the next one comes; its own: that worker had it already; left: of two connections, in the "
     "queue; and in a reuseport group, what a client in the dead one's queue reads",
@@ -78,26 +78,32 @@ def of(rows: Sequence[Row], run: Run) -> dict[str, Traits]:
 
 
 def _order(row: Row, strip: orders.Strip | None, series: Sequence[tuple[int, ...]]) -> str:
-    """From waiters that each return once; else from a series in which they wait again; else from the figures."""
+    """Several at once; else from a series in which they wait again; else from waiters that return once each."""
+    hold = row.figures.get("hold")
+    together = 0 if hold is None else hold["returned"].low or 0
+    if together > 1:
+        return "all at once" if together == N else "several at once"
+    if series:
+        return "no fixed one" if len(set(series)) > 1 else _in_series(series[0])
     if strip is not None:
         return "no fixed one" if strip.several_orders else _direction(strip.waiters)
-    if series:
-        return "no fixed one" if len(set(series)) > 1 else _direction(series[0])
-    hold = row.figures.get("hold")
-    if hold is None or (hold["returned"].low or 0) < 2:
-        return LACKING if "hold" in row.absent else NOT_JUDGED
-    return "all at once" if hold["returned"].low == N else "several at once"
+    return LACKING if "hold" in row.absent else NOT_JUDGED
+
+
+def _in_series(order: Sequence[int]) -> str:
+    """Who returned for each connection, where each waits again at once; waiters are numbered as they blocked."""
+    if len(order) > 1 and len(set(order)) == 1:
+        return "always first" if order[0] == 0 else "always last" if order[0] == N - 1 else "always one"
+    if len(order) >= N and list(order) == [place % N for place in range(len(order))]:
+        return "goes round"
+    return "no simple one"
 
 
 def _direction(order: Sequence[int]) -> str:
-    """Who returned for each connection, in words; waiters are numbered as they blocked."""
-    if len(set(order)) == 1 and len(order) > 1:
-        return "always first" if order[0] == 0 else "always last" if order[0] == N - 1 else "always one"
-    if list(order) in (sorted(order), [place % N for place in range(len(order))]):
+    """Who returned first, second ..., where each returns once."""
+    if list(order) == sorted(order):
         return "first come"
-    if list(order) == sorted(order, reverse=True):
-        return "last come"
-    return "no simple one"
+    return "last come" if list(order) == sorted(order, reverse=True) else "no simple one"
 
 
 def _series(run: Run) -> dict[str, list[tuple[int, ...]]]:

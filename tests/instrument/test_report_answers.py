@@ -7,7 +7,7 @@ import pytest
 from probes.report import orders
 from probes.report.answers import QUESTIONS, _order_in_words, answers
 
-from . import broken
+from . import broken, broken_elsewhere
 from .judging import run_on
 from .model import Kernel
 
@@ -62,6 +62,14 @@ def test_reuseport(healthy: dict[str, str]) -> None:
 def test_lock(healthy: dict[str, str]) -> None:
     assert healthy["Q9"].startswith("Not against a herd in accept")
     assert _lines(broken.AcceptHerdsSilently(1))["Q9"].startswith("Yes, accept herds here: one connection wakes 8 of 8")
+
+
+def test_what_is_broken_is_told_as_refuted(healthy: dict[str, str]) -> None:
+    assert "Not so here" not in healthy["Q8"]
+    assert (
+        "Not so here: One connection completes the accept of exactly one of N rings"
+        in _lines(broken_elsewhere.RingAcceptHerds(1))["Q8"]
+    )
 
 
 def test_cost_is_wake_ups_and_empty_hands(healthy: dict[str, str]) -> None:
