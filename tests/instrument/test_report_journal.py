@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,15 @@ def test_a_journal_that_tells_nothing_gives_no_run(tmp_path: Path, content: byte
     assert assemble.rebuild(tmp_path / "nothing", "it hung") is None
 
 
-def test_a_journal_that_cannot_be_written_ends_no_run() -> None:
+def test_a_journal_that_cannot_be_written_is_given_up_and_ends_no_run() -> None:
+    def open_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    before = open_files()
     full = journal.Journal(Path("/dev/full"))
+    assert open_files() == before + 1
     full.add(journal.CASES, 3)
+    assert open_files() == before
     full.add(journal.CASES, 4)
     full.close()
+    assert open_files() == before
