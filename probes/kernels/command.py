@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import re
 import signal
@@ -18,15 +19,18 @@ from ..report import assemble, journal
 from ..report import run as run_json
 from ..splats import in_log
 from . import fetch, matrix, runner, runtime, toolbox
+from .abreast import Stop, Stopped, abreast
 from .archive import Archive, ArchiveFailed
 from .cache import VARIABLE, Cache, Missing, default_folder
 from .catalogue import CATALOGUE, HOST, Kernel, NoSuchKernel, find, subset
 from .console import tail
 from .guest import Patience
-from .progress import Progress
+from .progress import Line, Progress
 from .runner import JOURNAL, CannotBegin, Outcome, Settings, Target
 
 WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
+_WORST = (WELL, CANNOT_JUDGE, BROKEN, BAD_INPUT)
+"""The worst last."""
 TERMINATED = 128 + signal.SIGTERM
 
 _GUIDE = """\
@@ -95,6 +99,13 @@ def _running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", default="runs", help="where the results go (default: runs)")
     parser.add_argument("--boot-timeout", type=_seconds, default=120.0, metavar="S", help="for booting (default 120)")
     parser.add_argument("--timeout", type=_seconds, default=1800.0, metavar="S", help="for pytest (default 1800)")
+    parser.add_argument("--cpus", type=_count, default=1, metavar="N", help="of each emulated machine (default 1)")
+    parser.add_argument(
+        "--at-once",
+        type=_count,
+        metavar="N",
+        help="so many kernels side by side (default: as many as the CPUs here feed)",
+    )
     parser.add_argument("pytest", nargs="*", metavar="-- ARGUMENT", help="further arguments for pytest, after --")
 
 
@@ -102,6 +113,12 @@ def _seconds(text: str) -> float:
     if not re.fullmatch(r"\d{1,6}(\.\d+)?", text) or float(text) <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
     return float(text)
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"\d{1,3}", text) or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 999")
+    return int(text)
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -204,32 +221,48 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _run_all(targets: Sequence[Target], options: argparse.Namespace, *, vng: bool = False) -> tuple[list[Outcome], int]:
-    """Every target, one after the other; one that fails never stops the others."""
+    """Every target, several at once; one that fails never stops the others."""
     settings = Settings(
         _cache(options),
         Path(options.out).resolve(),
         Patience(options.boot_timeout, options.timeout),
         tuple(options.pytest),
         vng,
+        options.cpus,
     )
+    at_once = options.at_once or max(1, len(os.sched_getaffinity(0)) // options.cpus)
     for path in runtime.sweep():
         print(f"swept up after a runner that was killed: {path}", file=sys.stderr)
-    outcomes, code = [], WELL
+
     with Progress(Console(stderr=True), len(targets), journal.lines) as progress:
-        for target in targets:
-            progress.next(target.name, settings.results / target.name / JOURNAL)
-            try:
-                outcome = runner.run(target, settings, progress.watch)
-                one, line = _told(outcome)
-                outcomes.append(outcome)
-            except (KeyboardInterrupt, _Terminated):
-                _salvaged(settings.results / target.name, "it was stopped by the user")
-                raise
-            except (Missing, CannotBegin, OSError) as error:
-                one, line = BAD_INPUT, f"{target.name}: {error}"
-            progress.say(line)
-            code = max(code, one, key=(WELL, CANNOT_JUDGE, BROKEN, BAD_INPUT).index)
-    return outcomes, code
+
+        def one(target: Target, stop: Stop) -> tuple[Outcome | None, int]:
+            stop.heed()
+            with progress.kernel(target.name, settings.results / target.name / JOURNAL) as line:
+                outcome, code, said = _run_one(target, settings, line, stop)
+            progress.say(said)
+            return outcome, code
+
+        done = abreast(one, targets, at_once)
+    outcomes = [outcome for outcome, _ in done if outcome is not None]
+    return outcomes, max((code for _, code in done), key=_WORST.index, default=WELL)
+
+
+def _run_one(target: Target, settings: Settings, line: Line, stop: Stop) -> tuple[Outcome | None, int, str]:
+    """What became of it, the exit code that it deserves, and what to say of it.  Raises Stopped."""
+
+    def watch(phase: str, elapsed_s: float) -> None:
+        line.watch(phase, elapsed_s)
+        stop.heed()
+
+    try:
+        outcome = runner.run(target, settings, watch)
+        return outcome, *_told(outcome)
+    except Stopped:
+        _salvaged(settings.results / target.name, "it was stopped by the user")
+        raise
+    except (Missing, CannotBegin, OSError) as error:
+        return None, BAD_INPUT, f"{target.name}: {error}"
 
 
 def _told(outcome: Outcome) -> tuple[int, str]:
@@ -309,4 +342,4 @@ def _matrix(options: argparse.Namespace) -> int:
     runs = [outcome.run for outcome in outcomes if outcome.run.exists()]
     if runs:
         matrix.together(runs, Path(options.out))
-    return max(code, CANNOT_JUDGE if missing or not runs else WELL, key=(WELL, CANNOT_JUDGE, BROKEN, BAD_INPUT).index)
+    return max(code, CANNOT_JUDGE if missing or not runs else WELL, key=_WORST.index)

@@ -1,10 +1,11 @@
-"""Shows a run over many kernels: which one, what it does, for how long, and the verdicts so far."""
+"""Shows a run over many kernels: which ones, what they do, for how long, and the verdicts so far."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +52,44 @@ class Tally:
         return f"{done}{of} cases{': ' + told if told else ''}" if done or self.cases else ""
 
 
+class Line:
+    """One kernel of those that run now."""
+
+    def __init__(self, progress: Progress, name: str, tally: Tally) -> None:
+        self.text = ""
+        self._progress = progress
+        self._name = name
+        self._tally = tally
+        self._phase = ""
+
+    def watch(self, phase: str, elapsed_s: float) -> None:
+        """What the guest does now, and since when, in seconds."""
+        if self._progress.live:
+            self._tally.look()
+            self.text = f"{self._name}  {phase} {_clock(elapsed_s)}  {self._tally}"
+        elif phase != self._phase:
+            self._progress.say(f"{self._name}: {phase}")
+        self._phase = phase
+
+
 class Progress:
-    """One line that changes on a terminal; a line for each phase elsewhere."""
+    """A line for each kernel that runs, and one for all, which change on a terminal; a line for each phase elsewhere.
+
+    Its methods may be called by any thread.
+    """
 
     def __init__(self, console: Console, kernels: int, lines: Lines) -> None:
         self._console = console
         self._kernels = kernels
         self._lines = lines
-        self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
-        self._number = 0
-        self._name = ""
-        self._phase = ""
+        self._live = (
+            Live(get_renderable=self._shown, console=console, refresh_per_second=4, transient=True)
+            if console.is_terminal
+            else None
+        )
         self._began = time.monotonic()
-        self._tally: Tally | None = None
+        self._running: list[Line] = []
+        self._done = 0
 
     def __enter__(self) -> Progress:
         if self._live is not None:
@@ -74,28 +100,29 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def next(self, name: str, journal: Path) -> None:
-        """The next kernel, and where the journal of its run will be."""
-        self._number += 1
-        self._name, self._phase = name, ""
-        self._tally = Tally(journal, self._lines)
+    @property
+    def live(self) -> bool:
+        """Whether lines change."""
+        return self._live is not None
 
-    def watch(self, phase: str, elapsed_s: float) -> None:
-        """What the guest does now, and since when, in seconds."""
-        assert self._tally is not None
-        if self._live is not None:
-            self._tally.look()
-            whole = _clock(time.monotonic() - self._began)
-            which = f"{self._number}/{self._kernels} {self._name}"
-            text = f"{which}  {phase} {_clock(elapsed_s)}  {self._tally}  (all {whole})"
-            self._live.update(Text(text, overflow="ellipsis", no_wrap=True))
-        elif phase != self._phase:
-            self.say(f"{self._name}: {phase}")
-        self._phase = phase
+    @contextlib.contextmanager
+    def kernel(self, name: str, journal: Path) -> Iterator[Line]:
+        """One kernel, while it runs, and where the journal of its run will be."""
+        line = Line(self, name, Tally(journal, self._lines))
+        self._running.append(line)
+        try:
+            yield line
+        finally:
+            self._running.remove(line)
+            self._done += 1
 
     def say(self, line: str) -> None:
         """One line that stays."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _shown(self) -> Text:
+        whole = f"{self._done} of {self._kernels} kernels done  {_clock(time.monotonic() - self._began)}"
+        return Text("\n".join([*(line.text for line in list(self._running)), whole]), overflow="ellipsis", no_wrap=True)
 
 
 def _clock(seconds: float) -> str:

@@ -16,7 +16,6 @@ from .scripts import Job
 from .toolbox import Toolbox
 
 MEMORY_MIB = 512
-CPUS = 2
 
 KERNEL_OPTIONS = (
     # 5 lets warnings through (printk levels below 5), and is still little for a slow serial port.
@@ -68,7 +67,7 @@ class Qemu:
         ):
             processes.start([*share, *command], out=pipes.console, errors=pipes.console)
         _wait_for(list(sockets.values()))
-        command = [*self._tools.qemu(), *qemu_options(self._image.image, initrd, sockets, pipes)]
+        command = [*self._tools.qemu(), *qemu_options(self._image.image, initrd, sockets, pipes, self._job.cpus)]
         ends = (pipes.console, pipes.output, pipes.marks)
         return processes.start(command, out=pipes.console, errors=pipes.console, inherited=ends)
 
@@ -86,10 +85,10 @@ def virtiofsd_options(folder: str, socket: Path, *, read_only: bool) -> list[str
     return [*options, "--cache", "always", "--readonly"] if read_only else [*options, "--cache", "auto"]
 
 
-def qemu_options(image: Path, initrd: Path, sockets: dict[str, Path], pipes: Pipes) -> list[str]:
-    """The machine: two CPUs, memory that virtiofsd shares, three serial ports, and nothing else."""
+def qemu_options(image: Path, initrd: Path, sockets: dict[str, Path], pipes: Pipes, cpus: int) -> list[str]:
+    """The machine: its CPUs, memory that virtiofsd shares, three serial ports, and nothing else."""
     size = f"{MEMORY_MIB}M"
-    options = ["-accel", "tcg,thread=multi", "-cpu", _CPU, "-smp", str(CPUS), "-m", size]
+    options = ["-accel", "tcg,thread=multi", "-cpu", _CPU, "-smp", str(cpus), "-m", size]
     options += ["-machine", "pc,memory-backend=mem", "-object", f"memory-backend-memfd,id=mem,size={size},share=on"]
     options += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-monitor", "none"]
     for tag, socket in sockets.items():

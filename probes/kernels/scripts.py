@@ -29,6 +29,8 @@ class Job:
     visible: Sequence[str]
     """Folders of this host that must be seen even where they are below a fresh one."""
     environment: Mapping[str, str]
+    cpus: int = 1
+    """Of an emulated machine; other guests have the CPUs that they have."""
 
     def shown(self, fresh: str) -> list[str]:
         """What of `visible` lies below this fresh folder; outer ones first, and none inside another."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from .cache import Missing
 from .guest import Pipes
 from .processes import Processes
-from .qemu import CPUS, Image
+from .qemu import Image
 from .scripts import BEGAN, Job
 from .toolbox import Toolbox
 
@@ -72,6 +72,6 @@ def command(vng: str, image: Image, job: Job, folder: Path) -> Sequence[str]:
     results = shlex.quote(job.results)
     inside = f"cd {shlex.quote(job.folder)} && env -i {environment} {shlex.join(job.command)}"
     inside = f"{{ {inside}; }} >{results}/vng.log 2>&1; echo $? >{results}/vng.status"
-    options = ["--run", str(image.image), "--cpus", str(CPUS), "--memory", f"{MEMORY_MIB}M", "--disable-kvm"]
+    options = ["--run", str(image.image), "--cpus", str(job.cpus), "--memory", f"{MEMORY_MIB}M", "--disable-kvm"]
     options += ["--disable-microvm", "--qemu", str(folder / "qemu"), f"--rwdir={job.results}", "--exec", inside]
     return [vng, *options]

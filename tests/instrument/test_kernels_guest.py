@@ -111,7 +111,7 @@ def test_the_root_is_shared_read_only_and_the_results_are_not() -> None:
 
 
 def test_qemu_has_three_serial_ports_in_order_and_doubles_commas() -> None:
-    options = qemu.qemu_options(Path("/k"), Path("/i"), {"root": Path("/a,b/s")}, Pipes(7, 8, 9))
+    options = qemu.qemu_options(Path("/k"), Path("/i"), {"root": Path("/a,b/s")}, Pipes(7, 8, 9), 1)
     ports = [options[at + 1] for at, one in enumerate(options) if one == "-serial"]
     assert ports == ["chardev:console", "chardev:output", "chardev:marks"]
     assert "file,id=marks,path=/dev/fd/9" in options

@@ -1,0 +1,47 @@
+"""Several pieces of work at once, each in a thread of its own, that all end when the user stops one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Stopped(BaseException):
+    """The work is to end, because another piece of it was ended."""
+
+
+class Stop:
+    """Tells every thread that the work is to end."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+
+    def ask(self) -> None:
+        """From now on, `heed` raises."""
+        self._asked.set()
+
+    def heed(self) -> None:
+        """Raises Stopped if the work is to end."""
+        if self._asked.is_set():
+            raise Stopped
+
+
+def abreast(work: Callable[[Item, Stop], Result], items: Sequence[Item], at_once: int) -> list[Result]:
+    """What `work` makes of each item, in their order; `at_once` of them at a time, the first ones first.
+
+    What one raises, and Ctrl-C, is raised here, once all the others have heeded the stop.
+    """
+    stop = Stop()
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = [pool.submit(work, item, stop) for item in items]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            stop.ask()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
