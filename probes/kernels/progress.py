@@ -82,14 +82,15 @@ class Progress:
         self._console = console
         self._kernels = kernels
         self._lines = lines
-        self._live = (
-            Live(get_renderable=self._shown, console=console, refresh_per_second=4, transient=True)
-            if console.is_terminal
-            else None
-        )
         self._began = time.monotonic()
         self._running: list[Line] = []
         self._done = 0
+        # It asks what is shown as soon as it is made.
+        self._live = (
+            Live(get_renderable=self.shown, console=console, refresh_per_second=4, transient=True)
+            if console.is_terminal
+            else None
+        )
 
     def __enter__(self) -> Progress:
         if self._live is not None:
@@ -120,7 +121,8 @@ class Progress:
         """One line that stays."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def _shown(self) -> Text:
+    def shown(self) -> Text:
+        """What a terminal shows now."""
         whole = f"{self._done} of {self._kernels} kernels done  {_clock(time.monotonic() - self._began)}"
         return Text("\n".join([*(line.text for line in list(self._running)), whole]), overflow="ellipsis", no_wrap=True)
 

@@ -16,6 +16,7 @@ from probes.kernels.cache import Cache, Missing
 from probes.kernels.guest import Keep, Patience, Pipes, Story, follow
 from probes.kernels.initramfs import Entry
 from probes.kernels.processes import Processes
+from probes.kernels.runner import Settings
 from probes.kernels.scripts import BEGAN, ENDED, FAILED, Job
 from probes.kernels.toolbox import Toolbox, toolbox
 
@@ -114,6 +115,7 @@ def test_qemu_has_three_serial_ports_in_order_and_doubles_commas() -> None:
     options = qemu.qemu_options(Path("/k"), Path("/i"), {"root": Path("/a,b/s")}, Pipes(7, 8, 9), 1)
     ports = [options[at + 1] for at, one in enumerate(options) if one == "-serial"]
     assert ports == ["chardev:console", "chardev:output", "chardev:marks"]
+    assert options[options.index("-smp") + 1] == "1"
     assert "file,id=marks,path=/dev/fd/9" in options
     assert "socket,id=root,path=/a,,b/s" in options
     assert "TCG" in options[options.index("-cpu") + 1], "what /proc/cpuinfo shows tells a run that it is emulated"
@@ -179,9 +181,12 @@ def test_an_expectations_file_is_passed_where_there_is_one(monkeypatch: pytest.M
     (tmp_path / "expectations").mkdir()
     (tmp_path / "expectations" / "odd.toml").touch()
     monkeypatch.setattr(runner, "PROJECT", tmp_path)
-    assert f"--herd-expect={tmp_path}/expectations/odd.toml" in runner.job("odd", tmp_path, []).command
-    assert not any(one.startswith("--herd-expect") for one in runner.job("6.1", tmp_path, ["-x"]).command)
-    assert runner.job("6.1", tmp_path, ["-x"]).command[-1] == "-x", "the user's own arguments come last, and win"
+    settings = Settings(Cache(tmp_path), tmp_path, Patience(1, 1), ["-x"], cpus=3)
+    assert f"--herd-expect={tmp_path}/expectations/odd.toml" in runner.job("odd", tmp_path, settings).command
+    plain = runner.job("6.1", tmp_path, settings)
+    assert not any(one.startswith("--herd-expect") for one in plain.command)
+    assert plain.command[-1] == "-x", "the user's own arguments come last, and win"
+    assert plain.cpus == 3
 
 
 def test_the_folder_of_a_dead_runner_is_swept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

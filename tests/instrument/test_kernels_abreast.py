@@ -1,0 +1,96 @@
+"""Several kernels side by side: in order, so many at once, and all ended with the first that is ended."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from probes.kernels.abreast import Stop, Stopped, abreast
+from probes.kernels.progress import Progress
+
+PATIENCE_S = 60.0
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    second_is_done = threading.Event()
+
+    def work(item: int, stop: Stop) -> int:
+        if item == 1:
+            assert second_is_done.wait(PATIENCE_S)
+        else:
+            second_is_done.set()
+        return item * 10
+
+    assert abreast(work, [1, 2], 2) == [10, 20]
+    assert abreast(work, [], 2) == []
+
+
+def test_no_more_run_at_once_than_asked_for() -> None:
+    running: list[int] = []
+    most: list[int] = []
+    both = threading.Barrier(2)
+
+    def work(item: int, stop: Stop) -> None:
+        running.append(item)
+        both.wait(PATIENCE_S)
+        most.append(len(running))
+        both.wait(PATIENCE_S)
+        running.remove(item)
+
+    abreast(work, range(6), 2)
+    assert max(most) == 2
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_what_ends_one_ends_them_all(error: type[BaseException]) -> None:
+    heeded: list[int] = []
+    first_began = threading.Event()
+
+    def work(item: int, stop: Stop) -> None:
+        if item == 1:
+            assert first_began.wait(PATIENCE_S)
+            raise error
+        first_began.set()
+        try:
+            while True:
+                stop.heed()
+        except Stopped:
+            heeded.append(item)
+            raise
+
+    with pytest.raises(error):
+        abreast(work, [1, 2], 2)
+    assert heeded == [2]
+
+
+def _console(text: io.StringIO, *, terminal: bool) -> Console:
+    return Console(file=text, force_terminal=terminal, width=100)
+
+
+def test_without_a_terminal_each_phase_is_a_line(tmp_path: Path) -> None:
+    text = io.StringIO()
+    with Progress(_console(text, terminal=False), 2, lambda part: []) as progress:
+        with progress.kernel("6.1", tmp_path / "a") as one, progress.kernel("5.10", tmp_path / "b") as other:
+            one.watch("booting", 0)
+            other.watch("booting", 0)
+            one.watch("booting", 1)
+            one.watch("running", 2)
+        progress.say("6.1: done")
+    assert text.getvalue().splitlines() == ["6.1: booting", "5.10: booting", "6.1: running", "6.1: done"]
+
+
+def test_a_terminal_shows_every_kernel_that_runs_and_how_many_are_done(tmp_path: Path) -> None:
+    text = io.StringIO()
+    with Progress(_console(text, terminal=True), 3, lambda part: []) as progress:
+        with progress.kernel("7.3", tmp_path / "c"):
+            pass
+        with progress.kernel("6.1", tmp_path / "a") as one, progress.kernel("5.10", tmp_path / "b") as other:
+            one.watch("running", 65)
+            other.watch("booting", 1)
+            shown = progress.shown().plain.splitlines()
+    assert [line.rstrip() for line in shown[:2]] == ["6.1  running 1:05", "5.10  booting 0:01"]
+    assert shown[2].startswith("1 of 3 kernels done")
