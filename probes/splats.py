@@ -13,6 +13,7 @@ SIGNS = re.compile(
     r"|\brcu.*(?:self-detected stall|detected stalls|detected expedited stalls)"  # kernel/rcu/tree_stall.h
     r"|^UBSAN: |refcount_t: (?:underflow|overflow|saturated|addition on 0)"  # lib/ubsan.c, lib/refcount.c
     r"|list_(?:add|del) corruption"  # lib/list_debug.c
+    r"|^psi: (?:inconsistent task state|task underflow)!"  # kernel/sched/psi.c
     r"|Kernel panic - not syncing"  # kernel/panic.c
 )
 """Anchored where words alone are used in harmless messages too (`Spectre V2 : WARNING: Unprivileged eBPF ...`)."""

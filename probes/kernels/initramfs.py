@@ -1,4 +1,4 @@
-"""A small initial file system for a guest: busybox, two scripts, and the modules that its root needs."""
+"""A small initial file system for a guest: busybox, two scripts, and the modules that it needs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from .cache import Missing
 
 ROOT_NEEDS = ("virtio_pci", "virtiofs")
 """What a guest needs to see its root; cloud kernels from 6.12 have both built in."""
+
+LISTENERS_NEED = ("vsock_loopback",)
+"""What claims listen on and Debian builds as a module (net/vmw_vsock/vsock_loopback.c: AF_VSOCK to this machine
+itself).  A guest cannot ask for a module later: its root holds those of the host."""
 
 _SUFFIXES = (".ko", ".ko.xz", ".ko.gz", ".ko.zst")
 
@@ -64,8 +68,8 @@ def guest_files(busybox: bytes, scripts: Mapping[str, str], modules: Mapping[str
     yield Entry("modules/order", "".join(f"{name}\n" for name in modules).encode())
 
 
-def modules_for_root(folder: Path) -> dict[str, bytes]:
-    """The modules that the root needs and that are below `folder`, uncompressed, each after what it depends on.
+def modules_below(folder: Path) -> dict[str, bytes]:
+    """The modules that a guest needs and that are below `folder`, uncompressed, each after what it depends on.
 
     What is not there is taken to be built in; the guest says so where it is not.  Raises Missing where a
     module is compressed in a way that cannot be undone here.
@@ -81,7 +85,7 @@ def modules_for_root(folder: Path) -> dict[str, bytes]:
             add(other)
         found[name] = content
 
-    for name in ROOT_NEEDS:
+    for name in (*ROOT_NEEDS, *LISTENERS_NEED):
         add(name)
     return found
 

@@ -54,7 +54,7 @@ class Qemu:
     def start(self, processes: Processes, pipes: Pipes) -> subprocess.Popen[bytes]:
         """virtiofsd twice, then QEMU."""
         initrd = self._folder / "initramfs"
-        modules = initramfs.modules_for_root(self._image.modules) if self._image.modules else {}
+        modules = initramfs.modules_below(self._image.modules) if self._image.modules else {}
         files = initramfs.guest_files(self._tools.busybox.read_bytes(), scripts.for_qemu(self._job), modules)
         initrd.write_bytes(initramfs.archive(files))
         sockets = {tag: self._folder / f"{tag}.sock" for tag in ("root", "out")}

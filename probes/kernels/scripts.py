@@ -52,8 +52,11 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 for port in /dev/ttyS1 /dev/ttyS2; do stty raw -echo <$port; done
 fail() {{ echo "{failed} $*" >/dev/ttyS2; poweroff -f; }}
-while read -r module; do insmod /modules/$module.ko || fail "the module $module cannot be loaded"; done </modules/order
-mount -t virtiofs -o ro root /root || fail "this kernel cannot mount the root: it lacks virtio_pci or virtiofs"
+refused=
+while read -r module; do insmod /modules/$module.ko || refused="$refused $module"; done </modules/order
+mount -t virtiofs -o ro root /root ||
+  fail "this kernel cannot mount the root: it lacks virtio_pci or virtiofs${{refused:+; it refused$refused}}"
+[ -z "$refused" ] || echo "modules that this kernel refused:$refused"
 mount --bind /root /seen
 mount --move /dev /root/dev
 mount --move /proc /root/proc

@@ -66,14 +66,16 @@ def test_modules_come_after_what_they_depend_on(tmp_path: Path) -> None:
     _module(tmp_path, "virtio", "")
     _module(tmp_path, "virtio_ring", "virtio")
     _module(tmp_path, "virtio-pci", "virtio_ring,virtio_pci_modern_dev")
+    _module(tmp_path, "vsock_loopback", "vsock")
+    _module(tmp_path, "vsock", "")
     _module(tmp_path, "unrelated", "")
-    found = initramfs.modules_for_root(tmp_path)
-    assert list(found) == ["virtio", "virtio_ring", "virtio_pci", "fuse", "virtiofs"]
+    found = initramfs.modules_below(tmp_path)
+    assert list(found) == ["virtio", "virtio_ring", "virtio_pci", "fuse", "virtiofs", "vsock", "vsock_loopback"]
     assert all(content.startswith(b"\x7fELF") for content in found.values())
 
 
 def test_no_modules_where_everything_is_built_in(tmp_path: Path) -> None:
-    assert initramfs.modules_for_root(tmp_path) == {}
+    assert initramfs.modules_below(tmp_path) == {}
 
 
 # --- scripts and command lines -----------------------------------------------------------------

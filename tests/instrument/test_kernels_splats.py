@@ -37,6 +37,7 @@ def test_splats_of_a_console() -> None:
         "WARNING: kernel/futex/core.c:12 at futex_wait+0x1/0x2, CPU#1: python/12",
         "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [python:99]",
         "kernel BUG at fs/eventpoll.c:100!",
+        "psi: inconsistent task state! task=3195:w0.130 cpu=0 psi_flags=0 clear=1 set=4",
         "BUG: KASAN: slab-use-after-free in ep_poll",
         "Oops: int3: 0000 [#1] PREEMPT SMP",
         "general protection fault, probably for non-canonical address",
