@@ -105,6 +105,13 @@ def exists(name: str) -> bool:
     return nr is not None and call(nr, -1, -1, -1, -1, -1, -1) != -38  # ENOSYS, errno(3)
 
 
+def set_socket_option(fd: int, level: int, option: int, value: bytes) -> None:
+    """setsockopt(2).  Raises OSError.  Not socket.setsockopt: that takes nothing but integers on AF_VSOCK."""
+    if _libc.setsockopt(fd, level, option, value, len(value)) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+
+
 def prctl(option: int, argument: int) -> int:
     """prctl(2) with one integer argument; returns 0 or -1."""
     result: int = _libc.prctl(ctypes.c_int(option), ctypes.c_ulong(argument), 0, 0, 0)

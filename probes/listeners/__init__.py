@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..scenario import Scenario
+from ..syscalls import set_socket_option
 
 
 class Listener(Protocol):
@@ -69,8 +70,8 @@ def client(family: int, kind: int, patience_s: float, protocol: int = 0) -> sock
     SO_SNDTIMEO bounds connect, and SO_LINGER with time 0 leaves no TIME_WAIT (socket(7)).
     """
     made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(patience_s))
+    set_socket_option(made.fileno(), socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    set_socket_option(made.fileno(), socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(patience_s))
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from ..scenario import Scenario
+from ..syscalls import set_socket_option
 from ..verdict import NotApplicable
 from . import client, timeval
 
@@ -41,7 +42,7 @@ class Vsock:
     def connect(self, patience_s: float) -> socket.socket:
         made = client(_AF_VSOCK, socket.SOCK_STREAM, patience_s)
         try:
-            made.setsockopt(_AF_VSOCK, _CONNECT_TIMEOUT, timeval(patience_s))
+            set_socket_option(made.fileno(), _AF_VSOCK, _CONNECT_TIMEOUT, timeval(patience_s))
             made.connect(self._socket.getsockname())
         except OSError:
             made.close()
