@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from ..catalogue import nearest
 
+FAST, USUAL, ALL = SUBSETS = ("fast", "usual", "all")
+"""Each holds the ones before it: one kernel of every kind; every series, and one of each other kind; everything."""
+
 QEMU, UML, GVISOR, HOST = "qemu", "uml", "gvisor", "host"
 """How a kernel is booted: emulated by QEMU, as a User-Mode Linux process, under runsc, or not at all."""
 
@@ -30,8 +33,8 @@ class Kernel:
     """gVisor's, by which it intercepts system calls."""
     suite: str = ""
     """The one suite to take it from; any with nothing."""
-    fast: bool = False
-    """Whether it belongs to the fast subset of the matrix."""
+    subset: str = USUAL
+    """The smallest subset of the matrix that it belongs to."""
 
     @property
     def how(self) -> str:
@@ -44,23 +47,23 @@ class Kernel:
         }[self.boot]
 
 
-def _debian(series: str, flavour: str = "cloud", *, fast: bool = False) -> Kernel:
+def _debian(series: str, flavour: str = "cloud", *, subset: str = USUAL) -> Kernel:
     """A Debian kernel: `linux-image-6.12.43+deb12-cloud-amd64`, `linux-image-6.1.0-47-rt-amd64`."""
     name = series if flavour == "cloud" else f"{flavour}-{series}"
-    return Kernel(name, QEMU, rf"linux-image-{re.escape(series)}(?![\d])[\d.+a-z-]*?-{flavour}-amd64", fast=fast)
+    return Kernel(name, QEMU, rf"linux-image-{re.escape(series)}(?![\d])[\d.+a-z-]*?-{flavour}-amd64", subset=subset)
 
 
-def _uml(series: str, *, fast: bool = False) -> Kernel:
-    return Kernel(f"uml-{series}", UML, "user-mode-linux", f"{series}um", fast=fast)
+def _uml(series: str, *, subset: str = ALL) -> Kernel:
+    return Kernel(f"uml-{series}", UML, "user-mode-linux", f"{series}um", subset=subset)
 
 
-def _gvisor(year: str, suite: str, platform: str, *, fast: bool = False) -> Kernel:
+def _gvisor(year: str, suite: str, platform: str, *, subset: str = ALL) -> Kernel:
     # From one suite: the build of 2024 in forky, with a newer Go, crashes on ptrace where trixie's runs.
-    return Kernel(f"gvisor-{year}-{platform}", GVISOR, "runsc", f"0.0~{year}", platform, suite, fast)
+    return Kernel(f"gvisor-{year}-{platform}", GVISOR, "runsc", f"0.0~{year}", platform, suite, subset)
 
 
 CATALOGUE = (
-    _debian("7.3", fast=True),
+    _debian("7.3", subset=FAST),
     _debian("7.2"),
     _debian("7.1"),
     _debian("7.0"),
@@ -70,17 +73,17 @@ CATALOGUE = (
     _debian("6.16"),
     _debian("6.12"),
     _debian("6.1"),
-    _debian("5.10", fast=True),
+    _debian("5.10", subset=FAST),
     _debian("7.2", "rt"),
-    _debian("6.12", "rt"),
-    _uml("7.2"),
+    _debian("6.12", "rt", subset=ALL),
+    _uml("7.2", subset=FAST),
     _uml("6.12"),
-    _uml("6.1", fast=True),
+    _uml("6.1"),
     _uml("5.10"),
-    _gvisor("2024", "trixie", "systrap", fast=True),
+    _gvisor("2024", "trixie", "systrap", subset=FAST),
     _gvisor("2024", "trixie", "ptrace"),
     _gvisor("2022", "bookworm", "ptrace"),
-    Kernel("host", HOST, fast=True),
+    Kernel("host", HOST, subset=FAST),
 )
 """Newest first, as the matrix shows them."""
 
@@ -97,5 +100,5 @@ def find(names: Iterable[str]) -> list[Kernel]:
 
 
 def subset(which: str) -> list[Kernel]:
-    """The kernels of `fast`, or `all`."""
-    return [kernel for kernel in CATALOGUE if which == "all" or kernel.fast]
+    """The kernels of one of SUBSETS."""
+    return [kernel for kernel in CATALOGUE if SUBSETS.index(kernel.subset) <= SUBSETS.index(which)]

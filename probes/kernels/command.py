@@ -22,7 +22,7 @@ from . import fetch, matrix, runner, runtime, toolbox
 from .abreast import Stop, Stopped, abreast
 from .archive import Archive, ArchiveFailed
 from .cache import VARIABLE, Cache, Missing, default_folder
-from .catalogue import CATALOGUE, HOST, Kernel, NoSuchKernel, find, subset
+from .catalogue import CATALOGUE, HOST, SUBSETS, USUAL, Kernel, NoSuchKernel, find, subset
 from .console import tail
 from .guest import Patience
 from .progress import Line, Progress
@@ -85,7 +85,7 @@ def add(commands: Any) -> None:
     _running(run)
     page = command("matrix", _matrix, "get and run them all, then make the page that compares them")
     page.add_argument("names", nargs="*", metavar="NAME", help="as `list` prints it; without any, the subset")
-    page.add_argument("--subset", choices=("fast", "all"), default="all", help="which kernels (default all)")
+    page.add_argument("--subset", choices=SUBSETS, default=USUAL, help="which kernels, as `list` shows (default usual)")
     _running(page)
     _fetching(page)
 
@@ -160,12 +160,12 @@ def _cache(options: argparse.Namespace) -> Cache:
 def _list(options: argparse.Namespace) -> int:
     cache = _cache(options)
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "boots as", "fetched", "fast"):
+    for heading in ("name", "boots as", "fetched", "subset"):
         table.add_column(heading)
     for kernel in CATALOGUE:
         record = cache.record(kernel.name)
         have = platform.release() if kernel.boot == HOST else record["version"] if record else "no"
-        table.add_row(kernel.name, kernel.how, have, "fast" if kernel.fast else "")
+        table.add_row(kernel.name, kernel.how, have, kernel.subset)
     record = cache.record(toolbox.NAME)
     table.add_row(toolbox.NAME, "QEMU, virtiofsd, busybox", record["version"] if record else "no", "")
     Console().print(table, highlight=False)

@@ -84,8 +84,9 @@ def job(name: str, results: Path, settings: Settings) -> Job:
     # Only to read the suite's own tests takes an emulated machine ten seconds.
     command.append("--ignore=tests/instrument")
     command += [f"--herd-report={results}", f"--herd-label={name}", f"--herd-journal={results / JOURNAL}"]
-    expected = PROJECT / "expectations" / f"{name}.toml"
-    if expected.exists():
+    # gvisor-2024.toml is for both gvisor-2024-systrap and gvisor-2024-ptrace.
+    files = [PROJECT / "expectations" / f"{one}.toml" for one in (name, name.rpartition("-")[0])]
+    if expected := next((file for file in files if file.is_file()), None):
         command.append(f"--herd-expect={expected}")
     python = os.path.dirname(sys.executable)
     environment = {

@@ -20,7 +20,7 @@ import sys
 import time
 from typing import Any
 
-from .. import syscalls, sysctls
+from .. import host, syscalls, sysctls
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
 from . import fence, isolation
@@ -67,6 +67,7 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
                 "pid": os.getpid(),
                 "isolation": bench.isolation,
                 "fence": bench.fence_name,
+                "rest_shows": bench.rest_shows,
                 "why_not": bench.instruments.why_not,
                 "sysctls": sysctls.read(sysctls.NETWORK),
                 "why_no_syscall_file": bench.instruments.why_no_syscall_file,
@@ -90,7 +91,10 @@ def _set_up(folder: str | None, isolated: str, without: list[str]) -> Bench:
         os._exit(0)
     os.waitpid(pid, 0)
     measure_patience(time.monotonic() - began)
-    return Bench(instruments, chosen.name, chosen.proves, chosen.act, folder, isolated)
+    # gVisor: a task leaves its blocked state in its own goroutine, once that runs (pkg/sentry/kernel/task_block.go,
+    # block and completeSleep).
+    rest_shows = host.flavour() != "gvisor"
+    return Bench(instruments, chosen.name, chosen.proves, chosen.act, rest_shows, folder, isolated)
 
 
 def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from ..listeners import Listener, open_listener
 from ..listeners.tcp import lo_has_ipv4_alone
 from ..observers import task_files
-from ..observers.counters import WON
+from ..observers.counters import RETURNED, WON
 from ..observers.task_files import Sighting
 from ..scenario import Scenario
 from ..stimuli import Stimulus
@@ -36,6 +36,8 @@ class Bench:
     fence_name: str
     fence_proves: bool
     fence: Callable[[], None]
+    rest_shows: bool
+    """Whether a waiter that was woken is seen to be no longer asleep, even before it runs."""
     folder: str | None
     """Where path sockets may be bound; None for a temporary folder that lasts as long as the bind."""
     isolation: str
@@ -83,6 +85,8 @@ class Trial:
         release.callback(listener.close)
         strategy = prepare(self.scenario, listener.fds)
         release.callback(strategy.close)
+        if listener.asynchronous and not self._bench.fence_proves:
+            raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {self._bench.fence_name}")
         readable = self._bench.instruments.why_no_syscall_file is None
         is_reaped = self._tracer.has_reaped if self._tracer else lambda _: False
         herd = release.enter_context(
@@ -143,12 +147,15 @@ class Trial:
         while True:
             try:
                 if next(steps, "over") == "over":
+                    self._insist_on_rest(herd, stimulus)
                     return
             except OSError as error:
                 hint = "; is lo up?" if error.errno == errno.ENETUNREACH else ""
                 raise Inconclusive(f"connection {stimulus.made + 1} failed: {error.strerror}{hint}") from error
             self._lap("stimulate")
             self._prove_delivery(herd, stimulus)
+            if not self._bench.rest_shows:
+                self._await_answers(herd, stimulus)
             after = self._snapshot(herd, self._watch.all_quiet(self._scale))
             self._ledger.record(stimulus, before, after)
             self._lap("settle")
@@ -157,12 +164,10 @@ class Trial:
     def _prove_delivery(self, herd: Herd, stimulus: Stimulus) -> None:
         """Every connection made is queued or taken, and every wake-up for it has been issued.
 
-        Raises Inconclusive where the kernel does not say what is queued, or there is no fence.
+        Raises Inconclusive where the kernel does not say what is queued.
         """
         listener = stimulus.listener
         if listener.asynchronous:
-            if not self._bench.fence_proves:
-                raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {self._bench.fence_name}")
             until(
                 partial(self._accounted, herd, stimulus),
                 lambda: (
@@ -175,6 +180,32 @@ class Trial:
                 until(lambda: other.queued() == 1, lambda: "the connection elsewhere was not delivered")
         self._bench.fence()
         self._proof["delivered"] = f"{listener.delivery}; fence: {self._bench.fence_name}"
+
+    def _await_answers(self, herd: Herd, stimulus: Stimulus) -> None:
+        """Until as many were answered as must be: where rest does not show, no look at the waiters tells it."""
+
+        def answered() -> bool:
+            if self._tracer is not None:
+                self._tracer.pump_all()
+            return self._served(herd, stimulus)
+
+        until(answered, lambda: f"{stimulus.made} made, {sum(herd.board.column(RETURNED))} returned, and no more")
+
+    def _served(self, herd: Herd, stimulus: Stimulus) -> bool:
+        """Whether what was made was taken, by waiters that take all; by others, whether it told one waiter each."""
+        if self.scenario.reaction in ("drain", "loop"):
+            return sum(herd.board.column(WON)) >= stimulus.made
+        return sum(herd.board.column(RETURNED)) >= min(stimulus.made, self.scenario.n)
+
+    def _insist_on_rest(self, herd: Herd, stimulus: Stimulus) -> None:
+        """Raise Inconclusive where rest does not show, and a waiter that seems to sleep may have been woken."""
+        for_ever = self.scenario.reaction in ("drain", "loop")
+        asleep = herd.board.column(RETURNED).count(0)
+        if asleep and not self._bench.rest_shows and not (for_ever and stimulus.made):
+            raise Inconclusive(
+                f"nothing tells whether {asleep} of {self.scenario.n} waiters sleep on: "
+                "here a task looks asleep until it runs"
+            )
 
     def _accounted(self, herd: Herd, stimulus: Stimulus) -> bool:
         if self._tracer is not None:
