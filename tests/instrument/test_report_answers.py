@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probes.report import orders
-from probes.report.answers import QUESTIONS, _order_in_words, answers
+from probes.report.answers import QUESTIONS, _oneshot_or_exclusive, _order_in_words, answers
 
 from . import broken, broken_elsewhere
 from .judging import run_on
@@ -74,3 +74,20 @@ def test_what_is_broken_is_told_as_refuted(healthy: dict[str, str]) -> None:
 
 def test_cost_is_wake_ups_and_empty_hands(healthy: dict[str, str]) -> None:
     assert "accept 1 woken, 0 EAGAIN" in healthy["Q10"]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "sentence"), [("EPOLLONESHOT", "The two can be combined here."), ("EPOLLPRI", "The two cannot be")]
+)
+def test_only_what_concerns_the_two_tells_whether_they_can_be_combined(accepted: str, sentence: str) -> None:
+    cases = [
+        {
+            "id": f"test_refuses_others[{flag}]",
+            "verdict": "broken" if flag == accepted else "held",
+            "scenario": None,
+            "trials": [],
+        }
+        for flag in ("EPOLLONESHOT", "EPOLLPRI")
+    ]
+    claim = {"id": "epoll-ctl.exclusive-refuses-others", "verdict": "broken", "rows": [], "cases": cases}
+    assert sentence in " ".join(_oneshot_or_exclusive({"claims": [claim]}))
