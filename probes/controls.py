@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .evidence import Trial
+from .evidence import REST_IS_HIDDEN, Trial
 from .lab.session import Lab
 from .scenario import Scenario
 from .verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
@@ -93,8 +93,8 @@ def _run(control: Control, lab: Lab) -> Outcome:
         except Inconclusive as reason:
             return Outcome(INCONCLUSIVE, str(reason))
         if trial.inconclusive is not None:
-            # Where a task looks asleep until it runs, few trials say anything: no fault of the instrument.
-            blind = lab.greeting.get("rest_shows") is False
+            # There few trials say anything, and that is no fault of the instrument.
+            blind = trial.inconclusive.endswith(REST_IS_HIDDEN)
             return Outcome(NOT_APPLICABLE if blind else INCONCLUSIVE, trial.inconclusive)
         if trial.woken is None or trial.returned is None:
             unseen = "woken is not observed" if trial.woken is None else "returned is not observed"

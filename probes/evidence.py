@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+REST_IS_HIDDEN = "here a task looks asleep until it runs"
+"""How the reason ends where a trial is inconclusive because the kernel does not show who was woken and has not run."""
+
 
 @dataclass(frozen=True)
 class Trial:

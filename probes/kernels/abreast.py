@@ -38,8 +38,8 @@ def abreast(work: Callable[[Item, Stop], Result], items: Sequence[Item], at_once
     """
     stop = Stop()
     with ThreadPoolExecutor(at_once) as pool:
-        futures = [pool.submit(work, item, stop) for item in items]
         try:
+            futures = [pool.submit(work, item, stop) for item in items]
             return [future.result() for future in futures]
         except BaseException:
             stop.ask()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,20 +17,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ..report import assemble, journal
-from ..report import run as run_json
-from ..splats import in_log
+from ..report import journal
 from . import fetch, matrix, runner, runtime, toolbox
 from .abreast import Stop, Stopped, abreast
+from .aftermath import BAD_INPUT, BROKEN, CANNOT_JUDGE, WELL, salvaged, told
 from .archive import Archive, ArchiveFailed
 from .cache import VARIABLE, Cache, Missing, default_folder
 from .catalogue import CATALOGUE, HOST, SUBSETS, USUAL, Kernel, NoSuchKernel, find, subset
-from .console import tail
 from .guest import Patience
 from .progress import Line, Progress
 from .runner import JOURNAL, CannotBegin, Outcome, Settings, Target
 
-WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
 _WORST = (WELL, CANNOT_JUDGE, BROKEN, BAD_INPUT)
 """The worst last."""
 TERMINATED = 128 + signal.SIGTERM
@@ -77,7 +76,7 @@ def add(commands: Any) -> None:
     get = command("get", _get, "fetch kernels, and the tools that boot them, into the cache, once")
     get.add_argument("names", nargs="*", metavar="NAME", help="as `list` prints it, or tools; without any, everything")
     _fetching(get)
-    run = command("run", _run, "run the suite in these kernels, one after the other")
+    run = command("run", _run, "run the suite in these kernels, several side by side")
     run.add_argument("names", nargs="*", metavar="NAME", help="as `list` prints it")
     run.add_argument("--image", metavar="FILE", help="a kernel of your own, arch/x86/boot/bzImage")
     run.add_argument("--modules", metavar="DIR", help="its modules, where virtio_pci or virtiofs is one")
@@ -116,8 +115,8 @@ def _seconds(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    if not re.fullmatch(r"\d{1,3}", text) or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 999")
+    if not re.fullmatch(r"\d{1,2}", text) or not 0 < int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 64")
     return int(text)
 
 
@@ -134,6 +133,8 @@ def _guarded(act: Any, options: argparse.Namespace) -> int:
     """Runs the command; what it says in a sentence ends it with exit code 2, SIGTERM as Ctrl-C does."""
 
     def terminated(*_: object) -> None:
+        # Once: a second one must not end the runner before its guests are ended.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise _Terminated
 
     before = signal.signal(signal.SIGTERM, terminated)
@@ -154,7 +155,7 @@ def _guarded(act: Any, options: argparse.Namespace) -> int:
 
 
 def _cache(options: argparse.Namespace) -> Cache:
-    return Cache(Path(options.cache).resolve() if options.cache else default_folder())
+    return Cache(runner.resolved(options.cache) if options.cache else default_folder())
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -215,6 +216,9 @@ def _run(options: argparse.Namespace) -> int:
         targets.append(runner.own_image(options.image, options.modules))
     elif options.modules:
         raise BadInput("--modules belongs to a kernel of your own: name it with --image")
+    names = [target.name for target in targets]
+    if len(set(names)) < len(names):
+        raise BadInput(f"{names[-1]} is the name of a kernel here, and of the image: their results would mix")
     if not targets:
         raise BadInput("which kernel?  `python -m probes kernels list` shows the names, --image takes one of your own")
     return _run_all(targets, options, vng=options.boot == "vng")[1]
@@ -224,7 +228,7 @@ def _run_all(targets: Sequence[Target], options: argparse.Namespace, *, vng: boo
     """Every target, several at once; one that fails never stops the others."""
     settings = Settings(
         _cache(options),
-        Path(options.out).resolve(),
+        runner.resolved(options.out),
         Patience(options.boot_timeout, options.timeout),
         tuple(options.pytest),
         vng,
@@ -234,7 +238,7 @@ def _run_all(targets: Sequence[Target], options: argparse.Namespace, *, vng: boo
     for path in runtime.sweep():
         print(f"swept up after a runner that was killed: {path}", file=sys.stderr)
 
-    with Progress(Console(stderr=True), len(targets), journal.lines) as progress:
+    with Progress(_Console(stderr=True), len(targets), journal.lines) as progress:
 
         def one(target: Target, stop: Stop) -> tuple[Outcome | None, int]:
             stop.heed()
@@ -248,6 +252,13 @@ def _run_all(targets: Sequence[Target], options: argparse.Namespace, *, vng: boo
     return outcomes, max((code for _, code in done), key=_WORST.index, default=WELL)
 
 
+class _Console(Console):
+    """One that nobody reads any more is silent, and ends nothing: the results are in files."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 def _run_one(target: Target, settings: Settings, line: Line, stop: Stop) -> tuple[Outcome | None, int, str]:
     """What became of it, the exit code that it deserves, and what to say of it.  Raises Stopped."""
 
@@ -256,79 +267,19 @@ def _run_one(target: Target, settings: Settings, line: Line, stop: Stop) -> tupl
         stop.heed()
 
     try:
-        outcome = runner.run(target, settings, watch)
-        return outcome, *_told(outcome)
-    except Stopped:
-        _salvaged(settings.results / target.name, "it was stopped by the user")
-        raise
+        with contextlib.ExitStack() as until_told:
+            try:
+                outcome = runner.run(target, settings, watch, until_told)
+                return outcome, *told(outcome)
+            except Stopped:
+                salvaged(settings.results / target.name, "it was stopped by the user")
+                raise
     except (Missing, CannotBegin, OSError) as error:
         return None, BAD_INPUT, f"{target.name}: {error}"
-
-
-def _told(outcome: Outcome) -> tuple[int, str]:
-    """The exit code that one kernel's run deserves, and what to say of it."""
-    story = outcome.story
-    why = runner.why_not_whole(outcome)
-    run = _made_whole(outcome, why)
-    lines = [f"{outcome.name}: {_in_short(run)}, {story.took_s:.0f} s" if run else f"{outcome.name}: no run.json"]
-    lines += [f"  {note}" for note in story.notes]
-    if run and run["kernel"]["splats"]:
-        lines += [f"  its kernel complained: {splat}" for splat in run["kernel"]["splats"][:5]]
-    if why is not None:
-        lines.append(f"  {why}")
-        shown = tail((outcome.folder / "log.txt").read_text(errors="replace")) if story.code else tail(story.console)
-        lines += [f"  | {line}" for line in shown]
-        if story.code == 4:  # pytest.ExitCode.USAGE_ERROR
-            return BAD_INPUT, "\n".join(lines)
-        return CANNOT_JUDGE, "\n".join(lines)
-    assert run is not None
-    # A test that fails under no claim (of the suite itself, say) is as bad as a broken one.
-    codes = {0: WELL, 1: matrix.code_of(run) or BROKEN, 5: BAD_INPUT}
-    return codes.get(story.code or 0, CANNOT_JUDGE), "\n".join(lines)
-
-
-def _salvaged(folder: Path, reason: str) -> dict[str, Any] | None:
-    """The partial run that the journal in this folder tells of, written down beside it."""
-    run = assemble.rebuild(folder / JOURNAL, reason)
-    if run is not None and _kept(run, folder):
-        (folder / JOURNAL).unlink(missing_ok=True)
-    return run
-
-
-def _kept(run: dict[str, Any], folder: Path) -> bool:
-    """Write run and page; where that fails, the disk is full, and the guest's story has said so."""
-    try:
-        run_json.write(run, folder / "run.json")
-        matrix.page(run, folder / "index.html")
-    except OSError:
-        return False
-    return True
-
-
-def _in_short(run: dict[str, Any]) -> str:
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in run["summary"].items() if count)
-    return f"{counts or 'no claim judged'}{', partial' if run['partial'] else ''}"
-
-
-def _made_whole(outcome: Outcome, why: str | None) -> dict[str, Any] | None:
-    """The run of this kernel: as pytest wrote it, or from its journal; with the splats of its console."""
-    run: dict[str, Any] | None
-    if why is None or outcome.run.exists():
-        try:
-            run = run_json.load(outcome.run)
-        except run_json.BadRun:
-            run = assemble.rebuild(outcome.folder / JOURNAL, why or "run.json is unreadable")
-    else:
-        run = assemble.rebuild(outcome.folder / JOURNAL, why)
-    if run is None:
-        return None
-    splats = list(dict.fromkeys([*run["kernel"]["splats"], *in_log(outcome.story.console)]))
-    if why is not None or splats != run["kernel"]["splats"]:
-        run["kernel"]["splats"] = splats
-        _kept(run, outcome.folder)
-    if outcome.run.exists():
-        runner.tidy(outcome)
-    return run
+    except Exception as error:  # noqa: BLE001  # a mistake of ours with one kernel must not end the others
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        words = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+        return None, CANNOT_JUDGE, f"{target.name}: a mistake of wakecheck itself: {words}"
 
 
 # --- matrix ------------------------------------------------------------------------------------

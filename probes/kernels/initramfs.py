@@ -76,12 +76,18 @@ def modules_below(folder: Path) -> dict[str, bytes]:
     """
     files = {_name(path): path for path in folder.rglob("*.ko*") if path.name.endswith(_SUFFIXES)}
     found: dict[str, bytes] = {}
+    begun: set[str] = set()
 
     def add(name: str) -> None:
-        if name in found or name not in files:
+        if name in begun or name not in files:
             return
-        content = _uncompressed(files[name])
-        for other in depends(content):
+        begun.add(name)
+        try:
+            content = _uncompressed(files[name])
+            needed = depends(content)
+        except (OSError, EOFError, ValueError, lzma.LZMAError, subprocess.CalledProcessError) as error:
+            raise Missing(f"{files[name]} is damaged ({error}): fetch it again, or build it anew") from error
+        for other in needed:
             add(other)
         found[name] = content
 

@@ -61,21 +61,25 @@ class Qemu:
         for socket in sockets.values():
             socket.unlink(missing_ok=True)
         share = self._tools.virtiofsd()
-        for command in (
-            virtiofsd_options("/", sockets["root"], read_only=True),
-            virtiofsd_options(self._job.results, sockets["out"], read_only=False),
-        ):
+        daemons = [
             processes.start([*share, *command], out=pipes.console, errors=pipes.console)
-        _wait_for(list(sockets.values()))
+            for command in (
+                virtiofsd_options("/", sockets["root"], read_only=True),
+                virtiofsd_options(self._job.results, sockets["out"], read_only=False),
+            )
+        ]
+        _wait_for(list(sockets.values()), daemons)
         command = [*self._tools.qemu(), *qemu_options(self._image.image, initrd, sockets, pipes, self._job.cpus)]
         ends = (pipes.console, pipes.output, pipes.marks)
         return processes.start(command, out=pipes.console, errors=pipes.console, inherited=ends)
 
 
-def _wait_for(sockets: list[Path]) -> None:
-    """Until every virtiofsd listens; QEMU says itself what is wrong with one that never does."""
+def _wait_for(sockets: list[Path], daemons: list[subprocess.Popen[bytes]]) -> None:
+    """Until every virtiofsd listens, or one has ended; QEMU says itself what is wrong with one that never does."""
     end = time.monotonic() + _SOCKETS_WITHIN_S
     while not all(socket.exists() for socket in sockets) and time.monotonic() < end:
+        if any(daemon.poll() is not None for daemon in daemons):
+            return
         os.sched_yield()
 
 

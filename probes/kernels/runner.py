@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,11 +67,17 @@ class CannotBegin(Exception):
     """Nothing can be run like this; the message is one sentence."""
 
 
-def run(target: Target, settings: Settings, watch: Watch) -> Outcome:
-    """Boot it, run pytest in it, and follow it to its end.  Raises Missing, and CannotBegin."""
-    results = (settings.results / target.name).resolve()
+def run(target: Target, settings: Settings, watch: Watch, until_told: contextlib.ExitStack) -> Outcome:
+    """Boot it, run pytest in it, and follow it to its end.  Raises Missing, and CannotBegin.
+
+    The result folder is ours alone until `until_told` is left.
+    """
+    results = settings.results / target.name
+    _insist_that_it_is_seen(target, results)
     with runtime.folder() as own:
         boot = _boot(target, settings, job(target.name, results, settings), own)
+        _make(results)
+        until_told.enter_context(_sole_use(results))
         _empty(results)
         story = follow(boot, results, settings.patience, watch)
     return Outcome(target.name, results, story)
@@ -85,7 +92,8 @@ def job(name: str, results: Path, settings: Settings) -> Job:
     command.append("--ignore=tests/instrument")
     command += [f"--herd-report={results}", f"--herd-label={name}", f"--herd-journal={results / JOURNAL}"]
     # gvisor-2024.toml is for both gvisor-2024-systrap and gvisor-2024-ptrace.
-    files = [PROJECT / "expectations" / f"{one}.toml" for one in (name, name.rpartition("-")[0])]
+    names = (name, name.rpartition("-")[0]) if name.startswith("gvisor-") else (name,)
+    files = [PROJECT / "expectations" / f"{one}.toml" for one in names]
     if expected := next((file for file in files if file.is_file()), None):
         command.append(f"--herd-expect={expected}")
     python = os.path.dirname(sys.executable)
@@ -128,28 +136,74 @@ def _boot(target: Target, settings: Settings, job: Job, own: Path) -> Boot:
     return Vng(tools, image, job, own) if settings.vng else qemu.Qemu(tools, image, job, own)
 
 
-def _empty(folder: Path) -> None:
-    """Make the result folder, without what an earlier run left in it."""
+def _insist_that_it_is_seen(target: Target, results: Path) -> None:
+    """Raises CannotBegin where the guest mounts something of its own over the results, or over this checkout."""
+    boot = target.kernel.boot if target.kernel else QEMU
+    if boot == HOST:
+        return
+    hidden = ("/dev", "/proc", "/sys", *(("/mnt",) if boot in (GVISOR, UML) else ()))
+    for what, path in (("--out", results), ("the checkout", PROJECT)):
+        for place in hidden:
+            if path.is_relative_to(place):
+                raise CannotBegin(f"{what} is {path}, and such a guest has a {place} of its own: choose another place")
+    if boot == UML and "," in str(results):
+        raise CannotBegin(f"--out leads to {results}, and User-Mode Linux cannot mount a path with a comma")
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(folder: Path, error: OSError) -> CannotBegin:
+    return CannotBegin(f"{folder} cannot be written ({error.strerror}): choose another place with --out")
+
+
+@contextlib.contextmanager
+def _sole_use(folder: Path) -> Iterator[None]:
+    """Keep other runners out of this folder; the lock (flock(2), on the folder itself) leaves nothing behind."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CannotBegin(f"another run writes to {folder} now: choose another place with --out") from error
+        yield
+    finally:
+        os.close(fd)
+
+
+def _empty(folder: Path) -> None:
+    """Remove what an earlier run left in it."""
+    try:
         for name in ("run.json", "index.html", "log.txt", "console.txt", JOURNAL):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise CannotBegin(f"{folder} cannot be written ({error.strerror}): choose another place with --out") from error
+        raise _cannot_write(folder, error) from error
+
+
+def resolved(path: str) -> Path:
+    """The path without symbolic links.  Raises CannotBegin where they lead in a circle."""
+    try:
+        return Path(path).resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError before Python 3.13
+        raise CannotBegin(f"{path}: its symbolic links lead in a circle") from error
 
 
 def own_image(image: str, modules: str | None) -> Target:
     """A kernel of the user's own.  Raises CannotBegin where it is none."""
-    path = Path(image).resolve()
+    path = resolved(image)
     try:
-        with path.open("rb") as file:
-            start = file.read(0x206)
+        # What is no file may keep its reader waiting.
+        start = b"" if path.exists() and not path.is_file() else path.read_bytes()[:0x206]
     except OSError as error:
         raise CannotBegin(f"{image} cannot be read ({error.strerror})") from error
     # Documentation/arch/x86/boot.rst: "HdrS" at 0x202 in every bzImage.
     if start[0x202:0x206] != b"HdrS":
         raise CannotBegin(f"{image} is no bzImage (arch/x86/boot/bzImage of a built kernel tree is)")
-    folder = Path(modules).resolve() if modules else None
+    folder = resolved(modules) if modules else None
     if folder is not None and not folder.is_dir():
         raise CannotBegin(f"{modules} is no folder of modules (make modules_install INSTALL_MOD_PATH=DIR makes one)")
     return Target(path.name, image=Image(path, folder))

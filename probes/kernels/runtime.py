@@ -17,7 +17,7 @@ from pathlib import Path
 from ..lab.sweep import is_alive
 
 _PREFIX = "wakecheck-guest-"
-_NAME = re.compile(re.escape(_PREFIX) + r"(\d+)-[a-z0-9_]+")
+_NAME = re.compile(re.escape(_PREFIX) + r"(\d{1,9})-[a-z0-9_]+")
 
 
 @contextlib.contextmanager
@@ -36,9 +36,12 @@ def sweep() -> list[str]:
     with os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
             found = _NAME.fullmatch(entry.name)
-            if not found or entry.stat(follow_symlinks=False).st_uid != os.geteuid() or is_alive(int(found[1])):
+            if not found or is_alive(int(found[1])):
                 continue
+            # Another runner may sweep it at the same time.
             with contextlib.suppress(OSError):
+                if entry.stat(follow_symlinks=False).st_uid != os.geteuid():
+                    continue
                 shutil.rmtree(entry.path)
                 swept.append(entry.path)
     return swept

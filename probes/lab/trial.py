@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ..evidence import REST_IS_HIDDEN
 from ..listeners import Listener, open_listener
 from ..listeners.tcp import lo_has_ipv4_alone
 from ..observers import task_files
@@ -203,8 +204,7 @@ class Trial:
         asleep = herd.board.column(RETURNED).count(0)
         if asleep and not self._bench.rest_shows and not (for_ever and stimulus.made):
             raise Inconclusive(
-                f"nothing tells whether {asleep} of {self.scenario.n} waiters sleep on: "
-                "here a task looks asleep until it runs"
+                f"nothing tells whether {asleep} of {self.scenario.n} waiters sleep on: {REST_IS_HIDDEN}"
             )
 
     def _accounted(self, herd: Herd, stimulus: Stimulus) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,16 +105,20 @@ def _judged(claim: dict[str, Any], failed_controls: list[str]) -> dict[str, Any]
     return {**claim, "verdict": verdict, "reason": reason}
 
 
-def rebuild(path: Path, reason: str) -> dict[str, Any] | None:
+def rebuild(
+    path: Path, reason: str, expectations: Callable[[str], Expectations | None] = lambda file: None
+) -> dict[str, Any] | None:
     """The partial run that the journal at `path` tells of, with the reason why it is partial.
 
-    None where it tells not even which kernel it was.
+    `expectations` loads the file that the run was compared with.  None where the journal tells not even which
+    kernel it was.
     """
     known = journal.read(path)
     begin = journal.begun(known)
     if begin is None:
         return None
-    cases = Cases()
+    file = begin["suite"]["options"].get("herd_expect")
+    cases = Cases(expectations(file) if file else None)
     greeting = None
     for kind, what in known:
         if kind == journal.CASE:

@@ -69,4 +69,4 @@ def _not_met(told: Iterable[Mapping[str, Any]] | None) -> Iterator[Mapping[str, 
 
 
 def _file(run: Mapping[str, Any]) -> str:
-    return str(run["expectations"]["file"])
+    return str(run.get("expectations", {}).get("file", "the expectations file"))

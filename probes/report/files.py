@@ -27,7 +27,7 @@ def write_whole(text: str, path: str | os.PathLike[str]) -> None:
     try:
         with open(number, "w", encoding="utf-8") as file:
             file.write(text)
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, target)
     except BaseException:
         os.unlink(temporary)
@@ -61,8 +61,12 @@ def why_not_writable(path: Path) -> str | None:
                 folder.rmdir()
 
 
-def _umask() -> int:
-    """mkstemp gives 0600; a report is for everybody whom the umask allows.  It can only be read by setting it."""
+def _read_umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+_UMASK = _read_umask()
+"""mkstemp gives 0600; a report is for everybody whom the umask allows.  It can only be read by setting it, which
+concerns every thread: so it is done before there is another."""

@@ -223,7 +223,7 @@ def _mixed(kernels: Sequence[Kernel]) -> Iterator[str]:
             f"may be one of the suite and not of the kernels ({told})."
         )
     presets = _grouped(
-        (kernel.run["suite"]["options"].get("herd_preset") or "unknown", kernel.label) for kernel in kernels
+        (str(kernel.run["suite"]["options"].get("herd_preset") or "unknown"), kernel.label) for kernel in kernels
     )
     if len(presets) > 1:
         told = "; ".join(f"{preset}: {', '.join(labels)}" for preset, labels in presets.items())

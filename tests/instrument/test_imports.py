@@ -20,7 +20,7 @@ NOUNS = (
 PARTS = ("strategies", "stimuli", "listeners", "observers", "locks")
 LAB = ("lab",)
 REPORT = ("report",)
-MAY_IMPORT_REPORT = ("plugin.py", "__main__.py", "kernels/command.py", "kernels/matrix.py")
+MAY_IMPORT_REPORT = ("plugin.py", "__main__.py", "kernels/aftermath.py", "kernels/command.py", "kernels/matrix.py")
 """The plugin and the command line."""
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from probes import __main__
-from probes.kernels import command, runner
-from probes.kernels.cache import Cache
-from probes.kernels.guest import Story
-from probes.kernels.runner import JOURNAL, Outcome
+from probes.kernels import aftermath, command, runner
+from probes.kernels.abreast import Stop
+from probes.kernels.cache import RECORD, Cache
+from probes.kernels.catalogue import find
+from probes.kernels.guest import Patience, Story
+from probes.kernels.progress import Progress
+from probes.kernels.runner import JOURNAL, CannotBegin, Outcome, Settings, Target
 
 from .test_report_journal import SAMPLE, _journal
 
@@ -80,7 +85,7 @@ def test_a_panic_becomes_a_partial_run_with_its_splats(tmp_path: Path) -> None:
     _journal(tmp_path / JOURNAL, cases=1)
     panic = "Kernel panic - not syncing: hung"
     outcome = _outcome(tmp_path, reason=f"the kernel died: {panic}", console=f"[ 1.0] {panic}\n")
-    code, said = command._told(outcome)
+    code, said = aftermath.told(outcome)
     assert code == CANNOT_JUDGE
     assert f"the kernel died: {panic}" in said
     run = json.loads((tmp_path / "run.json").read_text())
@@ -91,7 +96,7 @@ def test_a_panic_becomes_a_partial_run_with_its_splats(tmp_path: Path) -> None:
 
 
 def test_a_guest_that_judged_nothing_leaves_no_run(tmp_path: Path) -> None:
-    code, said = command._told(_outcome(tmp_path, reason="the guest ended with code 1"))
+    code, said = aftermath.told(_outcome(tmp_path, reason="the guest ended with code 1"))
     assert code == CANNOT_JUDGE
     assert "6.1: no run.json" in said
     assert not (tmp_path / "run.json").exists()
@@ -106,12 +111,99 @@ def test_the_exit_code_is_pytests_in_our_words(tmp_path: Path, pytest_code: int,
         for claim in run["claims"]:
             claim["verdict"] = "broken" if pytest_code else "held"
         (tmp_path / "run.json").write_text(json.dumps(run))
-    assert command._told(_outcome(tmp_path, code=pytest_code))[0] == code
+    assert aftermath.told(_outcome(tmp_path, code=pytest_code))[0] == code
 
 
 def test_a_run_that_is_whole_keeps_no_journal(tmp_path: Path) -> None:
     shutil.copy(SAMPLE, tmp_path / "run.json")
     _journal(tmp_path / JOURNAL, cases=1)
     assert runner.why_not_whole(_outcome(tmp_path, code=0)) is None
-    command._told(_outcome(tmp_path, code=0))
+    aftermath.told(_outcome(tmp_path, code=0))
     assert not (tmp_path / JOURNAL).exists()
+
+
+def test_what_selects_no_test_is_bad_input(tmp_path: Path) -> None:
+    _journal(tmp_path / JOURNAL, cases=0)
+    code, said = aftermath.told(_outcome(tmp_path, code=5))
+    assert (code, said) == (BAD_INPUT, "6.1: these arguments for pytest select no test")
+    assert not (tmp_path / JOURNAL).exists()
+
+
+def test_a_partial_run_is_compared_with_its_expectations(tmp_path: Path) -> None:
+    _journal(tmp_path / JOURNAL, cases=1)
+    lines = (tmp_path / JOURNAL).read_text().splitlines()
+    begin = json.loads(lines[0])
+    file = tmp_path / "odd.toml"
+    file.write_text('kernel = "odd"\n[[expected]]\nclaims = ["accept.*"]\nverdict = "broken"\nreason = "It is odd."\n')
+    begin[1]["suite"]["options"]["herd_expect"] = str(file)
+    (tmp_path / JOURNAL).write_text("\n".join([json.dumps(begin), *lines[1:]]) + "\n")
+    run = aftermath.salvaged(tmp_path, "it was stopped")
+    assert run is not None
+    assert run["expectations"]["kernel"] == "odd"
+
+
+def test_a_folder_is_one_runners_at_a_time(tmp_path: Path) -> None:
+    with (
+        runner._sole_use(tmp_path),
+        pytest.raises(CannotBegin, match="another run writes to"),
+        runner._sole_use(tmp_path),
+    ):
+        pass
+    with runner._sole_use(tmp_path):
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "words"),
+    [
+        ("6.12", "/dev/shm/out", "such a guest has a /dev of its own"),
+        ("gvisor-2022-ptrace", "/mnt/out", "such a guest has a /mnt of its own"),
+        ("uml-7.2", "/tmp/a,b", "a path with a comma"),
+        ("6.12", "/mnt/out", None),
+        ("host", "/dev/shm/out", None),
+    ],
+)
+def test_results_that_a_guest_cannot_see_are_refused(name: str, folder: str, words: str | None) -> None:
+    target = Target(name, find([name])[0])
+    if words is None:
+        runner._insist_that_it_is_seen(target, Path(folder))
+        return
+    with pytest.raises(CannotBegin, match=words):
+        runner._insist_that_it_is_seen(target, Path(folder))
+
+
+@pytest.mark.parametrize("option", ["--out", "--cache", "--image"])
+def test_links_in_a_circle_are_told(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    kernel = [] if option == "--image" else ["6.12"]
+    assert __main__.main(["kernels", "run", *kernel, option, str(tmp_path / "loop")]) == BAD_INPUT
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("count", ["0", "65", "-1", "two"])
+def test_a_count_is_told_its_range(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["kernels", "run", "6.1", f"--cpus={count}"])
+    assert ended.value.code == BAD_INPUT
+    assert "is no number from 1 to 64" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("record", ["{}", "[]", "1", '{"version": 1}', "{"])
+def test_a_strange_record_is_none(record: str, tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.place("6.1").mkdir(parents=True)
+    (cache.place("6.1") / RECORD).write_text(record)
+    assert cache.record("6.1") is None
+
+
+def test_a_mistake_with_one_kernel_is_told_and_ends_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(*_: object) -> None:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(runner, "run", mistaken)
+    settings = Settings(Cache(tmp_path), tmp_path, Patience(1, 1))
+    progress = Progress(Console(file=io.StringIO()), 1, lambda part: [])
+    with progress.kernel("6.1", tmp_path / JOURNAL) as line:
+        outcome, code, said = command._run_one(Target("6.1"), settings, line, Stop())
+    assert (outcome, code) == (None, CANNOT_JUDGE)
+    assert said.startswith("6.1: a mistake of wakecheck itself: RecursionError: too deep")

@@ -74,6 +74,19 @@ def test_modules_come_after_what_they_depend_on(tmp_path: Path) -> None:
     assert all(content.startswith(b"\x7fELF") for content in found.values())
 
 
+@pytest.mark.parametrize("suffix", [".xz", ".gz", ""])
+def test_a_damaged_module_is_told(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"virtiofs.ko{suffix}").write_bytes(b"\0depends=\xff\0" if not suffix else b"no archive")
+    with pytest.raises(Missing, match=r"virtiofs\.ko.* is damaged"):
+        initramfs.modules_below(tmp_path)
+
+
+def test_modules_that_need_each_other_are_taken_once(tmp_path: Path) -> None:
+    _module(tmp_path, "virtiofs", "fuse")
+    _module(tmp_path, "fuse", "virtiofs")
+    assert sorted(initramfs.modules_below(tmp_path)) == ["fuse", "virtiofs"]
+
+
 def test_no_modules_where_everything_is_built_in(tmp_path: Path) -> None:
     assert initramfs.modules_below(tmp_path) == {}
 

@@ -1,0 +1,98 @@
+"""What is left of a guest that ended: its run, whole or partial, what to say of it, and the exit code it deserves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .. import expectation_file
+from ..catalogue import NoCatalogue
+from ..expectations import Expectations
+from ..report import assemble
+from ..report import run as run_json
+from ..splats import in_log
+from . import matrix, runner
+from .console import tail
+from .runner import JOURNAL, Outcome
+
+WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
+"""Exit codes of `python -m probes`."""
+_NO_TESTS = 5
+"""pytest.ExitCode.NO_TESTS_COLLECTED."""
+
+
+def told(outcome: Outcome) -> tuple[int, str]:
+    """The exit code that one kernel's run deserves, and what to say of it."""
+    story = outcome.story
+    if story.code == _NO_TESTS and not outcome.run.exists():
+        runner.tidy(outcome)
+        return BAD_INPUT, f"{outcome.name}: these arguments for pytest select no test"
+    why = runner.why_not_whole(outcome)
+    run = _made_whole(outcome, why)
+    lines = [f"{outcome.name}: {_in_short(run)}, {story.took_s:.0f} s" if run else f"{outcome.name}: no run.json"]
+    lines += [f"  {note}" for note in story.notes]
+    if run and run["kernel"]["splats"]:
+        lines += [f"  its kernel complained: {splat}" for splat in run["kernel"]["splats"][:5]]
+    if why is not None:
+        lines.append(f"  {why}")
+        shown = tail((outcome.folder / "log.txt").read_text(errors="replace")) if story.code else tail(story.console)
+        lines += [f"  | {line}" for line in shown]
+        if story.code == 4:  # pytest.ExitCode.USAGE_ERROR
+            return BAD_INPUT, "\n".join(lines)
+        return CANNOT_JUDGE, "\n".join(lines)
+    assert run is not None
+    # A test that fails under no claim (of the suite itself, say) is as bad as a broken one.
+    codes = {0: WELL, 1: matrix.code_of(run) or BROKEN, 5: BAD_INPUT}
+    return codes.get(story.code or 0, CANNOT_JUDGE), "\n".join(lines)
+
+
+def salvaged(folder: Path, reason: str) -> dict[str, Any] | None:
+    """The partial run that the journal in this folder tells of, written down beside it; None where it tells nothing."""
+    run = assemble.rebuild(folder / JOURNAL, reason, _expectations)
+    if run is not None and _kept(run, folder):
+        (folder / JOURNAL).unlink(missing_ok=True)
+    return run
+
+
+def _expectations(file: str) -> Expectations | None:
+    """Of a run that did not end; None where the file is no longer as it was."""
+    try:
+        return expectation_file.load(file)
+    except (expectation_file.BadExpectations, NoCatalogue):
+        return None
+
+
+def _kept(run: dict[str, Any], folder: Path) -> bool:
+    """Write run and page; where that fails, the disk is full, and the guest's story has said so."""
+    try:
+        run_json.write(run, folder / "run.json")
+        matrix.page(run, folder / "index.html")
+    except OSError:
+        return False
+    return True
+
+
+def _in_short(run: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in run["summary"].items() if count)
+    return f"{counts or 'no claim judged'}{', partial' if run['partial'] else ''}"
+
+
+def _made_whole(outcome: Outcome, why: str | None) -> dict[str, Any] | None:
+    """The run of this kernel: as pytest wrote it, or from its journal; with the splats of its console."""
+    run: dict[str, Any] | None
+    if why is None or outcome.run.exists():
+        try:
+            run = run_json.load(outcome.run)
+        except run_json.BadRun:
+            run = assemble.rebuild(outcome.folder / JOURNAL, why or "run.json is unreadable", _expectations)
+    else:
+        run = assemble.rebuild(outcome.folder / JOURNAL, why, _expectations)
+    if run is None:
+        return None
+    splats = list(dict.fromkeys([*run["kernel"]["splats"], *in_log(outcome.story.console)]))
+    if why is not None or splats != run["kernel"]["splats"]:
+        run["kernel"]["splats"] = splats
+        _kept(run, outcome.folder)
+    if outcome.run.exists():
+        runner.tidy(outcome)
+    return run
