@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from probes.controls import run_controls, why_failed
-from probes.evidence import Trial
+from probes.evidence import REST_IS_HIDDEN, Trial
 from probes.scenario import Scenario
 from probes.verdict import INCONCLUSIVE, NOT_APPLICABLE
 
@@ -56,14 +56,20 @@ def test_only_what_was_answered_is_known(scenario: str, words: str | None) -> No
 class _Lab(FakeLab):
     """Every trial of it is inconclusive."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
     def run(self, scenario: Scenario, *, traced: bool) -> Trial:
-        return replace(super().run(scenario, traced=traced), inconclusive="3 of 4 waiters sleep on, or not")
+        return replace(super().run(scenario, traced=traced), inconclusive=self.reason)
 
 
-@pytest.mark.parametrize(("rest_shows", "verdict"), [(False, NOT_APPLICABLE), (True, INCONCLUSIVE)])
-def test_a_control_that_cannot_be_told_is_no_fault_there(rest_shows: bool, verdict: str) -> None:
-    lab = _Lab()
-    lab.greeting["rest_shows"] = rest_shows
+@pytest.mark.parametrize(
+    ("reason", "verdict"),
+    [(f"who knows: {REST_IS_HIDDEN}", NOT_APPLICABLE), ("8 made, 7 returned, and no more within 10 s", INCONCLUSIVE)],
+)
+def test_a_control_is_excused_for_one_reason_alone(reason: str, verdict: str) -> None:
+    lab = _Lab(reason)
     outcomes = run_controls(lab)  # type: ignore[arg-type]  # it answers like one
     assert {outcome.verdict for outcome in outcomes.values()} == {verdict}
-    assert (why_failed(outcomes) is None) is not rest_shows
+    assert (why_failed(outcomes) is None) is (verdict == NOT_APPLICABLE)
