@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from ..catalogue import nearest
 
 FAST, USUAL, ALL = SUBSETS = ("fast", "usual", "all")
-"""Each holds the ones before it: one kernel of every kind; every series, and one of each other kind; everything."""
+"""Each holds the ones before it: of every kind, from Debian's stable releases, which stay for years; every series, and
+one of each other kind; everything."""
 
 QEMU, UML, GVISOR, HOST = "qemu", "uml", "gvisor", "host"
 """How a kernel is booted: emulated by QEMU, as a User-Mode Linux process, under runsc, or not at all."""
@@ -63,7 +64,7 @@ def _gvisor(year: str, suite: str, platform: str, *, subset: str = ALL) -> Kerne
 
 
 CATALOGUE = (
-    _debian("7.3", subset=FAST),
+    _debian("7.3"),
     _debian("7.2"),
     _debian("7.1"),
     _debian("7.0"),
@@ -71,14 +72,14 @@ CATALOGUE = (
     _debian("6.18"),
     _debian("6.17"),
     _debian("6.16"),
-    _debian("6.12"),
-    _debian("6.1"),
-    _debian("5.10", subset=FAST),
+    _debian("6.12", subset=FAST),
+    _debian("6.1", subset=FAST),
+    _debian("5.10"),
     _debian("7.2", "rt"),
     _debian("6.12", "rt", subset=ALL),
-    _uml("7.2", subset=FAST),
+    _uml("7.2", subset=USUAL),
     _uml("6.12"),
-    _uml("6.1"),
+    _uml("6.1", subset=FAST),
     _uml("5.10"),
     _gvisor("2024", "trixie", "systrap", subset=FAST),
     _gvisor("2024", "trixie", "ptrace"),
