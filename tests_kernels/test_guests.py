@@ -49,7 +49,7 @@ def test_a_guest_cannot_write_anywhere_else(tmp_path: Path) -> None:
 
 
 def test_a_panic_leaves_what_was_judged_and_the_next_kernel_whole(tmp_path: Path) -> None:
-    arguments = ("tests/test_accept.py", f"{INSIDE}/panic.py", "-k=(wakes_one and tcp4 and n2) or panic")
+    arguments = ("tests/test_accept.py", f"{INSIDE}/panic.py", "-k=(wakes_one and tcp4 and n8 and not n8t) or panic")
     with Runner(tmp_path, QEMU, GVISOR, pytest=arguments) as runner:
         assert runner.finish() in (CANNOT_JUDGE, 1)
         run = runner.run_json(QEMU)
@@ -63,7 +63,7 @@ def test_a_panic_leaves_what_was_judged_and_the_next_kernel_whole(tmp_path: Path
 
 
 def test_a_hang_is_ended_at_its_deadline(tmp_path: Path) -> None:
-    arguments = ("tests/test_accept.py", f"{INSIDE}/hang.py", "-k=(wakes_one and tcp4 and n2) or hang")
+    arguments = ("tests/test_accept.py", f"{INSIDE}/hang.py", "-k=(wakes_one and tcp4 and n8 and not n8t) or hang")
     with Runner(tmp_path, GVISOR, "--timeout=60", pytest=arguments) as runner:
         assert runner.finish() == CANNOT_JUDGE
         assert "the command did not end within 60 s" in runner.said
