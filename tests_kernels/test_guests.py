@@ -76,8 +76,10 @@ def test_a_killed_qemu_is_told_and_the_next_kernel_runs(tmp_path: Path) -> None:
         runner.wait_for_cases(QEMU, 1)
         for pid in runner.members("-accel"):
             kill(pid)
+        runner.wait_until(
+            lambda: "was killed (signal 9) while the command ran" in runner.said, "word of the killed guest"
+        )
         runner.wait_for_cases(GVISOR, 1)
-        assert "was killed (signal 9) while the command ran" in runner.said
         run = runner.run_json(QEMU)
         assert run["partial"] is True
         assert verdicts(run)
