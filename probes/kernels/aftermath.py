@@ -43,10 +43,10 @@ def told(outcome: Outcome) -> tuple[int, str]:
     assert run is not None
     # A test that fails under no claim (of the suite itself, say) is as bad as a broken one.
     codes = {0: WELL, 1: matrix.code_of(run) or BROKEN, 5: BAD_INPUT}
+    log = (outcome.folder / "log.txt").read_text(errors="replace")
+    lines += [f"  {line}" for line in log.splitlines() if "could not be written" in line]
     if story.code not in codes:
-        log = (outcome.folder / "log.txt").read_text(errors="replace")
-        unwritten = [line for line in log.splitlines() if "could not be written" in line]
-        lines += [f"  pytest ended with code {story.code}", *(f"  | {line}" for line in unwritten or tail(log))]
+        lines += [f"  pytest ended with code {story.code}", *(f"  | {line}" for line in tail(log))]
     return codes.get(story.code or 0, CANNOT_JUDGE), "\n".join(lines)
 
 
