@@ -238,8 +238,13 @@ def _untrusted(kernels: Sequence[Kernel]) -> Iterator[str]:
         for name, verdict in run["controls"].items():
             if verdict in (BROKEN, INCONCLUSIVE):
                 yield f"The control {name} is {verdict} on {kernel.label}: nothing in its column was judged."
-        if run["kernel"]["splats"]:
-            yield f"{kernel.label} complained during its run: {run['kernel']['splats'][0]}"
+    # The same complaint differs in process ids and addresses from run to run.
+    complaints: dict[str, tuple[list[str], str]] = {}
+    for kernel in kernels:
+        for splat in kernel.run["kernel"]["splats"][:1]:
+            complaints.setdefault(re.sub(r"[0-9a-f]*\d[0-9a-f]*", "#", splat), ([], splat))[0].append(kernel.label)
+    for labels, splat in complaints.values():
+        yield f"{', '.join(labels)} complained during {'its run' if len(labels) == 1 else 'their runs'}: {splat}"
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

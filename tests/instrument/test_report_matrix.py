@@ -218,6 +218,17 @@ def test_markup_in_labels_is_shown_and_not_obeyed(four: list[Run]) -> None:
     assert attack in found.text
 
 
+def test_the_same_complaint_is_told_once() -> None:
+    runs = [
+        run_of("a", "6.1", splats=["psi: inconsistent task state! task=3200:w0.133"]),
+        run_of("b", "6.12", splats=["psi: inconsistent task state! task=41:w1.9"]),
+        run_of("c", "6.16", splats=["WARNING: at fs/eventpoll.c:1"]),
+    ]
+    told = [line for line in matrix.warnings(lineage.ordered(runs)) if "complained" in line]
+    assert [line.split(" complained during ")[0] for line in told] == ["c", "b, a"]
+    assert "their runs: psi: inconsistent task state!" in told[1]
+
+
 def test_what_cannot_be_trusted_is_marked() -> None:
     runs = [run_of("a", "6.1"), run_of("b", "6.12", emulated=True, splats=["WARNING: at fs/eventpoll.c:1"])]
     runs[0].update(partial=True, controls={"silent": "broken"})
