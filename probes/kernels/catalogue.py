@@ -41,9 +41,9 @@ class Kernel:
     def how(self) -> str:
         """How it boots, in words."""
         return {
-            QEMU: "QEMU, every instruction emulated",
-            UML: "User-Mode Linux, a process",
-            GVISOR: f"gVisor, a process, platform {self.platform}",
+            QEMU: "QEMU, emulated",
+            UML: "User-Mode Linux",
+            GVISOR: f"gVisor, platform {self.platform}",
             HOST: "this machine's own kernel",
         }[self.boot]
 
