@@ -73,7 +73,7 @@ CATALOGUE = (
     _debian("6.17"),
     _debian("6.16"),
     _debian("6.12", subset=FAST),
-    _debian("6.1", subset=FAST),
+    _debian("6.1"),
     _debian("5.10"),
     _debian("7.2", "rt"),
     _debian("6.12", "rt", subset=ALL),
