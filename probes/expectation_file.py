@@ -51,6 +51,8 @@ def load(path: str) -> Expectations:
         raise BadExpectations(f"{path} is no TOML: it is not UTF-8 at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise BadExpectations(f"{path} is no TOML: {error}") from error
+    except RecursionError as error:
+        raise BadExpectations(f"{path} nests deeper than TOML can be read here") from error
     except _Wrong as error:
         raise BadExpectations(f"{path}: {error}") from error
 
