@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from probes.report import journal
 from probes.report.run import load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,11 +74,12 @@ class Runner:
             os.sched_yield()
 
     def wait_for_cases(self, name: str, count: int) -> None:
-        """Until the guest of this name has judged so many cases."""
-        journal = self.out / name / "journal.jsonl"
-        self.wait_until(
-            lambda: journal.exists() and journal.read_bytes().count(b'\n["case",') >= count, f"{count} cases"
-        )
+        """Until the guest of this name has judged so many cases, and their lines are whole.
+
+        FUSE hands a line on page by page, so that its beginning may come long before its end.
+        """
+        path = self.out / name / "journal.jsonl"
+        self.wait_until(lambda: sum(kind == journal.CASE for kind, _ in journal.read(path)) >= count, f"{count} cases")
 
     def members(self, word: str = "") -> list[int]:
         """Every live process of it whose command line holds `word`; they carry its token, whoever their parent is."""
