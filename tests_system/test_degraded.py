@@ -35,7 +35,7 @@ needs_root = pytest.mark.skipif(not IS_ROOT, reason="a network namespace with lo
 
 _HEAVY = ("mypy*", "ruff*", "pip*", "setuptools*", "pkg_resources", "tox*", "virtualenv*")
 """Tools that no run of the suite loads."""
-_NEEDED = ("pytest", "xdist", "pytest_timeout", "ptrace", "rich", "jsonschema", "jinja2")
+_NEEDED = ("pytest", "xdist", "pytest_timeout", "ptrace", "rich", "fastjsonschema", "jinja2")
 NO_NAMESPACES = (("unshare",), ("ptrace", "unshare"), ("ptrace", "unshare", "membarrier"))
 
 

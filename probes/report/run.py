@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
+import fastjsonschema
 
 from ..verdict import VERDICTS
 from .files import write_whole
@@ -51,11 +50,13 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def violation(run: Mapping[str, Any]) -> str | None:
     """Where and how `run` (as JSON gives it: dicts and lists) departs from the schema, or None."""
-    error = best_match(_validator().iter_errors(run))
-    if error is None:
-        return None
-    place = error.json_path.removeprefix("$").removeprefix(".") or "the top level"
-    return f"{place}: {_complaint(error)}"
+    try:
+        _validator()(run)
+    except fastjsonschema.JsonSchemaValueException as error:
+        # A key may be anything: it must not break the line.
+        place = " ".join(str(error.name).removeprefix("data").removeprefix(".").split())
+        return f"{_short(place) or 'the top level'}: {_complaint(error)}"
+    return None
 
 
 def write(run: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
@@ -97,23 +98,27 @@ def _ends_early(error: json.JSONDecodeError) -> bool:
 
 
 @cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+def _validator() -> Callable[[Any], Any]:
+    """The schema as a function, which takes a twentieth of the time of a library that walks through it."""
+    validator: Callable[[Any], Any] = fastjsonschema.compile(
+        json.loads(SCHEMA_FILE.read_text(encoding="utf-8")), use_default=False
+    )
+    return validator
 
 
-def _complaint(error: ValidationError) -> str:
-    """What is wrong, in a few words: jsonschema's own message may quote megabytes of evidence."""
-    if error.validator == "type":
-        wanted = error.validator_value
+def _complaint(error: fastjsonschema.JsonSchemaValueException) -> str:
+    """What is wrong, in a few words: the library's own message may list the keys of megabytes of evidence."""
+    if error.rule == "type":
+        wanted = error.rule_definition
         names = [wanted] if isinstance(wanted, str) else list(wanted)
-        return f"is {_kind(error.instance)}, not {' or '.join(names)}"
-    if error.validator == "required":
-        absent = sorted(set(error.validator_value) - set(error.instance))
+        return f"is {_kind(error.value)}, not {' or '.join(names)}"
+    if error.rule == "required":
+        absent = sorted(set(error.rule_definition) - set(error.value))
         return f"lacks {', '.join(absent)}"
-    if error.validator == "enum":
-        known = ", ".join(repr(value) for value in error.validator_value)
-        return f"{_short(repr(error.instance))} is none of {known}"
-    return _short(" ".join(error.message.split()).rstrip("."))
+    if error.rule == "enum":
+        known = ", ".join(repr(value) for value in error.rule_definition)
+        return f"{_short(repr(error.value))} is none of {known}"
+    return _short(" ".join(error.message.removeprefix(str(error.name)).split()))
 
 
 def _kind(value: object) -> str:

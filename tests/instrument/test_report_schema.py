@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fastjsonschema
 import pytest
-from jsonschema import Draft202012Validator
 
 from probes.claims import LEVELS, TRUTHS
 from probes.evidence import Trial
@@ -19,7 +19,7 @@ from probes.verdict import VERDICTS
 
 SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
 RULES: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
-PARTS: dict[str, Any] = RULES["$defs"]
+PARTS: dict[str, Any] = RULES["definitions"]
 
 Run = dict[str, Any]
 
@@ -31,7 +31,8 @@ def run() -> Run:
 
 
 def test_it_is_a_schema() -> None:
-    Draft202012Validator.check_schema(RULES)
+    assert RULES["$schema"] == "http://json-schema.org/draft-07/schema#"
+    fastjsonschema.compile(RULES)
     assert RULES["properties"]["schema"]["const"] == SCHEMA
 
 
@@ -39,6 +40,24 @@ def test_it_knows_the_words_of_the_suite() -> None:
     assert set(PARTS["verdict"]["enum"]) == set(VERDICTS)
     assert set(PARTS["claim"]["properties"]["level"]["enum"]) == set(LEVELS)
     assert set(PARTS["claim"]["properties"]["truth"]["enum"]) == {*TRUTHS, None}
+
+
+def _parts(rules: Any) -> Iterator[dict[str, Any]]:
+    """Every object of the schema."""
+    if isinstance(rules, dict):
+        yield rules
+        for part in rules.values():
+            yield from _parts(part)
+    elif isinstance(rules, list):
+        for part in rules:
+            yield from _parts(part)
+
+
+def test_nothing_stands_beside_a_reference_that_would_be_ignored() -> None:
+    """Draft 7 ignores every key beside $ref."""
+    references = [part for part in _parts(RULES) if "$ref" in part]
+    assert references
+    assert all(set(part) <= {"$ref", "description"} for part in references)
 
 
 def test_it_requires_every_field_of_a_trial() -> None:
@@ -79,6 +98,7 @@ def _trial(change: Callable[[Any], object]) -> Callable[[Run], object]:
         (lambda run: run.update(started="yesterday"), "started:"),
         (lambda run: run["kernel"].pop("cpus"), "kernel: lacks cpus"),
         (lambda run: run["observers"].update(switches=False), "observers.switches:"),
+        (lambda run: run["observers"].update({"a.{b}'\"\n": False}), "observers.a.{b}"),
         (lambda run: run["controls"].update(positive="fine"), "controls.positive: 'fine' is none of"),
         (lambda run: run["summary"].update(maybe=1), "summary:"),
         (lambda run: run["summary"].update(held=-1), "summary.held:"),
@@ -90,6 +110,7 @@ def _trial(change: Callable[[Any], object]) -> Callable[[Run], object]:
         (_claim(lambda claim: claim.update(basis=["ok", {"man": 2}])), "claims[0].basis[1]: is an object, not string"),
         (_claim(lambda claim: claim["cases"][0].pop("again")), "claims[0].cases[0]: lacks again"),
         (_claim(lambda claim: claim["cases"][0]["facts"].append({"what": "x"})), "claims[0].cases[0].facts[0]: lacks"),
+        (_claim(lambda claim: claim["cases"][0]["scenario"].pop("n")), "claims[0].cases[0].scenario: lacks n"),
         (_trial(lambda trial: trial.update(woken=-1)), "claims[0].cases[0].trials[0].woken:"),
         (_trial(lambda trial: trial.update(won=None)), "claims[0].cases[0].trials[0].won:"),
         (
@@ -105,6 +126,7 @@ def test_what_is_wrong_is_refused_with_its_place(spoil: Callable[[Run], object],
     assert found is not None
     assert found.startswith(place)
     assert len(found) < 300
+    assert "\n" not in found
 
 
 def test_expectations_are_optional_and_checked(run: Run) -> None:
