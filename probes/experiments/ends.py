@@ -8,7 +8,7 @@ import socket
 import threading
 from typing import Any
 
-from ..lab.deadline import patience_s
+from ..lab.deadline import patience_s, until
 from ..lab.stage import Actor, Me, Stage
 from ..verdict import Inconclusive
 from .death import arrived
@@ -38,6 +38,8 @@ def closed_in_thread(stage: Stage, argument: dict[str, Any]) -> None:
     os.write(start, b"x")
     if not select.select([done], [], [], patience_s())[0]:
         raise Inconclusive("the other thread did not close the descriptor")
+    # While it lives it may hold the interpreter's lock: then a waiter that was woken sleeps in wait for that one.
+    until(lambda: len(os.listdir(f"/proc/{waiter.pid}/task")) == 1, lambda: "the other thread did not end")
     _goes_on(scene, waiter)
 
 

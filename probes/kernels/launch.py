@@ -56,6 +56,8 @@ def main(arguments: list[str]) -> int:
                 os.environ.__setitem__(*value.split("=", 1))
             elif name == "--folder":
                 os.chdir(value)
+            elif name == "--cpu":
+                os.sched_setaffinity(0, [int(value)])
         try:
             os.execvp(command[0], command)
         except OSError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..host import PROJECT
-from . import gvisor, here, qemu, runtime, uml
+from . import gvisor, here, processors, qemu, runtime, uml
 from .cache import Cache
 from .catalogue import GVISOR, HOST, QEMU, UML, Kernel
 from .guest import Boot, Patience, Story, Watch, follow
@@ -74,8 +74,8 @@ def run(target: Target, settings: Settings, watch: Watch, until_told: contextlib
     """
     results = settings.results / target.name
     _insist_that_it_is_seen(target, results)
-    with runtime.folder() as own:
-        boot = _boot(target, settings, job(target.name, results, settings), own)
+    with runtime.folder() as own, processors.one() as cpu:
+        boot = _boot(target, settings, job(target.name, results, settings), own, cpu)
         _make(results)
         until_told.enter_context(_sole_use(results))
         _empty(results)
@@ -122,7 +122,7 @@ def _visible() -> list[str]:
     return sorted(chosen - {"/"})
 
 
-def _boot(target: Target, settings: Settings, job: Job, own: Path) -> Boot:
+def _boot(target: Target, settings: Settings, job: Job, own: Path, cpu: int) -> Boot:
     kernel, cache = target.kernel, settings.cache
     if kernel is not None and kernel.boot == HOST:
         return here.Here(job)
@@ -130,7 +130,7 @@ def _boot(target: Target, settings: Settings, job: Job, own: Path) -> Boot:
         return gvisor.Gvisor(gvisor.fetched(cache, kernel.name), kernel.platform, job, own)
     tools = toolbox(cache)
     if kernel is not None and kernel.boot == UML:
-        return uml.Uml(tools, uml.fetched(cache, kernel.name), job, own)
+        return uml.Uml(tools, uml.fetched(cache, kernel.name), job, own, cpu)
     assert kernel is None or kernel.boot == QEMU
     image = target.image or qemu.fetched(cache, target.name)
     return Vng(tools, image, job, own) if settings.vng else qemu.Qemu(tools, image, job, own)

@@ -1,0 +1,25 @@
+"""Which CPU of this machine a guest is kept on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+_lock = threading.Lock()
+_users: Counter[int] = Counter()
+
+
+@contextlib.contextmanager
+def one() -> Iterator[int]:
+    """The number of a CPU that this process may use, of those that the fewest others were given."""
+    with _lock:
+        chosen = min(sorted(os.sched_getaffinity(0)), key=_users.__getitem__)
+        _users[chosen] += 1
+    try:
+        yield chosen
+    finally:
+        with _lock:
+            _users[chosen] -= 1
