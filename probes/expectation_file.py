@@ -55,6 +55,8 @@ def load(path: str) -> Expectations:
         raise BadExpectations(f"{path} nests deeper than TOML can be read here") from error
     except _Wrong as error:
         raise BadExpectations(f"{path}: {error}") from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise BadExpectations(f"{path} is no TOML that can be read here: {error}") from error
 
 
 class _Wrong(ValueError):

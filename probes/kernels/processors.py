@@ -14,7 +14,10 @@ _users: Counter[int] = Counter()
 
 @contextlib.contextmanager
 def one() -> Iterator[int]:
-    """The number of a CPU that this process may use, of those that the fewest others were given."""
+    """The number of a CPU that this process may use, of those that it has lent to the fewest other guests.
+
+    Another runner may lend the same one at the same time: then both take longer, and nothing else.
+    """
     with _lock:
         chosen = min(sorted(os.sched_getaffinity(0)), key=_users.__getitem__)
         _users[chosen] += 1

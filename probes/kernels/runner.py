@@ -74,8 +74,8 @@ def run(target: Target, settings: Settings, watch: Watch, until_told: contextlib
     """
     results = settings.results / target.name
     _insist_that_it_is_seen(target, results)
-    with runtime.folder() as own, processors.one() as cpu:
-        boot = _boot(target, settings, job(target.name, results, settings), own, cpu)
+    with runtime.folder() as own, contextlib.ExitStack() as while_it_runs:
+        boot = _boot(target, settings, job(target.name, results, settings), own, while_it_runs)
         _make(results)
         until_told.enter_context(_sole_use(results))
         _empty(results)
@@ -122,7 +122,7 @@ def _visible() -> list[str]:
     return sorted(chosen - {"/"})
 
 
-def _boot(target: Target, settings: Settings, job: Job, own: Path, cpu: int) -> Boot:
+def _boot(target: Target, settings: Settings, job: Job, own: Path, while_it_runs: contextlib.ExitStack) -> Boot:
     kernel, cache = target.kernel, settings.cache
     if kernel is not None and kernel.boot == HOST:
         return here.Here(job)
@@ -130,6 +130,7 @@ def _boot(target: Target, settings: Settings, job: Job, own: Path, cpu: int) -> 
         return gvisor.Gvisor(gvisor.fetched(cache, kernel.name), kernel.platform, job, own)
     tools = toolbox(cache)
     if kernel is not None and kernel.boot == UML:
+        cpu = while_it_runs.enter_context(processors.one())
         return uml.Uml(tools, uml.fetched(cache, kernel.name), job, own, cpu)
     assert kernel is None or kernel.boot == QEMU
     image = target.image or qemu.fetched(cache, target.name)

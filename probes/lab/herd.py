@@ -22,7 +22,7 @@ from .deadline import until
 
 _FUTEX_WAKE = 1
 _WALL = 0x40000000  # wait(2): children of every kind
-_UNASKED_S = 1.0
+UNASKED_S = 1.0
 """How long a thread may keep the interpreter's lock before it is asked for it, in seconds; 5 ms without this."""
 
 
@@ -159,7 +159,7 @@ class Herd:
             adopt_threads()
         # Waiters give the interpreter's lock up in every call anyway; to be asked for it as well would cost most
         # of the time where every instruction is emulated.
-        sys.setswitchinterval(_UNASKED_S)
+        sys.setswitchinterval(UNASKED_S)
         i = 0
         while os.read(orders, 1):
             threading.Thread(target=self._live, args=(i, announce), daemon=True).start()

@@ -53,9 +53,8 @@ def violation(run: Mapping[str, Any]) -> str | None:
     try:
         _validator()(run)
     except fastjsonschema.JsonSchemaValueException as error:
-        # A key may be anything: it must not break the line.
-        place = " ".join(str(error.name).removeprefix("data").removeprefix(".").split())
-        return f"{_short(place) or 'the top level'}: {_complaint(error)}"
+        place = _short(_one_line(str(error.name).removeprefix("data").removeprefix(".")))
+        return f"{place or 'the top level'}: {_complaint(error)}"
     return None
 
 
@@ -118,7 +117,18 @@ def _complaint(error: fastjsonschema.JsonSchemaValueException) -> str:
     if error.rule == "enum":
         known = ", ".join(repr(value) for value in error.rule_definition)
         return f"{_short(repr(error.value))} is none of {known}"
-    return _short(" ".join(error.message.removeprefix(str(error.name)).split()))
+    if error.rule == "propertyNames":
+        # Of the summary, the one place where the schema names its keys by a rule.
+        unknown = sorted(set(error.value) - set(VERDICTS))
+        return f"{_short(repr(unknown[0]))} is none of {', '.join(map(repr, VERDICTS))}"
+    if error.rule == "anyOf":
+        return f"{_short(repr(error.value))} is none of what is allowed there"
+    return _short(_one_line(error.message.removeprefix(str(error.name)).strip()))
+
+
+def _one_line(text: str) -> str:
+    """A key may be anything: it must neither break the line nor steer the terminal."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _kind(value: object) -> str:

@@ -53,6 +53,7 @@ def entry(**changes: Any) -> str:
     ("text", "words"),
     [
         ("[[expected", "is no TOML"),
+        pytest.param("a = " + 5_000 * "9", "is no TOML that can be read here", id="many digits"),
         pytest.param("a = " + 5_000 * "[" + 5_000 * "]", "nests deeper than", id="deep"),
         ("expected = 3", "expected is written as [[expected]]"),
         ("kernel = 3", "kernel is a text"),
