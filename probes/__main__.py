@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__, catalogue, host
+from . import __version__, catalogue, chapters, host
 from .audit import arguments as audit_arguments
 from .audit.find import BadTarget
 from .interrupt import heeded_once
@@ -24,7 +24,7 @@ WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
 _GUIDE = """\
 What does this kernel do when many processes wait for one connection?
 
-  python -m pytest                      judge every claim, and write report/index.html
+  python -m probes judge                judge every claim, and write report/index.html (`python -m pytest`)
   python -m probes host                 what can be observed here, and what to do about what cannot
   python -m probes list                 the claims
   python -m probes show accept.wakes-one
@@ -64,15 +64,21 @@ _BAD_INPUT = (
     BadTarget,
     BadScenario,
     report_arguments.CannotReport,
-    catalogue.NoCatalogue,
+    chapters.NoChapters,
     catalogue.NoSuchClaim,
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["judge"]:
+        # All that follows is pytest's, --help too.
+        from . import judge
+
+        return judge.main(given[1:])
     parser = _parser()
-    ours, after = kernels.split(sys.argv[1:] if arguments is None else arguments)
+    ours, after = kernels.split(given)
     options = parser.parse_args(ours)
     if after:
         options.pytest = after
@@ -125,12 +131,10 @@ def _parser() -> argparse.ArgumentParser:
         made.set_defaults(act=act)
         return made
 
+    command("judge", None, "judge this kernel: pytest on the claims, with pytest's arguments (judge --help)")
     command("host", _host, "what this kernel and user can observe, and what to do about what is missing")
     listing = command("list", _list, "the claims, one a line, the id first")
     listing.add_argument("--chapter", help="only this chapter, for example accept")
-    listing.add_argument(
-        "--update", action="store_true", help="make the catalogue anew from the tests of this checkout"
-    )
     show = command("show", _show, "one claim: sentence, level, basis, drawing, cases")
     show.add_argument("claim", metavar="CLAIM", help="a claim's id, as `list` prints it")
     run = command("run", _run, "one scenario: a histogram over its trials, and who woke whom")
@@ -196,19 +200,10 @@ def _host(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    if options.update:
-        made = catalogue.generate(host.PROJECT)
-        for path, text in ((catalogue.FILE, catalogue.as_json(made)), (catalogue.PAGE, catalogue.as_page(made))):
-            try:
-                path.write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise BadInput(f"{path} cannot be written: {error.strerror}") from error
-        print(f"{len(made)} claims written to {catalogue.FILE} and {catalogue.PAGE}")
-        return WELL
     claims = catalogue.load()
-    chapters = list(dict.fromkeys(claim["chapter"] for claim in claims))
-    if options.chapter is not None and options.chapter not in chapters:
-        raise BadInput(f"no chapter {options.chapter!r}{catalogue.nearest(options.chapter, chapters)}")
+    known = list(dict.fromkeys(claim["chapter"] for claim in claims))
+    if options.chapter is not None and options.chapter not in known:
+        raise BadInput(f"no chapter {options.chapter!r}{catalogue.nearest(options.chapter, known)}")
     for claim in claims:
         if options.chapter in (None, claim["chapter"]):
             print(f"{claim['id']:42} {claim['level']:10} {claim['sentence']}")

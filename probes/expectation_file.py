@@ -40,7 +40,7 @@ class BadExpectations(ValueError):
 
 
 def load(path: str) -> Expectations:
-    """The expectations in this file, checked against the catalogue.  Raises BadExpectations, and NoCatalogue."""
+    """The expectations in this file, checked against the catalogue.  Raises BadExpectations, and NoChapters."""
     try:
         found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         known = {claim["id"]: claim["cases"] for claim in catalogue.load()}

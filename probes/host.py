@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from . import splats, sysctls
+from .chapters import CARRIED, FOLDER, HOME
 
 PROJECT = Path(__file__).resolve().parent.parent
+_JUDGING = ("probes", FOLDER, "conftest.py", "pytest.ini")
 
 
 def kernel() -> dict[str, Any]:
@@ -57,18 +59,22 @@ def user_in_words() -> str:
 
 
 def revision() -> str:
-    """The git commit of a clean checkout; otherwise a hash of what judges: probes/ and tests/."""
+    """The git commit, where what judges is as it was committed; otherwise a hash of what judges."""
     with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
-        git = ["git", "-C", str(PROJECT)]
+        git = ["git", "-C", str(HOME)]
         at = subprocess.run([*git, "rev-parse", "--show-toplevel", "HEAD"], capture_output=True, text=True, check=True)
         top, commit = at.stdout.splitlines()
-        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
-        if Path(top) == PROJECT and not changed.stdout.strip():
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--", *_JUDGING], capture_output=True, text=True, check=True
+        )
+        if Path(top) == HOME and not changed.stdout.strip():
             return commit
     digest = hashlib.sha256()
-    for folder in ("probes", "tests"):
-        for path in sorted((PROJECT / folder).rglob("*.py")):
-            digest.update(str(path.relative_to(PROJECT)).encode() + b"\0" + path.read_bytes())
+    # The same from a checkout and from a wheel, which carries the chapters inside the package.
+    for home, folder in ((PROJECT, "probes"), (HOME, FOLDER)):
+        for path in sorted((home / folder).rglob("*.py")):
+            if CARRIED not in path.parents or folder == FOLDER:
+                digest.update(str(path.relative_to(home)).encode() + b"\0" + path.read_bytes())
     return f"sha256:{digest.hexdigest()[:16]}"
 
 

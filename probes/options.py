@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from . import catalogue, expectation_file
+from . import catalogue, chapters, expectation_file
 from .claims import FAILING_LEVELS
 from .expectations import Expectations
 from .observers import NAMES
@@ -24,7 +24,6 @@ def add_options(parser: pytest.Parser) -> None:
         "--herd-claim",
         action="append",
         default=[],
-        type=_claim,
         metavar="ID",
         help="judge this claim alone (its id as `python -m probes list` prints it); may be given again",
     )
@@ -66,7 +65,7 @@ def expectations_of(config: pytest.Config) -> Expectations | None:
         return None
     try:
         return expectation_file.load(config.option.herd_expect)
-    except (expectation_file.BadExpectations, catalogue.NoCatalogue) as error:
+    except (expectation_file.BadExpectations, chapters.NoChapters) as error:
         raise pytest.UsageError(f"--herd-expect: {error}") from None
 
 
@@ -92,12 +91,13 @@ def _count(what: str, most: int) -> Callable[[str], int]:
     return parse
 
 
-def _claim(text: str) -> str:
-    try:
-        catalogue.find(text)
-    except catalogue.NoSuchClaim as error:
-        raise pytest.UsageError(f"--herd-claim: {error}") from None
-    return text
+def insist_on_known_claims(config: pytest.Config) -> None:
+    """End pytest with one sentence (UsageError) where --herd-claim names what is no claim."""
+    for name in config.option.herd_claim:
+        try:
+            catalogue.find(name)
+        except (catalogue.NoSuchClaim, chapters.NoChapters) as error:
+            raise pytest.UsageError(f"--herd-claim: {error}") from None
 
 
 def _sizes(text: str) -> tuple[int, ...]:

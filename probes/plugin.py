@@ -17,7 +17,7 @@ from .claims import Claim
 from .expectations import Expectations
 from .lab.session import Lab
 from .lab.sweep import sweep
-from .options import add_options, expectations_of, judging
+from .options import add_options, expectations_of, insist_on_known_claims, judging
 from .outcome import Judged
 from .report.files import why_not_writable
 from .report.recorder import Recorder
@@ -49,9 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "instrument: a test of the suite itself, not of the kernel")
     if not __debug__:
         raise pytest.UsageError("run without -O and PYTHONOPTIMIZE: they strip the asserts that judge")
+    insist_on_known_claims(config)
     config.stash[_EXPECTATIONS] = expectations_of(config)
     interrupt.heed_once()
     if _is_worker(config):

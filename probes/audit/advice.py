@@ -36,7 +36,7 @@ class Remedy:
 
 REMEDIES = (
     Remedy("gunicorn", "--reuse-port", "gunicorn --help"),
-    # Not --reuse-port: one socket is bound before the fork, and all inherit it (measured, tests_servers).
+    # Not --reuse-port: one socket is bound before the fork, and all inherit it (measured, tests/suite/servers).
     Remedy("uwsgi", "--thunder-lock", "uWSGI documentation, Serializing accept()"),
     Remedy(
         "nginx", "the parameter reuseport of listen, or accept_mutex on", "nginx.org, Core functionality, accept_mutex"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import expectation_file
-from ..catalogue import NoCatalogue
+from ..chapters import NoChapters
 from ..expectations import Expectations
 from ..report import assemble
 from ..report import run as run_json
@@ -62,7 +62,7 @@ def _expectations(file: str) -> Expectations | None:
     """Of a run that did not end; None where the file is no longer as it was."""
     try:
         return expectation_file.load(file)
-    except (expectation_file.BadExpectations, NoCatalogue):
+    except (expectation_file.BadExpectations, NoChapters):
         return None
 
 

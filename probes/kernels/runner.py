@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..host import PROJECT
+from ..chapters import FOLDER, HOME
 from . import gvisor, here, processors, qemu, runtime, uml
 from .cache import Cache
 from .catalogue import GVISOR, HOST, QEMU, UML, Kernel
@@ -85,15 +85,13 @@ def run(target: Target, settings: Settings, watch: Watch, until_told: contextlib
 
 def job(name: str, results: Path, settings: Settings) -> Job:
     """The pytest command for one kernel, in this checkout, with this interpreter."""
-    if not (PROJECT / "tests").is_dir():
-        raise CannotBegin(f"{PROJECT} holds no tests: run this in a checkout")
-    command = [sys.executable, "-m", "pytest", "--herd-preset=matrix", "-m", "not instrument", "--color=no"]
-    # Only to read the suite's own tests takes an emulated machine ten seconds.
-    command.append("--ignore=tests/instrument")
+    if not (HOME / FOLDER).is_dir():
+        raise CannotBegin(f"{HOME / FOLDER} holds no claims: install Wakecheck anew, or use a whole checkout")
+    command = [sys.executable, "-m", "probes.judge", "--herd-preset=matrix", "--color=no"]
     command += [f"--herd-report={results}", f"--herd-label={name}", f"--herd-journal={results / JOURNAL}"]
     # gvisor-2024.toml is for both gvisor-2024-systrap and gvisor-2024-ptrace.
     names = (name, name.rpartition("-")[0]) if name.startswith("gvisor-") else (name,)
-    files = [PROJECT / "expectations" / f"{one}.toml" for one in names]
+    files = [HOME / "expectations" / f"{one}.toml" for one in names]
     if expected := next((file for file in files if file.is_file()), None):
         command.append(f"--herd-expect={expected}")
     python = os.path.dirname(sys.executable)
@@ -104,13 +102,13 @@ def job(name: str, results: Path, settings: Settings) -> Job:
         "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "120",
     }
-    return Job([*command, *settings.arguments], str(PROJECT), str(results), _visible(), environment, settings.cpus)
+    return Job([*command, *settings.arguments], str(HOME), str(results), _visible(), environment, settings.cpus)
 
 
 def _visible() -> list[str]:
     """Everything that this interpreter loads from: the checkout, its environment, and what that is made of."""
     places: list[str] = [
-        str(PROJECT),
+        str(HOME),
         sys.prefix,
         sys.base_prefix,
         os.path.dirname(os.path.realpath(sys.executable)),
@@ -118,7 +116,7 @@ def _visible() -> list[str]:
     ]
     chosen = {os.path.realpath(place) for place in places if place and os.path.isdir(place)}
     # A virtual environment is found by the path it was started by, links and all.
-    chosen |= {os.path.abspath(sys.prefix), str(PROJECT)}
+    chosen |= {os.path.abspath(sys.prefix), str(HOME)}
     return sorted(chosen - {"/"})
 
 
@@ -143,7 +141,7 @@ def _insist_that_it_is_seen(target: Target, results: Path) -> None:
     if boot == HOST:
         return
     hidden = ("/dev", "/proc", "/sys", *(("/mnt",) if boot in (GVISOR, UML) else ()))
-    for what, path in (("--out", results), ("the checkout", PROJECT)):
+    for what, path in (("--out", results), ("the checkout", HOME)):
         for place in hidden:
             if path.is_relative_to(place):
                 raise CannotBegin(f"{what} is {path}, and such a guest has a {place} of its own: choose another place")

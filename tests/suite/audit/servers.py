@@ -1,0 +1,217 @@
+"""Small servers, each with one way of waiting: `python -m tests.suite.audit.servers KIND WORKERS ADDRESS`.
+
+ADDRESS is a port (0: any) or the path of a unix socket.  The server prints its address, then one line
+for each connection that a worker took ("took PID") and for each call that a signal cut short ("EINTR PID").
+A client that sends a line gets it back.  Workers wait by raw system calls, because Python repeats a call
+after EINTR by itself (PEP 475).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+
+from probes import syscalls
+from probes.audit.registered import EXCLUSIVE
+
+TIMER_MS = 100
+_NUMBERS = syscalls.NUMBERS
+_EINTR, _EAGAIN = -4, -11
+_IN = 1
+
+
+def _say(text: str) -> None:
+    os.write(1, f"{text}\n".encode())  # one write, so that lines of several workers do not mix
+
+
+def _open(address: str, *, reuseport: bool = False, listen: bool = True) -> socket.socket:
+    if address.isdigit():
+        made = socket.socket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuseport:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind(("127.0.0.1", int(address)))
+    else:
+        made = socket.socket(socket.AF_UNIX)
+        made.bind("\0" + address[1:] if address.startswith("@") else address)
+    if listen:
+        made.listen(64)
+    return made
+
+
+def _call(name: str, *arguments: int) -> int:
+    result = syscalls.call(_NUMBERS[name], *arguments)
+    if result == _EINTR:
+        _say(f"EINTR {os.getpid()}")
+    return result
+
+
+def _epoll_wait(fd: int, timeout_ms: int = -1) -> int:
+    return _call("epoll_wait", fd, ctypes.addressof(_events), 1, timeout_ms)
+
+
+_events = ctypes.create_string_buffer(64)
+
+
+def _select(listener: socket.socket) -> Callable[[], object]:
+    bits = ctypes.create_string_buffer(128)
+
+    def wait() -> None:
+        bits[listener.fileno() // 8] = 1 << listener.fileno() % 8
+        _call("select", listener.fileno() + 1, ctypes.addressof(bits), 0, 0, 0)
+
+    return wait
+
+
+def _epoll(listener: socket.socket, flags: int = 0, timeout_ms: int = -1) -> Callable[[], object]:
+    epoll = select.epoll()
+    epoll.register(listener.fileno(), _IN | flags)
+    return lambda: _epoll_wait(epoll.fileno(), timeout_ms)
+
+
+def _serve(wait: Callable[[], object], listener: socket.socket) -> None:
+    """Wait, take one, answer, and so on."""
+    while True:
+        wait()
+        taken = _call("accept4", listener.fileno(), 0, 0, 0)
+        if taken >= 0:
+            _say(f"took {os.getpid()}")
+            with socket.socket(fileno=taken) as connection:
+                connection.setblocking(True)
+                if said := connection.recv(100):
+                    connection.sendall(said)
+
+
+def _fork(work: Callable[[], object]) -> int:
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        syscalls.die_with_parent(parent)
+        try:
+            work()
+        finally:
+            os._exit(1)
+    return pid
+
+
+def _dispatch(listener: socket.socket, workers: int) -> None:
+    """The master waits and takes; it hands each connection to the next worker (SCM_RIGHTS, unix(7))."""
+    ends = []
+    for _ in range(workers):
+        ours, theirs = socket.socketpair()
+        ends.append(ours)
+
+        def work(end: socket.socket = theirs) -> None:
+            while True:
+                _, fds, _, _ = socket.recv_fds(end, 1, 1)
+                with socket.socket(fileno=fds[0]) as connection:
+                    connection.recv(100)
+
+        _fork(work)
+    _say(f"listens {listener.getsockname()[1]}")
+    wait = _epoll(listener)
+    turn = 0
+    while True:
+        wait()
+        taken, _ = listener.accept()
+        socket.send_fds(ends[turn % workers], [b"x"], [taken.fileno()])
+        taken.close()
+        turn += 1
+
+
+def _spin(listener: socket.socket) -> None:
+    """Wakes a thousand times a second, whoever comes."""
+    wait = _epoll(listener, timeout_ms=1)
+    while True:
+        wait()
+        if select.select([listener], [], [], 0)[0]:
+            listener.accept()[0].close()
+
+
+def _die(listener: socket.socket) -> None:
+    """Takes three connections, and ends."""
+    for _ in range(3):
+        listener.accept()[0].close()
+    os._exit(3)
+
+
+def _grow(listener: socket.socket) -> None:
+    """Takes one connection, and has another worker from then on."""
+    listener.accept()[0].close()
+    _fork(lambda: _serve(lambda: None, listener))
+    _serve(lambda: None, listener)
+
+
+def _log_in(listener: socket.socket) -> None:
+    """As a program that is stopped (Ctrl-Z) in a login below sshd: it never comes to rest."""
+    listener.close()
+    os.setsid()
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def main(kind: str, workers: int, address: str) -> None:
+    # The master of a reuseport group only reserves the port; an orphan is its own socket, in which it listens.
+    own_sockets = kind in ("reuseport", "orphan")
+    listener = _open(address, reuseport=own_sockets, listen=kind != "reuseport")
+    port = str(listener.getsockname()[1]) if address.isdigit() else address
+    if kind == "dispatch":
+        _dispatch(listener, workers)
+    if kind == "threads":
+        for _ in range(workers):
+            threading.Thread(target=_serve, args=(lambda: None, listener), daemon=True).start()
+        _say(f"listens {port}")
+        threading.Event().wait()
+    if kind in ("zombie", "login"):
+        _fork((lambda: _log_in(listener)) if kind == "login" else lambda: None)
+        kind = "accept"
+    if kind not in ("accept", "die", "grow"):
+        listener.setblocking(False)
+    late_s = 0.0
+    shared = _epoll(listener) if kind == "shared" else None
+
+    def work() -> None:
+        mine = listener
+        if own_sockets:
+            mine = _open(port, reuseport=True)
+            mine.setblocking(False)
+        how: dict[str, Callable[[], Callable[[], object]]] = {
+            "accept": lambda: lambda: None,
+            "select": lambda: _select(mine),
+            "level": lambda: _epoll(mine),
+            "reuseport": lambda: _epoll(mine),
+            "orphan": lambda: _epoll(mine),
+            "exclusive": lambda: _epoll(mine, EXCLUSIVE),
+            "timer": lambda: _epoll(mine, timeout_ms=TIMER_MS),
+            "shared": lambda: shared or (lambda: None),
+        }
+        if kind == "spin":
+            _spin(mine)
+        elif kind == "die":
+            _die(mine)
+        elif kind == "grow":
+            _grow(mine)
+        elif kind == "deaf":
+            signal.pause()
+        else:
+            _serve(how[kind](), mine)
+
+    if kind == "late":
+        # As one that loads an application in each.
+        kind, late_s = "level", 0.5
+    children = []
+    for _ in range(workers):
+        children.append(_fork(work))
+        select.select([], [], [], late_s)
+    _say(f"listens {port}")
+    for pid in children:
+        os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

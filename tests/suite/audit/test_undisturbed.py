@@ -1,0 +1,158 @@
+"""The audited server does not notice more than connections: no tracer, no EINTR, none lost, and it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from probes.host import PROJECT
+
+from .conftest import PATIENCE_S, Audit, Server, Start
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+
+
+class TracerWatch(threading.Thread):
+    """Looks for a tracer of any thread of the server, for as long as the audit runs."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._files = [path for pid in server.pids() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+        self.over = threading.Event()
+        self.tracers: set[str] = set()
+        self.looks = 0
+
+    def run(self) -> None:
+        assert len(self._files) > 4
+        while not self.over.is_set():
+            for path in self._files:
+                found = re.search(r"^TracerPid:\s*(\d+)", path.read_text(), re.M)
+                assert found
+                self.tracers.add(found[1])
+            self.looks += 1
+            self.over.wait(0.002)
+
+
+def _echoes(server: Server) -> bool:
+    with socket.create_connection(("127.0.0.1", int(server.address)), 30) as connection:
+        connection.sendall(b"still there?")
+        return connection.recv(100) == b"still there?"
+
+
+@pytest.mark.parametrize("kind", ["accept", "select", "level", "shared"])
+def test_undisturbed(start: Start, audit: Audit, kind: str) -> None:
+    """No thread has a tracer at any time, no call returns EINTR, every connection is served, and so is the next."""
+    server = start(kind)
+    watch = TracerWatch(server)
+    watch.start()
+    answer = audit("--port", server.address)
+    watch.over.set()
+    watch.join()
+    assert answer["connections"] == 10, answer.text
+    assert watch.looks > 10
+    assert watch.tracers == {"0"}
+    assert _echoes(server)
+    server.end()
+    assert server.count("EINTR") == 0
+    assert server.count("took") == 11
+
+
+def test_trace_is_asked_for(start: Start, audit: Audit) -> None:
+    """With --trace a tracer is attached, sees returns, and lets the server go again."""
+    server = start("level")
+    watch = TracerWatch(server)
+    watch.start()
+    answer = audit("--port", server.address, "--trace")
+    watch.over.set()
+    watch.join()
+    if "--trace" in str(answer["reason"]):
+        pytest.skip(answer["reason"])
+    assert answer["connections"] == 10, answer.text
+    assert watch.tracers - {"0"}
+    assert answer["woken"] == {"min": 4, "median": 4, "max": 4}
+    assert answer["returned"]["min"] >= 1
+    assert answer["won"] == {"min": 1, "median": 1, "max": 1}
+    assert _echoes(server)
+
+
+@needs_root
+def test_without_tracepoints(start: Start, audit: Audit) -> None:
+    """Without the capabilities for trace points, context switches tell who was woken, and it is said who is missing."""
+    denied = ("setpriv", "--bounding-set=-sys_admin,-perfmon", "--inh-caps=-all")
+    answer = audit("--port", start("level").address, prefix=denied)
+    assert answer["observers"]["sched_waking"]
+    assert answer["observers"]["sys_exit"]
+    assert answer["woken"] == {"min": 4, "median": 4, "max": 4}, answer.text
+    assert answer["returned"] is None
+    assert answer["won"] == {"min": 1, "median": 1, "max": 1}
+    assert "nearly sure" in answer["sure"]
+
+
+_AS_NOBODY = """
+import ctypes, os, sys
+from probes.__main__ import main
+from tests.suite.audit import servers
+import json, ptrace.syscall, pwd, rich.console, rich.live, rich.spinner, rich.status, select
+import probes.audit.command, probes.audit.words, probes.report.audit_page
+rich.console.Console(stderr=True).status("")  # which loads more
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+ctypes.CDLL(None).prctl(4, 1)  # PR_SET_DUMPABLE: a change of user has cleared it (prctl(2))
+reader, writer = os.pipe()
+pid = os.fork()
+if pid == 0:
+    os.dup2(writer, 1)
+    servers.main("level", 4, "0")
+port = os.read(reader, 100).split()[1].decode()
+try:
+    sys.exit(main(["audit", "--json", "--connections", "10", "--port", port]))
+finally:
+    os.kill(pid, 9)
+"""
+
+
+@needs_root
+def test_ordinary_user() -> None:
+    """An ordinary user audits his own server; who is missing is named.
+
+    In a process that has loaded all it needs before it becomes one, so that it may be installed where he cannot read.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _AS_NOBODY], cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["user"] == "uid 65534"
+    assert answer["woken"] == {"min": 4, "median": 4, "max": 4}
+    assert answer["returned"] is None
+    assert answer["won"] == {"min": 1, "median": 1, "max": 1}
+    assert answer["observers"]["sched_waking"]
+    assert answer["server"]["unseen_processes"] > 0
+
+
+@needs_root
+def test_other_network_namespace(start: Start, audit: Audit) -> None:
+    """As a container's: found by its pid, or by a port that listens in no other namespace."""
+    server = start("level", prefix=("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"))
+    for how in (("--pid", server.process.pid), ("--pid", server.process.pid, "--port", server.address)):
+        answer = audit(*how)
+        assert answer["listener"]["other_namespace"] is True, answer.text
+        assert answer["woken"] == {"min": 4, "median": 4, "max": 4}, answer.text
+
+
+@needs_root
+def test_other_pid_namespace(start: Start, audit: Audit) -> None:
+    """A server that numbers its processes otherwise is audited by the numbers of this namespace."""
+    server = start("level", prefix=("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"))
+    answer = audit("--port", server.address)
+    assert answer["woken"] == {"min": 4, "median": 4, "max": 4}, answer.text
+    assert set(answer["server"]["pids"]) <= set(server.pids())

@@ -1,0 +1,80 @@
+"""The launcher itself: what it starts serves, waits with all its workers, and is gone afterwards, whatever ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from probes import syscalls
+
+from .conftest import need
+from .launch import ROOT, DidNotStart, Running, await_end, pids_of_session
+from .servers import GRANIAN, SERVERS, Program, Server, named
+
+GONE_WITHIN_S = 30.0
+
+_STARTS_AND_WAITS = """
+import signal, sys
+from tests.suite.servers.launch import Running
+from tests.suite.servers.servers import named
+running = Running(named(sys.argv[1]))
+print(running.process.pid, running.folder, flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
+def test_it_serves_and_nothing_of_it_is_left(server: Server) -> None:
+    with Running(need(server)) as running:
+        assert running.get() == 200
+        assert len(running.pids()) == server.processes
+        assert running.tracers() == set()
+        members = running.pids()
+    assert running.pids() == []
+    assert not any(Path(f"/proc/{pid}").exists() for pid in members)
+    assert not running.folder.exists()
+    with pytest.raises(ConnectionRefusedError):
+        running.get()
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
+def test_it_ends_with_whoever_started_it(server: Server) -> None:
+    """SIGKILL to the launcher, which can clean nothing up then."""
+    syscalls.adopt_orphans()
+    command = [sys.executable, "-c", _STARTS_AND_WAITS, need(server).name]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as launcher:
+        assert launcher.stdout is not None
+        leader, _, folder = launcher.stdout.readline().strip().partition(" ")
+        assert leader, "the launcher did not start the server"
+        launcher.send_signal(signal.SIGKILL)
+    end = time.monotonic() + GONE_WITHIN_S
+    try:
+        while left := pids_of_session(int(leader)):
+            assert time.monotonic() < end, f"{server.name} outlived its launcher: {left}"
+            await_end(left[0])
+    finally:
+        for pid in pids_of_session(int(leader)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(folder)
+
+
+def test_a_server_that_cannot_start_says_why() -> None:
+    broken = dataclasses.replace(need(named("nginx")), files={"nginx.conf": "no such directive;"})
+    with pytest.raises(DidNotStart, match=r"nginx: it ended(.|\n)*unknown directive"):
+        Running(broken)
+
+
+def test_a_missing_program_names_what_installs_it() -> None:
+    missing = dataclasses.replace(named("granian"), program=Program("no-such-program", GRANIAN.install))
+    with pytest.raises(FileNotFoundError, match=r"no-such-program is missing: .*pip install granian"):
+        Running(missing)

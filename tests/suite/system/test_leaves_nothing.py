@@ -1,0 +1,205 @@
+"""However a run is ended, within five seconds nothing of it is left, and what it says is in order.
+
+Each way of ending it is tried at ten random moments.  A moment is a number of results to wait for,
+and a random while after that; nothing that is asserted hangs on how long the while was.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from probes.lab.sweep import sweep
+
+from .runs import Host, Run, assert_held_by_evidence, cases, kill, moment, mount_points, words
+
+INTERRUPTED = 2  # pytest.ExitCode
+HERD = ("tests/kernel/test_accept.py", "tests/kernel/test_select_poll.py", "--herd-preset=fast")
+"""Some thirty cases: tcp and unix paths, processes and threads, each untraced and traced."""
+LAST = 20
+"""After so many results no run of HERD is near its end."""
+A_WHILE_S = 0.15
+"""What one or two cases take."""
+START_S = 1.5
+"""What it takes to get from nothing to the first results."""
+WITHOUT_NAMESPACES = (
+    # A mount namespace of the test's own: what a run mounts by mistake does not reach this host.
+    *("unshare", "--mount", "--propagation=private"),
+    *("sh", "-c", 'umount -q /sys/kernel/tracing; exec "$@"', "sh"),
+    *(sys.executable, "-m", "tests.suite.system.seccomp", "unshare", "--"),
+)
+"""How to start a run on the loopback of this host, where tracefs is not mounted."""
+TRACEFS = "/sys/kernel/tracing (tracefs)"
+
+Start = Callable[..., Run]
+at_ten_moments = pytest.mark.parametrize("number", range(10))
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace of the test's own takes root")
+
+
+@pytest.fixture
+def host() -> Host:
+    """What there was before the run."""
+    return Host()
+
+
+@pytest.fixture
+def start(host: Host, folder: Path) -> Iterator[Start]:
+    """Start a run of HERD; it is over when the test is."""
+    started: list[Run] = []
+
+    def go(*arguments: str, prefix: tuple[str, ...] = ()) -> Run:
+        started.append(Run(folder, *HERD, *arguments, prefix=prefix))
+        return started[-1]
+
+    yield go
+    for run in started:
+        run.end()
+
+
+def _workers(number: int) -> tuple[str, ...]:
+    """Every third moment is one of a run with two workers."""
+    return ("-n2",) if number % 3 == 2 else ()
+
+
+def _kill_pytest(run: Run) -> None:
+    """kill -9 of pytest itself, and nobody else."""
+    kill(run.process.pid)
+    assert run.process.wait() == -signal.SIGKILL, run.output
+
+
+@at_ten_moments
+def test_kill_pytest(host: Host, start: Start, number: int) -> None:
+    """kill -9 of pytest: its conductors, their waiters and all they made go with it."""
+    random = moment("pytest", number)
+    run = start(*_workers(number))
+    run.wait_for_results(random.randint(1, LAST))
+    assert run.conductors(), "there would be nothing to clean up"
+    run.go_on_for(random.uniform(0, A_WHILE_S))
+    _kill_pytest(run)
+    host.assert_clean_after(run)
+
+
+@at_ten_moments
+def test_kill_pytest_while_it_starts(host: Host, start: Start, number: int) -> None:
+    """The same while it imports, starts its first conductor, collects, or runs the controls."""
+    random = moment("start", number)
+    run = start(*_workers(number))
+    run.go_on_for(random.uniform(0, START_S))
+    _kill_pytest(run)
+    host.assert_clean_after(run)
+
+
+@needs_root
+@at_ten_moments
+def test_kill_pytest_without_namespaces(host: Host, start: Start, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where unshare(2) is denied, so that sockets and folders are those of the host.
+
+    One thing may stay: the folder of a path socket, if its maker was killed in the instant between
+    mkdir and rmdir.  The sweep at the start of the next run removes it.
+    """
+    random = moment("loopback", number)
+    run = start(*_workers(number), prefix=WITHOUT_NAMESPACES)
+    run.wait_for_results(random.randint(1, LAST))
+    assert "isolation: loopback (unshare" in run.header(), run.header()
+    run.go_on_for(random.uniform(0, A_WHILE_S))
+    _kill_pytest(run)
+    monkeypatch.setattr(tempfile, "tempdir", str(run.temporary))
+    host.assert_clean_after(run, sweep)
+
+
+@needs_root
+def test_without_namespaces_nothing_is_mounted(start: Start) -> None:
+    """A run that shares the mounts of its host leaves them as they are, while it runs and after it."""
+    run = start(prefix=WITHOUT_NAMESPACES)
+    run.wait_for_results(1)
+    assert mount_points(run.process.pid) == [one for one in mount_points(os.getpid()) if one != TRACEFS]
+
+
+@at_ten_moments
+def test_kill_worker(host: Host, start: Start, number: int) -> None:
+    """kill -9 of a worker of xdist: its herd goes with it, the others go on, and the run fails.
+
+    The case that it was at is nowhere judged, so run.json must not look as if it were complete.
+    """
+    random = moment("worker", number)
+    run = start("-n2")
+    run.wait_for_results(random.randint(1, LAST))
+    run.go_on_for(random.uniform(0, A_WHILE_S))
+    workers = run.workers()
+    assert len(workers) == 2, workers
+    kill(random.choice(workers).pid)
+    before = run.results
+    assert run.finish() == 1, run.output
+    assert run.results > before
+    run.assert_no_traceback()
+    host.assert_clean_after(run)
+    found = run.run_json()
+    assert_held_by_evidence(found)
+    assert found["partial"] or any("worker" in str(case["reason"]) for case in cases(found)), words(found)
+
+
+@at_ten_moments
+def test_kill_conductor(host: Host, start: Start, number: int) -> None:
+    """kill -9 of a conductor: the case it was at is inconclusive, and the next has a new conductor.
+
+    With two workers the one that only wrote the header may be hit, which nobody misses.
+    """
+    random = moment("conductor", number)
+    run = start(*_workers(number))
+    run.wait_for_results(random.randint(1, LAST))
+    run.go_on_for(random.uniform(0, A_WHILE_S))
+    run.wait_until(lambda: bool(run.conductors()), "a conductor")
+    kill(random.choice(run.conductors()).pid)
+    code = run.finish()
+    run.assert_no_traceback()
+    host.assert_clean_after(run)
+    found = run.run_json()
+    assert_held_by_evidence(found)
+    assert not found["partial"]
+    unjudged = [case["reason"] for case in cases(found) if case["verdict"] == "inconclusive"]
+    assert unjudged == ["the conductor died (SIGKILL)"] or (_workers(number) and not unjudged), words(found)
+    assert code == len(unjudged), run.output
+
+
+@at_ten_moments
+def test_kill_conductor_while_it_starts(host: Host, start: Start, number: int) -> None:
+    """kill -9 of the first conductor, at the header or under the controls: said in a sentence, and nothing is held."""
+    random = moment("conductor start", number)
+    run = start(*_workers(number))
+    run.wait_until(lambda: bool(run.conductors()), "a conductor")
+    run.go_on_for(random.choice((0, random.uniform(0, 0.03), random.uniform(0, A_WHILE_S))))
+    killed = [kill(one.pid) for one in run.conductors()]
+    code = run.finish()
+    run.assert_no_traceback()
+    host.assert_clean_after(run)
+    assert killed
+    found = run.run_json()
+    assert_held_by_evidence(found)
+    unjudged = [case["reason"] for case in cases(found) if case["verdict"] == "inconclusive"]
+    assert all("the conductor died (SIGKILL)" in reason for reason in unjudged), words(found)
+    assert code == bool(unjudged), run.output
+
+
+@at_ten_moments
+def test_ctrl_c(host: Host, start: Start, number: int) -> None:
+    """Ctrl-C: pytest's exit code for it, a report that says it is partial, and nothing is left."""
+    random = moment("ctrl-c", number)
+    run = start(*_workers(number))
+    run.wait_for_results(random.randint(1, LAST))
+    run.go_on_for(random.uniform(0, A_WHILE_S))
+    os.killpg(run.process.pid, signal.SIGINT)
+    assert run.finish() == INTERRUPTED, run.output
+    run.assert_no_traceback()
+    host.assert_clean_after(run)
+    found = run.run_json()
+    assert found["partial"] is True
+    assert_held_by_evidence(found)
+    if importlib.util.find_spec("probes.report.page"):
+        assert (run.report / "index.html").stat().st_size > 0

@@ -1,0 +1,116 @@
+"""How much the claims look at, and how likely each error is: the numbers of docs/statistics.md."""
+
+from __future__ import annotations
+
+from itertools import combinations, product
+from math import comb, factorial, prod
+
+from probes.scenario import Scenario
+from probes.star import PRESETS, Preset
+from tests.kernel.every import EVERY
+
+from .judging import claims_with_stars
+
+CUTS = ("default", "fast", "matrix")
+ORDERS = (
+    "accept.first-in-first-out",
+    "accept.goes-round",
+    "epoll-private.exclusive-first-registered",
+    "epoll-private.exclusive-favours-first",
+    "epoll-shared.last-blocked-first",
+    "epoll-shared.favours-last",
+    "io-uring.accept-first-in-first-out",
+    "io-uring.multishot-favours-first",
+    "listeners.mptcp-order",
+    "read.first-in-first-out",
+)
+"""Claims whose statistic is the order of return, step by step, equal in every trial."""
+RARE = 0.05
+"""How often a kernel that fails now and then does so: one time in twenty."""
+
+
+def cuts() -> list[Preset]:
+    """The presets, in the order in which the page names them."""
+    return [PRESETS[cut] for cut in CUTS]
+
+
+def scenarios(claim: str, preset: Preset) -> list[Scenario]:
+    """What a claim is tried on under this preset, each once."""
+    stars = claims_with_stars()[claim].stars
+    return list({s.id: s for one in stars for s in one.scenarios(preset.sizes, preset.listeners)}.values())
+
+
+def trials(preset: Preset) -> int:
+    """Trials of one case: the untraced ones, and a traced one."""
+    return preset.untraced + 1
+
+
+def steps(claim: str, preset: Preset) -> int:
+    """Connections, or writes, that are looked at one by one, over all trials of all cases."""
+    return trials(preset) * sum(scenario.k for scenario in scenarios(claim, preset))
+
+
+def random_order_passes(claim: str, preset: Preset) -> float:
+    """The chance that a kernel which wakes any one of those that wait has the order right in every trial.
+
+    Under hold each waiter returns once, so n of them have n! orders; in a loop each of k steps is a
+    choice among n.
+    """
+
+    def of(scenario: Scenario) -> float:
+        orders = factorial(scenario.n) if scenario.reaction == "hold" else float(scenario.n) ** scenario.k
+        return 1 / orders
+
+    return float(prod(of(scenario) ** trials(preset) for scenario in scenarios(claim, preset)))
+
+
+def rare_fault_passes(chances: int) -> float:
+    """The chance that a fault which comes one time in twenty comes never in so many chances."""
+    return float((1 - RARE) ** chances)
+
+
+def lost_wake_up_chances(strategy: str, preset: Preset) -> int:
+    """Wake-ups of one strategy on tcp4 that every.no-lost-wake-up waits for."""
+    found = scenarios("every.no-lost-wake-up", preset)
+    return trials(preset) * sum(s.k for s in found if s.strategy == strategy and s.listener == "tcp4")
+
+
+def fewest_chances(preset: Preset) -> int:
+    """The same for the strategy that is tried the least."""
+    return min(lost_wake_up_chances(strategy, preset) for strategy in EVERY)
+
+
+def within_half_of_the_sockets() -> float:
+    """At most: 64 connections stay within some 4 of 8 sockets."""
+    return comb(8, 4) * 0.5**64
+
+
+def one_socket_gets(least: int) -> float:
+    """At most: of 64 connections, spread evenly, some one of 8 sockets gets so many."""
+    share = 1 / 8
+    return 8 * float(sum(comb(64, k) * share**k * (1 - share) ** (64 - k) for k in range(least, 65)))
+
+
+def favourite_gets_fewer_than(least: int, share: float) -> float:
+    """A socket that is given this share of 64 connections gets fewer than `least` of them."""
+    return float(sum(comb(64, k) * share**k * (1 - share) ** (64 - k) for k in range(least)))
+
+
+def favourite_passes(preset: Preset) -> float:
+    """The same in every trial of reuseport.spreads, for a socket that is given half, and its share of the rest."""
+    count = len(scenarios("reuseport.spreads", preset)) * trials(preset)
+    return favourite_gets_fewer_than(28, 0.5 + 0.5 / 8) ** count
+
+
+def round_robin_by_chance() -> float:
+    """Five calls that tell any 2 of 5 each tell all of them in every three calls in a row."""
+    pairs = [set(pair) for pair in combinations(range(5), 2)]
+    good = sum(
+        all(len(calls[i] | calls[i + 1] | calls[i + 2]) == 5 for i in range(3)) for calls in product(pairs, repeat=5)
+    )
+    return good / len(pairs) ** 5
+
+
+def wake_ups(claim: str, preset: Preset) -> int:
+    """Waiters that a claim on a herd expects to be woken, over all trials of all cases."""
+    return trials(preset) * sum(scenario.n for scenario in scenarios(claim, preset))

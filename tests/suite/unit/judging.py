@@ -1,0 +1,123 @@
+"""Judges the claims of tests/kernel/test_*.py on a kernel that is only a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from types import FunctionType
+from typing import Any
+
+import pytest
+
+from probes import chapters
+from probes.case import Case, judge
+from probes.claims import Claim
+from probes.plugin import Herd
+from probes.scenario import Scenario
+from probes.seen import Seen
+from probes.star import PRESETS
+from probes.verdict import BROKEN, INCONCLUSIVE, Inconclusive, of_claim
+
+from .builders import ALL_THERE, made_claim
+from .model import Kernel
+
+PRESET = PRESETS["default"]
+
+
+@cache
+def claims_with_stars() -> dict[str, FunctionType]:
+    """Every test that judges a claim over scenarios, by the claim's id."""
+    return {
+        test.claim.id: test
+        for module in chapters.modules()
+        for test in vars(module).values()
+        if isinstance(test, FunctionType) and hasattr(test, "claim") and hasattr(test, "stars")
+    }
+
+
+@cache
+def scenarios_of(id: str) -> tuple[Scenario, ...]:
+    """The scenarios of a claim in the default preset."""
+    stars = claims_with_stars()[id].stars
+    found = {s.id: s for one in stars for s in one.scenarios(PRESET.sizes, PRESET.listeners)}
+    return tuple(found.values())
+
+
+def verdict_on(kernel: Kernel, id: str, scenario: Scenario, untraced: int = PRESET.untraced) -> tuple[str, str | None]:
+    """What the suite says of one case on this kernel, and why."""
+    test = claims_with_stars()[id]
+    return _judged(kernel, test.claim, lambda herd: test(herd, scenario), untraced)
+
+
+def verdict_of(kernel: Kernel, act: Callable[[Herd], None]) -> str:
+    """What the suite says of a test that chooses its scenarios itself."""
+    return _judged(kernel, made_claim(), act, PRESET.untraced)[0]
+
+
+def _judged(kernel: Kernel, claim: Claim, act: Callable[[Herd], None], untraced: int) -> tuple[str, str | None]:
+    case = Case(claim)
+
+    def herd(scenario: Scenario) -> Seen:
+        trials = [kernel.trial(scenario) for _ in range(untraced)]
+        case.seen.append(Seen(scenario, [*trials, kernel.trial(scenario, traced=True)], ALL_THERE))
+        return case.seen[-1]
+
+    try:
+        act(herd)
+    except (AssertionError, Inconclusive) as found:
+        return judge(case, pytest.ExceptionInfo.from_exception(found))
+    return judge(case, None)
+
+
+def verdicts_on(kernel: Kernel, ids: Iterable[str] | None = None, untraced: int = PRESET.untraced) -> dict[str, str]:
+    """The verdict of every claim on this kernel; a claim's first broken case is enough."""
+    return {name: _of_claim(kernel, name, untraced) for name in ids or claims_with_stars()}
+
+
+def _of_claim(kernel: Kernel, id: str, untraced: int) -> str:
+    found = []
+    for scenario in scenarios_of(id):
+        found.append(verdict_on(kernel, id, scenario, untraced)[0])
+        if found[-1] == BROKEN:
+            break
+    return of_claim(found)
+
+
+def broken_on(kernel: Kernel) -> set[str]:
+    """The claims that break on this kernel, by name, and those that cannot be judged, with `?` in front.
+
+    One untraced and one traced trial show a decision that is always taken wrongly.
+    """
+    verdicts = verdicts_on(kernel, untraced=1)
+    return {name for name, verdict in verdicts.items() if verdict == BROKEN} | {
+        f"?{name}" for name, verdict in verdicts.items() if verdict == INCONCLUSIVE
+    }
+
+
+def run_on(kernel: Kernel) -> dict[str, Any]:
+    """As much of run.json as the report's answers read: claims with rows, verdicts, and cases with trials."""
+    return {
+        "claims": [
+            {
+                "id": name,
+                "rows": list(test.claim.rows),
+                "verdict": _of_claim(kernel, name, untraced=1),
+                "sentence": test.claim.sentence,
+                "cases": [
+                    {
+                        "id": scenario.id,
+                        "verdict": "held",
+                        "scenario": scenario.as_dict(),
+                        "trials": [kernel.trial(scenario).as_dict()],
+                    }
+                    for scenario in scenarios_of(name)
+                    if scenario.listener == "tcp4" and scenario.n in (1, 8)
+                ],
+            }
+            for name, test in claims_with_stars().items()
+        ]
+    }
+
+
+Make = Callable[[int], Kernel]
+"""A kernel from a seed."""

@@ -1,0 +1,121 @@
+"""A check that cannot fail is a defect: every claim is judged on model kernels, healthy and broken."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.scenario import Scenario
+from probes.verdict import BROKEN, HELD
+from tests.kernel import test_every_strategy
+from tests.kernel.every import EVERY
+
+from . import broken, broken_elsewhere
+from .breaks import BREAKS, EXCLUSIVE_ORDER, GAPS, RING_ORDER, SHARED_ORDER
+from .judging import Make, broken_on, claims_with_stars, scenarios_of, verdict_of, verdict_on, verdicts_on
+from .model import Kernel
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_healthy_kernel_holds_every_claim(seed: int) -> None:
+    verdicts = verdicts_on(Kernel(seed))
+    assert [name for name, verdict in verdicts.items() if verdict != HELD] == []
+
+
+@pytest.mark.parametrize("make", BREAKS, ids=lambda make: make.__name__)
+def test_broken_kernel_breaks_its_claims_and_no_others(make: Make) -> None:
+    assert broken_on(make(1)) == BREAKS[make]
+
+
+@pytest.mark.parametrize("make", GAPS, ids=lambda make: make.__name__)
+def test_known_gap_is_still_one(make: Make) -> None:
+    """A claim that closes a gap is welcome: move the kernel from GAPS to BREAKS."""
+    assert broken_on(make(1)) == set()
+
+
+def test_every_claim_breaks_on_some_kernel() -> None:
+    """Those that only a lost wake-up breaks are found by the tests of lost wake-ups below."""
+    found = set().union(*BREAKS.values(), *(broken_on(broken.SkipsOneWaiterInTwenty(seed)) for seed in range(3)))
+    found |= broken_on(_WakesNobodyInPoll(0))
+    assert set(claims_with_stars()) <= found
+
+
+class _WakesNobodyInPoll(Kernel):
+    """select and poll sleep on."""
+
+    def poll_wakes(self, asleep: list[int]) -> list[int]:
+        return []
+
+
+@pytest.mark.parametrize("make", [broken.LosesOneInTwenty, broken.SkipsOneWaiterInTwenty], ids=lambda m: m.__name__)
+def test_lost_wake_up_is_caught_whatever_the_seed(make: Make) -> None:
+    missed = [
+        seed
+        for seed in range(50)
+        if verdicts_on(make(seed), ["every.no-lost-wake-up"]) != {"every.no-lost-wake-up": BROKEN}
+    ]
+    assert missed == []
+
+
+@pytest.mark.parametrize("strategy", EVERY)
+def test_wake_up_lost_by_one_strategy_is_caught(strategy: str) -> None:
+    """One scenario must do it: of most strategies the family sees no other."""
+    family = "every.no-lost-wake-up"
+    scenario = next(one for one in scenarios_of(family) if one.strategy == strategy)
+    for seed in range(5):
+        verdict, reason = verdict_on(broken.LosesOneInTwentyOf(seed, strategy), family, scenario)
+        assert verdict == BROKEN, f"seed {seed}: {reason}"
+
+
+def test_connection_that_nobody_is_told_of() -> None:
+    found = broken_on(broken.TellsNobody(1))
+    must = (
+        {"every.no-lost-wake-up", "accept.first-in-first-out", "accept.goes-round"}
+        | EXCLUSIVE_ORDER
+        | SHARED_ORDER
+        | RING_ORDER
+        | {"read.no-lost-wake-up", "read.first-in-first-out"}
+        | {"listeners.no-lost-wake-up", "listeners.mptcp-order"}
+    )
+    # In a burst the next connection wakes somebody who then finds both; unless it goes to another socket.
+    assert must <= found <= must | {"every.burst-won-whole"}
+
+
+@pytest.mark.parametrize(
+    ("make", "family"),
+    [
+        (broken.LosesOnUnix, "every.no-lost-wake-up"),
+        (broken.LosesAmongThreads, "every.no-lost-wake-up"),
+        (broken_elsewhere.LosesAmongReaders, "read.no-lost-wake-up"),
+        (broken_elsewhere.LosesOnRareListeners, "listeners.no-lost-wake-up"),
+    ],
+)
+def test_wake_up_lost_off_centre_is_caught(make: Make, family: str) -> None:
+    assert [seed for seed in range(5) if verdicts_on(make(seed), [family])[family] != BROKEN] == []
+
+
+def test_reason_names_the_figure() -> None:
+    scenario = Scenario.parse("accept/tcp4/n8/hold/one-connection")
+    assert verdict_on(broken.AcceptHerdsSilently(0), "accept.wakes-one", scenario) == (
+        BROKEN,
+        "8 of 8 waiters were woken; the claim allows exactly 1",
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 200])
+@pytest.mark.parametrize("claim", claims_with_stars())
+def test_healthy_kernel_holds_for_any_size(claim: str, size: int) -> None:
+    """--herd-sizes is the user's choice, and must not break a claim that is about another number."""
+    found = {s.id: s for one in claims_with_stars()[claim].stars for s in one.scenarios((size,), ("tcp4",))}
+    for scenario in found.values():
+        assert verdict_on(Kernel(1), claim, scenario, untraced=1) == (HELD, None), scenario.id
+
+
+@pytest.mark.parametrize("many", ["one", "as-many", "twice", "four-times"])
+def test_herd_that_cpus_bound_is_caught(many: str) -> None:
+    """The sweep breaks where, and only where, there are more waiters than CPUs."""
+
+    def judged(kernel: Kernel) -> str:
+        return verdict_of(kernel, lambda herd: test_every_strategy.test_cpus_do_not_bound_the_herd(herd, "poll", many))
+
+    assert judged(Kernel(1)) == HELD
+    assert judged(broken_elsewhere.HerdOfCpus(1)) == (BROKEN if many in ("twice", "four-times") else HELD)

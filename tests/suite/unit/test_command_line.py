@@ -1,0 +1,246 @@
+"""`python -m probes`: it teaches, it refuses with one sentence, and its exit codes are as documented."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probes import __main__, catalogue
+from probes.host import PROJECT
+from probes.report.files import write_whole
+
+from .fake_lab import DeadLab, FakeLab
+
+WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
+POLL = "poll/tcp4/n8/hold/one-connection"
+
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Run a command that must be refused; the one sentence that it says."""
+
+    def run(*arguments: object) -> str:
+        assert __main__.main([str(one) for one in arguments]) == BAD_INPUT
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("wakecheck: ")
+        assert err.count("\n") == 1, err
+        return err.removeprefix("wakecheck: ").rstrip("\n")
+
+    return run
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch) -> type[FakeLab]:
+    """A lab that the commands find in place of the real one; set its class attributes to change it."""
+    fake = type("Fake", (FakeLab,), {})
+    monkeypatch.setattr("probes.lab.session.Lab", fake)
+    return fake
+
+
+def _program(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "probes", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+
+
+# --- it teaches --------------------------------------------------------------------------------
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["--help"])
+    assert ended.value.code == WELL
+    out = capsys.readouterr().out
+    for word in (
+        "python -m pytest",
+        "CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS",
+        "Exit codes",
+        "bench",
+    ):
+        assert word in out
+
+
+def test_help_names_every_word_of_a_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    from probes.scenario import CALLS, LISTENERS, REACTIONS, SHARINGS, STIMULI, TRIGGERS
+
+    with pytest.raises(SystemExit):
+        __main__.main(["--help"])
+    out = capsys.readouterr().out
+    assert [word for word in (*CALLS, *TRIGGERS, *SHARINGS, *LISTENERS, *REACTIONS, *STIMULI) if word not in out] == []
+
+
+def test_commands_in_the_help_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the guide says to type must parse."""
+    lines = [
+        line.split("  ")[1].split() for line in __main__._GUIDE.splitlines() if line.startswith("  python -m probes")
+    ]
+    assert len(lines) >= 5
+    for words in lines:
+        __main__._parser().parse_args(words[3:])
+
+
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main([]) == BAD_INPUT
+    assert "python -m probes list" in capsys.readouterr().out
+
+
+# --- list and show -----------------------------------------------------------------------------
+
+
+def test_list_shows_every_claim(capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["list"]) == WELL
+    first_words = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert first_words == [claim["id"] for claim in catalogue.load()]
+
+
+def test_list_of_one_chapter(capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["list", "--chapter", "accept"]) == WELL
+    assert all(line.startswith("accept.") for line in capsys.readouterr().out.splitlines())
+
+
+@pytest.mark.parametrize("claim", [claim["id"] for claim in catalogue.load()])
+def test_show(claim: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["show", claim]) == WELL
+    out = capsys.readouterr().out
+    for word in (claim, "basis", f"--herd-claim {claim}", "cases by default"):
+        assert word in out
+
+
+def test_wrong_claim_suggests_the_nearest(refused: Refused) -> None:
+    assert refused("show", "accept.wake-one").startswith("no claim 'accept.wake-one'; did you mean accept.wakes-one")
+
+
+def test_claim_like_no_other(refused: Refused) -> None:
+    assert refused("show", "???") == "no claim '???'"
+
+
+def test_wrong_chapter_suggests_the_nearest(refused: Refused) -> None:
+    assert refused("list", "--chapter", "epol-shared").startswith("no chapter 'epol-shared'; did you mean epoll-shared")
+
+
+# --- run ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["poll/tcp4/n8/hold/one-conection"], "did you mean poll/tcp4/n8/hold/one-connection"),
+        (["nonsense"], "'nonsense' is not CALL"),
+        ([""], "'' is not CALL"),
+        (["poll/tcp4/n0/hold/one-connection"], "0 waiters: a scenario has 1 to 10,000"),
+        (["poll/tcp4/n10000000/hold/one-connection"], "10000000 waiters: a scenario has 1 to 10,000"),
+        ([POLL, "--trials", "0"], "0 trials: there can be 1 to 100,000"),
+        ([POLL, "--trials", "-3"], "-3 trials"),
+        ([POLL, "--trials", "100001"], "100001 trials"),
+        ([POLL, "--without", "swiches"], "no observer 'swiches'; did you mean switches"),
+        ([POLL, "--without", "telescope"], "no observer 'telescope'"),
+    ],
+    ids=lambda value: " ".join(value) or "empty" if isinstance(value, list) else "",
+)
+def test_run_refuses(arguments: list[str], words: str, refused: Refused, lab: type[FakeLab]) -> None:
+    assert words in refused("run", *arguments)
+
+
+@pytest.mark.parametrize("arguments", [["run", POLL, "--trials", "many"], ["dance"], ["show"], ["report"]])
+def test_command_line_that_does_not_parse(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(arguments)
+    assert ended.value.code == BAD_INPUT
+    assert ": error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_run_prints_figures_and_who_woke_whom(lab: type[FakeLab], capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["run", POLL, "--trials", "4", "--timeline"]) == WELL
+    out = capsys.readouterr().out
+    for word in (POLL, "5 trials, 1 of them traced", "woken", "untraced trial: woken 8, returned 8", "w0 is back"):
+        assert word in out
+
+
+def test_run_says_which_observer_is_missing(lab: type[FakeLab], capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["run", POLL, "--trials", "1", "--without", "syscall_exit"]) == WELL
+    out = capsys.readouterr().out
+    assert "no syscall_exit: switched off" in out
+    assert "1 trials, 0 of them traced" in out
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"lacks": "poll"}, "not applicable: poll: ENOSYS"),
+        ({"stuck": "poll"}, "waiter 3 did not come to rest"),
+        ({"run": DeadLab.run}, "inconclusive: the conductor died"),
+    ],
+    ids=["not applicable", "inconclusive trial", "dead conductor"],
+)
+def test_run_that_cannot_judge(
+    changes: dict[str, Any], words: str, lab: type[FakeLab], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in changes.items():
+        setattr(lab, name, value)
+    assert __main__.main(["run", POLL, "--trials", "2"]) == CANNOT_JUDGE
+    assert words in capsys.readouterr().out
+
+
+# --- host --------------------------------------------------------------------------------------
+
+
+def test_host_names_every_observer_and_control(lab: type[FakeLab], capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["host"]) == WELL
+    out = capsys.readouterr().out
+    for word in ("kernel", "isolation", "counters", "sched_waking", "positive", "null"):
+        assert word in out
+
+
+def test_host_whose_control_fails(lab: type[FakeLab], capsys: pytest.CaptureFixture[str]) -> None:
+    lab.failing_control = "positive"
+    assert __main__.main(["host"]) == CANNOT_JUDGE
+    assert "broken: woken 0, returned 0 in the untraced trial" in capsys.readouterr().out
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+def test_device_is_written_through() -> None:
+    """A device, a pipe or a terminal as output is never replaced by a file."""
+    terminal, end = os.openpty()
+    name = os.ttyname(end)
+    write_whole("one line\n", name)
+    assert not os.path.isfile(name)
+    assert os.read(terminal, 64).split() == [b"one", b"line"]
+    os.close(end)
+    os.close(terminal)
+
+
+def test_file_behind_a_link_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "file").write_text("old")
+    write_whole("new", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "new"
+
+
+# --- the program itself ------------------------------------------------------------------------
+
+
+def test_program_ends_with_the_code_and_one_line() -> None:
+    done = _program("run", "poll/tcp4/n0/hold/one-connection")
+    assert (done.returncode, done.stdout) == (BAD_INPUT, "")
+    assert done.stderr.startswith("wakecheck: 0 waiters")
+    assert done.stderr.count("\n") == 1
+
+
+def test_reader_that_has_seen_enough() -> None:
+    """`list | head -1` ends without a complaint."""
+    command = f"{sys.executable} -m probes list | head -1"
+    done = subprocess.run(["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (WELL, "")
+    assert done.stdout.count("\n") == 1

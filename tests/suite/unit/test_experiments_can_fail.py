@@ -1,0 +1,86 @@
+"""A check that cannot fail is a defect: every claim of an experiment breaks when any one fact is another."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import product
+from types import FunctionType
+from typing import Any
+
+import pytest
+
+from probes import chapters
+from probes.case import Case, Facts, judge
+from probes.verdict import BROKEN, HELD, INCONCLUSIVE, Inconclusive
+
+from .builders import made_claim
+
+Notes = dict[tuple[str, str], Any]
+"""What each experiment, with its argument, is expected to note under which words."""
+_ANOTHER = "something else"
+
+
+@cache
+def _tests() -> dict[str, FunctionType]:
+    """Every test that plays experiments, by its claim's id."""
+    return {
+        test.claim.id: test
+        for module in chapters.modules()
+        for test in vars(module).values()
+        if isinstance(test, FunctionType) and hasattr(test, "claim") and "play" in inspect.signature(test).parameters
+    }
+
+
+def _cases() -> Iterator[Any]:
+    for name, test in _tests().items():
+        marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
+        for place, chosen in enumerate(product(*(list(mark.args[1]) for mark in marks))):
+            arguments: dict[str, Any] = {}
+            for mark, value in zip(marks, chosen, strict=True):
+                names = (
+                    [one.strip() for one in mark.args[0].split(",")] if isinstance(mark.args[0], str) else mark.args[0]
+                )
+                arguments.update(zip(names, value if len(names) > 1 else [value], strict=True))
+            yield pytest.param(test, arguments, id=f"{name}-{place}")
+
+
+class _Obliging(Facts):
+    """A kernel that does whatever is expected of it, and remembers what that was."""
+
+    def __init__(self, notes: Notes, key: str, case: Case) -> None:
+        super().__init__({}, case)
+        self._notes, self._key = notes, key
+
+    def expect(self, what: str, allowed: Any) -> None:
+        self._seen = {what: self._notes.setdefault((self._key, what), allowed)}
+        super().expect(what, allowed)
+
+
+class _Silent(Facts):
+    """An experiment that noted nothing."""
+
+
+def _verdict(test: FunctionType, arguments: dict[str, Any], facts: Callable[[str, Case], Facts]) -> str:
+    case = Case(made_claim())
+
+    def play(experiment: str, argument: Any = None) -> Facts:
+        return facts(f"{experiment} {argument!r}", case)
+
+    try:
+        test(play=play, **arguments)
+    except (AssertionError, Inconclusive) as found:
+        return judge(case, pytest.ExceptionInfo.from_exception(found))[0]
+    return judge(case, None)[0]
+
+
+@pytest.mark.parametrize(("test", "arguments"), list(_cases()))
+def test_every_fact_counts(test: FunctionType, arguments: dict[str, Any]) -> None:
+    expected: Notes = {}
+    assert _verdict(test, arguments, lambda key, case: _Obliging(expected, key, case)) == HELD
+    assert expected, "an experiment that is asked for nothing"
+    for wrong in expected:
+        altered = {**expected, wrong: _ANOTHER}
+        assert _verdict(test, arguments, lambda key, case, it=altered: _Obliging(it, key, case)) == BROKEN, wrong
+    assert _verdict(test, arguments, lambda _, case: _Silent({}, case)) == INCONCLUSIVE

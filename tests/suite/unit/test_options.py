@@ -1,0 +1,320 @@
+"""pytest with the plugin, in this process, on a model kernel: options, outcomes, and the files it writes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from probes import claims
+from probes.host import PROJECT
+
+from .broken import AcceptHerdsSilently, AcceptHerdsVisibly
+from .fake_lab import DeadLab, FakeLab
+
+pytest_plugins = ["pytester"]
+
+ALL_LEVELS = """
+import pytest
+from probes.claims import claim, man
+
+for level, truth in (("documented", None), ("observed", None), ("lore", "true")):
+    def test(ask):
+        ask("the answer", "EINVAL", lambda: None)
+    test.__name__ = test.__qualname__ = f"test_{level}"
+    globals()[test.__name__] = claim(
+        f"made.{level}", "So it is.", level=level, basis=[man("poll", 2)], truth=truth
+    )(test)
+del test
+"""
+WAKES_ONE = """
+from probes.claims import claim, man
+from probes.plugin import over
+from probes.star import centre, star
+
+@claim("made.wakes-one", "So it is.", level="observed", basis=[man("accept", 2)])
+@over(centre("accept"), centre("poll", "accept"))
+def test_wakes_one(herd, scenario):
+    seen = herd(scenario)
+    assert seen.returned >= 1
+    if scenario.call == "accept":
+        assert seen.woken == 1
+
+@claim("made.also-here", "So it is.", level="observed", basis=[man("accept", 2)])
+@over(star("accept"))
+def test_also_here(herd, scenario):
+    assert herd(scenario).won == 1
+"""
+
+Pytest = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture(autouse=True)
+def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the inner tests claim is forgotten afterwards."""
+    monkeypatch.setattr(claims, "_judges", dict(claims._judges))
+    before = dict(claims.CLAIMS)
+    yield
+    claims.CLAIMS.clear()
+    claims.CLAIMS.update(before)
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch) -> type[FakeLab]:
+    fake = type("Fake", (FakeLab,), {})
+    monkeypatch.setattr("probes.plugin.Lab", fake)
+    return fake
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, lab: type[FakeLab]) -> Pytest:
+    """Run the plugin on a text of tests."""
+
+    def inner(text: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(test_inner=text)
+        return pytester.runpytest_inprocess(
+            *("-p", "probes.plugin", "-p", "no:timeout", "-p", "no:cacheprovider", "-p", "no:randomly"), *options
+        )
+
+    return inner
+
+
+def _run_json(pytester: pytest.Pytester) -> dict[str, object]:
+    return json.loads((pytester.path / "report" / "run.json").read_text())
+
+
+# --- bad values --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--herd-preset", "huge"], "invalid choice: 'huge'"),
+        (["--herd-trials", "0"], "0 trials: there can be 1 to 1000"),
+        (["--herd-trials", "1001"], "1001 trials: there can be 1 to 1000"),
+        (["--herd-trials", "many"], "'many' is no number of trials"),
+        (["--herd-sizes", "0"], "--herd-sizes: 0 waiters: a scenario has 1 to 10,000"),
+        (["--herd-sizes", "8,10000000"], "--herd-sizes: 10000000 waiters: a scenario has 1 to 10,000"),
+        (["--herd-sizes", "8,x"], "--herd-sizes: 'x' is no number of waiters"),
+        (["--herd-sizes="], "--herd-sizes: '' is no number of waiters"),
+        (["--herd-without", "telescope"], "invalid choice: 'telescope'"),
+        (["--herd-level", "certain"], "invalid choice: 'certain'"),
+        (["--herd-level", "measured"], "invalid choice: 'measured'"),
+        (["--herd-report", "file"], "file/index.html cannot be written"),
+        (["--herd-report", "file/inside"], "file/inside/index.html cannot be written"),
+        (["--herd-run", "folder"], "folder cannot be written"),
+        (["--herd-ktap", "file/out.ktap"], "file/out.ktap cannot be written"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_value(run: Pytest, pytester: pytest.Pytester, options: list[str], words: str) -> None:
+    (pytester.path / "file").write_text("")
+    (pytester.path / "folder").mkdir()
+    done = run(ALL_LEVELS, *options)
+    said = "\n".join(done.errlines)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert words in said
+    assert "Traceback" not in said + "\n".join(done.outlines)
+    assert len([line for line in done.errlines if words in line]) == 1
+
+
+def test_real_program_refuses_too() -> None:
+    command = [sys.executable, "-m", "pytest", "--herd-sizes", "0", "tests/kernel/test_accept.py"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stderr.strip() == "ERROR: --herd-sizes: 0 waiters: a scenario has 1 to 10,000"
+    assert "Traceback" not in done.stdout
+
+
+# --- good values -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "failed", "tolerated"),
+    [
+        ([], 3, 0),
+        (["--herd-level", "lore"], 3, 0),
+        (["--herd-level", "observed"], 2, 1),
+        (["--herd-level", "documented"], 1, 2),
+    ],
+    ids=["default", "lore", "observed", "documented"],
+)
+def test_level(run: Pytest, pytester: pytest.Pytester, options: list[str], failed: int, tolerated: int) -> None:
+    """A claim beyond the level is broken in the report all the same."""
+    done = run(ALL_LEVELS, *options)
+    done.assert_outcomes(failed=failed, xfailed=tolerated)
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    assert [claim["verdict"] for claim in _run_json(pytester)["claims"]] == ["broken"] * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "cases"),
+    [
+        ([], 11),
+        (["--herd-preset", "fast"], 5),
+        (["--herd-preset", "matrix"], 6),
+        (["--herd-sizes", "2,8,2"], 9),
+        (["--herd-sizes", "200"], 8),
+        (["-k", "made.also-here"], 9),
+        (["-k", "made.wakes-one"], 2),
+    ],
+    ids=lambda value: " ".join(value) or "default" if isinstance(value, list) else "",
+)
+def test_how_many_cases(run: Pytest, options: list[str], cases: int) -> None:
+    done = run(WAKES_ONE, "--collect-only", "-q", *options)
+    assert sum("::test_" in line for line in done.outlines) == cases
+
+
+@pytest.mark.parametrize(("options", "trials"), [([], 4), (["--herd-trials", "2"], 3), (["--herd-preset", "fast"], 2)])
+def test_how_many_trials(run: Pytest, pytester: pytest.Pytester, options: list[str], trials: int) -> None:
+    run(WAKES_ONE, "-k", "made.wakes-one", *options)
+    cases = [case for claim in _run_json(pytester)["claims"] for case in claim["cases"]]
+    assert {len(case["trials"]) for case in cases} == {trials}
+    assert all([one["traced"] for one in case["trials"]] == [False] * (trials - 1) + [True] for case in cases)
+
+
+def test_observer_that_is_done_without(run: Pytest, pytester: pytest.Pytester) -> None:
+    blind = [word for name in ("switches", "run_counts", "sched_waking") for word in ("--herd-without", name)]
+    done = run(WAKES_ONE, "-k", "made.wakes-one", *blind)
+    done.assert_outcomes(passed=1, failed=1)
+    done.stdout.fnmatch_lines(["*inconclusive: woken was not observed (switches: switched off by --herd-without;*"])
+    assert _run_json(pytester)["observers"]["switches"] == "switched off by --herd-without"
+
+
+def test_without_ptrace_no_trial_is_traced(run: Pytest, pytester: pytest.Pytester) -> None:
+    run(WAKES_ONE, "-k", "made.wakes-one", "--herd-without", "syscall_exit").assert_outcomes(passed=2)
+    (claim,) = _run_json(pytester)["claims"]
+    assert not any(one["traced"] for case in claim["cases"] for one in case["trials"])
+
+
+def test_files_go_where_they_are_told(run: Pytest, pytester: pytest.Pytester) -> None:
+    run(
+        WAKES_ONE,
+        "--herd-report",
+        "a/b",
+        "--herd-run",
+        "c/run.json",
+        "--herd-ktap",
+        "d/out.ktap",
+        "--herd-label",
+        "mine",
+    )
+    assert (pytester.path / "a" / "b" / "index.html").exists()
+    assert json.loads((pytester.path / "c" / "run.json").read_text())["label"] == "mine"
+    assert (pytester.path / "d" / "out.ktap").read_text().startswith("KTAP version 1\n")
+
+
+# --- outcomes ----------------------------------------------------------------------------------
+
+
+def test_held_passes(run: Pytest, pytester: pytest.Pytester) -> None:
+    done = run(WAKES_ONE)
+    done.assert_outcomes(passed=11)
+    made = _run_json(pytester)
+    assert made["partial"] is False
+    assert made["summary"]["held"] == 2
+    assert set(made["controls"].values()) == {"held"}
+
+
+def test_broken_fails_with_the_whole_text(run: Pytest, lab: type[FakeLab], pytester: pytest.Pytester) -> None:
+    lab.kernel = AcceptHerdsSilently(0)
+    done = run(WAKES_ONE, "-k", "made.wakes-one")
+    done.assert_outcomes(passed=1, failed=1)
+    done.stdout.fnmatch_lines(
+        [
+            "8 of 8 waiters were woken; the claim allows exactly 1 * made.wakes-one (observed)",
+            "  returned   w? *woken, slept again  w*",
+            "  observers  counters=1 * sched_waking=8     agree",
+            "  again      python -m probes run accept/tcp4/n8/hold/one-connection --trials 25*",
+        ]
+    )
+    assert "Traceback" not in "\n".join(done.outlines)
+    (claim,) = _run_json(pytester)["claims"]
+    assert (claim["verdict"], claim["reason"]) == ("broken", "8 of 8 waiters were woken; the claim allows exactly 1")
+
+
+def test_blind_run_breaks_what_returns_and_says_no_yes(run: Pytest, lab: type[FakeLab]) -> None:
+    """Without an observer of woken a visible herd is broken still, and a silent one is not called held."""
+    blind = [word for name in ("switches", "run_counts", "sched_waking") for word in ("--herd-without", name)]
+    text = WAKES_ONE.replace("assert seen.returned >= 1", "assert seen.returned == 1 or scenario.call == 'poll'")
+    for kernel, words in (
+        (AcceptHerdsSilently, "inconclusive: woken was not observed"),
+        (AcceptHerdsVisibly, "8 of 8"),
+    ):
+        lab.kernel = kernel(0)
+        done = run(text, "-k", "made.wakes-one", *blind)
+        done.assert_outcomes(passed=1, failed=1)
+        assert words in done.stdout.str()
+
+
+def test_call_that_the_kernel_has_not_is_skipped(run: Pytest, lab: type[FakeLab], pytester: pytest.Pytester) -> None:
+    lab.lacks = "accept"
+    done = run(WAKES_ONE, "-rs")
+    done.assert_outcomes(passed=1, skipped=10)
+    assert "not applicable: accept: ENOSYS" in done.stdout.str()
+    assert [claim["verdict"] for claim in _run_json(pytester)["claims"]] == ["held", "not applicable"]
+
+
+@pytest.mark.parametrize("attribute", ["stuck", "run"])
+def test_what_cannot_be_judged_fails(
+    run: Pytest, lab: type[FakeLab], pytester: pytest.Pytester, attribute: str
+) -> None:
+    setattr(lab, attribute, {"stuck": "accept", "run": _dies_at_accept}[attribute])
+    done = run(WAKES_ONE, "-k", "made.wakes-one")
+    done.assert_outcomes(passed=1, failed=1)
+    assert "inconclusive: " in done.stdout.str()
+    assert _run_json(pytester)["claims"][0]["verdict"] == "inconclusive"
+
+
+def _dies_at_accept(self: FakeLab, scenario: object, *, traced: bool) -> object:
+    lab = DeadLab if scenario.call == "accept" else FakeLab
+    return lab.run(self, scenario, traced=traced)
+
+
+def test_failing_control_leaves_nothing_held(run: Pytest, lab: type[FakeLab], pytester: pytest.Pytester) -> None:
+    lab.failing_control = "silent"
+    run(WAKES_ONE).assert_outcomes(failed=11)
+    made = _run_json(pytester)
+    assert made["controls"]["silent"] == "broken"
+    assert {claim["verdict"] for claim in made["claims"]} == {"inconclusive"}
+    assert "the instrument failed its control: silent" in made["claims"][0]["reason"]
+
+
+def test_run_that_was_stopped_is_partial(run: Pytest, lab: type[FakeLab], pytester: pytest.Pytester) -> None:
+    lab.kernel = AcceptHerdsSilently(0)
+    run(WAKES_ONE, "-x")
+    assert _run_json(pytester)["partial"] is True
+
+
+@pytest.mark.parametrize("quiet", [["-q"], ["--no-header"]], ids=lambda quiet: quiet[0])
+def test_quiet_run_writes_the_same_report(run: Pytest, pytester: pytest.Pytester, quiet: list[str]) -> None:
+    """What the header shows must not depend on its being shown."""
+    run(WAKES_ONE, *quiet)
+    assert _run_json(pytester)["isolation"] == "a model"
+
+
+def test_run_without_a_claim_writes_nothing(run: Pytest, pytester: pytest.Pytester) -> None:
+    run("def test_plain(): pass").assert_outcomes(passed=1)
+    assert not (pytester.path / "report").exists() or not list((pytester.path / "report").iterdir())
+
+
+def test_junit_carries_verdict_and_figures(run: Pytest, pytester: pytest.Pytester) -> None:
+    run(WAKES_ONE, "--junit-xml=out.xml")
+    written = (pytester.path / "out.xml").read_text()
+    for name in ("claim", "level", "verdict", "woken", "returned"):
+        assert f'name="wakecheck.{name}"' in written
+
+
+def test_conductor_that_replaces_another_runs_the_controls_again(
+    run: Pytest, pytester: pytest.Pytester, lab: type[FakeLab]
+) -> None:
+    """The second conductor of this lab fails a control, so nothing of the run may be believed."""
+    lab.dies_after = 1
+    result = run(WAKES_ONE)
+    found = _run_json(pytester)
+    assert found["controls"]["negative"] == "broken"
+    assert {claim["verdict"] for claim in found["claims"]} == {"inconclusive"}
+    assert result.ret == 1

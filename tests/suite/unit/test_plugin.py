@@ -1,0 +1,220 @@
+"""The verdict of one case, and what of it goes into the report."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from probes.case import Case, entry, fails, judge, numbers
+from probes.claims import DOCUMENTED, LORE, MEASURED, OBSERVED
+from probes.controls import Outcome
+from probes.evidence import Trial
+from probes.scenario import Scenario
+from probes.verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
+
+from .builders import made_claim, seen, trial
+
+ONE = trial(woken=[0], order=[0])
+TWO = trial(woken=[0, 1], order=[0])
+TRACED_ONE = trial(woken=[0], order=[0], traced=True)
+TRACED_TWO = trial(woken=[0, 1], order=[0], traced=True)
+UNJUDGED = trial(inconclusive="waiter 3 did not come to rest within 10 s")
+
+
+def _excinfo(error: BaseException) -> pytest.ExceptionInfo[BaseException]:
+    with pytest.raises(type(error)) as caught:
+        raise error
+    return caught
+
+
+def _asked(*trials: Trial, level: str = OBSERVED, reaction: str = "hold", **changes: Any) -> tuple[str, str | None]:
+    """The verdict on a test that asserts `woken == 1` of these trials."""
+    case = Case(made_claim(level, **changes))
+    case.seen.append(seen(*trials, scenario=Scenario("poll", reaction=reaction)))
+    try:
+        assert case.seen[0].woken == 1
+    except (AssertionError, Inconclusive) as error:
+        return judge(case, _excinfo(error))
+    return judge(case, None)
+
+
+def test_held() -> None:
+    assert _asked(ONE, TRACED_ONE) == (HELD, None)
+
+
+def test_number_without_a_verdict_is_measured() -> None:
+    assert _asked(ONE, level=MEASURED) == ("measured", None)
+
+
+def test_broken_says_what_was_seen() -> None:
+    assert _asked(ONE, TWO) == (BROKEN, "2 of 8 waiters were woken; the claim allows exactly 1")
+
+
+def test_trial_that_could_not_be_judged_leaves_it_inconclusive() -> None:
+    assert _asked(ONE, UNJUDGED) == (INCONCLUSIVE, "waiter 3 did not come to rest within 10 s")
+
+
+def test_trial_that_could_not_be_judged_cannot_be_hidden() -> None:
+    """A test that asks nothing of its trials, or asks the wrong thing, passes; the case does not."""
+    case = Case(made_claim())
+    case.seen += [seen(ONE), seen(UNJUDGED)]
+    assert judge(case, None) == (INCONCLUSIVE, "waiter 3 did not come to rest within 10 s")
+
+
+def test_broken_trial_beats_one_that_could_not_be_judged() -> None:
+    assert _asked(UNJUDGED, TWO)[0] == BROKEN
+
+
+def test_test_that_looked_at_nothing() -> None:
+    assert judge(Case(made_claim()), None) == (INCONCLUSIVE, "the test looked at nothing")
+
+
+def test_answers_of_the_kernel_are_something_to_look_at() -> None:
+    case = Case(made_claim())
+    case.facts.append({"what": "epoll_ctl", "expected": "EINVAL", "seen": "EINVAL"})
+    assert judge(case, None) == (HELD, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict", "reason"),
+    [
+        (NotApplicable("epoll_pwait2: ENOSYS"), NOT_APPLICABLE, "epoll_pwait2: ENOSYS"),
+        (Inconclusive("the conductor died (SIGKILL)"), INCONCLUSIVE, "the conductor died (SIGKILL)"),
+        (pytest.skip.Exception("no IPv6 here"), NOT_APPLICABLE, "no IPv6 here"),
+        (
+            AssertionError("epoll_ctl: EINVAL; the claim allows None\nand more"),
+            BROKEN,
+            "epoll_ctl: EINVAL; the claim allows None",
+        ),
+        (ValueError("first line\nsecond line"), INCONCLUSIVE, "ValueError: first line"),
+        (KeyError(), INCONCLUSIVE, "KeyError: without a word"),
+        (OSError(24, "Too many open files"), INCONCLUSIVE, "OSError: [Errno 24] Too many open files"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_how_a_test_ends(error: BaseException, verdict: str, reason: str) -> None:
+    assert judge(Case(made_claim()), _excinfo(error)) == (verdict, reason)
+
+
+def test_assertion_without_a_word_is_broken() -> None:
+    assert judge(Case(made_claim()), _excinfo(AssertionError()))[0] == BROKEN
+
+
+# --- what only the traced trial shows ----------------------------------------------------------
+
+
+def test_only_the_traced_trial_shows_it() -> None:
+    verdict, reason = _asked(ONE, TRACED_TWO)
+    assert verdict == INCONCLUSIVE
+    assert reason == (
+        "only the traced trial shows it, so the tracer may have caused it: "
+        "2 of 8 waiters were woken; the claim allows exactly 1"
+    )
+
+
+def test_an_untraced_trial_shows_it_too() -> None:
+    assert _asked(ONE, TWO, TRACED_TWO)[0] == BROKEN
+
+
+def test_where_returning_is_a_race_the_traced_trial_is_believed() -> None:
+    assert _asked(ONE, TRACED_TWO, reaction="accept")[0] == BROKEN
+
+
+@pytest.mark.parametrize("others", [(), (UNJUDGED,)], ids=["none", "unjudged"])
+def test_without_an_untraced_trial_to_compare_the_traced_one_is_believed(others: tuple[Trial, ...]) -> None:
+    assert _asked(*others, TRACED_TWO)[0] == BROKEN
+
+
+# --- levels ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("last", "failing"),
+    [(DOCUMENTED, {DOCUMENTED}), (OBSERVED, {DOCUMENTED, OBSERVED}), (LORE, {DOCUMENTED, OBSERVED, LORE})],
+)
+def test_levels_up_to_the_last_one_fail_the_run(last: str, failing: set[str]) -> None:
+    claims = [made_claim(DOCUMENTED), made_claim(OBSERVED), made_claim(LORE, truth="true")]
+    assert {claim.level for claim in claims if fails(claim, last)} == failing
+
+
+def test_measured_claim_that_breaks_has_a_rank_too() -> None:
+    """An assert in a measured claim that fails must end as a verdict, not as an internal error."""
+    assert fails(made_claim(MEASURED), LORE)
+
+
+# --- what goes into the report -----------------------------------------------------------------
+
+
+def _item(**more: Any) -> Any:
+    return SimpleNamespace(name="test_x[plain]", nodeid="tests/kernel/test_x.py::test_x[plain]", **more)
+
+
+CONTROLS = {"positive": Outcome(HELD, None), "silent": Outcome(NOT_APPLICABLE, "woken is not observed")}
+
+
+def test_entry_survives_json() -> None:
+    """That is how it crosses from an xdist worker to the session."""
+    case = Case(made_claim(drawing="w0 --- L"))
+    case.seen.append(seen(trial(woken=[0], order=[0], answers=[(0,)], steps=[{"order": [0]}]), TRACED_ONE))
+    made = entry(_item(), case, HELD, None, CONTROLS)
+    read = json.loads(json.dumps(made))
+    assert read["claim"]["basis"] == ["poll(2) NOTES"]
+    assert read["case"]["id"] == "poll/tcp4/n8/hold/one-connection"
+    assert Scenario(**read["case"]["scenario"]) == Scenario("poll")
+    assert [one["traced"] for one in read["case"]["trials"]] == [False, True]
+    assert read["case"]["trials"][0]["answers"] == [[0]]
+    assert read["case"]["trials"][0]["waiters"][0]["i"] == 0
+    assert read["controls"] == {"positive": [HELD, None], "silent": [NOT_APPLICABLE, "woken is not observed"]}
+    assert read["case"]["again"].startswith("python -m probes run poll/tcp4/n8/hold/one-connection")
+
+
+def test_entry_of_a_question() -> None:
+    case = Case(made_claim())
+    case.facts.append({"what": "epoll_ctl", "expected": "EINVAL", "seen": "None"})
+    made = entry(_item(), case, BROKEN, "epoll_ctl: None; the claim allows EINVAL", {})["case"]
+    assert made["id"] == "test_x[plain]"
+    assert made["scenario"] is None
+    assert made["facts"] == case.facts
+    assert made["again"] == "python -m pytest 'tests/kernel/test_x.py::test_x[plain]'"
+
+
+def test_entry_of_a_case_that_never_ran_knows_its_scenario() -> None:
+    item = _item(callspec=SimpleNamespace(params={"scenario": Scenario("poll")}))
+    made = entry(item, Case(made_claim()), INCONCLUSIVE, "the conductor died", {})["case"]
+    assert made["id"] == "poll/tcp4/n8/hold/one-connection"
+    assert made["trials"] == []
+
+
+def test_exits_are_kept_in_words() -> None:
+    from dataclasses import replace
+
+    from probes.syscalls import NUMBERS
+
+    exits = ((3, 120, NUMBERS["ppoll"], 1), (3, 180, NUMBERS["accept4"], -11))
+    assert replace(ONE, exits=exits).as_dict()["exits"] == [
+        {"i": 3, "at_us": 120, "call": "ppoll", "result": 1, "errno": None},
+        {"i": 3, "at_us": 180, "call": "accept4", "result": -11, "errno": "EAGAIN"},
+    ]
+
+
+def test_numbers_are_those_of_each_trial() -> None:
+    case = Case(made_claim())
+    assert numbers(case) == {}
+    case.seen.append(seen(TWO, trial(woken=None, order=[3])))
+    assert numbers(case) == {"woken": [2, None], "returned": [1, 1], "won": [0, 0], "spurious": [None, None]}
+
+
+def test_case_that_compared_nothing_is_inconclusive() -> None:
+    case = Case(made_claim())
+    case.seen.append(seen(ONE))
+    assert judge(case, None) == (INCONCLUSIVE, "the test compared nothing")
+
+
+def test_fact_that_differs_breaks_without_an_exception() -> None:
+    """Also where something has swallowed it."""
+    case = Case(made_claim())
+    case.facts.append({"what": "epoll_ctl", "expected": "EINVAL", "seen": "None"})
+    assert judge(case, None) == (BROKEN, "epoll_ctl: None; the claim allows EINVAL")

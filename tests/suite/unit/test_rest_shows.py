@@ -1,0 +1,75 @@
+"""A kernel on which a task that was woken looks asleep until it runs: what cannot be known is inconclusive."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from probes.controls import run_controls, why_failed
+from probes.evidence import REST_IS_HIDDEN, Trial
+from probes.scenario import Scenario
+from probes.verdict import INCONCLUSIVE, NOT_APPLICABLE
+
+from .fake_lab import FakeLab
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# A trial reaps every child of its process, so it gets one of its own.
+TRIAL = """
+import json, sys
+from dataclasses import replace
+from probes.lab import conductor, isolation
+from probes.lab.trial import Trial
+from probes.scenario import Scenario
+bench = replace(conductor._set_up(None, isolation.LOOPBACK, []), rest_shows=sys.argv[2] == "shows")
+print(json.dumps(Trial(Scenario.parse(sys.argv[1]), bench, traced=False).run()))
+"""
+
+
+def _reason(scenario: str, rest: str) -> str | None:
+    command = [sys.executable, "-c", TRIAL, scenario, rest]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    reason: str | None = json.loads(done.stdout)["inconclusive"]
+    return reason
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [
+        ("read.nothing/eventfd/n4/hold/one-write", "3 of 4 waiters sleep on"),
+        ("read/eventfd/n4/hold/nothing", "4 of 4 waiters sleep on"),
+        ("read.nothing/eventfd/n4/hold/write-each", None),
+        ("read/eventfd/n4/loop/writes-one-by-one/k4", None),
+    ],
+)
+def test_only_what_was_answered_is_known(scenario: str, words: str | None) -> None:
+    reason = _reason(scenario, "hidden")
+    assert reason is None if words is None else words in str(reason)
+    assert _reason(scenario, "shows") is None, "on Linux it is known"
+
+
+class _Lab(FakeLab):
+    """Every trial of it is inconclusive."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+    def run(self, scenario: Scenario, *, traced: bool) -> Trial:
+        return replace(super().run(scenario, traced=traced), inconclusive=self.reason)
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict"),
+    [(f"who knows: {REST_IS_HIDDEN}", NOT_APPLICABLE), ("8 made, 7 returned, and no more within 10 s", INCONCLUSIVE)],
+)
+def test_a_control_is_excused_for_one_reason_alone(reason: str, verdict: str) -> None:
+    lab = _Lab(reason)
+    outcomes = run_controls(lab)  # type: ignore[arg-type]  # it answers like one
+    assert {outcome.verdict for outcome in outcomes.values()} == {verdict}
+    assert (why_failed(outcomes) is None) is (verdict == NOT_APPLICABLE)

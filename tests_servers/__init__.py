@@ -1,6 +1,0 @@
-"""Real servers, started from their packages and audited while they run; not part of the default run.
-
-python -m pytest tests_servers       (tox -e servers installs what PyPI has; apt has the others)
-python -m tests_servers.table        measures them all, and prints the README's table
-python -m tests_servers.latency      requests with and without an audit beside them
-"""
