@@ -133,7 +133,7 @@ def entry(
             "verdict": verdict,
             "reason": reason,
             "scenario": scenario.as_dict() if scenario else None,
-            "trials": [trial.as_dict() for seen in case.seen for trial in seen.trials],
+            "trials": [trial.as_json() for seen in case.seen for trial in seen.trials],
             "facts": case.facts,
             "again": failure.again(scenario.id) if scenario else f"python -m pytest {shlex.quote(item.nodeid)}",
         },

@@ -1,13 +1,75 @@
-"""Evidence: the immutable record of one trial.  `None` means not observed, never zero."""
+"""Evidence: the immutable record of one trial, from the conductor's ledger to run.json.
+
+`None` means not observed, never zero.  `Trial.as_json` gives what crosses the conductor's socket and what run.json
+keeps (the schema is in report/run.schema.json); `Trial.from_json` reads either.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, TypeVar
 
 REST_IS_HIDDEN = "here a task looks asleep until it runs"
 """How the reason ends where a trial is inconclusive because the kernel does not show who was woken and has not run."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one stimulus of a series did.  Counts waiters, but for the connections."""
+
+    woken: int | None
+    returned: int | None
+    won: int
+    connections: int
+    """Connections taken."""
+    spurious: int | None
+    order: tuple[int, ...]
+    """Waiters in the order in which they returned."""
+    queued: int | None
+    """Connections left in the accept queue."""
+
+
+@dataclass(frozen=True)
+class WaiterRecord:
+    """What became of one waiter."""
+
+    i: int
+    """Its place in the arrangement, from 0."""
+    woken: bool | None
+    returned: bool | None
+    won: int
+    """Connections it took."""
+    result: int | None
+    """What its wait call returned."""
+    errno: int | None
+    at_us: int | None
+    """When it came back, since the stimulus began."""
+
+
+@dataclass(frozen=True)
+class WakeUp:
+    """One wake-up of one waiter; from sched_waking."""
+
+    at_us: int
+    """Since the stimulus began."""
+    waker: str
+    """A waiter (`w3`), `conductor`, or the kernel's number."""
+    wakee: int
+
+
+@dataclass(frozen=True)
+class CallExit:
+    """One system call of one waiter that ended; from ptrace."""
+
+    i: int
+    at_us: int
+    """Since the stimulus began."""
+    call: str
+    result: int
+    errno: str | None
+    """The error's name, as strace prints it."""
 
 
 @dataclass(frozen=True)
@@ -32,36 +94,47 @@ class Trial:
     """How many waiters each observer saw moving or returning."""
     missing: Mapping[str, str]
     """Observers that were on and lost their count in this trial, with the reason."""
-    steps: tuple[Mapping[str, Any], ...]
-    """For each stimulus of a series: woken, returned, won, connections, spurious, order, queued."""
+    steps: tuple[Step, ...]
+    """One for each stimulus of a series."""
     answers: tuple[tuple[int, ...], ...]
     """For each connection, the waiters that answered on it; empty under hold, where nobody answers."""
-    waiters: tuple[Mapping[str, Any], ...]
-    wakings: tuple[Mapping[str, Any], ...]
-    """Who woke whom, and when (us since the stimulus began); from sched_waking."""
-    exits: tuple[tuple[int, int, int, int], ...] = ()
-    """Traced exits since the stimulus: waiter, time in us, system call number, result."""
+    waiters: tuple[WaiterRecord, ...]
+    wakings: tuple[WakeUp, ...] = ()
+    """Who woke whom; from sched_waking."""
+    exits: tuple[CallExit, ...] = ()
+    """Traced exits since the stimulus."""
     proof: Mapping[str, str] = field(default_factory=dict)
     timing_us: Mapping[str, int] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        """As run.json keeps it."""
-        kept = dict(vars(self))
-        kept["exits"] = [_decoded(*one) for one in self.exits]
-        return kept
+    def as_json(self) -> dict[str, Any]:
+        """As JSON can carry it."""
+        return {**vars(self), **{name: [dict(vars(part)) for part in getattr(self, name)] for name in _PARTS}}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Trial:
+        """The trial that `as_json` gave.  Keys that it does not know are left out: a newer suite may have written them.
+
+        Raises KeyError where one is missing: what run.json holds is checked against the schema first.
+        """
+        parts = {name: tuple(_record(kind, part) for part in kept[name]) for name, kind in _PARTS.items()}
+        answers = tuple(map(tuple, kept["answers"]))
+        return _record(cls, {**kept, **parts, "answers": answers})
 
 
-def trial_from(answer: Mapping[str, Any]) -> Trial:
-    """The Trial in a conductor's answer."""
-    frozen: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in answer.items()}
-    frozen["answers"] = tuple(map(tuple, frozen["answers"]))
-    frozen["exits"] = tuple(map(tuple, frozen["exits"]))
-    return Trial(**frozen)
+_PARTS: dict[str, type[Any]] = {"steps": Step, "waiters": WaiterRecord, "wakings": WakeUp, "exits": CallExit}
+"""What a trial is made of: the key, and the type of each."""
+
+_KINDS: tuple[type[Any], ...] = (Trial, *_PARTS.values())
+_NAMES = {kind: tuple(part.name for part in fields(kind)) for kind in _KINDS}
+
+_Record = TypeVar("_Record")
 
 
-def _decoded(i: int, at_us: int, number: int, result: int) -> dict[str, Any]:
-    """One exit in words: the call's name, and the errno's, as strace prints them."""
-    return {"i": i, "at_us": at_us, "call": call_name(number), "result": result, "errno": errno_name(result)}
+def _record(kind: type[_Record], kept: Mapping[str, Any]) -> _Record:
+    values = {name: kept[name] for name in _NAMES[kind]}
+    if "order" in values:
+        values["order"] = tuple(values["order"])
+    return kind(**values)
 
 
 def errno_name(result: int) -> str | None:
@@ -77,13 +150,14 @@ _RESTARTS = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 5
 """include/linux/errno.h: seen by a tracer only; user space gets EINTR, or the call goes on."""
 
 
+@cache
 def call_name(number: int) -> str:
     """The name of a system call: python-ptrace's table, and the lab's own for newer calls."""
-    from ptrace.syscall import SYSCALL_NAMES
-
     from .syscalls import NUMBERS
 
     for name, ours in NUMBERS.items():
         if ours == number:
             return name
+    from ptrace.syscall import SYSCALL_NAMES
+
     return str(SYSCALL_NAMES.get(number, f"syscall_{number}"))

@@ -50,18 +50,18 @@ def sentence(found: Contradiction, n: int) -> str:
 
 def waiters_line(trial: Trial) -> str:
     """Every waiter in one of three states, those that returned with the time since the stimulus."""
-    returned = sorted((w for w in trial.waiters if w["returned"]), key=lambda w: w["at_us"] or 0)
-    silent = [w for w in trial.waiters if w["woken"] and not w["returned"]]
-    still = [w for w in trial.waiters if not w["woken"] and not w["returned"]]
+    returned = sorted((w for w in trial.waiters if w.returned), key=lambda w: w.at_us or 0)
+    silent = [w for w in trial.waiters if w.woken and not w.returned]
+    still = [w for w in trial.waiters if not w.woken and not w.returned]
     parts = []
     if returned:
-        times = "  ".join(f"w{w['i']} {(w['at_us'] or 0) / 1000:+.2f}ms" for w in returned[:8])
+        times = "  ".join(f"w{w.i} {(w.at_us or 0) / 1000:+.2f}ms" for w in returned[:8])
         parts.append(f"returned   {times}" + (f" and {len(returned) - 8} more" if len(returned) > 8 else ""))
     if silent:
-        parts.append(f"woken, slept again  {names(w['i'] for w in silent)}")
+        parts.append(f"woken, slept again  {names(w.i for w in silent)}")
     if still:
-        unknown = any(w["woken"] is None for w in still)
-        parts.append(f"{'not returned' if unknown else 'blocked'}  {names(w['i'] for w in still)}")
+        unknown = any(w.woken is None for w in still)
+        parts.append(f"{'not returned' if unknown else 'blocked'}  {names(w.i for w in still)}")
     return "        ".join(parts) or "nothing is known of the waiters"
 
 

@@ -179,7 +179,7 @@ class Seen:
                     yield Answer(trial, None, trial.inconclusive)
                     continue
                 for step in trial.steps:
-                    value = step[name]
+                    value = getattr(step, name)
                     yield Answer(trial, value, self._why_unknown(name) if value is None else None)
 
         return Each(f"{name} per step", answers(), self)

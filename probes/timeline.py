@@ -9,7 +9,7 @@ from rich.box import ASCII, HEAVY_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from .evidence import Trial, call_name, errno_name
+from .evidence import Trial
 from .failure import observers_line, waiters_line
 
 _COUNTS = ("woken", "returned", "won", "spurious")
@@ -61,13 +61,12 @@ def print_timeline(trial: Trial, console: Console) -> None:
 
 def _events(trial: Trial) -> Iterable[tuple[int, str]]:
     for waking in trial.wakings:
-        yield waking["at_us"], f"{waking['waker']} wakes w{waking['wakee']}"
+        yield waking.at_us, f"{waking.waker} wakes w{waking.wakee}"
     for waiter in trial.waiters:
-        if waiter["returned"] and waiter["at_us"] is not None:
-            yield waiter["at_us"], f"w{waiter['i']} is back in user space"
-    for i, at_us, number, result in trial.exits:
-        error = errno_name(result)
-        yield at_us, f"w{i} {call_name(number)} = {result if error is None else error}"
+        if waiter.returned and waiter.at_us is not None:
+            yield waiter.at_us, f"w{waiter.i} is back in user space"
+    for call_exit in trial.exits:
+        yield call_exit.at_us, f"w{call_exit.i} {call_exit.call} = {call_exit.errno or call_exit.result}"
 
 
 def _shown(count: int | None) -> str:

@@ -27,7 +27,7 @@ from . import fence, isolation
 from .deadline import measure_patience
 from .instruments import Instruments
 from .stage import play
-from .trial import Bench, Trial
+from .trial import Bench, TrialRun
 
 
 def main(parent: int, isolate: bool, without: list[str]) -> None:
@@ -103,7 +103,7 @@ def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:
         if "experiment" in request:
             return play(request["experiment"], bench, request["argument"])
         scenario = Scenario(**request["scenario"])
-        return {"evidence": Trial(scenario, bench, traced=request["traced"]).run()}
+        return {"trial": TrialRun(scenario, bench, traced=request["traced"]).run().as_json()}
     except NotApplicable as reason:
         return {"not_applicable": str(reason)}
     except Inconclusive as reason:

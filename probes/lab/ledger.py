@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import Any
 
+from ..evidence import CallExit, Step, Trial, WaiterRecord, WakeUp, call_name, errno_name
 from ..observers.counters import AT_NS, RESULT, RETURNED, SPURIOUS, WON
 from ..observers.sched_waking import Waking
 from ..scenario import Scenario
@@ -24,7 +24,7 @@ _MOST_EXITS = 20
 
 
 class Ledger:
-    """Filled by `record` after each step; `evidence` gives all of it, also after a trial that failed."""
+    """Filled by `record` after each step; `trial` gives all of it, also after a trial that failed."""
 
     def __init__(self, scenario: Scenario, instruments: Instruments, tracer: Tracer | None) -> None:
         self.herd: Herd | None = None
@@ -32,7 +32,7 @@ class Ledger:
         self._instruments = instruments
         self._tracer = tracer
         self._began_ns = time.monotonic_ns()
-        self._steps: list[dict[str, Any]] = []
+        self._steps: list[Step] = []
         self._answers: list[list[int]] = []
         self._seen: dict[str, set[int] | None] = {}
         self._wakings: list[Waking] = []
@@ -57,15 +57,15 @@ class Ledger:
         times = self.herd.board.column(AT_NS)
         connections = sum(after.won) - sum(before.won)
         self._steps.append(
-            {
-                "woken": None if woken is None else len(woken),
-                "returned": None if returned is None else len(returned),
-                "won": sum(now > then for now, then in zip(after.won, before.won, strict=True)),
-                "connections": connections,
-                "spurious": self._spurious(sum(a > b for a, b in zip(after.spurious, before.spurious, strict=True))),
-                "order": sorted(returned or (), key=lambda i: times[i]),
-                "queued": stimulus.listener.queued(),
-            }
+            Step(
+                woken=None if woken is None else len(woken),
+                returned=None if returned is None else len(returned),
+                won=sum(now > then for now, then in zip(after.won, before.won, strict=True)),
+                connections=connections,
+                spurious=self._spurious(sum(a > b for a, b in zip(after.spurious, before.spurious, strict=True))),
+                order=tuple(sorted(returned or (), key=lambda i: times[i])),
+                queued=stimulus.listener.queued(),
+            )
         )
         self._disagreement = reading.disagreement()
         if self._disagreement:
@@ -99,61 +99,62 @@ class Ledger:
         if self._scenario.reaction in ("loop", "drain") and all(self._answers[first:]):
             stimulus.hang_up()
 
-    def evidence(self) -> dict[str, Any]:
-        """Everything booked, as JSON can carry it; `probes/evidence.py` says what each entry means."""
+    def trial(self, inconclusive: str | None) -> Trial:
+        """Everything booked; `inconclusive` is why it proves nothing, if so."""
         woken = agreed({name: self._seen.get(name) for name in ("switches", "run_counts", "sched_waking")})
         returned = agreed({name: self._seen.get(name) for name in ("counters", "syscall_exit")})
         waiters = self._waiters(woken, returned)
-        return {
-            "woken": None if woken is None else len(woken),
-            "returned": None if returned is None else len(returned),
-            "won": sum(waiter["won"] > 0 for waiter in waiters),
-            "spurious": self._spurious(self._column_above_zero(SPURIOUS)),
-            "connections": sum(waiter["won"] for waiter in waiters),
-            "order": [i for step in self._steps for i in step["order"]],
-            "agree": self._disagreement is None,
-            "observers": {name: None if who is None else len(who) for name, who in self._seen.items()},
-            "missing": self._missing,
-            "steps": self._steps,
-            "answers": self._answers,
-            "waiters": waiters,
-            "wakings": [
-                {"at_us": self._since_us(one.at_ns), "waker": self._name(one.waker), "wakee": one.wakee}
-                for one in self._wakings
-            ],
-            "exits": self._exits(),
-        }
+        return Trial(
+            traced=self._tracer is not None,
+            inconclusive=inconclusive,
+            woken=None if woken is None else len(woken),
+            returned=None if returned is None else len(returned),
+            won=sum(waiter.won > 0 for waiter in waiters),
+            spurious=self._spurious(self._column_above_zero(SPURIOUS)),
+            connections=sum(waiter.won for waiter in waiters),
+            order=tuple(i for step in self._steps for i in step.order),
+            agree=self._disagreement is None,
+            observers={name: None if who is None else len(who) for name, who in self._seen.items()},
+            missing=self._missing,
+            steps=tuple(self._steps),
+            answers=tuple(map(tuple, self._answers)),
+            waiters=waiters,
+            wakings=tuple(
+                WakeUp(self._since_us(waking.at_ns), self._name(waking.waker), waking.wakee) for waking in self._wakings
+            ),
+            exits=self._exits(),
+        )
 
-    def _waiters(self, woken: set[int] | None, returned: set[int] | None) -> list[dict[str, Any]]:
+    def _waiters(self, woken: set[int] | None, returned: set[int] | None) -> tuple[WaiterRecord, ...]:
         if self.herd is None:
-            return []
-        found = []
+            return ()
+        records = []
         for i in range(self._scenario.n):
             line = self.herd.board.line(i)
             result = line[RESULT] if line[RETURNED] else None
-            found.append(
-                {
-                    "i": i,
-                    "woken": None if woken is None else i in woken,
-                    "returned": None if returned is None else i in returned,
-                    "won": line[WON],
-                    "result": result,
-                    "errno": -result if result is not None and result < 0 else None,
-                    "at_us": self._since_us(line[AT_NS]) if line[RETURNED] else None,
-                }
+            records.append(
+                WaiterRecord(
+                    i=i,
+                    woken=None if woken is None else i in woken,
+                    returned=None if returned is None else i in returned,
+                    won=line[WON],
+                    result=result,
+                    errno=-result if result is not None and result < 0 else None,
+                    at_us=self._since_us(line[AT_NS]) if line[RETURNED] else None,
+                )
             )
-        return found
+        return tuple(records)
 
-    def _exits(self) -> list[list[int]]:
-        """[waiter, time in us, system call number, result] of each traced exit since the stimulus."""
+    def _exits(self) -> tuple[CallExit, ...]:
+        """The traced exits since the stimulus, waiter by waiter."""
         if self._tracer is None or self.herd is None:
-            return []
-        return [
-            [waiter.i, self._since_us(one.at_ns), one.number, one.result]
+            return ()
+        return tuple(
+            CallExit(waiter.i, self._since_us(end.at_ns), call_name(end.number), end.result, errno_name(end.result))
             for waiter in self.herd.waiters
-            for one in self._tracer.of(waiter.tid).exits[-_MOST_EXITS:]
-            if one.at_ns >= self._began_ns
-        ]
+            for end in self._tracer.of(waiter.tid).exits[-_MOST_EXITS:]
+            if end.at_ns >= self._began_ns
+        )
 
     def _column_above_zero(self, field: int) -> int:
         return sum(count > 0 for count in self.herd.board.column(field)) if self.herd else 0

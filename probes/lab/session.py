@@ -16,7 +16,7 @@ from typing import Any
 
 import ptrace
 
-from ..evidence import Trial, trial_from
+from ..evidence import Trial
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
 
@@ -65,7 +65,7 @@ class Lab:
         if traced and self.greeting["why_not"]["syscall_exit"] is not None:
             raise Inconclusive(f"no traced trial: {self.greeting['why_not']['syscall_exit']}")
         answer = self._judged(self._ask({"scenario": scenario.as_dict(), "traced": traced}))
-        return trial_from(answer["evidence"])
+        return Trial.from_json(answer["trial"])
 
     def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:
         """What one experiment (subject.function, probes/experiments/) noted.  Raises as `run` does."""

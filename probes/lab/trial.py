@@ -6,11 +6,10 @@ import contextlib
 import errno
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
-from ..evidence import REST_IS_HIDDEN
+from ..evidence import REST_IS_HIDDEN, Trial
 from ..listeners import Listener, open_listener
 from ..listeners.tcp import lo_has_ipv4_alone
 from ..observers import task_files
@@ -44,8 +43,8 @@ class Bench:
     isolation: str
 
 
-class Trial:
-    """One trial of `scenario`; `run` does it and returns the evidence as a plain dict."""
+class TrialRun:
+    """One trial of `scenario`; `run` does it, and gives the record of it."""
 
     def __init__(self, scenario: Scenario, bench: Bench, *, traced: bool) -> None:
         self.scenario = scenario
@@ -59,8 +58,8 @@ class Trial:
         self._scale = 1 + scenario.n / 50
         """Deadlines for all waiters together grow with their number."""
 
-    def run(self) -> dict[str, Any]:
-        """Do it.  What cannot be proven is in the evidence as `inconclusive`, with what was seen.
+    def run(self) -> Trial:
+        """Do it.  What cannot be proven is in the record as `inconclusive`, with what was seen.
 
         Raises NotApplicable where this kernel was asked for a feature and lacks it.
         """
@@ -71,15 +70,9 @@ class Trial:
             except Inconclusive as found:
                 reason = str(found)
             self._lap("settle")
-            evidence = self._ledger.evidence()
+            trial = self._ledger.trial(reason)
         self._lap("release")
-        return {
-            "traced": self._tracer is not None,
-            "inconclusive": reason,
-            **evidence,
-            "proof": self._proof,
-            "timing_us": self._timing_us,
-        }
+        return replace(trial, proof=self._proof, timing_us=self._timing_us)
 
     def _run(self, release: contextlib.ExitStack) -> None:
         listener = self._open()

@@ -91,10 +91,10 @@ def test_spreads(herd: Herd, scenario: Scenario) -> None:
     """
 
     def reached(trial: Trial) -> int:
-        return sum(waiter["won"] > 0 for waiter in trial.waiters)
+        return sum(waiter.won > 0 for waiter in trial.waiters)
 
     def most(trial: Trial) -> int:
-        return max(waiter["won"] for waiter in trial.waiters)
+        return max(waiter.won for waiter in trial.waiters)
 
     seen = herd(scenario)
     assert seen.each("sockets reached", reached) > scenario.n // 2

@@ -85,4 +85,4 @@ def test_listener_is_readable(herd: Herd, scenario: Scenario) -> None:
 
 
 def _results(trial: Trial) -> list[int]:
-    return [waiter["result"] for waiter in trial.waiters if waiter["result"] is not None] or [0]
+    return [waiter.result for waiter in trial.waiters if waiter.result is not None] or [0]

@@ -62,7 +62,7 @@ def test_losers_find_nothing(herd: Herd, scenario: Scenario) -> None:
 
 def _received(trial: Trial) -> int:
     """Waiters whose call gave them a signal."""
-    return sum(waiter["result"] is not None and waiter["result"] > 0 for waiter in trial.waiters)
+    return sum(waiter.result is not None and waiter.result > 0 for waiter in trial.waiters)
 
 
 @claim(
@@ -103,7 +103,7 @@ def test_second_thread_in_vain(herd: Herd, scenario: Scenario) -> None:
     """
 
     def interrupted(trial: Trial) -> int:
-        return sum(waiter["errno"] == 4 for waiter in trial.waiters)
+        return sum(waiter.errno == 4 for waiter in trial.waiters)
 
     seen = herd(scenario)
     assert seen.woken == 2

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
 
 from probes.claims import OBSERVED, Basis, Claim
-from probes.evidence import Trial
+from probes.evidence import Step, Trial, WaiterRecord
 from probes.observers import NAMES
 from probes.scenario import Scenario
 from probes.seen import Seen
@@ -29,7 +28,7 @@ def trial(
     inconclusive: str | None = None,
     results: Sequence[int | None] = (),
     at_us: Sequence[int | None] = (),
-    steps: Iterable[dict[str, Any]] = (),
+    steps: Iterable[Step] = (),
     answers: Iterable[tuple[int, ...]] = (),
     agree: bool = True,
 ) -> Trial:
@@ -66,20 +65,31 @@ def trial(
         steps=tuple(steps),
         answers=tuple(answers),
         waiters=tuple(
-            {
-                "i": i,
-                "woken": None if woken is None else i in woken,
-                "returned": None if returned is None else i in returned,
-                "won": won[i],
-                "result": results[i],
-                "errno": -results[i] if results[i] is not None and results[i] < 0 else None,
-                "at_us": times[i],
-            }
+            WaiterRecord(
+                i=i,
+                woken=None if woken is None else i in woken,
+                returned=None if returned is None else i in returned,
+                won=won[i],
+                result=(result := results[i]),
+                errno=-result if result is not None and result < 0 else None,
+                at_us=times[i],
+            )
             for i in range(n)
         ),
-        wakings=(),
         proof={"blocked": "by construction"},
     )
+
+
+def step(
+    woken: int | None = 0,
+    returned: int | None = 0,
+    won: int = 0,
+    *,
+    order: Sequence[int] = (),
+    queued: int | None = 0,
+) -> Step:
+    """A Step in which each winner took one connection, and nobody looked whether a return found nothing."""
+    return Step(woken, returned, won, won, None, tuple(order), queued)
 
 
 def seen(*trials: Trial, scenario: Scenario = CENTRE, why_not: dict[str, str | None] | None = None) -> Seen:

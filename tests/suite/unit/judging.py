@@ -108,7 +108,7 @@ def run_on(kernel: Kernel) -> dict[str, Any]:
                         "id": scenario.id,
                         "verdict": "held",
                         "scenario": scenario.as_dict(),
-                        "trials": [kernel.trial(scenario).as_dict()],
+                        "trials": [kernel.trial(scenario).as_json()],
                     }
                     for scenario in scenarios_of(name)
                     if scenario.listener == "tcp4" and scenario.n in (1, 8)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from probes.evidence import Trial
+from probes.evidence import Step, Trial
 from probes.scenario import SIGNALS, WRITTEN, Scenario
 
 from .builders import trial
@@ -39,7 +38,7 @@ class Run:
         self._at: list[int | None] = [None] * n
         self._result: list[int | None] = [None] * n
         self._answers: list[list[int]] = []
-        self._steps: list[dict[str, Any]] = []
+        self._steps: list[Step] = []
         self._all_woken: set[int] = set()
         self._all_spurious: set[int] = set()
 
@@ -243,15 +242,15 @@ class Run:
         self._all_woken |= self._woken
         self._all_spurious |= self._spurious
         self._steps.append(
-            {
-                "woken": len(self._woken),
-                "returned": len(self._returned),
-                "won": len(set(self._takers)),
-                "connections": len(self._takers),
-                "spurious": self._counted(self._spurious),
-                "order": sorted(self._returned, key=self._returned.__getitem__),
-                "queued": sum(map(len, self._queues)) + self._limbo if self._tells_queue else None,
-            }
+            Step(
+                woken=len(self._woken),
+                returned=len(self._returned),
+                won=len(set(self._takers)),
+                connections=len(self._takers),
+                spurious=self._counted(self._spurious),
+                order=tuple(sorted(self._returned, key=self._returned.__getitem__)),
+                queued=sum(map(len, self._queues)) + self._limbo if self._tells_queue else None,
+            )
         )
 
     @property
@@ -275,7 +274,7 @@ class Run:
             traced=self._traced,
             inconclusive=self._undelivered(),
             woken=self._all_woken,
-            order=[i for step in self._steps for i in step["order"]],
+            order=[i for step in self._steps for i in step.order],
             won=self._won,
             spurious=self._counted(self._all_spurious),
             results=self._result,

@@ -108,7 +108,7 @@ def _case(kernel: Kernel, id: str, scenario: Scenario) -> dict[str, Any]:
         verdict, reason = judge(case, None)
     except (AssertionError, Inconclusive) as found:
         verdict, reason = judge(case, pytest.ExceptionInfo.from_exception(found))
-    trials = [{**trial.as_dict(), "timing_us": {}} for seen in case.seen for trial in seen.trials]
+    trials = [{**trial.as_json(), "timing_us": {}} for seen in case.seen for trial in seen.trials]
     return {
         "id": scenario.id,
         "verdict": verdict,

@@ -15,7 +15,7 @@ from probes.evidence import Trial
 from probes.scenario import Scenario
 from probes.verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
 
-from .builders import made_claim, seen, trial
+from .builders import made_claim, seen, step, trial
 
 ONE = trial(woken=[0], order=[0])
 TWO = trial(woken=[0, 1], order=[0])
@@ -158,7 +158,7 @@ CONTROLS = {"positive": Outcome(HELD, None), "silent": Outcome(NOT_APPLICABLE, "
 def test_entry_survives_json() -> None:
     """That is how it crosses from an xdist worker to the session."""
     case = Case(made_claim(drawing="w0 --- L"))
-    case.seen.append(seen(trial(woken=[0], order=[0], answers=[(0,)], steps=[{"order": [0]}]), TRACED_ONE))
+    case.seen.append(seen(trial(woken=[0], order=[0], answers=[(0,)], steps=[step(1, 1, order=[0])]), TRACED_ONE))
     made = entry(_item(), case, HELD, None, CONTROLS)
     read = json.loads(json.dumps(made))
     assert read["claim"]["basis"] == ["poll(2) NOTES"]
@@ -186,18 +186,6 @@ def test_entry_of_a_case_that_never_ran_knows_its_scenario() -> None:
     made = entry(item, Case(made_claim()), INCONCLUSIVE, "the conductor died", {})["case"]
     assert made["id"] == "poll/tcp4/n8/hold/one-connection"
     assert made["trials"] == []
-
-
-def test_exits_are_kept_in_words() -> None:
-    from dataclasses import replace
-
-    from probes.syscalls import NUMBERS
-
-    exits = ((3, 120, NUMBERS["ppoll"], 1), (3, 180, NUMBERS["accept4"], -11))
-    assert replace(ONE, exits=exits).as_dict()["exits"] == [
-        {"i": 3, "at_us": 120, "call": "ppoll", "result": 1, "errno": None},
-        {"i": 3, "at_us": 180, "call": "accept4", "result": -11, "errno": "EAGAIN"},
-    ]
 
 
 def test_numbers_are_those_of_each_trial() -> None:

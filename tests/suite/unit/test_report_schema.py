@@ -12,7 +12,7 @@ import fastjsonschema
 import pytest
 
 from probes.claims import LEVELS, TRUTHS
-from probes.evidence import Trial
+from probes.evidence import CallExit, Step, Trial, WaiterRecord, WakeUp
 from probes.report.run import SCHEMA, SCHEMA_FILE, violation
 from probes.scenario import Scenario
 from probes.verdict import VERDICTS
@@ -60,9 +60,41 @@ def test_nothing_stands_beside_a_reference_that_would_be_ignored() -> None:
     assert all(set(part) <= {"$ref", "description"} for part in references)
 
 
-def test_it_requires_every_field_of_a_trial() -> None:
-    fields = {field.name for field in dataclasses.fields(Trial)}
-    assert set(PARTS["trial"]["required"]) == fields == set(PARTS["trial"]["properties"])
+_TYPES = {"int": {"integer"}, "bool": {"boolean"}, "str": {"string"}, "None": {"null"}}
+_CONTAINERS = {"tuple": {"array"}, "Mapping": {"object"}}
+
+
+def _types(annotation: str) -> set[str]:
+    """JSON's types for an annotation of probes/evidence.py."""
+    container = annotation.partition("[")[0]
+    if container in _CONTAINERS:
+        return _CONTAINERS[container]
+    return set().union(*(_TYPES[word] for word in annotation.split(" | ")))
+
+
+def _resolved(rules: dict[str, Any]) -> dict[str, Any]:
+    return PARTS[rules["$ref"].rpartition("/")[2]] if "$ref" in rules else rules
+
+
+@pytest.mark.parametrize("kind", [Trial, Step, WaiterRecord, WakeUp, CallExit], ids=lambda kind: kind.__name__)
+def test_it_describes_every_field_of_a_trial_and_of_its_parts(kind: Any) -> None:
+    """Names and types: whoever adds a field to the record, or changes one, has to say so in the schema."""
+    keys = {Step: "steps", WaiterRecord: "waiters", WakeUp: "wakings", CallExit: "exits"}
+    trial = PARTS["trial"]
+    rules = trial if kind is Trial else _resolved(trial["properties"][keys[kind]]["items"])
+    fields = {field.name: _types(field.type) for field in dataclasses.fields(kind)}
+    described = {name: _resolved(rule)["type"] for name, rule in rules["properties"].items()}
+    assert {name: {types} if isinstance(types, str) else set(types) for name, types in described.items()} == fields
+    assert set(rules["required"]) == set(fields)
+
+
+def test_trial_comes_back_from_json_as_it_was(run: Run) -> None:
+    trials = [trial for claim in run["claims"] for case in claim["cases"] for trial in case["trials"]]
+    assert any(trial["exits"] for trial in trials)
+    assert any(trial["wakings"] for trial in trials)
+    for trial in trials:
+        assert json.loads(json.dumps(Trial.from_json(trial).as_json())) == trial
+        assert Trial.from_json({**trial, "of_a_newer_suite": 1}) == Trial.from_json(trial)
 
 
 def test_it_describes_every_axis_of_a_scenario() -> None:

@@ -24,10 +24,11 @@ TRIAL = """
 import json, sys
 from dataclasses import replace
 from probes.lab import conductor, isolation
-from probes.lab.trial import Trial
+from probes.lab.trial import TrialRun
 from probes.scenario import Scenario
 bench = replace(conductor._set_up(None, isolation.LOOPBACK, []), rest_shows=sys.argv[2] == "shows")
-print(json.dumps(Trial(Scenario.parse(sys.argv[1]), bench, traced=False).run()))
+trial = TrialRun(Scenario.parse(sys.argv[1]), bench, traced=False).run()
+print(json.dumps(trial.as_json()))
 """
 
 

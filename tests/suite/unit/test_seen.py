@@ -13,7 +13,7 @@ from probes.scenario import Scenario
 from probes.seen import Seen
 from probes.verdict import Inconclusive
 
-from .builders import ALL_THERE, seen, trial
+from .builders import ALL_THERE, seen, step, trial
 
 Sign = Callable[[Any, Any], bool]
 
@@ -132,8 +132,8 @@ def test_every_figure_is_that_of_the_trial() -> None:
 
 
 def test_steps_are_asked_one_by_one() -> None:
-    taken = trial(steps=[{"connections": 1}, {"connections": 1}])
-    lost = trial(steps=[{"connections": 1}, {"connections": 0}])
+    taken = trial(steps=[step(won=1), step(won=1)])
+    lost = trial(steps=[step(won=1), step(won=0)])
     assert seen(taken, taken).each_step("connections") == 1
     case = seen(taken, lost)
     assert eq(case.each_step("connections"), 1) is False
@@ -148,7 +148,7 @@ def test_step_of_an_unjudged_trial_is_unknown() -> None:
 
 def test_step_that_was_not_observed_is_unknown() -> None:
     with pytest.raises(Inconclusive, match="woken was not observed"):
-        bool(seen(trial(steps=[{"woken": None}])).each_step("woken") == 1)
+        bool(seen(trial(steps=[step(None)])).each_step("woken") == 1)
 
 
 def test_no_steps_at_all_are_no_yes() -> None:
