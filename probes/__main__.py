@@ -14,6 +14,7 @@ from .audit import arguments as audit_arguments
 from .audit.find import BadTarget
 from .interrupt import heeded_once
 from .kernels import command as kernels
+from .nearest import did_you_mean
 from .report import arguments as report_arguments
 from .scenario import BadScenario, Scenario
 from .servers import command as servers
@@ -203,7 +204,7 @@ def _list(options: argparse.Namespace) -> int:
     claims = catalogue.load()
     known = list(dict.fromkeys(claim["chapter"] for claim in claims))
     if options.chapter is not None and options.chapter not in known:
-        raise BadInput(f"no chapter {options.chapter!r}{catalogue.nearest(options.chapter, known)}")
+        raise BadInput(f"no chapter {options.chapter!r}{did_you_mean(options.chapter, known)}")
     for claim in claims:
         if options.chapter in (None, claim["chapter"]):
             print(f"{claim['id']:42} {claim['level']:10} {claim['sentence']}")
@@ -241,16 +242,12 @@ def _run(options: argparse.Namespace) -> int:
     from .observers import NAMES
     from .timeline import print_histogram, print_timeline
 
-    try:
-        scenario = Scenario.parse(options.scenario)
-    except BadScenario as error:
-        known = dict.fromkeys(case for claim in catalogue.load() for case in claim["cases"] if "/" in case)
-        raise BadInput(f"{error}{catalogue.nearest(options.scenario, known)}") from error
+    scenario = Scenario.parse(options.scenario)
     if not 1 <= options.trials <= _MOST_TRIALS:
         raise BadInput(f"{options.trials} trials: there can be 1 to {_MOST_TRIALS:,}")
     for name in options.without:
         if name not in NAMES:
-            raise BadInput(f"no observer {name!r}{catalogue.nearest(name, NAMES)}; there are {', '.join(NAMES)}")
+            raise BadInput(f"no observer {name!r}{did_you_mean(name, NAMES)}; there are {', '.join(NAMES)}")
     console = Console()
     with Lab(options.without) as lab:
         kinds = [False] * options.trials + [True] * (lab.greeting["why_not"]["syscall_exit"] is None)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Iterable
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 from . import chapters
 from .claims import Claim
+from .nearest import did_you_mean
 from .star import PRESETS
 
 
@@ -40,14 +39,8 @@ def find(claim_id: str) -> dict[str, Any]:
     """The claim with this id.  Raises NoSuchClaim, which names the nearest, and chapters.NoChapters."""
     claims = {claim["id"]: claim for claim in load()}
     if claim_id not in claims:
-        raise NoSuchClaim(f"no claim {claim_id!r}{nearest(claim_id, claims)}")
+        raise NoSuchClaim(f"no claim {claim_id!r}{did_you_mean(claim_id, claims)}")
     return claims[claim_id]
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean ...?` with the nearest of the known words, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _entry(test: FunctionType) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from typing import Any
 from . import catalogue
 from .controls import CONTROLS
 from .expectations import EXPECTABLE, Entry, Expectations, matches
+from .nearest import did_you_mean
 from .verdict import NOT_APPLICABLE
 
 if sys.version_info >= (3, 11):
@@ -105,7 +106,7 @@ def _entry(found: Mapping[str, Any], number: int, known: Mapping[str, list[str]]
 def _only(found: Mapping[str, Any], known: Iterable[str], where: str) -> None:
     for key in found:
         if key not in known:
-            raise _Wrong(f"unknown key {key!r} {where}{catalogue.nearest(key, known) or _there_are(known)}")
+            raise _Wrong(f"unknown key {key!r} {where}{did_you_mean(key, known) or _there_are(known)}")
 
 
 def _patterns(found: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
@@ -119,7 +120,7 @@ def _each_names_one(patterns: Iterable[str], known: Iterable[str], noun: str, wh
     names = list(known)
     for pattern in patterns:
         if not any(matches(name, pattern) for name in names):
-            raise _Wrong(f"{where}: {pattern!r} names no {noun}{catalogue.nearest(pattern, names)}")
+            raise _Wrong(f"{where}: {pattern!r} names no {noun}{did_you_mean(pattern, names)}")
 
 
 def _there_are(known: Iterable[str]) -> str:

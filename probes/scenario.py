@@ -9,36 +9,28 @@ only where they differ from the default: `k48`, `registered-before-fork`, `block
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
-EPOLL_CALLS = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
-MULTIPLEXERS = ("select", "pselect6", "poll", "ppoll", *EPOLL_CALLS)
-ACCEPTS = ("accept", "accept4")
-CHANNELS = {"read": ("pipe", "eventfd"), "recvfrom": ("udp4",)}
-"""Calls that read what is written, and what they can read from."""
-READS = tuple(CHANNELS)
-SIGNALS = ("rt_sigtimedwait",)
-"""Signal-driven: SIGIO goes to the owner of the listener, a process group that all waiters belong to."""
-IO_URING_ACCEPTS = ("io_uring_accept", "io_uring_multishot")
-IO_URING = (*IO_URING_ACCEPTS, "io_uring_poll")
-"""Blocked in io_uring_enter, with a ring each or one for all; the name says which request it waits for."""
-CALLS = (*ACCEPTS, *MULTIPLEXERS, *SIGNALS, *IO_URING, *READS)
-
-TRIGGERS = ("level", "edge", "oneshot", "exclusive", "edge-exclusive")
-SHARINGS = ("listener", "epoll", "ring", "nothing")
-SOCKETS = ("tcp4", "tcp6", "unix", "unix-abstract", "unix-seqpacket")
-WRITTEN = tuple(kind for kinds in CHANNELS.values() for kind in kinds)
-"""What takes no connections, but is written to."""
-RARE_SOCKETS = ("mptcp4", "vsock")
-"""What many kernels lack: tried by claims of their own, and left out of the stars of the others."""
-LISTENERS = (*SOCKETS, *RARE_SOCKETS, *WRITTEN)
-REACTIONS = ("hold", "accept", "drain", "loop")
-CONNECTION_STIMULI = ("one-connection", "burst", "one-by-one")
-WRITE_STIMULI = ("one-write", "write-each", "writes-one-by-one")
-STIMULI = (*CONNECTION_STIMULI, "elsewhere", "nothing", *WRITE_STIMULI)
-SERIES = (*CONNECTION_STIMULI, "writes-one-by-one")
-"""Stimuli of k connections, or k writes."""
+from .axes import (
+    BLOCKED,
+    CALLS,
+    EPOLL_CALLS,
+    IO_URING,
+    LISTENERS,
+    REACTIONS,
+    REGISTERED,
+    SHAPE,
+    SHARINGS,
+    SIGNAL,
+    STIMULI,
+    TRIGGERS,
+    WAITERS,
+    WRITTEN,
+    calls_of,
+)
+from .nearest import nearest
 
 MOST_WAITERS = 10_000
 """More than this is refused: each waiter costs the machine a process."""
@@ -60,7 +52,6 @@ class Scenario:
     stimulus: str = "one-connection"
     trigger: str | None = None
     sharing: str = "listener"
-    lock: str | None = None
     waiter: str = "process"
     k: int = -1
     registered: str | None = None
@@ -76,59 +67,86 @@ class Scenario:
             raise BadScenario(problem)
 
     def _problem(self) -> str | None:
-        """Why no such scenario exists, as one sentence, or None."""
+        """Why no such scenario exists, as one sentence that names the axis, or None."""
         for axis, known in _KNOWN.items():
             value = getattr(self, axis)
             if value is not None and value not in known:
-                return f"no {axis} {value!r}: there are {', '.join(known)}"
+                return f"no {axis} {value!r}: {_there_are(known)}"
         if not 1 <= self.n <= MOST_WAITERS:
             return f"{self.n} waiters: a scenario has 1 to {MOST_WAITERS:,}"
-        if (self.call in EPOLL_CALLS) != (self.trigger is not None):
-            return f"{self.call}: a trigger belongs to the epoll calls, and each of them needs one"
-        if self.sharing == "epoll" and self.call not in EPOLL_CALLS:
-            return f"{self.call}: only the epoll calls can share an epoll instance"
-        if self.registered is not None and self.call not in EPOLL_CALLS:
-            return f"{self.call}: only the epoll calls register anything"
-        if self.registered == "after-fork" and self.sharing == "epoll":
-            return "a shared epoll instance is registered before the fork, once"
-        problem = self._problem_of_channel() if self.call in READS else self._problem_of_socket()
-        if problem:
-            return problem
-        if self.stimulus in SERIES and not 1 <= self.k <= MOST_CONNECTIONS:
-            return f"k{self.k}: {self.stimulus} makes 1 to {MOST_CONNECTIONS:,} of them"
-        if self.stimulus == "one-connection" and self.k != 1:
-            return f"k{self.k}: one-connection is one; use burst or one-by-one"
-        if self.stimulus not in SERIES and self.k != 0:
-            return f"k{self.k}: {self.stimulus} makes no connection to the waiters"
-        if self.reaction == "drain" and self.takes:
-            return f"{self.call}/drain: {self.call} has no readiness to drain; use loop"
-        if self.sharing == "nothing" and self.listener not in ("tcp4", "tcp6", "mptcp4", *WRITTEN):
-            return f"{self.listener}: a reuseport group needs tcp4 or tcp6"
-        if self.sharing == "ring" and (self.call not in IO_URING or self.waiter != "thread"):
-            return f"{self.call}: one ring is for the io_uring calls, and for threads (write n8t)"
-        if self.sharing == "nothing" and self.waiter == "thread" and self.call in SIGNALS:
-            return f"{self.call}: threads share their signals, and could not tell whose listener one is about"
-        if self.blocked == "reversed" and self.waiter == "thread":
-            return "blocked-reversed is arranged for processes only"
+        return (
+            self._problem_of_epoll()
+            or self._problem_of_sharing()
+            or (self._problem_of_reader() if CALLS[self.call].reads else self._problem_of_socket())
+            or self._problem_of_k()
+            or self._problem_of_order()
+        )
+
+    def _problem_of_epoll(self) -> str | None:
+        if self.call in EPOLL_CALLS:
+            return None if self.trigger else f"{self.call} needs a trigger: {', '.join(TRIGGERS)}"
+        only = f"only {_listed(EPOLL_CALLS)} have one"
+        if self.trigger is not None:
+            return f"trigger {self.trigger!r}: {self.call} has no trigger, {only}"
+        if self.registered is not None:
+            return f"registered {self.registered!r}: {self.call} has no epoll instance, {only}"
+        if self.sharing == "epoll":
+            return f"sharing 'epoll': {self.call} has no epoll instance to share, {only}"
         return None
 
-    def _problem_of_channel(self) -> str | None:
+    def _problem_of_sharing(self) -> str | None:
+        if self.sharing == "epoll" and self.registered == "after-fork":
+            return "registered 'after-fork': a shared epoll instance is filled once, before the fork"
+        if self.sharing == "nothing":
+            if not (LISTENERS[self.listener].reuseport or LISTENERS[self.listener].written):
+                grouped = _listed([name for name, kind in LISTENERS.items() if kind.reuseport])
+                return f"sharing 'nothing': {self.listener} has no SO_REUSEPORT groups, only {grouped} have them"
+            if self.waiter == "thread" and CALLS[self.call].group == SIGNAL:
+                return "sharing 'nothing': threads share their signals, and SIGIO does not say whose listener it is for"
+        if self.sharing == "ring" and CALLS[self.call].group != IO_URING:
+            return f"sharing 'ring': {self.call} has no ring to share, only {_listed(calls_of(IO_URING))} have one"
+        if self.sharing == "ring" and self.waiter != "thread":
+            return f"sharing 'ring': one ring is shared by threads (write n{self.n}t), not by processes"
+        return None
+
+    def _problem_of_reader(self) -> str | None:
         """What is wrong with a scenario of readers; None if nothing is."""
-        known = CHANNELS[self.call]
-        if self.listener not in known:
-            return f"{self.call} on {self.listener}: {self.call} waits on {' or '.join(known)}"
-        if self.stimulus not in (*WRITE_STIMULI, "nothing"):
-            return f"{self.stimulus}: {self.listener} takes {', '.join(WRITE_STIMULI)} or nothing"
+        reads = CALLS[self.call].reads
+        if self.listener not in reads:
+            return f"listener {self.listener!r}: {self.call} reads from {_listed(reads, 'or')}"
+        if STIMULI[self.stimulus].connects:
+            fitting = [name for name, kind in STIMULI.items() if not kind.connects]
+            return f"stimulus {self.stimulus!r}: {self.listener} takes no connections, but {_listed(fitting, 'or')}"
         if self.reaction not in ("hold", "loop"):
-            return f"{self.call}/{self.reaction}: a reader can hold, or loop"
+            return f"reaction {self.reaction!r}: {self.call} has no connection to accept; it can hold or loop"
         return None
 
     def _problem_of_socket(self) -> str | None:
         """What is wrong with a scenario of waiters for connections; None if nothing is."""
         if self.listener in WRITTEN:
-            return f"{self.call} on {self.listener}: {self.call} waits on a listening socket"
-        if self.stimulus in WRITE_STIMULI:
-            return f"{self.stimulus} is for what is read ({', '.join(WRITTEN)}), not for {self.listener}"
+            sockets = [name for name in LISTENERS if name not in WRITTEN]
+            return f"listener {self.listener!r}: {self.call} waits on a listening socket, {_listed(sockets, 'or')}"
+        if STIMULI[self.stimulus].writes:
+            fitting = [name for name, kind in STIMULI.items() if not kind.writes]
+            return f"stimulus {self.stimulus!r}: {self.listener} is not written to, but takes {_listed(fitting, 'or')}"
+        if self.reaction == "drain" and self.takes:
+            return f"reaction 'drain': {self.call} takes one connection each time it returns; use loop"
+        return None
+
+    def _problem_of_k(self) -> str | None:
+        k = STIMULI[self.stimulus].k
+        if k is None and not 1 <= self.k <= MOST_CONNECTIONS:
+            return f"k{self.k}: {self.stimulus} makes 1 to {MOST_CONNECTIONS:,} of them"
+        if k == 1 and self.k != 1:
+            return f"k{self.k}: {self.stimulus} is one; use burst or one-by-one"
+        if k == 0 and self.k != 0:
+            series = [name for name, kind in STIMULI.items() if kind.k is None]
+            return f"k{self.k}: {self.stimulus} is no series; {_listed(series)} are"
+        return None
+
+    def _problem_of_order(self) -> str | None:
+        if self.blocked == "reversed" and self.waiter == "thread":
+            return "blocked 'reversed': only processes can be made to block in another order than that of their numbers"
         return None
 
     @property
@@ -157,12 +175,12 @@ class Scenario:
     @property
     def takes(self) -> bool:
         """Whether the wait call itself takes what came (accept, read), so that returning is winning."""
-        return self.call in (*ACCEPTS, *IO_URING_ACCEPTS, *READS)
+        return CALLS[self.call].takes
 
     @property
     def system_call(self) -> str:
         """The system call that waiters block in."""
-        return "io_uring_enter" if self.call in IO_URING else self.call
+        return CALLS[self.call].system_call or self.call
 
     def as_dict(self) -> dict[str, Any]:
         """The axes, as run.json keeps them and as `Scenario(**axes)` takes them."""
@@ -170,17 +188,15 @@ class Scenario:
 
     @classmethod
     def parse(cls, address: str) -> Scenario:
-        """The scenario with this id.  Raises BadScenario with one sentence on what is wrong."""
+        """The scenario with this id.  Raises BadScenario with one sentence: which axis is wrong, and what there is."""
         parts = address.strip().split("/")
-        if len(parts) < 5:
-            raise BadScenario(
-                f"{address!r} is not CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS, "
-                "for example poll/tcp4/n8/hold/one-connection"
-            )
+        if len(parts) < len(_PLACES):
+            missing = f" has no {_PLACES[len(parts)]}" if parts != [""] else ""
+            raise BadScenario(f"{address!r}{missing or ' is no id'}: an id is {SHAPE}, for example {_EXAMPLE}")
         call, trigger, sharing = _parse_strategy(parts[0])
         size = re.fullmatch(r"n([0-9]{1,12})(t?)", parts[2])
         if not size:
-            raise BadScenario(f"{parts[2]!r} is no size: write n8 for 8 processes, n8t for 8 threads")
+            raise BadScenario(f"{parts[2]!r} is no number of waiters: write n8 for 8 processes, n8t for 8 threads")
         axes: dict[str, Any] = {
             "call": call,
             "trigger": trigger,
@@ -191,23 +207,58 @@ class Scenario:
             "reaction": parts[3],
             "stimulus": parts[4],
         }
-        for further in parts[5:]:
+        for further in parts[len(_PLACES) :]:
             _parse_further(further, axes)
-        return cls(**axes)
+        try:
+            return cls(**axes)
+        except BadScenario as error:
+            raise BadScenario(f"{error}{_meant(cls, axes)}") from None
 
 
-_KNOWN: dict[str, tuple[str, ...]] = {
+_PLACES = ("call", "listener", "number of waiters", "reaction", "stimulus")
+"""What stands between the slashes of every id."""
+_EXAMPLE = "poll/tcp4/n8/hold/one-connection"
+
+_KNOWN: dict[str, Collection[str]] = {
     "call": CALLS,
     "trigger": TRIGGERS,
     "sharing": SHARINGS,
     "listener": LISTENERS,
     "reaction": REACTIONS,
     "stimulus": STIMULI,
-    "waiter": ("process", "thread"),
-    "registered": ("before-fork", "after-fork"),
-    "blocked": ("in-order", "reversed"),
-    "lock": (),
+    "waiter": WAITERS,
+    "registered": REGISTERED,
+    "blocked": BLOCKED,
 }
+
+
+def _there_are(known: Collection[str]) -> str:
+    return f"there are {', '.join(known)}"
+
+
+def _listed(words: Collection[str], joint: str = "and") -> str:
+    *most, last = words
+    return f"{', '.join(most)} {joint} {last}" if most else last
+
+
+def _meant(kind: type[Scenario], axes: dict[str, Any]) -> str:
+    """`; did you mean ...?` with the scenario in which each wrong word is the nearest of its own axis, or nothing."""
+    mended = dict(axes)
+    for axis, known in _KNOWN.items():
+        word = axes.get(axis)
+        if word is not None and word not in known:
+            near = nearest(word, known)
+            if not near:
+                return ""
+            mended[axis] = near[0]
+    if mended["call"] in EPOLL_CALLS and mended["trigger"] is None:
+        mended["trigger"] = next(iter(TRIGGERS))
+    if mended == axes:
+        return ""
+    try:
+        return f"; did you mean {kind(**mended).id}?"
+    except BadScenario:
+        return ""
 
 
 def strategy_name(call: str, trigger: str | None, sharing: str) -> str:
@@ -218,10 +269,11 @@ def strategy_name(call: str, trigger: str | None, sharing: str) -> str:
 
 
 def default_k(stimulus: str, n: int) -> int:
-    """How many connections a stimulus makes unless told: one, or as many as there are waiters."""
-    if stimulus == "one-connection":
-        return 1
-    return n if stimulus in SERIES else 0
+    """How many connections (or writes) a stimulus makes, unless the scenario says so: fixed, or as many as waiters."""
+    kind = STIMULI.get(stimulus)
+    if kind is None:
+        return 0  # which is refused in the next step
+    return n if kind.k is None else kind.k
 
 
 def default_registered(sharing: str) -> str:
@@ -231,19 +283,21 @@ def default_registered(sharing: str) -> str:
 
 def _parse_strategy(name: str) -> tuple[str, str | None, str]:
     call, *rest = name.split(".")
-    trigger = next((word for word in rest if word not in SHARINGS), None)
-    sharing = next((word for word in rest if word in SHARINGS), "listener")
-    if len(rest) > 2 or (trigger is not None and rest[0] != trigger):
-        raise BadScenario(f"{name!r} is not CALL[.TRIGGER][.SHARING]")
-    return call, trigger, sharing
+    if len(rest) > 2 or (len(rest) == 2 and rest[0] in SHARINGS):
+        raise BadScenario(f"{name!r} is not CALL[.TRIGGER][.SHARING], for example epoll_wait.level.listener")
+    if len(rest) == 2:
+        return call, rest[0], rest[1]
+    if rest and (rest[0] in TRIGGERS or (call in EPOLL_CALLS and rest[0] not in SHARINGS)):
+        return call, rest[0], "listener"
+    return call, None, rest[0] if rest else "listener"
 
 
 def _parse_further(word: str, axes: dict[str, Any]) -> None:
+    axis, _, value = word.partition("-")
     if re.fullmatch(r"k[0-9]{1,12}", word):
         axes["k"] = int(word[1:])
-    elif word.startswith("registered-"):
-        axes["registered"] = word.removeprefix("registered-")
-    elif word.startswith("blocked-"):
-        axes["blocked"] = word.removeprefix("blocked-")
+    elif axis in ("registered", "blocked") and value:
+        axes[axis] = value
     else:
-        raise BadScenario(f"{word!r} is no further axis: there are kK, registered-..., blocked-...")
+        further = [f"{axis}-{value}" for axis in ("registered", "blocked") for value in _KNOWN[axis]]
+        raise BadScenario(f"{word!r} is no further axis: there are kK (as in k24), {', '.join(further)}")

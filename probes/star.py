@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .scenario import SOCKETS, BadScenario, Scenario
+from .axes import SOCKETS
+from .scenario import BadScenario, Scenario
 
 CENTRE_SIZE = 8
 

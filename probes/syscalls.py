@@ -3,7 +3,8 @@
 libc and Python choose for themselves which system call serves `select` or `epoll_wait`
 (glibc implements select(2) by pselect6, for example), so a strategy that must block in the
 very call it names goes through syscall(2).  The numbers are those of the kernel's
-arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h (arm64).
+arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h (arm64), which lacks
+what a newer call replaces (poll, select, epoll_wait ...).
 """
 
 from __future__ import annotations
@@ -11,72 +12,46 @@ from __future__ import annotations
 import ctypes
 import os
 
-_X86_64 = {
-    "read": 0,
-    "write": 1,
-    "poll": 7,
-    "select": 23,
-    "pause": 34,
-    "getpid": 39,
-    "accept": 43,
-    "recvfrom": 45,
-    "semget": 64,
-    "semop": 65,
-    "semctl": 66,
-    "fcntl": 72,
-    "flock": 73,
-    "rt_sigtimedwait": 128,
-    "gettid": 186,
-    "futex": 202,
-    "epoll_create": 213,
-    "epoll_wait": 232,
-    "epoll_ctl": 233,
-    "tgkill": 234,
-    "pselect6": 270,
-    "ppoll": 271,
-    "unshare": 272,
-    "epoll_pwait": 281,
-    "accept4": 288,
-    "setns": 308,
-    "kcmp": 312,
-    "perf_event_open": 298,
-    "membarrier": 324,
-    "io_uring_setup": 425,
-    "io_uring_enter": 426,
-    "pidfd_getfd": 438,
-    "epoll_pwait2": 441,
+_NUMBERS: dict[str, tuple[int, int | None]] = {
+    # name: (x86-64, arm64)
+    "read": (0, 63),
+    "write": (1, 64),
+    "poll": (7, None),
+    "select": (23, None),
+    "pause": (34, None),
+    "getpid": (39, 172),
+    "accept": (43, 202),
+    "recvfrom": (45, 207),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semctl": (66, 191),
+    "fcntl": (72, 25),
+    "flock": (73, 32),
+    "rt_sigtimedwait": (128, 137),
+    "gettid": (186, 178),
+    "futex": (202, 98),
+    "epoll_create": (213, None),
+    "epoll_wait": (232, None),
+    "epoll_ctl": (233, 21),
+    "tgkill": (234, 131),
+    "pselect6": (270, 72),
+    "ppoll": (271, 73),
+    "unshare": (272, 97),
+    "epoll_pwait": (281, 22),
+    "accept4": (288, 242),
+    "perf_event_open": (298, 241),
+    "setns": (308, 268),
+    "kcmp": (312, 272),
+    "membarrier": (324, 283),
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "pidfd_getfd": (438, 438),
+    "epoll_pwait2": (441, 441),
 }
-_ARM64 = {
-    "epoll_ctl": 21,
-    "epoll_pwait": 22,
-    "fcntl": 25,
-    "flock": 32,
-    "read": 63,
-    "write": 64,
-    "pselect6": 72,
-    "ppoll": 73,
-    "unshare": 97,
-    "futex": 98,
-    "tgkill": 131,
-    "rt_sigtimedwait": 137,
-    "getpid": 172,
-    "gettid": 178,
-    "semget": 190,
-    "semctl": 191,
-    "semop": 193,
-    "accept": 202,
-    "recvfrom": 207,
-    "perf_event_open": 241,
-    "accept4": 242,
-    "setns": 268,
-    "kcmp": 272,
-    "membarrier": 283,
-    "io_uring_setup": 425,
-    "io_uring_enter": 426,
-    "pidfd_getfd": 438,
-    "epoll_pwait2": 441,
+_COLUMN = {"x86_64": 0, "aarch64": 1}.get(os.uname().machine)
+NUMBERS: dict[str, int] = {
+    name: here for name, numbers in _NUMBERS.items() if _COLUMN is not None and (here := numbers[_COLUMN]) is not None
 }
-NUMBERS: dict[str, int] = {"x86_64": _X86_64, "aarch64": _ARM64}.get(os.uname().machine, {})
 """Number of each system call the lab makes, on this machine's architecture."""
 
 _libc = ctypes.CDLL(None, use_errno=True)

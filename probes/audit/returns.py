@@ -6,9 +6,9 @@ import struct
 from collections.abc import Collection
 from typing import NamedTuple
 
+from ..axes import ACCEPTS
 from ..evidence import call_name
 from ..observers.perf_rings import RAW, PerfRings, Tracepoint, offset_of
-from ..scenario import ACCEPTS
 from .wakers import filter_for
 
 _RESTARTS = range(-516, -511)

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..scenario import CALLS, EPOLL_CALLS, MULTIPLEXERS, BadScenario, Scenario, strategy_name
+from ..axes import CALLS, EPOLL_CALLS, MULTIPLEXERS
+from ..scenario import BadScenario, Scenario, strategy_name
 from .registered import same_instance
 from .sockets import Listener
 from .waits import Wait
@@ -67,7 +68,7 @@ def strategy_of(
     threads = len(waits) > 1 and len({wait.pid for wait in waits}) == 1
     name = None
     known = sharing is not None and all(wait.listens for wait in waits)
-    if len(kinds) == 1 and known and call in CALLS and (trigger is not None or call not in EPOLL_CALLS):
+    if len(kinds) == 1 and known and call and call in CALLS and (trigger is not None or call not in EPOLL_CALLS):
         name = strategy_name(call, trigger, sharing or "listener")
     sockets = Counter(inode for wait in waits for inode in wait.inodes)
     per_socket = max(sockets.values(), default=len(waits))

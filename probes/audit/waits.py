@@ -14,8 +14,8 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..axes import ACCEPTS, EPOLL_CALLS
 from ..evidence import call_name
-from ..scenario import ACCEPTS, EPOLL_CALLS
 from .registered import flags_for, socket_for, trigger_of
 
 _SLEEPS = {

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..catalogue import nearest
+from ..nearest import did_you_mean
 
 FAST, USUAL, ALL = SUBSETS = ("fast", "usual", "all")
 """Each holds the ones before it: of every kind, from Debian's stable releases, which stay for years; every series, and
@@ -95,7 +95,7 @@ def find(names: Iterable[str]) -> list[Kernel]:
     chosen = list(dict.fromkeys(names))
     for name in chosen:
         if name not in known:
-            hint = nearest(name, known) or "; `python -m probes kernels list` shows them"
+            hint = did_you_mean(name, known) or "; `python -m probes kernels list` shows them"
             raise NoSuchKernel(f"no kernel {name!r}{hint}")
     return [known[name] for name in chosen]
 

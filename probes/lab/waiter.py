@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from .. import syscalls
+from ..axes import READS
 from ..observers.counters import (
     AT_NS,
     FAILED,
@@ -30,7 +31,7 @@ from ..observers.counters import (
     WON,
     Board,
 )
-from ..scenario import READS, Scenario
+from ..scenario import Scenario
 from ..strategies import Strategy, Waiting
 
 _SOCK_CLOEXEC = 0o2000000

@@ -1,7 +1,6 @@
 """What waiters wait on, one file per kind.
 
-A new kind: one file with a class that has the methods of `Listener`, one row in `open_listener`,
-and its name in `probes/scenario.py`.
+A new kind: a class here with the methods of `Listener`, and a row in `LISTENERS` of `probes/axes.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
+from ..axes import LISTENERS
+from ..parts import find
 from ..scenario import Scenario
 from ..syscalls import set_socket_option
 
@@ -47,21 +48,8 @@ def open_listener(scenario: Scenario, folder: str | None) -> Listener:
 
     Raises OSError as the kernel gives it, for instance EADDRNOTAVAIL while `lo` is down.
     """
-    from . import eventfd, pipe, tcp, udp, unix, vsock
-
-    kinds: dict[str, Callable[[Scenario, str | None], Listener]] = {
-        "tcp4": tcp.tcp4,
-        "tcp6": tcp.tcp6,
-        "mptcp4": tcp.mptcp4,
-        "vsock": vsock.Vsock,
-        "unix": unix.path,
-        "unix-abstract": unix.abstract,
-        "unix-seqpacket": unix.seqpacket,
-        "pipe": pipe.Pipe,
-        "eventfd": eventfd.Eventfd,
-        "udp4": udp.Udp,
-    }
-    return kinds[scenario.listener](scenario, folder)
+    opener: Callable[[Scenario, str | None], Listener] = find(__name__, LISTENERS[scenario.listener].part)
+    return opener(scenario, folder)
 
 
 def client(family: int, kind: int, patience_s: float, protocol: int = 0) -> socket.socket:

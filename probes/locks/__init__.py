@@ -1,18 +1,18 @@
 """The locks that servers put around accept, all with one interface, each blocking in one system call.
 
-A new lock: a class with the methods of `Lock`, here or in a file of its own, and a row in `make`.  Every
-lock is made free, in the stage, before the actors that use it; nothing of it has a name in the
-system but a System V semaphore.
+A new lock: a class here with the methods of `Lock`, and a row in `LOCKS`; tests/kernel/test_accept_locks*.py
+then judge it.  Every lock is made free, in the stage, before the actors that use it; nothing of it has a name in
+the system but a System V semaphore.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from ..parts import find
 
 
 class Lock(Protocol):
@@ -34,81 +34,32 @@ class Lock(Protocol):
         """Remove what would outlive its processes."""
 
 
-class _File:
-    """A lock on a file without a name.  With `inherited` all processes use the descriptor of the first."""
+@dataclass(frozen=True)
+class LockKind:
+    """A kind of lock."""
 
-    def __init__(self, inherited: bool = False) -> None:
-        self._inherited = inherited
-        self._fd = os.memfd_create("wakecheck-lock", os.MFD_CLOEXEC)
-
-    def attach(self) -> None:
-        """Open the file anew: flock and OFD locks belong to the open file description."""
-        if not self._inherited:
-            self._fd = os.open(f"/proc/self/fd/{self._fd}", os.O_RDWR | os.O_CLOEXEC)
-
-    def destroy(self) -> None:
-        os.close(self._fd)
+    part: str
+    """What makes it: MODULE.CLASS in this folder."""
+    options: Mapping[str, bool] = field(default_factory=dict)
+    """For the class."""
+    inheritable: bool = False
+    """Whether processes can use the descriptor that they inherited, instead of one of their own each (`inherited`)."""
+    handed_over: bool = True
+    """Whether who waits sleeps in the kernel until it is unlocked; otherwise until a timer ends."""
 
 
-class Flock(_File):
-    """flock(2) with LOCK_EX."""
-
-    call = "flock"
-
-    def acquire(self) -> int:
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-        return 0
-
-    def release(self) -> None:
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
-
-
-class Record(_File):
-    """fcntl(2) with F_SETLKW: a lock of the process, on the whole file."""
-
-    call = "fcntl"
-    _set_and_wait = 7  # F_SETLKW
-
-    def acquire(self) -> int:
-        return self._set(fcntl.F_WRLCK)
-
-    def release(self) -> None:
-        self._set(fcntl.F_UNLCK)
-
-    def _set(self, kind: int) -> int:
-        # struct flock of 64-bit machines (include/uapi/asm-generic/fcntl.h): type, whence, start, len, pid 0
-        fcntl.fcntl(self._fd, self._set_and_wait, struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0))
-        return 0
-
-
-class Ofd(Record):
-    """fcntl(2) with F_OFD_SETLKW: a lock of the open file description, on the whole file."""
-
-    _set_and_wait = 38  # F_OFD_SETLKW
-
-
-class Token:
-    """One byte in a pipe: who reads it has the lock, and writes it back."""
-
-    call = "read"
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-        self.release()
-
-    def attach(self) -> None:
-        pass
-
-    def acquire(self) -> int:
-        os.read(self._read, 1)
-        return 0
-
-    def release(self) -> None:
-        os.write(self._write, b"t")
-
-    def destroy(self) -> None:
-        os.close(self._read)
-        os.close(self._write)
+LOCKS: Mapping[str, LockKind] = {
+    "flock": LockKind("files.Flock", inheritable=True),
+    "record": LockKind("files.Record", inheritable=True),
+    "ofd": LockKind("files.Ofd", inheritable=True),
+    "sysv-sem": LockKind("sysv.Semaphore", {"undo": False}),
+    "sysv-sem-undo": LockKind("sysv.Semaphore", {"undo": True}),
+    "posix-sem": LockKind("memory.PosixSemaphore"),
+    "mutex": LockKind("memory.Mutex"),
+    "robust-mutex": LockKind("memory.Mutex", {"robust": True}),
+    "pipe-token": LockKind("files.Token"),
+    "try-lock": LockKind("memory.TryLock", handed_over=False),
+}
 
 
 @contextmanager
@@ -118,22 +69,10 @@ def make(name: str, inherited: bool = False) -> Iterator[Lock]:
     Where no IPC namespace of our own was allowed, a System V semaphore stays if the stage is killed
     before it leaves; everything else dies with its processes.
     """
-    from . import memory, sysv
-
-    kinds: dict[str, Callable[[], Lock]] = {
-        "flock": lambda: Flock(inherited),
-        "record": lambda: Record(inherited),
-        "ofd": lambda: Ofd(inherited),
-        "sysv-sem": lambda: sysv.Semaphore(undo=False),
-        "sysv-sem-undo": lambda: sysv.Semaphore(undo=True),
-        "posix-sem": memory.PosixSemaphore,
-        "mutex": memory.Mutex,
-        "robust-mutex": lambda: memory.Mutex(robust=True),
-        "pipe-token": Token,
-        "try-lock": memory.TryLock,
-    }
-    made = kinds[name]()
+    kind = LOCKS[name]
+    options = {**kind.options, "inherited": inherited} if kind.inheritable else kind.options
+    lock: Lock = find(__name__, kind.part)(**options)
     try:
-        yield made
+        yield lock
     finally:
-        made.destroy()
+        lock.destroy()

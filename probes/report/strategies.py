@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .. import axes as known_axes
 from .. import scenario
 from ..verdict import NOT_APPLICABLE
 from .figures import Figures, over
@@ -51,9 +52,9 @@ def cases(run: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def place(axes: Mapping[str, Any]) -> tuple[Place, str]:
     """Where a strategy stands among the others, and its name: by call, sharing and trigger, as the nouns list them."""
     rank = (
-        _rank(axes["call"], scenario.CALLS),
-        _rank(axes["sharing"], scenario.SHARINGS),
-        _rank(axes["trigger"], scenario.TRIGGERS),
+        _rank(axes["call"], list(known_axes.CALLS)),
+        _rank(axes["sharing"], list(known_axes.SHARINGS)),
+        _rank(axes["trigger"], list(known_axes.TRIGGERS)),
     )
     return rank, scenario.strategy_name(axes["call"], axes["trigger"], axes["sharing"])
 
@@ -69,7 +70,6 @@ def is_plain(axes: Mapping[str, Any]) -> bool:
     return (
         axes["listener"] == "tcp4"
         and axes["waiter"] == "process"
-        and axes["lock"] is None
         and axes["registered"] in (None, default)
         and axes.get("blocked", "in-order") == "in-order"
     )

@@ -1,8 +1,8 @@
 """What the harness does to an arrangement, once: one file per family of stimuli.
 
 A stimulus is a generator.  Each `yield` ends one step: the conductor then proves delivery, lets the
-waiters come to rest, and writes down what moved.  A new stimulus: one generator, one row in
-the table of `Stimulus.steps`, and its name in `probes/scenario.py`.
+waiters come to rest, and writes down what moved.  A new stimulus: a generator here, and a row in `STIMULI` of
+`probes/axes.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 
+from ..axes import STIMULI
 from ..listeners import Listener
+from ..parts import find
 from ..scenario import Scenario
 
 
@@ -34,19 +36,8 @@ class Stimulus:
 
     def steps(self) -> Iterator[None]:
         """Stir, once per step."""
-        from . import connections, quiet, writes
-
-        kinds: dict[str, Callable[[Stimulus], Iterator[None]]] = {
-            "one-connection": connections.burst,
-            "burst": connections.burst,
-            "one-by-one": connections.one_by_one,
-            "elsewhere": quiet.elsewhere,
-            "nothing": quiet.nothing,
-            "one-write": writes.one,
-            "write-each": writes.each,
-            "writes-one-by-one": writes.one_by_one,
-        }
-        return kinds[self._scenario.stimulus](self)
+        generator: Callable[[Stimulus], Iterator[None]] = find(__name__, STIMULI[self._scenario.stimulus].part)
+        return generator(self)
 
     @property
     def scenario(self) -> Scenario:

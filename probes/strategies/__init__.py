@@ -1,7 +1,6 @@
 """How waiters wait, one file per way.
 
-A new system call, trigger or lock: one file (or one function) here, one row in `prepare`,
-and its name in `probes/scenario.py`.
+A new system call: a class here with the methods of `Strategy`, and a row in `CALLS` of `probes/axes.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from .. import syscalls
-from ..scenario import ACCEPTS, EPOLL_CALLS, IO_URING, READS, SIGNALS, Scenario
+from ..axes import CALLS
+from ..parts import find
+from ..scenario import Scenario
 from ..verdict import NotApplicable
 
 
@@ -38,24 +39,13 @@ def prepare(scenario: Scenario, fds: list[int]) -> Strategy:
 
     Raises NotApplicable where this kernel was asked for the call or the flag and has it not.
     """
-    from . import accept, epoll, io_uring, poll, read, select, signal_driven
-
-    ways: dict[str, type[Strategy]] = {
-        **dict.fromkeys(ACCEPTS, accept.Accept),
-        **dict.fromkeys(("select", "pselect6"), select.Select),
-        **dict.fromkeys(("poll", "ppoll"), poll.Poll),
-        **dict.fromkeys(EPOLL_CALLS, epoll.Epoll),
-        **dict.fromkeys(IO_URING, io_uring.IoUring),
-        **dict.fromkeys(READS, read.Read),
-        **dict.fromkeys(SIGNALS, signal_driven.SignalDriven),
-    }
-    way = ways[scenario.call]
     call = scenario.system_call
     if syscalls.number(call) is None:
         raise NotApplicable(f"this architecture has no {call} system call")
     if not syscalls.exists(call):
         raise NotApplicable(f"{call}: ENOSYS")
-    return way(scenario, fds)  # type: ignore[call-arg]  # a Protocol does not describe constructors
+    strategy: Strategy = find(__name__, CALLS[scenario.call].part)(scenario, fds)
+    return strategy
 
 
 def number_of(call: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
+from probes.locks import LOCKS
 from probes.plugin import Play
 
 _ARTICLE = text("uWSGI documentation, articles/SerializingAccept")
@@ -16,11 +17,10 @@ _PIPE = kernel("fs/pipe.c", "pipe_read: wait_event_interruptible_exclusive, and 
 N, N_IN_ORDER = 4, 8
 FILE_LOCKS = ("flock", "record", "ofd")
 SYSTEM_V = ("sysv-sem", "sysv-sem-undo")
-HANDED_OVER = (*FILE_LOCKS, *SYSTEM_V, "posix-sem", "mutex", "robust-mutex", "pipe-token")
+HANDED_OVER = tuple(name for name, kind in LOCKS.items() if kind.handed_over)
 """Who waits for one of these sleeps in the kernel until it is unlocked; who waits for a try-lock, until a timer."""
-ALL = (*HANDED_OVER, "try-lock")
 
-over_all = pytest.mark.parametrize("lock", ALL)
+over_all = pytest.mark.parametrize("lock", LOCKS)
 
 
 @claim(

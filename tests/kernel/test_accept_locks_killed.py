@@ -6,6 +6,7 @@ import pytest
 
 from probes.case import Facts
 from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
+from probes.locks import LOCKS
 from probes.plugin import Play
 
 _ARTICLE = text("uWSGI documentation, articles/SerializingAccept")
@@ -19,7 +20,7 @@ PROMISED = {
     "robust-mutex": "EOWNERDEAD",
     "mutex": STILL_WAITS,
 }
-UNOWNED = ("sysv-sem", "posix-sem", "pipe-token", "try-lock")
+UNOWNED = tuple(name for name in LOCKS if name not in PROMISED)
 
 
 def _after_the_kill(seen: Facts, fate: str) -> None:

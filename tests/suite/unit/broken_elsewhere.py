@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from probes.scenario import RARE_SOCKETS, READS, Scenario
+from probes.axes import RARE_SOCKETS, READS
+from probes.scenario import Scenario
 
 from .broken import LosesOneInTwenty
 from .model import Kernel

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from probes.axes import CALLS, SIGNAL, WRITTEN
 from probes.evidence import Step, Trial
-from probes.scenario import SIGNALS, WRITTEN, Scenario
+from probes.scenario import Scenario
 
 from .builders import trial
 from .model import EAGAIN, EINTR, LIMBO, NOWHERE, QUEUE, SIGIO, Kernel
@@ -73,7 +74,7 @@ class Run:
             "udp4": self._kernel.datagram_wakes,
             "eventfd": self._kernel.eventfd_wakes,
         }
-        if self._scenario.call in SIGNALS:
+        if CALLS[self._scenario.call].group == SIGNAL:
             self._signal(asleep, [socket] if self._grouped else list(range(self._scenario.n)))
         elif self._scenario.listener in readers:
             self._wake(readers[self._scenario.listener](asleep))
@@ -126,7 +127,7 @@ class Run:
     def _look(self, i: int, just_woken: bool) -> int | None:
         """What the wait call of `i` finds when it runs: its result, or None if it sleeps (again)."""
         queue = self._queues[i if self._grouped else 0]
-        if self._scenario.call in SIGNALS:
+        if CALLS[self._scenario.call].group == SIGNAL:
             return self._signals.pop(i, None)
         if self._takes:
             if not queue:

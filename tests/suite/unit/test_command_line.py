@@ -70,7 +70,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help_names_every_word_of_a_scenario(capsys: pytest.CaptureFixture[str]) -> None:
-    from probes.scenario import CALLS, LISTENERS, REACTIONS, SHARINGS, STIMULI, TRIGGERS
+    from probes.axes import CALLS, LISTENERS, REACTIONS, SHARINGS, STIMULI, TRIGGERS
 
     with pytest.raises(SystemExit):
         __main__.main(["--help"])
@@ -134,8 +134,8 @@ def test_wrong_chapter_suggests_the_nearest(refused: Refused) -> None:
     ("arguments", "words"),
     [
         (["poll/tcp4/n8/hold/one-conection"], "did you mean poll/tcp4/n8/hold/one-connection"),
-        (["nonsense"], "'nonsense' is not CALL"),
-        ([""], "'' is not CALL"),
+        (["nonsense"], "'nonsense' has no listener"),
+        ([""], "'' is no id"),
         (["poll/tcp4/n0/hold/one-connection"], "0 waiters: a scenario has 1 to 10,000"),
         (["poll/tcp4/n10000000/hold/one-connection"], "10000000 waiters: a scenario has 1 to 10,000"),
         ([POLL, "--trials", "0"], "0 trials: there can be 1 to 100,000"),

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from probes.axes import RARE_SOCKETS
 from probes.listeners import open_listener
-from probes.scenario import RARE_SOCKETS, Scenario
+from probes.scenario import Scenario
 from probes.verdict import NotApplicable
 
 

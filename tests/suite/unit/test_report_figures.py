@@ -91,7 +91,6 @@ def test_trials_that_two_claims_share_count_once(run: dict[str, Any]) -> None:
         {"waiter": "thread"},
         {"stimulus": "burst"},
         {"blocked": "reversed"},
-        {"lock": "x"},
     ],
 )
 def test_other_scenes_are_not_in_the_table(axis: dict[str, Any], run: dict[str, Any]) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from probes import catalogue
-from probes.scenario import CALLS, LISTENERS, REACTIONS, SHARINGS, STIMULI, TRIGGERS, BadScenario, Scenario
+from probes.axes import CALLS, LISTENERS, REACTIONS, SHARINGS, STIMULI, TRIGGERS
+from probes.parts import find
+from probes.scenario import BadScenario, Scenario
+from probes.strategies import epoll
+
+_PARTS = {"strategies": CALLS, "listeners": LISTENERS, "stimuli": STIMULI}
 
 
 def test_every_scenario_of_the_catalogue_reads_back() -> None:
@@ -53,47 +61,52 @@ def test_default_said_aloud_is_left_out_of_the_id() -> None:
     assert Scenario.parse(loud).id == "epoll_wait.level.listener/tcp4/n8/hold/burst"
 
 
+_TRIGGERS = "level, edge, oneshot, exclusive, edge-exclusive"
 _REFUSED = {
-    "": "is not CALL",
-    "poll": "is not CALL",
-    "poll/tcp4/n8/hold": "is not CALL",
-    "pool/tcp4/n8/hold/one-connection": "no call 'pool'",
-    "poll/tcp5/n8/hold/one-connection": "no listener 'tcp5'",
-    "poll/tcp4/8/hold/one-connection": "'8' is no size",
-    "poll/tcp4/n/hold/one-connection": "'n' is no size",
-    "poll/tcp4/n-1/hold/one-connection": "'n-1' is no size",
-    "poll/tcp4/n8p/hold/one-connection": "'n8p' is no size",
-    "poll/tcp4/n\u0663/hold/one-connection": "is no size",
+    "": "'' is no id: an id is CALL",
+    "poll": "'poll' has no listener: an id is CALL",
+    "poll/tcp4/n8/hold": "has no stimulus: an id is CALL",
+    "pool/tcp4/n8/hold/one-connection": "no call 'pool': there are accept, ",
+    "poll/tcp5/n8/hold/one-connection": "no listener 'tcp5': there are tcp4, tcp6, ",
+    "poll/tcp4/8/hold/one-connection": "'8' is no number of waiters",
+    "poll/tcp4/n/hold/one-connection": "'n' is no number of waiters",
+    "poll/tcp4/n-1/hold/one-connection": "'n-1' is no number of waiters",
+    "poll/tcp4/n8p/hold/one-connection": "'n8p' is no number of waiters",
+    "poll/tcp4/n\u0663/hold/one-connection": "is no number of waiters",
     "poll/tcp4/n0/hold/one-connection": "0 waiters",
     "poll/tcp4/n10000000/hold/one-connection": "10000000 waiters: a scenario has 1 to 10,000",
-    "poll/tcp4/n8/sleep/one-connection": "no reaction 'sleep'",
-    "poll/tcp4/n8/hold/two-connections": "no stimulus 'two-connections'",
-    "poll/tcp4/n8/hold/one-connection/fast": "'fast' is no further axis",
+    "poll/tcp4/n8/sleep/one-connection": "no reaction 'sleep': there are hold, accept, drain, loop",
+    "poll/tcp4/n8/hold/two-connections": "no stimulus 'two-connections': there are one-connection, ",
+    "poll/tcp4/n8/hold/one-connection/fast": "'fast' is no further axis: there are kK",
+    "poll/tcp4/n8/hold/one-connection/blocked-": "'blocked-' is no further axis",
     "poll/tcp4/n8/hold/one-connection/k2": "use burst or one-by-one",
-    "poll/tcp4/n8/hold/nothing/k2": "makes no connection",
+    "poll/tcp4/n8/hold/nothing/k2": "k2: nothing is no series; burst, one-by-one and writes-one-by-one are",
     "poll/tcp4/n8/hold/burst/k0": "k0",
     "poll/tcp4/n8/hold/burst/k100001": "makes 1 to 100,000",
-    "poll/tcp4/n8t/hold/one-by-one/blocked-reversed": "processes only",
-    "poll/tcp4/n8/hold/one-connection/blocked-randomly": "no blocked 'randomly'",
-    "poll.level/tcp4/n8/hold/one-connection": "a trigger belongs to the epoll calls",
-    "poll.epoll/tcp4/n8/hold/one-connection": "only the epoll calls can share",
-    "epoll_wait/tcp4/n8/hold/one-connection": "each of them needs one",
+    "poll/tcp4/n8t/hold/one-by-one/blocked-reversed": "only processes can",
+    "poll/tcp4/n8/hold/one-connection/blocked-randomly": "no blocked 'randomly': there are in-order, reversed",
+    "poll/tcp4/n8/hold/one-connection/registered-before-fork": "registered 'before-fork': poll has no epoll instance",
+    "poll.level/tcp4/n8/hold/one-connection": "trigger 'level': poll has no trigger",
+    "poll.epoll/tcp4/n8/hold/one-connection": "sharing 'epoll': poll has no epoll instance to share",
+    "epoll_wait/tcp4/n8/hold/one-connection": f"epoll_wait needs a trigger: {_TRIGGERS}",
     "epoll_wait.listener.level/tcp4/n8/hold/one-connection": "is not CALL[.TRIGGER][.SHARING]",
     "epoll_wait.level.epoll.edge/tcp4/n8/hold/one-connection": "is not CALL[.TRIGGER][.SHARING]",
-    "epoll_wait.rising.epoll/tcp4/n8/hold/one-connection": "no trigger 'rising'",
-    "epoll_wait.level.epoll/tcp4/n8/hold/one-connection/registered-after-fork": "registered before the fork",
-    "accept/tcp4/n8/drain/one-connection": "use loop",
-    "accept/eventfd/n8/hold/one-connection": "accept waits on a listening socket",
-    "recvfrom/eventfd/n8/hold/one-write": "recvfrom waits on udp4",
-    "read/tcp4/n8/hold/nothing": "read waits on pipe or eventfd",
-    "read/eventfd/n8/accept/nothing": "a reader can hold, or loop",
-    "read/eventfd/n8/hold/one-connection": "eventfd takes one-write",
+    "epoll_wait.level.epol/tcp4/n8/hold/one-connection": "no sharing 'epol': there are listener, epoll, ring, nothing",
+    "accept.epol/tcp4/n8/hold/one-connection": "no sharing 'epol'",
+    "epoll_wait.rising.epoll/tcp4/n8/hold/one-connection": f"no trigger 'rising': there are {_TRIGGERS}",
+    "epoll_wait.level.epoll/tcp4/n8/hold/one-connection/registered-after-fork": "filled once, before the fork",
+    "accept/tcp4/n8/drain/one-connection": "reaction 'drain': accept takes one connection each time it returns",
+    "accept/eventfd/n8/hold/one-connection": "listener 'eventfd': accept waits on a listening socket, tcp4, ",
+    "recvfrom/eventfd/n8/hold/one-write": "listener 'eventfd': recvfrom reads from udp4",
+    "read/tcp4/n8/hold/nothing": "listener 'tcp4': read reads from pipe or eventfd",
+    "read/eventfd/n8/accept/nothing": "reaction 'accept': read has no connection to accept; it can hold or loop",
+    "read/eventfd/n8/hold/one-connection": "stimulus 'one-connection': eventfd takes no connections, but nothing, one-",
     "read/pipe/n8/hold/writes-one-by-one/k0": "k0: writes-one-by-one makes 1 to 100,000",
-    "poll/tcp4/n8/hold/one-write": "is for what is read",
-    "io_uring_accept.ring/tcp4/n8/hold/one-connection": "one ring is for the io_uring calls, and for threads",
-    "accept.ring/tcp4/n8t/hold/one-connection": "one ring is for the io_uring calls",
-    "rt_sigtimedwait.nothing/tcp4/n8t/hold/one-connection": "threads share their signals",
-    "poll.nothing/unix/n8/hold/one-connection": "a reuseport group needs tcp4 or tcp6",
+    "poll/tcp4/n8/hold/one-write": "stimulus 'one-write': tcp4 is not written to, but takes one-connection, ",
+    "io_uring_accept.ring/tcp4/n8/hold/one-connection": "sharing 'ring': one ring is shared by threads (write n8t)",
+    "accept.ring/tcp4/n8t/hold/one-connection": "sharing 'ring': accept has no ring to share, only io_uring_accept, ",
+    "rt_sigtimedwait.nothing/tcp4/n8t/hold/one-connection": "sharing 'nothing': threads share their signals",
+    "poll.nothing/unix/n8/hold/one-connection": "unix has no SO_REUSEPORT groups, only tcp4, tcp6 and mptcp4 have them",
 }
 
 
@@ -104,6 +117,47 @@ def test_bad_address_gives_one_sentence(address: str) -> None:
     words = str(refused.value)
     assert _REFUSED[address] in words
     assert "\n" not in words
+
+
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    {
+        "epoll_wait/tcp4/n8/hold/one-connection": "epoll_wait.level.listener/tcp4/n8/hold/one-connection",
+        "epoll_wait.epoll/unix/n3t/hold/burst": "epoll_wait.level.epoll/unix/n3t/hold/burst",
+        "pool/tcp4/n8/hold/one-conection": "poll/tcp4/n8/hold/one-connection",
+        "epol_wait.exclusiv.epoll/tcp6/n8/hold/burst/k3": "epoll_wait.exclusive.epoll/tcp6/n8/hold/burst/k3",
+        "epoll_wait.edge.lsitener/tcp4/n8/hold/nothing": "epoll_wait.edge.listener/tcp4/n8/hold/nothing",
+    }.items(),
+)
+def test_bad_address_suggests_the_nearest_of_its_own_axis(address: str, meant: str) -> None:
+    """Not the nearest of all addresses, which would offer poll to somebody who forgot a trigger."""
+    with pytest.raises(BadScenario, match=rf"; did you mean {re.escape(meant)}\?$"):
+        Scenario.parse(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "epoll_wait.rising.epoll/tcp4/n8/hold/one-connection",
+        "poll/tcp4/n8/hold/one-connection/blocked-randomly",
+        "pool/eventfd/n8/hold/one-connection",
+        "accept/tcp4/n8/drain/one-connection",
+    ],
+)
+def test_nothing_is_suggested_that_is_not_near_or_does_not_exist(address: str) -> None:
+    with pytest.raises(BadScenario) as refused:
+        Scenario.parse(address)
+    assert "did you mean" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("package", "table"), _PARTS.items(), ids=list(_PARTS))
+def test_every_word_names_a_part_that_is_there(package: str, table: dict[str, Any]) -> None:
+    for word, row in table.items():
+        assert callable(find(f"probes.{package}", row.part)), word
+
+
+def test_every_trigger_has_its_flags() -> None:
+    assert list(epoll.FLAGS) == list(TRIGGERS)
 
 
 def test_every_word_of_every_axis_is_used_by_some_scenario() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from probes.scenario import SOCKETS, BadScenario
+from probes.axes import SOCKETS
+from probes.scenario import BadScenario
 from probes.star import PRESETS, Star, centre, star
 
 from .judging import claims_with_stars
@@ -52,7 +53,7 @@ def test_star_of_threads_on_another_listener() -> None:
     assert _ids(Star("recvfrom", stimulus="one-write", listener="udp4", waiter="thread", spokes=("threads",))) == [
         "recvfrom/udp4/n8t/hold/one-write"
     ]
-    with pytest.raises(BadScenario, match="recvfrom waits on udp4"):
+    with pytest.raises(BadScenario, match="recvfrom reads from udp4"):
         _ids(Star("recvfrom", stimulus="one-write", spokes=()))
 
 
