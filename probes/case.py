@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from . import failure
+from . import facts, failure
 from .claims import FAILING_LEVELS, MEASURED, Claim
 from .controls import Outcome
 from .seen import Seen
@@ -16,25 +17,25 @@ from .verdict import MEASURED as MEASURED_VERDICT
 
 
 class Facts:
-    """What an experiment noted.  Every fact is expected to be something; what was not asked is shown too."""
+    """What an experiment noted, by id.  Facts of which the claim asks nothing are kept, too, as evidence."""
 
-    def __init__(self, seen: dict[str, Any], case: Case | None) -> None:
-        self._seen = seen
-        self._case = case
+    def __init__(self, noted: Mapping[str, Mapping[str, Any]], case: Case | None) -> None:
+        """`noted`: for each id `what`, the sentence, and `seen`, the value."""
+        self._facts = {name: facts.fact(name, note["what"], note["seen"]) for name, note in noted.items()}
+        if case is not None:
+            case.facts += self._facts.values()
 
-    def __getitem__(self, what: str) -> Any:
-        """What was seen, unjudged.  Raises Inconclusive where the experiment did not come so far."""
-        if what not in self._seen:
-            raise Inconclusive(f"the experiment did not note {what!r}")
-        return self._seen[what]
+    def expect(self, id: str, allowed: Any) -> None:
+        """The claim allows nothing but `allowed` for this fact: AssertionError otherwise.
 
-    def expect(self, what: str, allowed: Any) -> None:
-        """The claim allows nothing but `allowed` for `what`: AssertionError otherwise."""
-        seen = self[what]
-        if self._case is not None:
-            self._case.facts.append({"what": what, "expected": str(allowed), "seen": str(seen)})
-        if seen != allowed:
-            raise AssertionError(f"{what}: {seen}; the claim allows {allowed}")
+        Raises Inconclusive where the experiment did not come so far.
+        """
+        if id not in self._facts:
+            raise Inconclusive(f"the experiment did not note {id!r}")
+        fact = self._facts[id]
+        fact["expected"] = allowed
+        if not facts.is_met(fact):
+            raise AssertionError(facts.complaint(fact))
 
 
 class Case:
@@ -43,7 +44,7 @@ class Case:
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
         self.seen: list[Seen] = []
-        self.facts: list[dict[str, str]] = []
+        self.facts: list[dict[str, Any]] = []
 
 
 def judge(case: Case, excinfo: pytest.ExceptionInfo[BaseException] | None) -> tuple[str, str | None]:
@@ -52,13 +53,13 @@ def judge(case: Case, excinfo: pytest.ExceptionInfo[BaseException] | None) -> tu
         hidden = next((seen.inconclusive for seen in case.seen if seen.inconclusive), None)
         if hidden is not None:
             return INCONCLUSIVE, hidden
-        if not case.seen and not case.facts:
+        if not case.seen and not any("expected" in fact for fact in case.facts):
             return INCONCLUSIVE, "the test looked at nothing"
         if not all(seen.asked for seen in case.seen):
             return INCONCLUSIVE, "the test compared nothing"
-        wrong = next((fact for fact in case.facts if fact["expected"] != fact["seen"]), None)
+        wrong = next((fact for fact in case.facts if not facts.is_met(fact)), None)
         if wrong is not None:
-            return BROKEN, f"{wrong['what']}: {wrong['seen']}; the claim allows {wrong['expected']}"
+            return BROKEN, facts.complaint(wrong)
         return (MEASURED_VERDICT if case.claim.level == MEASURED else HELD), None
     if excinfo.errisinstance(NotApplicable):
         return NOT_APPLICABLE, str(excinfo.value)

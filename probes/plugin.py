@@ -14,7 +14,9 @@ from . import controls as controls_module
 from . import failure, host, interrupt, outcome
 from .case import Case, Facts, entry, judge
 from .claims import Claim
+from .evidence import errno_name
 from .expectations import Expectations
+from .facts import OK
 from .lab.session import Lab
 from .lab.sweep import sweep
 from .options import add_options, expectations_of, insist_on_known_claims, judging
@@ -28,8 +30,8 @@ from .verdict import BROKEN, Inconclusive, NotApplicable
 
 Herd = Callable[[Scenario], Seen]
 """The `herd` fixture: run the trials of a scenario, and get what they showed."""
-Ask = Callable[[str, str, Callable[[], Any]], None]
-"""The `ask` fixture: what is asked, the answer that the claim allows, and the call that asks."""
+Ask = Callable[[str, str, str, Callable[[], Any]], None]
+"""The `ask` fixture: a fact's id and sentence, the answer that the claim allows, and the call that asks."""
 Play = Callable[..., Facts]
 """The `play` fixture: an experiment's name, and an argument for it; the facts that it noted."""
 
@@ -156,30 +158,26 @@ def herd(request: pytest.FixtureRequest) -> Herd:
 
 @pytest.fixture
 def ask(request: pytest.FixtureRequest) -> Ask:
-    """Ask the kernel directly: `ask("what", "EINVAL", lambda: ...)` where no waiter is needed.
+    """Ask the kernel directly: `ask("id", "what is asked", "EINVAL", lambda: ...)` where no waiter is needed.
 
-    The answer is the name of the errno, or what the call returned, as text.
+    The answer is the name of the errno, or `ok`.
     """
     case = _case(request.node)
 
-    def put(what: str, expected: str, call: Callable[[], Any]) -> None:
-        from .evidence import errno_name
-
+    def put(id: str, what: str, expected: str, call: Callable[[], Any]) -> None:
+        answer = OK
         try:
-            got = str(call())
+            call()
         except OSError as error:
-            got = errno_name(-(error.errno or 0)) or str(error)
-        if case is not None:
-            case.facts.append({"what": what, "expected": expected, "seen": got})
-        if got != expected:
-            raise AssertionError(f"{what}: {got}; the claim allows {expected}")
+            answer = errno_name(-(error.errno or 0)) or str(error)
+        Facts({id: {"what": what, "seen": answer}}, case).expect(id, expected)
 
     return put
 
 
 @pytest.fixture
 def play(request: pytest.FixtureRequest) -> Play:
-    """Play an experiment on a stage of its own: `play("subject.function").expect("what", "allowed")`."""
+    """Play an experiment on a stage of its own: `play("subject.function").expect("id", allowed)`."""
     case = _case(request.node)
     lab = _lab(request.config)
     untrusted = controls_module.why_failed(_controls(request.config))

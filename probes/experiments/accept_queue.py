@@ -39,8 +39,8 @@ def in_order(stage: Stage, kind: str) -> None:
     for _ in range(3):
         wire.wait_readable(accepting, "a connection is missing")
         got.append(wire.read(stage.keep(accepting.accept()[0])))
-    stage.note("accepted", " ".join(got))
-    stage.outcome("a fourth accept", accepting.accept)
+    stage.note("accepted", "what the accepted connections read, in order", got)
+    stage.outcome("fourth-accept", "a fourth accept", accepting.accept)
 
 
 def flags(stage: Stage, kind: str) -> None:
@@ -48,13 +48,16 @@ def flags(stage: Stage, kind: str) -> None:
     listener = wire.opened(stage, kind)
     fd = listener.fds[0]
     fcntl.fcntl(fd, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
-    for asked, flag in (("no flags", 0), ("SOCK_NONBLOCK", socket.SOCK_NONBLOCK)):
+    for fact, asked, flag in (
+        ("flags-none", "no flags", 0),
+        ("flags-nonblock", "SOCK_NONBLOCK", socket.SOCK_NONBLOCK),
+    ):
         stage.keep(listener.connect(patience_s()))
         wire.wait_readable(wire.of(listener), "no connection came")
         made = syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, flag)
         got = fcntl.fcntl(made, fcntl.F_GETFL)
         names = [name for name in ("O_NONBLOCK", "O_ASYNC") if got & getattr(os, name)]
-        stage.note(f"accept4 with {asked}", " ".join(names) or "none")
+        stage.note(fact, f"status flags of what accept4 returns, asked for {asked}", names)
 
 
 def sigio(stage: Stage, kind: str) -> None:
@@ -64,11 +67,11 @@ def sigio(stage: Stage, kind: str) -> None:
     fd = listener.fds[0]
     fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(fd, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
-    stage.note("SIGIO before", signal.SIGIO in signal.sigpending())
+    stage.note("sigio-before", "SIGIO is pending before a connection", signal.SIGIO in signal.sigpending())
     stage.keep(listener.connect(patience_s()))
     wire.wait_readable(wire.of(listener), "no connection came")
     stage.fence()
-    stage.note("SIGIO after a connection", signal.SIGIO in signal.sigpending())
+    stage.note("sigio-after", "SIGIO is pending after a connection", signal.SIGIO in signal.sigpending())
 
 
 def gone(stage: Stage) -> None:
@@ -77,13 +80,13 @@ def gone(stage: Stage) -> None:
     listener = wire.of(scene.listener)
     scene.connect()
     wire.wait_readable(listener, "no connection came")
-    stage.note("readable", wire.told(listener))
+    stage.note("readable", "calls that report the listener readable", wire.told(listener))
     taker = stage.actor(lambda _: bool(listener.accept()), "taker")
-    stage.note("another process took it", taker.answer())
+    stage.note("other-took-it", "another process took the connection", taker.answer())
     waiter = scene.waiter()
-    stage.note("a blocking accept", now(waiter))
+    stage.note("blocking-accept", "a blocking accept", now(waiter))
     os.set_blocking(listener.fileno(), False)
-    stage.outcome("a non-blocking accept", listener.accept)
+    stage.outcome("non-blocking-accept", "a non-blocking accept", listener.accept)
 
 
 def out_of_descriptors(stage: Stage) -> None:
@@ -94,12 +97,18 @@ def out_of_descriptors(stage: Stage) -> None:
     with select.epoll() as instance:
         instance.register(listener, select.EPOLLIN)
         with _no_descriptor_left():
-            stage.outcome("accept without a descriptor", listener.accept)
-            stage.note("told by epoll, level-triggered, in three looks", sum(len(instance.poll(0)) for _ in range(3)))
-    stage.note("connections queued", wire.queue(listener)[0])
+            stage.outcome("accept-without-descriptor", "accept without a free descriptor", listener.accept)
+            stage.note(
+                "reported-in-three-waits",
+                "events in three waits, level-triggered",
+                sum(len(instance.poll(0)) for _ in range(3)),
+            )
+    stage.note("queued", "connections in the accept queue", wire.queue(listener)[0])
     peers: list[tuple[str, int]] = []
     wire.outcome(lambda: peers.append(listener.accept()[1]))
-    stage.note("accept with one gives that connection", peers == [made.getsockname()])
+    stage.note(
+        "accept-with-descriptor", "accept with a free descriptor returns that connection", peers == [made.getsockname()]
+    )
 
 
 @contextmanager
@@ -123,12 +132,12 @@ def reset_before_accept(stage: Stage) -> None:
     until(lambda: _known(port, source), lambda: "the connection is not listed in /proc/net/tcp")
     made.close()
     until(lambda: not _known(port, source), lambda: "the connection was not reset")
-    stage.note("connections queued", wire.queue(listener)[0])
-    stage.note("readable", wire.told(listener))
+    stage.note("queued", "connections in the accept queue", wire.queue(listener)[0])
+    stage.note("readable", "calls that report the listener readable", wire.told(listener))
     taken: list[socket.socket] = []
-    stage.outcome("accept", lambda: taken.append(listener.accept()[0]))
+    stage.outcome("accept", "accept", lambda: taken.append(listener.accept()[0]))
     if taken:
-        stage.note("a read", wire.read(stage.keep(taken[0])))
+        stage.note("read", "a read", wire.read(stage.keep(taken[0])))
 
 
 def _known(port: int, peer: int) -> bool:
@@ -145,12 +154,12 @@ def deferred(stage: Stage, strategy: str) -> None:
     waiter = scene.waiter()
     with counted("TCPDeferAcceptDrop", lambda: wire.queue(listener)[0] > 0 or waiter.answered):
         made = scene.connect()
-    stage.note("woken by a connection without data", waiter.woken)
+    stage.note("woken-without-data", "the waiter was woken by a connection without data", waiter.woken)
     after = now(waiter)
-    stage.note("the waiter", after)
+    stage.note("waiter", "the waiter", after)
     if after == BLOCKED:
         made.send(b"x")
-        stage.note("the waiter, after data", waiter.answer())
+        stage.note("waiter-after-data", "the waiter, after data", waiter.answer())
 
 
 def handed_over(stage: Stage, argument: dict[str, str]) -> None:
@@ -177,5 +186,5 @@ def handed_over(stage: Stage, argument: dict[str, str]) -> None:
         socket.send_fds(ours, [b"x"], [listener.fileno()])
     waiter.blocked_in(scenario.system_call)
     made = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
-    stage.outcome("connect", lambda: made.connect(address))
-    stage.note("the waiter", waiter.answer())
+    stage.outcome("connect", "connect", lambda: made.connect(address))
+    stage.note("waiter", "the waiter", waiter.answer())

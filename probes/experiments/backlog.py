@@ -21,10 +21,12 @@ def full_unix(stage: Stage, backlog: int) -> None:
     name = f"\0wakecheck-{os.getpid()}-full"
     listener.bind(name)
     listener.listen(backlog)
-    stage.note("connections taken", _connected_until_refused(stage, name))
-    stage.outcome("one more", lambda: _unix_client(stage).connect(name))
+    stage.note("connected", "connections made before one was refused", _connected_until_refused(stage, name))
+    stage.outcome("one-more", "one more connect", lambda: _unix_client(stage).connect(name))
     listener.accept()
-    stage.outcome("one more after an accept", lambda: _unix_client(stage).connect(name))
+    stage.outcome(
+        "one-more-after-accept", "one more connect, after an accept", lambda: _unix_client(stage).connect(name)
+    )
 
 
 def _unix_client(stage: Stage) -> socket.socket:
@@ -55,17 +57,17 @@ def full_tcp(stage: Stage, backlog: int) -> None:
     late = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
     late.setblocking(False)
     with counted("ListenOverflows", lambda: wire.state(late) != wire.SYN_SENT):
-        stage.outcome("one more", lambda: late.connect(listener.getsockname()))
+        stage.outcome("one-more", "one more connect", lambda: late.connect(listener.getsockname()))
     stage.fence()
-    stage.note("the late client's state", wire.state(late))
-    stage.note("connections queued", wire.queue(listener)[0])
+    stage.note("late-client", "the TCP state of the late client", wire.state(late))
+    stage.note("queued", "connections in the accept queue", wire.queue(listener)[0])
 
 
 def capped(stage: Stage) -> None:
     """somaxconn is set to 2; then listeners ask for a queue of 100."""
     own_network()
     setting("core/somaxconn", 2)
-    stage.note("the limit of a TCP listener", wire.queue(wire.listening(stage, backlog=100))[1])
+    stage.note("queue-limit", "the limit of a TCP listener's queue", wire.queue(wire.listening(stage, backlog=100))[1])
     full_unix(stage, 100)
 
 
@@ -81,14 +83,18 @@ def overflow(stage: Stage, abort: int) -> None:
     wire.queued(listener, 1)
     resets = counter("OutRsts")
     with counted("ListenOverflows", lambda: wire.queue(listener)[0] > 1):
-        stage.outcome("bytes sent", lambda: late.send(b"x"))
+        stage.outcome("bytes-sent", "bytes sent", lambda: late.send(b"x"))
     # tcp_check_req (net/ipv4/tcp_minisocks.c) sends the reset before the handler that counted the overflow ends.
     stage.fence(needed=True)
     if counter("OutRsts") > resets:
         until(lambda: wire.state(late) == wire.CLOSE, lambda: "a reset was sent, and did not arrive")
-    stage.note("the late client's state", wire.state(late))
-    stage.note("its error", errno.errorcode.get(late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "none"))
-    stage.note("connections queued", wire.queue(listener)[0])
+    stage.note("late-client", "the TCP state of the late client", wire.state(late))
+    stage.note(
+        "late-client-error",
+        "the error of the late client (SO_ERROR)",
+        errno.errorcode.get(late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "none"),
+    )
+    stage.note("queued", "connections in the accept queue", wire.queue(listener)[0])
 
 
 def _unfinished(stage: Stage, listener: socket.socket) -> socket.socket:

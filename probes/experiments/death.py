@@ -23,20 +23,20 @@ def killed_when_told(stage: Stage, strategy: str) -> None:
     workers = place.crew(strategy, 2, gate="before")
     place.connect()
     those_told = [one for one in workers if one.told]
-    stage.note("told of the connection", len(those_told))
+    stage.note("returned", "workers that returned for the connection", len(those_told))
     if not those_told:
         return
     victim = those_told[0]
     survivor = workers[1 - victim.i]
     victim.kill()
     place.at_rest()
-    stage.note("told once the first is dead", survivor.told)
+    stage.note("survivor-returned", "returns of the survivor, once the first worker is dead", survivor.told)
     place.connect()
-    stage.note("told after the next connection", survivor.told)
+    stage.note("survivor-returned-again", "returns of the survivor, after the next connection", survivor.told)
     survivor.let(3)
     survivor.blocked_again()
-    stage.note("taken by the survivor", survivor.took)
-    stage.note("left waiting", place.left())
+    stage.note("survivor-took", "connections that the survivor took", survivor.took)
+    stage.note("left", "connections left in the accept queue", place.left())
 
 
 def killed_with_connection(stage: Stage, argument: dict[str, Any]) -> None:
@@ -50,10 +50,10 @@ def killed_with_connection(stage: Stage, argument: dict[str, Any]) -> None:
         client.send(b"x")
     winner.kill()
     place.at_rest()
-    stage.note("taken by the other worker", other.took)
+    stage.note("other-took", "connections that the other worker took", other.took)
     if not select.select([client], [], [], patience_s())[0]:
         raise Inconclusive(f"the client heard nothing within {patience_s():.0f} s")
-    stage.outcome("the client reads", lambda: client.recv(1).decode() or "end of file")
+    stage.outcome("client-reads", "what the client reads", lambda: client.recv(1).decode() or "end of file")
 
 
 def stopped(stage: Stage, argument: dict[str, Any]) -> None:
@@ -64,9 +64,9 @@ def stopped(stage: Stage, argument: dict[str, Any]) -> None:
     one.stop()
     scene.connect()
     arrived(scene, other)
-    stage.note("the running one", now(other))
+    stage.note("running", "the waiter that was not stopped", now(other))
     one.go_on()
-    stage.note("the stopped one, once it goes on", now(one))
+    stage.note("stopped", "the stopped waiter, once it continues", now(one))
 
 
 def arrived(scene: Scene, *waiters: Actor) -> None:
@@ -99,9 +99,9 @@ def all_stopped(stage: Stage, strategy: str) -> None:
         one.stop()
     scene.connect()
     arrived(scene)
-    stage.note("while they are stopped", [now(one) for one in waiters])
+    stage.note("all-stopped", "the waiters, while they are stopped", [now(one) for one in waiters])
     waiters[0].go_on()
-    stage.note("the first one that goes on", now(waiters[0]))
+    stage.note("first-continued", "the first waiter that continues", now(waiters[0]))
 
 
 def resumed(stage: Stage, argument: dict[str, Any]) -> None:
@@ -112,11 +112,11 @@ def resumed(stage: Stage, argument: dict[str, Any]) -> None:
     waiter.stop()
     waiter.go_on()
     after = now(waiter)
-    stage.note("after stop and SIGCONT", after)
+    stage.note("after-sigcont", "the waiter, after SIGSTOP and SIGCONT", after)
     if after == BLOCKED:
         scene.connect()
         arrived(scene, waiter)
-        stage.note("after a connection", now(waiter))
+        stage.note("after-connection", "the waiter, after a connection", now(waiter))
 
 
 def handled(stage: Stage, restart: bool) -> None:
@@ -133,7 +133,7 @@ def handled(stage: Stage, restart: bool) -> None:
 
     waiter = stage.actor(act, "w0").blocked_in("accept")
     waiter.send(signal.SIGUSR1)
-    stage.note("after the signal", now(waiter))
+    stage.note("after-signal", "the waiter, after the signal", now(waiter))
 
 
 def _limit(scene: Scene, limited: bool) -> None:

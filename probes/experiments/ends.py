@@ -57,14 +57,14 @@ def closed_elsewhere(stage: Stage, strategy: str) -> None:
 
 
 def _goes_on(scene: Scene, waiter: Actor) -> None:
-    scene.stage.note("once it is closed", now(waiter))
+    scene.stage.note("after-close", "the waiter, once the descriptor is closed", now(waiter))
     connected = _connect(scene)
-    scene.stage.note("a connection", connected)
+    scene.stage.note("connection", "a connection to the listener", connected)
     if connected != "refused":
         arrived(scene, waiter)
         # A listener that is closed here cannot be asked what it has queued; whom it woke may not have run yet.
         scene.stage.quiet([waiter])
-    scene.stage.note("the waiter then", now(waiter))
+    scene.stage.note("waiter-after-connection", "the waiter, after the connection", now(waiter))
 
 
 def shut_down(stage: Stage, argument: dict[str, Any]) -> None:
@@ -72,14 +72,14 @@ def shut_down(stage: Stage, argument: dict[str, Any]) -> None:
     scene = Scene(stage, argument["strategy"], argument["listener"])
     waiters = [scene.waiter(react=False), scene.waiter(react=False)]
     with socket.socket(fileno=os.dup(scene.listener.fds[0])) as listening:
-        stage.outcome("shutdown(SHUT_RD)", lambda: listening.shutdown(socket.SHUT_RD))
+        stage.outcome("shutdown", "shutdown(SHUT_RD)", lambda: listening.shutdown(socket.SHUT_RD))
         stage.quiet(waiters)
-        stage.note("the waiters", sorted(now(one) for one in waiters))
-        stage.note("poll reports", _polled(listening))
+        stage.note("waiters", "the waiters", sorted(now(one) for one in waiters))
+        stage.note("polled", "what poll reports", _polled(listening))
         listening.setblocking(False)
-        stage.outcome("a non-blocking accept", listening.accept)
-        stage.note("poll reports again", _polled(listening))
-    stage.note("a connection", _connect(scene))
+        stage.outcome("non-blocking-accept", "a non-blocking accept", listening.accept)
+        stage.note("polled-again", "what poll reports the second time", _polled(listening))
+    stage.note("connection", "a connection to the listener", _connect(scene))
 
 
 def _polled(listening: socket.socket) -> str:

@@ -29,20 +29,20 @@ def how_often(stage: Stage, trigger: str) -> None:
     """One write; look three times without reading; then read a part, write again, read all."""
     flags = {"level": 0, "edge": select.EPOLLET, "oneshot": select.EPOLLONESHOT}[trigger]
     with _watched(flags) as (instance, near, far):
-        stage.note("told before anything was written", _told(instance))
+        stage.note("before-write", "events before anything was written", _told(instance))
         far.send(b"xx")
-        stage.note("told after a write", _told(instance))
-        stage.note("told again, nothing read", _told(instance))
+        stage.note("after-write", "events after a write", _told(instance))
+        stage.note("again-unread", "events in the next wait, nothing having been read", _told(instance))
         near.recv(1)
-        stage.note("told with a part left", _told(instance))
+        stage.note("partly-read", "events when a part was read", _told(instance))
         far.send(b"x")
-        stage.note("told after another write", _told(instance))
+        stage.note("after-second-write", "events after another write", _told(instance))
         near.recv(16)
-        stage.note("told when all is read", _told(instance))
+        stage.note("all-read", "events when all was read", _told(instance))
         instance.modify(near, select.EPOLLIN | flags)
-        stage.note("told after MOD with nothing to read", _told(instance))
+        stage.note("mod-empty", "events after EPOLL_CTL_MOD with nothing to read", _told(instance))
         far.send(b"x")
-        stage.note("told after MOD and a write", _told(instance))
+        stage.note("mod-and-write", "events after EPOLL_CTL_MOD and a write", _told(instance))
 
 
 def last_copy(stage: Stage) -> None:
@@ -51,6 +51,6 @@ def last_copy(stage: Stage) -> None:
         copy = os.dup(near.fileno())
         far.send(b"x")
         near.close()
-        stage.note("told while a copy is open", _told(instance))
+        stage.note("copy-open", "events while a copy of the descriptor is open", _told(instance))
         os.close(copy)
-        stage.note("told when the last copy is closed", _told(instance))
+        stage.note("last-copy-closed", "events once the last copy is closed", _told(instance))

@@ -47,10 +47,10 @@ def waits_on(stage: Stage, strategy: str, fd: int) -> Actor:
     return stage.actor(act, "w0")
 
 
-def state(actor: Actor, call: str) -> str:
+def state(actor: Actor, call: str) -> Any:
     """What the actor answered, or that it is proven blocked in `call`."""
     if actor.answered:
-        return str(actor.answer())
+        return actor.answer()
     actor.blocked_in(call)
     return BLOCKED
 
@@ -60,12 +60,17 @@ def sizes(stage: Stage) -> None:
     number = syscalls.number("epoll_create")
     if number is None:
         raise NotApplicable("this architecture has no epoll_create system call, but epoll_create1 alone")
-    for size in (-1, 0, 1, 2**31 - 1):
-        made = syscalls.call(number, size)
-        stage.note(f"epoll_create({size})", "ok" if made >= 0 else errno_name(made))
-        if made >= 0:
-            with select.epoll.fromfd(made) as instance:
-                stage.note(f"told of, with size {size}", _ready(instance, 3))
+    for create, reported, size in (
+        ("create-negative", "reported-negative", -1),
+        ("create-zero", "reported-zero", 0),
+        ("create-one", "reported-one", 1),
+        ("create-largest", "reported-largest", 2**31 - 1),
+    ):
+        fd = syscalls.call(number, size)
+        stage.note(create, f"epoll_create({size})", "ok" if fd >= 0 else errno_name(fd))
+        if fd >= 0:
+            with select.epoll.fromfd(fd) as instance:
+                stage.note(reported, f"events of three descriptors, with size {size}", _ready(instance, 3))
 
 
 def _ready(instance: select.epoll, n: int) -> int:
@@ -81,12 +86,16 @@ def shows(stage: Stage) -> None:
     fd = instance.fileno()
     read, _ = os.pipe()
     instance.register(read)
-    stage.outcome("the link", lambda: os.readlink(f"/proc/self/fd/{fd}"))
+    stage.outcome("link", "the link in /proc/PID/fd", lambda: os.readlink(f"/proc/self/fd/{fd}"))
     with open(f"/proc/self/fdinfo/{fd}") as file:
         watched = [line.split()[1] for line in file if line.startswith("tfd:")]
-    stage.note("fdinfo lists", "the watched descriptor" if watched == [str(read)] else watched)
+    stage.note("fdinfo", "what fdinfo lists", "the watched descriptor" if watched == [str(read)] else watched)
     instance.close()
-    stage.outcome("the link once it is closed", lambda: os.readlink(f"/proc/self/fd/{fd}"))
+    stage.outcome(
+        "link-after-close",
+        "the link in /proc/PID/fd, once the instance is closed",
+        lambda: os.readlink(f"/proc/self/fd/{fd}"),
+    )
 
 
 def always_reported(stage: Stage) -> None:
@@ -96,19 +105,19 @@ def always_reported(stage: Stage) -> None:
     with select.epoll() as sockets, select.epoll() as pipes:
         sockets.register(near, 0)
         pipes.register(write, 0)
-        stage.note("told while all is well", [told(sockets), told(pipes)])
+        stage.note("before-hangup", "events while both ends are open", [told(sockets), told(pipes)])
         far.close()
         os.close(read)
-        stage.note("told of a closed peer", told(sockets))
-        stage.note("told of a pipe that nobody reads", told(pipes))
+        stage.note("peer-closed", "events of a socket whose peer closed", told(sockets))
+        stage.note("pipe-without-reader", "events of a pipe that nobody reads", told(pipes))
 
 
 def in_itself(stage: Stage) -> None:
     """An instance is added to itself; and one to another that it watches."""
     with select.epoll() as one, select.epoll() as other:
-        stage.outcome("an instance in itself", lambda: one.register(one))
+        stage.outcome("in-itself", "adding an instance to itself", lambda: one.register(one))
         one.register(other)
-        stage.outcome("two that watch each other", lambda: other.register(one))
+        stage.outcome("in-each-other", "two instances that watch each other", lambda: other.register(one))
 
 
 def nested(stage: Stage, direction: str) -> None:
@@ -122,9 +131,9 @@ def nested(stage: Stage, direction: str) -> None:
         refused = "never"
     except OSError as error:
         refused = errno_name(-(error.errno or 0)) or str(error)
-    stage.note("five deep", "possible" if len(made) >= 5 else f"refused at {len(made) + 1}")
-    stage.note("refused up to ten deep", refused)
-    stage.note("refused first at", len(made) + 1)
+    stage.note("five-deep", "five instances deep", "possible" if len(made) >= 5 else f"refused at {len(made) + 1}")
+    stage.note("refused-with", "how nesting up to ten deep is refused", refused)
+    stage.note("refused-at", "the depth that is refused first", len(made) + 1)
 
 
 def both(stage: Stage, trigger: str) -> None:
@@ -133,9 +142,9 @@ def both(stage: Stage, trigger: str) -> None:
     with select.epoll() as one, select.epoll() as other:
         for instance in (one, other):
             instance.register(near, select.EPOLLIN | _FLAGS[trigger])
-        stage.note("told before", [told(one), told(other)])
+        stage.note("before", "events of both instances before a write", [told(one), told(other)])
         far.send(b"x")
-        stage.note("told after a write", [told(one), told(other)])
+        stage.note("after-write", "events after a write", [told(one), told(other)])
 
 
 def combined(stage: Stage) -> None:
@@ -146,8 +155,8 @@ def combined(stage: Stage) -> None:
         far.send(b"x")
         far.send(b"x")
         far.shutdown(socket.SHUT_WR)
-        stage.note("told after two writes and a shutdown", told(instance))
-        stage.note("told again", told(instance))
+        stage.note("combined", "events after two writes and a shutdown", told(instance))
+        stage.note("again", "events in the next wait", told(instance))
 
 
 def polled(stage: Stage, strategy: str) -> None:
@@ -156,12 +165,24 @@ def polled(stage: Stage, strategy: str) -> None:
     with select.epoll() as instance:
         instance.register(near, select.EPOLLIN)
         waiter = waits_on(stage, strategy, instance.fileno())
-        stage.note("while it has nothing to tell", state(waiter, strategy.split(".", maxsplit=1)[0]))
+        stage.note(
+            "nothing-ready",
+            "who waits on the instance, while nothing is ready",
+            state(waiter, strategy.split(".", maxsplit=1)[0]),
+        )
         far.send(b"x")
-        stage.note("when it has something to tell", now(waiter))
-        stage.note("readable then", bool(select.select([instance], [], [], 0)[0]))
+        stage.note("something-ready", "who waits on the instance, once something is ready", now(waiter))
+        stage.note(
+            "readable-when-ready",
+            "the instance is readable, once something is ready",
+            bool(select.select([instance], [], [], 0)[0]),
+        )
         near.recv(1)
-        stage.note("readable when all is read", bool(select.select([instance], [], [], 0)[0]))
+        stage.note(
+            "readable-all-read",
+            "the instance is readable, when all was read",
+            bool(select.select([instance], [], [], 0)[0]),
+        )
 
 
 def modified(stage: Stage) -> None:
@@ -170,15 +191,15 @@ def modified(stage: Stage) -> None:
     with select.epoll() as instance:
         instance.register(near, select.EPOLLIN | select.EPOLLET)
         far.send(b"x")
-        stage.note("told after a write", told(instance))
-        stage.note("told again, nothing read", told(instance))
+        stage.note("after-write", "events after a write", told(instance))
+        stage.note("again-unread", "events in the next wait, nothing having been read", told(instance))
         instance.modify(near, select.EPOLLIN | select.EPOLLET)
-        stage.note("told after MOD", told(instance))
+        stage.note("after-mod", "events after EPOLL_CTL_MOD", told(instance))
         instance.modify(near, 0)
         waiter = _waits_in(stage, instance)
-        stage.note("a waiter while nothing is asked for", state(waiter, EPOLL_WAIT))
+        stage.note("waiter-no-interest", "a waiter, while no event is asked for", state(waiter, EPOLL_WAIT))
         instance.modify(near, select.EPOLLIN)
-        stage.note("a waiter after MOD asked for what is there", now(waiter))
+        stage.note("waiter-after-mod", "a waiter, after EPOLL_CTL_MOD asked for what is there", now(waiter))
 
 
 def _waits_in(stage: Stage, instance: select.epoll, timeout: int = -1, most: int = 1) -> Actor:
@@ -199,14 +220,14 @@ def added(stage: Stage, ready: bool) -> None:
     near, far = socket.socketpair()
     with select.epoll() as instance:
         waiter = _waits_in(stage, instance)
-        stage.note("while there is nothing to watch", state(waiter, EPOLL_WAIT))
+        stage.note("empty-instance", "the waiter, while the instance is empty", state(waiter, EPOLL_WAIT))
         if ready:
             far.send(b"x")
         instance.register(near, select.EPOLLIN)
         if not ready:
-            stage.note("with a descriptor that is not ready", state(waiter, EPOLL_WAIT))
+            stage.note("not-ready", "the waiter, with a descriptor that is not ready", state(waiter, EPOLL_WAIT))
             far.send(b"x")
-        stage.note("once it is ready", now(waiter))
+        stage.note("ready", "the waiter, once the descriptor is ready", now(waiter))
 
 
 def timeout(stage: Stage, argument: dict[str, int]) -> None:
@@ -215,4 +236,4 @@ def timeout(stage: Stage, argument: dict[str, int]) -> None:
     with select.epoll() as instance:
         instance.register(near, select.EPOLLIN)
         waiter = _waits_in(stage, instance, argument["timeout"], argument.get("maxevents", 1))
-        stage.note("epoll_wait", state(waiter, EPOLL_WAIT))
+        stage.note("epoll-wait", "epoll_wait", state(waiter, EPOLL_WAIT))

@@ -22,10 +22,10 @@ def plain_and_exclusive(stage: Stage, order: str) -> None:
     for trigger in order.split():
         made[trigger].append(place.worker(_PRIVATE.format(trigger), gate="before"))
     place.connect()
-    stage.note("plain ones told", _told(made["level"]))
+    stage.note("plain", "waiters without EPOLLEXCLUSIVE that returned", _told(made["level"]))
     exclusive = _told(made["exclusive"])
-    stage.note("at least one exclusive one told", exclusive >= 1)
-    stage.note("exclusive ones told", exclusive)
+    stage.note("some-exclusive", "at least one waiter with EPOLLEXCLUSIVE returned", exclusive >= 1)
+    stage.note("exclusive", "waiters with EPOLLEXCLUSIVE that returned", exclusive)
 
 
 def _told(workers: Iterable[Worker]) -> int:
@@ -42,9 +42,9 @@ def accept_beside(stage: Stage, argument: dict[str, Any]) -> None:
         others = [place.worker(argument["beside"], gate="before") for _ in range(2)]
         accepting = place.worker("accept", gate="after")
     place.connect()
-    stage.note("accept has it", accepting.took == 1)
-    stage.note("told beside it", _told(others))
-    stage.note("left waiting", place.left())
+    stage.note("accept-took-it", "the waiter in accept has the connection", accepting.took == 1)
+    stage.note("others-returned", "waiters beside accept that returned", _told(others))
+    stage.note("left", "connections left in the accept queue", place.left())
 
 
 def woken_beside_accept(stage: Stage, beside: str) -> None:
@@ -53,8 +53,8 @@ def woken_beside_accept(stage: Stage, beside: str) -> None:
     others = [place.worker(beside, gate="before") for _ in range(2)]
     accepting = place.worker("accept", gate="after")
     place.connect()
-    stage.note("accept has it", accepting.took == 1)
-    stage.note("woken beside it", [one.actor.woken for one in others].count(True))
+    stage.note("accept-took-it", "the waiter in accept has the connection", accepting.took == 1)
+    stage.note("others-woken", "waiters beside accept that were woken", [one.actor.woken for one in others].count(True))
 
 
 def outer_instances(stage: Stage, argument: dict[str, str]) -> None:
@@ -90,7 +90,7 @@ def _waits(stage: Stage, instance: select.epoll) -> Actor:
 def _connect_and_look(place: Place, waiters: list[Actor]) -> None:
     place.connect()
     place.stage.quiet(waiters)
-    place.stage.note("returned", [now(one) for one in waiters].count(RETURNS))
+    place.stage.note("returned", "waiters that returned", [now(one) for one in waiters].count(RETURNS))
 
 
 def busy(stage: Stage, strategy: str) -> None:
@@ -103,7 +103,7 @@ def busy(stage: Stage, strategy: str) -> None:
         first[0].let()
         first[0].blocked_again()
         won.append(_winners(place, workers))
-    stage.note("the connections went to", [names(took) for took in won])
+    stage.note("takers", "who took each connection", [names(took) for took in won])
 
 
 def busy_oneshot(stage: Stage) -> None:
@@ -111,13 +111,19 @@ def busy_oneshot(stage: Stage) -> None:
     place = Place(stage)
     workers = place.crew("epoll_wait.oneshot.epoll", 3, gate="after")
     first = _winners(place, workers)
-    stage.note("took the first connection", len(first))
-    stage.note("took the next one, while that one is busy", len(_winners(place, workers)))
-    stage.note("left waiting", place.left())
+    stage.note("took-first", "workers that took the first connection", len(first))
+    stage.note(
+        "took-next", "workers that took the next connection, while the first is busy", len(_winners(place, workers))
+    )
+    stage.note("left", "connections left in the accept queue", place.left())
     for one in first:
         one.let()
     place.at_rest()
-    stage.note("left waiting, once it armed again", place.left())
+    stage.note(
+        "left-after-rearm",
+        "connections left in the accept queue, once the worker has armed the item again",
+        place.left(),
+    )
 
 
 def _winners(place: Place, workers: list[Worker]) -> list[Worker]:

@@ -28,7 +28,7 @@ def join(stage: Stage, argument: list[bool]) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(sets))
     first.bind((wire.LOOPBACK, 0))
     first.listen()
-    stage.outcome("the second bind", lambda: second.bind(first.getsockname()))
+    stage.outcome("second-bind", "the second bind", lambda: second.bind(first.getsockname()))
 
 
 def join_as_another(stage: Stage) -> None:
@@ -38,10 +38,14 @@ def join_as_another(stage: Stage) -> None:
     other = next(uid for uid in _OTHERS if uid != os.geteuid())
     try:
         with stage.as_user(other):
-            stage.outcome("another user's listener", lambda: _void(wire.listening(stage, port=port, group=True)))
+            stage.outcome(
+                "other-user", "a listener of another user", lambda: _void(wire.listening(stage, port=port, group=True))
+            )
     except OSError as error:
         raise NotApplicable(f"becoming another user: {error.strerror}") from error
-    stage.outcome("a second listener of the same user", lambda: _void(wire.listening(stage, port=port, group=True)))
+    stage.outcome(
+        "same-user", "a second listener of the same user", lambda: _void(wire.listening(stage, port=port, group=True))
+    )
 
 
 def _void(_: Any) -> None:
@@ -79,12 +83,16 @@ def own_queues(stage: Stage, size: int) -> None:
         clients.add(made.getsockname())
         until(lambda: sum(_lengths(members)) >= len(clients), lambda: "a connection was not queued")
     lengths = _lengths(members)
-    stage.note("connections in all queues", sum(lengths))
+    stage.note("queued-in-all", "connections in the queues of all members", sum(lengths))
     accepted = [_all_of(stage, member) for member in members]
-    stage.note("each member accepts what its own queue held", [len(one) for one in accepted] == lengths)
+    stage.note("own-queue", "each member accepts what its own queue held", [len(one) for one in accepted] == lengths)
     everything = [peer for one in accepted for peer in one]
-    stage.note("connections accepted", len(everything))
-    stage.note("every client once", set(everything) == clients and len(everything) == len(clients))
+    stage.note("accepted", "connections accepted", len(everything))
+    stage.note(
+        "every-client-once",
+        "every client was accepted once",
+        set(everything) == clients and len(everything) == len(clients),
+    )
 
 
 def _all_of(stage: Stage, listener: socket.socket) -> list[tuple[str, int]]:
@@ -118,7 +126,7 @@ def selected(stage: Stage, backwards: bool) -> None:
     for index in (2, 0, 3, 1):
         _select(members[0], index)
         chosen += _reached(stage, members, members[0])
-    stage.note("members reached by indices 2, 0, 3, 1", " ".join(map(str, chosen)))
+    stage.note("members-reached", "members reached by indices 2, 0, 3, 1", chosen)
 
 
 def invalid_index(stage: Stage) -> None:
@@ -131,8 +139,8 @@ def invalid_index(stage: Stage) -> None:
         found = _reached(stage, members, members[0])
         count += len(found)
         reached.update(found)
-    stage.note("connections queued", count)
-    stage.note("more than one member reached", len(reached) > 1)
+    stage.note("queued", "connections in the accept queue", count)
+    stage.note("several-reached", "more than one member was reached", len(reached) > 1)
 
 
 def inherited(stage: Stage) -> None:
@@ -140,19 +148,19 @@ def inherited(stage: Stage) -> None:
     members = _group(stage, 2)
     _select(members[0], 2)
     members.append(wire.listening(stage, port=members[0].getsockname()[1], group=True))
-    stage.note("member reached by index 2", " ".join(map(str, _reached(stage, members, members[0]))))
+    stage.note("member-reached", "the member reached by index 2", _reached(stage, members, members[0]))
 
 
 def closed_slot(stage: Stage) -> None:
     """Of four members the one with index 1 closes; then every index is chosen."""
     members = _group(stage, 4)
     members.pop(1).close()
-    names = ["0", "2", "3"]
+    numbers = [0, 2, 3]
     chosen = []
     for index in range(3):
         _select(members[0], index)
-        chosen += [names[i] for i in _reached(stage, members, members[0])]
-    stage.note("former numbers of the members reached by indices 0, 1, 2", " ".join(chosen))
+        chosen += [numbers[i] for i in _reached(stage, members, members[0])]
+    stage.note("former-members-reached", "former numbers of the members reached by indices 0, 1, 2", chosen)
 
 
 def _waiter_on(stage: Stage, listener: socket.socket, strategy: str) -> Actor:
@@ -185,18 +193,18 @@ def closed_with_queue(stage: Stage, argument: dict[str, Any]) -> None:
     _select(dying, 1)
     made = wire.dial(stage, dying)
     wire.queued(dying, 1)
-    stage.note("the waiter was woken by the connection", waiter.woken)
+    stage.note("woken-by-connection", "the waiter was woken by the connection", waiter.woken)
     dying.close()
     # A move is over when close returns (inet_csk_listen_stop); the reset that ends it has to arrive.
     until(
         lambda: waiter.answered or wire.queue(living)[0] > 0 or wire.state(made) == wire.CLOSE,
         lambda: "the connection neither moved nor ended",
     )
-    stage.note("the waiter was woken by the close", waiter.woken)
-    stage.note("the waiter", now(waiter))
-    stage.note("the connection", wire.state(made))
+    stage.note("woken-by-close", "the waiter was woken by the close", waiter.woken)
+    stage.note("waiter", "the waiter", now(waiter))
+    stage.note("connection", "the TCP state of the connection", wire.state(made))
     if wire.state(made) == wire.CLOSE:
-        stage.note("what the client reads", wire.read(made))
+        stage.note("client-reads", "what the client reads", wire.read(made))
 
 
 def _migration(wanted: bool) -> None:

@@ -29,10 +29,10 @@ def more_than_fit(stage: Stage) -> None:
         for i in (3, 0, 4, 1, 2):
             os.write(pipes[i][1], b"x")
         calls = [[number[fd] for fd, _ in instance.poll(0, 2)] for _ in range(5)]
-    stage.note("told per call", [len(call) for call in calls])
+    stage.note("per-wait", "events in each wait", [len(call) for call in calls])
     rounds = [sorted({i for call in calls[start : start + 3] for i in call}) for start in range(3)]
-    stage.note("told in any three calls in a row", rounds)
-    stage.note("the order", [i for call in calls for i in call])
+    stage.note("three-waits", "descriptors reported in any three waits in a row", rounds)
+    stage.note("order", "descriptors in the order in which they were reported", [i for call in calls for i in call])
 
 
 def writable(stage: Stage, trigger: str) -> None:
@@ -42,13 +42,13 @@ def writable(stage: Stage, trigger: str) -> None:
     far.setblocking(False)
     with select.epoll() as instance:
         instance.register(near, select.EPOLLOUT | _FLAGS[trigger])
-        stage.note("told while there is room", told(instance))
-        stage.note("told again", told(instance))
+        stage.note("room", "events while there is room", told(instance))
+        stage.note("again", "events in the next wait", told(instance))
         _until_eagain(lambda: near.send(b"x" * 4096))
-        stage.note("told when it is full", told(instance))
+        stage.note("full", "events when the socket is full", told(instance))
         _until_eagain(lambda: len(far.recv(65536)))
-        stage.note("told when there is room once more", told(instance))
-        stage.note("told again then", told(instance))
+        stage.note("room-again", "events when there is room once more", told(instance))
+        stage.note("room-again-next", "events in the wait after that", told(instance))
 
 
 def _until_eagain(act: Callable[[], int]) -> None:
@@ -70,7 +70,9 @@ def looping_reader(stage: Stage, blocking: bool) -> None:
     first.setblocking(blocking)
     second.setblocking(blocking)
     instance = stage.keep(select.epoll())
-    stage.outcome("ADD, edge-triggered", lambda: instance.register(first, select.EPOLLIN | select.EPOLLET))
+    stage.outcome(
+        "add", "EPOLL_CTL_ADD, edge-triggered", lambda: instance.register(first, select.EPOLLIN | select.EPOLLET)
+    )
     instance.register(second, select.EPOLLIN | select.EPOLLET)
     first_client.send(b"x")
 
@@ -85,7 +87,7 @@ def looping_reader(stage: Stage, blocking: bool) -> None:
     reader = stage.actor(act, "reader").blocked_in("read" if blocking else EPOLL_WAIT)
     second_client.send(b"x")
     state = now(reader)
-    stage.note("another client that writes", "waits" if state == BLOCKED else state)
+    stage.note("other-client", "another client that writes", "waits" if state == BLOCKED else state)
 
 
 def burst(stage: Stage, argument: dict[str, Any]) -> None:
@@ -96,11 +98,11 @@ def burst(stage: Stage, argument: dict[str, Any]) -> None:
         place.connect()
     worker = Worker(place, strategy, scenario, "none", drain=argument["drain"])
     worker.at_rest()
-    stage.note("told of the burst", worker.told)
-    stage.note("left waiting", place.left())
+    stage.note("burst-returned", "returns of the worker for the burst", worker.told)
+    stage.note("left", "connections left in the accept queue", place.left())
     place.connect()
     worker.blocked_again()
-    stage.note("left waiting after one more connection", place.left())
+    stage.note("left-after-one-more", "connections left in the accept queue, after one more came", place.left())
 
 
 def chunks(stage: Stage, kind: str) -> None:
@@ -111,11 +113,11 @@ def chunks(stage: Stage, kind: str) -> None:
         os.write(writer, b"x")
         until(lambda: arrived() == 1, lambda: "the first chunk did not arrive")
         stage.fence()
-        stage.note("told of the first chunk", told(instance))
+        stage.note("first-chunk", "events after the first chunk", told(instance))
         os.write(writer, b"x")
         until(lambda: arrived() == 2, lambda: "the second chunk did not arrive")
         stage.fence()
-        stage.note("told of the second chunk", told(instance))
+        stage.note("second-chunk", "events after the second chunk", told(instance))
 
 
 def _channel(kind: str) -> tuple[int, int, Callable[[], int]]:

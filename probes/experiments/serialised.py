@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import mmap
 import os
 import socket
@@ -10,6 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from ..evidence import errno_name
+from ..facts import HAS_IT, STILL_WAITS
 from ..lab.deadline import until
 from ..lab.stage import Actor, Me, Stage
 from ..locks import Lock, make
@@ -19,7 +20,6 @@ from ..verdict import Inconclusive
 from .waiting import Scene
 
 ACQUIRED, TOOK, RELEASED = range(3)
-HAS_IT, STILL_WAITS = "has it", "still waits"
 ACCEPT = "accept"
 ROUNDS = 12
 """How often a holder may try to be faster than the one that waits."""
@@ -123,11 +123,7 @@ class Queue:
         acquired = self.board.get(i, ACQUIRED)
         if not acquired:
             return STILL_WAITS
-        return HAS_IT if acquired == 1 else errno.errorcode[acquired - 1]
-
-
-def _names(actors: list[int]) -> str:
-    return " ".join(f"w{i}" for i in actors)
+        return HAS_IT if acquired == 1 else errno_name(1 - acquired) or str(acquired)
 
 
 def served(stage: Stage, argument: dict[str, Any]) -> None:
@@ -135,8 +131,8 @@ def served(stage: Stage, argument: dict[str, Any]) -> None:
     with make(argument["lock"]) as lock:
         queue = Queue(stage, lock, argument["n"])
         places = queue.start_all()
-        stage.note("wait in accept", places.count(ACCEPT))
-        stage.note("wait for the lock", places.count(lock.call))
+        stage.note("in-accept", "waiters in accept", places.count(ACCEPT))
+        stage.note("at-lock", "waiters at the lock", places.count(lock.call))
         order: list[int] = []
         woken: list[int] = []
         inside = [len(queue.in_accept())]
@@ -145,9 +141,9 @@ def served(stage: Stage, argument: dict[str, Any]) -> None:
             order += took
             woken.append(len(unlocked))
             inside.append(len(queue.in_accept()))
-        stage.note("took the connections", _names(order))
-        stage.note("wait in accept after each", inside[1:])
-        stage.note("lock waiters woken by each unlock", woken)
+        stage.note("takers", "numbers of the waiters that took the connections, in order", order)
+        stage.note("in-accept-after-each", "waiters in accept, after each connection", inside[1:])
+        stage.note("woken-by-unlock", "waiters at the lock that each unlock woke", woken)
 
 
 def round_and_round(stage: Stage, argument: dict[str, Any]) -> None:
@@ -159,7 +155,7 @@ def round_and_round(stage: Stage, argument: dict[str, Any]) -> None:
         for _ in range(argument["k"]):
             order += queue.connect()[0]
             queue.in_accept()
-        stage.note("took the connections", _names(order))
+        stage.note("takers", "numbers of the waiters that took the connections, in order", order)
 
 
 def killed(stage: Stage, name: str) -> None:
@@ -171,15 +167,15 @@ def killed(stage: Stage, name: str) -> None:
         queue.start()
         queue.actors[0].kill()
         waiting = queue.actors[1:]
-        stage.note("lock waiters woken by the kill", sum(actor.woken for actor in waiting))
-        stage.note("the first that waited", queue.fate(1))
-        stage.note("the second that waited", queue.fate(2))
+        stage.note("woken-by-kill", "waiters at the lock that the kill woke", sum(actor.woken for actor in waiting))
+        stage.note("first-in-line", "the first that waited for the lock", queue.fate(1))
+        stage.note("second-in-line", "the second that waited for the lock", queue.fate(2))
     with make(name) as lock:
         queue = Queue(stage, lock, 2)
         _hold(queue)
         queue.actors[0].kill()
         queue.start()
-        stage.note("one that asks later", queue.fate(1))
+        stage.note("asked-later", "one that asks for the lock later", queue.fate(1))
 
 
 def _hold(queue: Queue) -> None:
@@ -191,8 +187,8 @@ def inherited(stage: Stage, argument: dict[str, Any]) -> None:
     """N actors lock a file through the descriptor they inherited, instead of opening it each."""
     with make(argument["lock"], inherited=True) as lock:
         places = Queue(stage, lock, argument["n"]).start_all()
-        stage.note("wait in accept", places.count(ACCEPT))
-        stage.note("wait for the lock", places.count(lock.call))
+        stage.note("in-accept", "waiters in accept", places.count(ACCEPT))
+        stage.note("at-lock", "waiters at the lock", places.count(lock.call))
 
 
 def ask_again(stage: Stage, name: str) -> None:
@@ -200,9 +196,9 @@ def ask_again(stage: Stage, name: str) -> None:
     had = [_had_it(stage, name)]
     while had[-1] == ["w0"] and len(had) < ROUNDS:
         had.append(_had_it(stage, name))
-    stage.note("have the lock at once", max(map(len, had)))
-    stage.note("the last user had it again", had[-1] == ["holder"])
-    stage.note("rounds", len(had))
+    stage.note("holders", "holders of the lock at one time", max(map(len, had)))
+    stage.note("last-user-again", "the last user had the lock again", had[-1] == ["holder"])
+    stage.note("rounds", "rounds that were played", len(had))
 
 
 def _had_it(stage: Stage, name: str) -> list[str]:

@@ -91,7 +91,8 @@ def processes_of_threads(stage: Stage, argument: dict[str, Any]) -> None:
         scene = Scene(stage, argument["call"], n=processes * threads)
         hosts = [_Process(stage, scene, outer, f"p{p}", threads) for p in range(processes)]
         made = [host.start_thread() for host in hosts for _ in range(threads)]
-        stage.note(f"threads in {argument['call']}", [place for _, place in made].count(argument["call"]))
+        in_call = [place for _, place in made].count(argument["call"])
+        stage.note("threads-in-call", f"threads in {argument['call']}", in_call)
         scene.connect()
 
         def delivered() -> bool:
@@ -100,7 +101,7 @@ def processes_of_threads(stage: Stage, argument: dict[str, Any]) -> None:
             return scene.listener.queued() in (1, None)
 
         until(delivered, lambda: "the connection was not delivered")
-        stage.note("woken by one connection", sum(thread.woken for thread, _ in made))
+        stage.note("woken", "threads woken by one connection", sum(thread.woken for thread, _ in made))
 
 
 @contextlib.contextmanager

@@ -78,18 +78,18 @@ class _Workers:
 def nginx(stage: Stage, n: int) -> None:
     """N workers; a connection, which leaves no room for another; one more; then an old client of the last worker."""
     workers = _Workers(stage, n)
-    stage.note("have registered the listener", workers.board.total(HELD))
+    stage.note("registered", "workers that have registered the listener", workers.board.total(HELD))
     workers.connect()
     until(lambda: workers.board.total(TOOK) == 1, lambda: "the first connection was not taken")
-    stage.note("woken by one connection, and by the unlock after it", workers.woken())
+    stage.note("woken-by-connection", "workers woken by one connection, and by the unlock after it", workers.woken())
     workers.connect()
     until(workers.queued, lambda: "the second connection was not delivered")
-    stage.note("woken by a connection while nobody holds the mutex", workers.woken())
-    stage.note("connections taken then", workers.board.total(TOOK))
+    stage.note("woken-without-holder", "workers woken by a connection while nobody holds the mutex", workers.woken())
+    stage.note("taken-without-holder", "connections taken by then", workers.board.total(TOOK))
     workers.old_clients[n - 1][0].send(b"!")
     until(lambda: workers.board.total(TOOK) == 2, lambda: "the second connection was not taken")
-    stage.note("woken by one worker's old client", workers.woken())
-    stage.note("taken by that worker", workers.board.get(n - 1, TOOK))
+    stage.note("woken-by-old-client", "workers woken by one worker's old client", workers.woken())
+    stage.note("that-worker-took", "connections that this worker then took", workers.board.get(n - 1, TOOK))
 
 
 def late(stage: Stage, argument: dict[str, Any]) -> None:
@@ -114,12 +114,12 @@ def late(stage: Stage, argument: dict[str, Any]) -> None:
     listener.setblocking(argument["blocking"])
     near.send(b"x")
     if not argument["blocking"]:
-        stage.note("accept, too late", loser.answer())
+        stage.note("late-accept", "accept, when another has taken the connection", loser.answer())
         return
     loser.blocked_in("accept4")
-    stage.note("accept, too late", now(loser))
+    stage.note("late-accept", "accept, when another has taken the connection", now(loser))
     scene.connect()
-    stage.note("after another connection", loser.answer())
+    stage.note("after-another", "the same accept, after another connection", loser.answer())
 
 
 def owner_killed(stage: Stage) -> None:
@@ -137,12 +137,14 @@ def owner_killed(stage: Stage) -> None:
     try:
         owner.answer()
         owner.kill()
-        stage.outcome("the key, once the owner was killed", lambda: _same(find(key), board.get(0, 1)))
-        stage.outcome("times it can be taken", lambda: value(board.get(0, 1)))
+        stage.outcome("key-after-kill", "the key, once the owner was killed", lambda: _same(find(key), board.get(0, 1)))
+        stage.outcome(
+            "value-after-kill", "the semaphore's value, once the owner was killed", lambda: value(board.get(0, 1))
+        )
     finally:
         with suppress(OSError):
             remove(find(key))
-    stage.outcome("the key, once the set was removed", lambda: _same(find(key), board.get(0, 1)))
+    stage.outcome("key-after-removal", "the key, once the set was removed", lambda: _same(find(key), board.get(0, 1)))
 
 
 def own_namespace(stage: Stage) -> None:
@@ -153,8 +155,8 @@ def own_namespace(stage: Stage) -> None:
         elsewhere = stage.actor(lambda me: _from_elsewhere(key), "elsewhere").answer()
         if isinstance(elsewhere, int):
             raise NotApplicable(f"an IPC namespace of our own: {os.strerror(-elsewhere)}")
-        stage.note("the key, elsewhere", elsewhere)
-        stage.outcome("the key, here", lambda: _same(find(key), made.id))
+        stage.note("key-elsewhere", "the key, in another IPC namespace", elsewhere)
+        stage.outcome("key-here", "the key, in this IPC namespace", lambda: _same(find(key), made.id))
     finally:
         made.destroy()
 

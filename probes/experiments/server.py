@@ -31,8 +31,8 @@ def child_has_both(stage: Stage) -> None:
 
     child = stage.actor(act, "child")
     child.answer()
-    stage.note("what the accepted client reads", wire.read(first))
-    stage.note("what the next client reads", wire.read(second))
+    stage.note("accepted-client-reads", "what the accepted client reads", wire.read(first))
+    stage.note("next-client-reads", "what the next client reads", wire.read(second))
 
 
 def port_kept_by_child(stage: Stage) -> None:
@@ -44,11 +44,11 @@ def port_kept_by_child(stage: Stage) -> None:
     child.answer()
     listener.close()
     server.kill()
-    stage.outcome("bind, once the server is gone", lambda: _bind(stage, address))
-    stage.outcome("connect, once the server is gone", lambda: _connect(stage, address))
+    stage.outcome("bind-after-server", "bind, once the server is gone", lambda: _bind(stage, address))
+    stage.outcome("connect-after-server", "connect, once the server is gone", lambda: _connect(stage, address))
     child.kill()
-    stage.outcome("connect, once its child is gone too", lambda: _connect(stage, address))
-    stage.outcome("bind, once its child is gone too", lambda: _bind(stage, address))
+    stage.outcome("connect-after-child", "connect, once its child is gone too", lambda: _connect(stage, address))
+    stage.outcome("bind-after-child", "bind, once its child is gone too", lambda: _bind(stage, address))
 
 
 def _bind(stage: Stage, address: tuple[str, int]) -> None:
@@ -73,10 +73,12 @@ def kept_by_parent(stage: Stage) -> None:
     child.answer()
     child.kill()
     # Had the end of file been sent by now, this would be the error EPIPE, and not be read.
-    stage.outcome("the parent's write, when the child is done", lambda: accepted.send(b"!"))
-    stage.note("what the client reads", wire.read_exactly(theirs, 4))
+    stage.outcome("parent-write", "bytes that the parent wrote, once the child was done", lambda: accepted.send(b"!"))
+    stage.note("client-reads", "what the client reads", wire.read_exactly(theirs, 4))
     accepted.close()
-    stage.note("what it reads when the parent has closed its copy", wire.read(theirs))
+    stage.note(
+        "client-reads-after-close", "what the client reads, once the parent has closed its copy", wire.read(theirs)
+    )
 
 
 def another_is_served(stage: Stage, strategy: str) -> None:
@@ -93,10 +95,10 @@ def another_is_served(stage: Stage, strategy: str) -> None:
     child = stage.actor(act, "child").blocked_in("read")
     server = scene.waiter()
     scene.connect()
-    stage.note("the server", server.answer())
-    stage.note("the child was woken", child.woken)
+    stage.note("server", "the server", server.answer())
+    stage.note("child-woken", "the child was woken", child.woken)
     first.send(b"late")
-    stage.note("the child, in the end", child.answer())
+    stage.note("child-reads", "what the child reads in the end", child.answer())
 
 
 def ports_of_their_own(stage: Stage, strategy: str) -> None:
@@ -104,13 +106,13 @@ def ports_of_their_own(stage: Stage, strategy: str) -> None:
     scenes = [Scene(stage, strategy, n=1) for _ in range(2)]
     first, second = (scene.waiter() for scene in scenes)
     scenes[1].connect()
-    stage.note("the worker of that port", second.answer())
-    stage.note("the other worker was woken", first.woken)
+    stage.note("worker", "the worker of that port", second.answer())
+    stage.note("other-worker-woken", "the other worker was woken", first.woken)
     after = now(first)
-    stage.note("the other worker", after)
+    stage.note("other-worker", "the other worker", after)
     if after == BLOCKED:
         scenes[0].connect()
-        stage.note("the other worker, by a client of its own port", first.answer())
+        stage.note("other-worker-own-client", "the other worker, after a client of its own port", first.answer())
 
 
 def _child(code: int = 0, gate: int | None = None) -> int:
@@ -139,19 +141,19 @@ def zombie(stage: Stage) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = _child(7)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    stage.note("a child that ended", _state(pid))
-    stage.note("its exit code, by waitpid", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-    stage.note("once waited for", _state(pid))
+    stage.note("child-state", "the state of a child that ended", _state(pid))
+    stage.note("exit-code", "its exit code, from waitpid", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    stage.note("child-state-after-wait", "the state of the child, once it was waited for", _state(pid))
 
 
 def ignored(stage: Stage) -> None:
     """A child ends while SIGCHLD is ignored; its parent waits for it."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     pid = _child(7)
-    stage.outcome("waitpid", lambda: os.waitpid(pid, 0)[0] == pid)
+    stage.outcome("waitpid", "waitpid", lambda: os.waitpid(pid, 0)[0] == pid)
     # X is on its way out: wait(2) does not count it any more, and nobody can wait for it.
     until(lambda: _state(pid) != "X", lambda: "a dead child did not go away")
-    stage.note("the child that ended", _state(pid))
+    stage.note("child-state", "the state of a child that ended", _state(pid))
 
 
 def one_signal(stage: Stage) -> None:
@@ -160,11 +162,11 @@ def one_signal(stage: Stage) -> None:
     pids = [_child() for _ in range(3)]
     for pid in pids:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    stage.note("SIGCHLD taken", taken(signal.SIGCHLD))
+    stage.note("sigchld", "SIGCHLD signals received", taken(signal.SIGCHLD))
     reaped = 0
     while reaped < len(pids) and os.waitpid(-1, os.WNOHANG)[0]:
         reaped += 1
-    stage.note("children waited for, without blocking", reaped)
+    stage.note("reaped", "children that could be waited for without blocking", reaped)
 
 
 def child_ends(stage: Stage, argument: dict[str, Any]) -> None:
@@ -189,9 +191,9 @@ def child_ends(stage: Stage, argument: dict[str, Any]) -> None:
     until(lambda: _state(child) == "Z", lambda: "the server's child did not end")
     # exit_notify (kernel/exit.c) shows the zombie and sends SIGCHLD under one tasklist_lock, which this takes.
     os.killpg(os.getpgrp(), 0)
-    stage.note("the server was woken", server.woken)
+    stage.note("server-woken", "the server was woken", server.woken)
     after = now(server)
-    stage.note("the server", after)
+    stage.note("server", "the server", after)
     if after == BLOCKED:
         scene.connect()
-        stage.note("the server, after a connection", server.answer())
+        stage.note("server-after-connection", "the server, after a connection", server.answer())

@@ -88,9 +88,9 @@ def one_connection(stage: Stage, argument: dict[str, Any]) -> None:
     workers = served.workers(argument["n"])
     made = served.client()
     made.send(b"word")
-    stage.note("the client reads", wire.read_exactly(made, 4))
+    stage.note("client-reads", "what the client reads", wire.read_exactly(made, 4))
     stage.quiet(workers)
-    stage.note("workers woken", sum(worker.woken for worker in workers))
+    stage.note("woken", "workers that were woken", sum(worker.woken for worker in workers))
 
 
 def all_killed(stage: Stage, argument: dict[str, Any]) -> None:
@@ -105,7 +105,7 @@ def all_killed(stage: Stage, argument: dict[str, Any]) -> None:
     for worker in workers:
         worker.send(signal.SIGKILL)
     served.workers(argument["n"])
-    stage.note("the client reads", wire.read_exactly(made, 4))
+    stage.note("client-reads", "what the client reads", wire.read_exactly(made, 4))
 
 
 def killed_parent(stage: Stage) -> None:
@@ -113,9 +113,9 @@ def killed_parent(stage: Stage) -> None:
     served = Served(stage, "fork")
     old = served.client()
     old.send(b"word")
-    stage.note("the client of the child reads", wire.read_exactly(old, 4))
+    stage.note("child-client-reads", "what the child's client reads", wire.read_exactly(old, 4))
     os.kill(served.pid, signal.SIGKILL)
     os.waitpid(served.pid, 0)
-    stage.outcome("another server's bind and listen", lambda: stage.keep(listen(*served.address)))
+    stage.outcome("other-server", "another server's bind and listen", lambda: stage.keep(listen(*served.address)))
     old.send(b"more")
-    stage.note("the client of the child reads then", wire.read_exactly(old, 4))
+    stage.note("child-client-reads-again", "what the child's client reads then", wire.read_exactly(old, 4))

@@ -25,12 +25,12 @@ def interrupted(stage: Stage, argument: dict[str, Any]) -> None:
 
     waiter = stage.actor(act, "w0").blocked_in(scene.scenario.call)
     waiter.send(signal.SIGUSR1)
-    stage.note("woken by the signal", waiter.woken)
+    stage.note("woken-by-signal", "the waiter was woken by the signal", waiter.woken)
     after = now(waiter)
-    stage.note("after the signal", after)
+    stage.note("after-signal", "the waiter, after the signal", after)
     if after == BLOCKED:
         scene.connect()
-        stage.note("after a connection", waiter.answer())
+        stage.note("after-connection", "the waiter, after a connection", waiter.answer())
 
 
 def owners(stage: Stage, n: int) -> None:
@@ -49,9 +49,11 @@ def owners(stage: Stage, n: int) -> None:
     waiters = [waiter(i) for i in range(n)]
     wire.dial(stage, listener)
     wire.queued(listener, 1)
-    stage.note("woken by a connection", _names([one for one in waiters if one.woken]))
+    stage.note("woken", "waiters woken by a connection", _names([one for one in waiters if one.woken]))
     told = [one for one in waiters if one.answered]
-    stage.note("received SIGIO", _names([one for one in told if one.answer() == "SIGIO"]))
+    stage.note(
+        "received-sigio", "waiters that received SIGIO", _names([one for one in told if one.answer() == "SIGIO"])
+    )
 
 
 def told_once(stage: Stage) -> None:
@@ -59,13 +61,16 @@ def told_once(stage: Stage) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
     listener = wire.listening(stage)
     _own(listener.fileno())
-    for what, already, more in (("one connection", 0, 1), ("a burst of three", 1, 3)):
+    for fact, what, already, more in (
+        ("signals-one", "one connection", 0, 1),
+        ("signals-burst", "a burst of three", 1, 3),
+    ):
         for place in range(more):
             wire.dial(stage, listener)
             wire.queued(listener, already + place + 1)
         stage.fence()
-        stage.note(f"signals for {what}", taken(signal.SIGIO))
-    stage.note("connections queued", wire.queue(listener)[0])
+        stage.note(fact, f"SIGIO signals received for {what}", taken(signal.SIGIO))
+    stage.note("queued", "connections in the accept queue", wire.queue(listener)[0])
 
 
 def _own(fd: int) -> None:
@@ -81,5 +86,5 @@ def taken(number: signal.Signals) -> int:
     return count
 
 
-def _names(actors: list[Actor]) -> str:
-    return " ".join(one.name for one in actors) or "nobody"
+def _names(actors: list[Actor]) -> list[str]:
+    return [actor.name for actor in actors]

@@ -24,12 +24,12 @@ def before_accept(stage: Stage) -> None:
     """A client connects, and sends, while nobody accepts; then somebody does."""
     listener = wire.listening(stage)
     made = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
-    stage.outcome("connect", lambda: made.connect(listener.getsockname()))
-    stage.note("the client's state", wire.state(made))
-    stage.outcome("bytes sent", lambda: made.send(b"hello"))
+    stage.outcome("connect", "connect", lambda: made.connect(listener.getsockname()))
+    stage.note("client-state", "the TCP state of the client", wire.state(made))
+    stage.outcome("bytes-sent", "bytes sent", lambda: made.send(b"hello"))
     wire.wait_readable(listener, "the connection did not arrive")
-    stage.note("connections queued", wire.queue(listener)[0])
-    stage.note("what the accepted socket reads", wire.read(wire.taken(stage, listener)))
+    stage.note("queued", "connections in the accept queue", wire.queue(listener)[0])
+    stage.note("accepted-reads", "what the accepted socket reads", wire.read(wire.taken(stage, listener)))
 
 
 def half_handshake(stage: Stage, strategy: str) -> None:
@@ -38,15 +38,15 @@ def half_handshake(stage: Stage, strategy: str) -> None:
     listener = wire.of(scene.listener)
     waiter = scene.waiter()
     half = wire.deaf(stage)
-    stage.outcome("connect", lambda: half.connect(listener.getsockname()))
+    stage.outcome("connect", "connect", lambda: half.connect(listener.getsockname()))
     wire.answered_unheard(half)
-    stage.note("the client's state", wire.state(half))
-    stage.note("the waiter was woken", waiter.woken)
+    stage.note("client-state", "the TCP state of the client", wire.state(half))
+    stage.note("waiter-woken", "the waiter was woken", waiter.woken)
     after = now(waiter)
-    stage.note("the waiter", after)
+    stage.note("waiter", "the waiter", after)
     if after == BLOCKED:
         scene.connect()
-        stage.note("the waiter, after a whole handshake", waiter.answer())
+        stage.note("waiter-after-handshake", "the waiter, after a whole handshake", waiter.answer())
 
 
 def fast_open(stage: Stage) -> None:
@@ -57,17 +57,19 @@ def fast_open(stage: Stage) -> None:
     if wire.outcome(lambda: listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)) != "ok":
         raise NotApplicable("this kernel refuses TCP_FASTOPEN")
     half = wire.deaf(stage)
-    stage.outcome("bytes sent", lambda: half.sendto(b"hello", socket.MSG_FASTOPEN, listener.getsockname()))
+    stage.outcome(
+        "bytes-sent", "bytes sent", lambda: half.sendto(b"hello", socket.MSG_FASTOPEN, listener.getsockname())
+    )
     wire.answered_unheard(half)
     stage.fence()
-    stage.note("the client's state", wire.state(half))
+    stage.note("client-state", "the TCP state of the client", wire.state(half))
     who = wire.told(listener)
-    stage.note("who calls the listener readable", who)
-    if who == "none":
+    stage.note("readable", "calls that report the listener readable", who)
+    if not who:
         return
     accepted = wire.taken(stage, listener)
-    stage.note("the accepted socket's state", wire.state(accepted))
-    stage.note("what the accepted socket reads", wire.read(accepted))
+    stage.note("accepted-state", "the TCP state of the accepted socket", wire.state(accepted))
+    stage.note("accepted-reads", "what the accepted socket reads", wire.read(accepted))
 
 
 def _small_pair(stage: Stage, family: str) -> tuple[socket.socket, socket.socket]:
@@ -87,22 +89,22 @@ def _small_pair(stage: Stage, family: str) -> tuple[socket.socket, socket.socket
 def read_empty(stage: Stage, family: str) -> None:
     """Read where nothing is: without blocking, then blocking; then something comes."""
     near, far = _small_pair(stage, family)
-    stage.outcome("a non-blocking read", lambda: near.recv(1, socket.MSG_DONTWAIT))
+    stage.outcome("non-blocking-read", "a non-blocking read", lambda: near.recv(1, socket.MSG_DONTWAIT))
 
     def act(me: Me) -> str:
         me.ready()
         return os.read(near.fileno(), 16).decode()
 
     reader = stage.actor(act, "reader").blocked_in("read")
-    stage.note("a blocking read", now(reader))
+    stage.note("blocking-read", "a blocking read", now(reader))
     far.send(b"x")
-    stage.note("the blocking read, after a byte came", reader.answer())
+    stage.note("blocking-read-after", "the blocking read, after a byte came", reader.answer())
 
 
 def write_full(stage: Stage, family: str) -> None:
     """Write without blocking until it is refused; then, elsewhere, write more than there is room for, blocking."""
     _, full = _small_pair(stage, family)
-    stage.note("non-blocking writes, in the end", wire.outcome(lambda: _fill(full)))
+    stage.note("non-blocking-writes", "non-blocking writes, once the buffer is full", wire.outcome(lambda: _fill(full)))
     near, far = _small_pair(stage, family)
 
     def act(me: Me) -> int:
@@ -111,12 +113,12 @@ def write_full(stage: Stage, family: str) -> None:
         return os.write(far.fileno(), data)
 
     writer = stage.actor(act, "writer").blocked_in("write")
-    stage.note("a blocking write", now(writer))
+    stage.note("blocking-write", "a blocking write", now(writer))
     left = _CHUNK
     while left:
         wire.wait_readable(near, f"{left} bytes did not arrive")
         left -= len(near.recv(left))
-    stage.note("the blocking write, when all was read", writer.answer())
+    stage.note("blocking-write-after", "bytes that the blocking write wrote, once all was read", writer.answer())
 
 
 def _fill(sock: socket.socket) -> None:
@@ -137,13 +139,13 @@ def written_after_close(stage: Stage, how: str) -> None:
         if how == "tcp, closed by the peer":
             near.close()  # with RST: see wire.pair
             wire.in_state(far, wire.CLOSE)
-            stage.outcome("the first write", lambda: far.send(b"x", socket.MSG_NOSIGNAL))
+            stage.outcome("first-write", "the first write", lambda: far.send(b"x", socket.MSG_NOSIGNAL))
         else:
             far.shutdown(socket.SHUT_WR)
-    stage.outcome("a write with MSG_NOSIGNAL", lambda: far.send(b"x", socket.MSG_NOSIGNAL))
-    stage.note("SIGPIPE after it", len(came))
-    stage.outcome("a write", lambda: os.write(far.fileno(), b"x"))
-    stage.note("SIGPIPE after this one", len(came))
+    stage.outcome("write-nosignal", "a write with MSG_NOSIGNAL", lambda: far.send(b"x", socket.MSG_NOSIGNAL))
+    stage.note("sigpipe-nosignal", "SIGPIPE signals after it", len(came))
+    stage.outcome("write", "a write", lambda: os.write(far.fileno(), b"x"))
+    stage.note("sigpipe", "SIGPIPE signals after a plain write", len(came))
 
 
 def refused(stage: Stage, what: str) -> None:
@@ -158,7 +160,7 @@ def refused(stage: Stage, what: str) -> None:
     sock = stage.keep(make[what]())
     sock.setblocking(False)
     # EOPNOTSUPP and ENOTSUP are one number on Linux (errno(3)); accept(2) speaks of the first.
-    stage.note("accept", wire.outcome(sock.accept).replace("ENOTSUP", "EOPNOTSUPP"))
+    stage.note("accept", "accept", wire.outcome(sock.accept).replace("ENOTSUP", "EOPNOTSUPP"))
 
 
 def _bound_unix(stage: Stage) -> socket.socket:
@@ -176,13 +178,13 @@ def existing_clients(stage: Stage, strategy: str) -> None:
     waiter = scene.waiter()
     old.send(b"hello")
     wire.arrived(served, 5)
-    stage.note("woken by data of an old client", waiter.woken)
+    stage.note("woken-by-data", "the waiter was woken by data of an old client", waiter.woken)
     old.shutdown(socket.SHUT_WR)
     served.recv(5)
     wire.ended(served)
-    stage.note("woken by the end of an old client", waiter.woken)
+    stage.note("woken-by-end", "the waiter was woken by the end of an old client", waiter.woken)
     after = now(waiter)
-    stage.note("the waiter", after)
+    stage.note("waiter", "the waiter", after)
     if after == BLOCKED:
         scene.connect()
-        stage.note("the waiter, after a new connection", waiter.answer())
+        stage.note("waiter-after-connection", "the waiter, after a new connection", waiter.answer())

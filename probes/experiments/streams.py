@@ -18,15 +18,25 @@ def names(stage: Stage) -> None:
     first, second = wire.dial(stage, listener), wire.dial(stage, listener)
     accepted = [wire.taken(stage, listener) for _ in range(2)]
     local = [one.getsockname() for one in accepted]
-    stage.note("the accepted sockets' local addresses are the listener's", local == [listener.getsockname()] * 2)
+    stage.note(
+        "local-is-listener",
+        "the accepted sockets' local addresses are the listener's",
+        local == [listener.getsockname()] * 2,
+    )
     peers = sorted(one.getpeername() for one in accepted)
-    stage.note("their peers are the two clients", peers == sorted([first.getsockname(), second.getsockname()]))
+    stage.note(
+        "peers-are-clients",
+        "the accepted sockets' peers are the two clients",
+        peers == sorted([first.getsockname(), second.getsockname()]),
+    )
     third = _from_same_port(stage, None)
     third.connect(listener.getsockname())
     same = _from_same_port(stage, third)
-    stage.outcome("the same four-tuple a second time", lambda: same.connect(listener.getsockname()))
+    stage.outcome("same-four-tuple", "the same four-tuple a second time", lambda: same.connect(listener.getsockname()))
     elsewhere = _from_same_port(stage, third)
-    stage.outcome("the same local port to another listener", lambda: elsewhere.connect(other.getsockname()))
+    stage.outcome(
+        "same-port-elsewhere", "the same local port to another listener", lambda: elsewhere.connect(other.getsockname())
+    )
 
 
 def _from_same_port(stage: Stage, other: socket.socket | None) -> socket.socket:
@@ -42,18 +52,18 @@ def udp_connect(stage: Stage) -> None:
     chosen, stranger, mine = (_udp(stage) for _ in range(3))
     mine.connect(chosen.getsockname())
     mine.send(b"default")
-    stage.note("what the peer reads first", wire.read(chosen))
+    stage.note("peer-reads", "what the peer reads first", wire.read(chosen))
     stranger.connect(mine.getsockname())
     stranger.send(b"from the stranger")
     until(lambda: _unreachable(stranger) or wire.unread(mine) > 0, lambda: "a datagram was neither taken nor refused")
     chosen.sendto(b"from the peer", mine.getsockname())
-    stage.note("what it reads first", wire.read(mine))
+    stage.note("socket-reads", "what the connected socket reads first", wire.read(mine))
     mine.sendto(b"another destination", stranger.getsockname())
-    stage.note("what another destination reads", wire.read(stranger))
+    stage.note("other-reads", "what another destination reads", wire.read(stranger))
     mine.connect(stranger.getsockname())
     mine.send(b"new default")
-    stage.note("what a second peer reads after a second connect", wire.read(stranger))
-    stage.outcome("send without a connect", lambda: chosen.send(b"x"))
+    stage.note("second-peer-reads", "what a second peer reads after a second connect", wire.read(stranger))
+    stage.outcome("send-unconnected", "send without a connect", lambda: chosen.send(b"x"))
 
 
 def _unreachable(sock: socket.socket) -> bool:
@@ -81,7 +91,7 @@ def boundaries(stage: Stage, kind: str) -> None:
     reads = [wire.read(near, 3) for _ in range(3)]
     if kind == "udp":
         reads.sort()
-    stage.note("three reads of up to three bytes", " ".join(reads))
+    stage.note("three-reads", "three reads of up to three bytes", reads)
 
 
 def _ends(stage: Stage, kind: str) -> tuple[socket.socket, socket.socket]:
@@ -106,7 +116,7 @@ def long_stream(stage: Stage) -> None:
         wire.wait_readable(near, f"{len(got)} bytes came, and no more")
         got += near.recv(4093)
     writer.join()
-    stage.note("the bytes read are those written, in order", bytes(got) == sent)
+    stage.note("in-order", "the bytes read are those written, in order", bytes(got) == sent)
 
 
 def restart(stage: Stage) -> None:
@@ -123,10 +133,12 @@ def restart(stage: Stage) -> None:
     wire.in_state(theirs, wire.CLOSE)  # its end was acknowledged, so the server's side is in TIME_WAIT
     listener.close()
     plain = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-    stage.outcome("bind without SO_REUSEADDR", lambda: plain.bind(address))
+    stage.outcome("bind-without", "bind without SO_REUSEADDR", lambda: plain.bind(address))
     again: list[socket.socket] = []
-    stage.outcome("bind and listen with it", lambda: again.append(_restarted(stage, address)))
-    stage.outcome("bind with it while that one listens", lambda: _restarted(stage, address))
+    stage.outcome("bind-with", "bind and listen with SO_REUSEADDR", lambda: again.append(_restarted(stage, address)))
+    stage.outcome(
+        "bind-while-listening", "bind with SO_REUSEADDR while that one listens", lambda: _restarted(stage, address)
+    )
     if again:
         _end_time_wait(stage, source, address)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import Any
 
 from ..evidence import errno_name
 from ..lab.deadline import patience_s
@@ -63,6 +64,6 @@ class Scene:
         return made
 
 
-def now(actor: Actor) -> str:
+def now(actor: Actor) -> Any:
     """Where an actor is, once at rest: its answer, or that it is blocked still."""
-    return str(actor.answer()) if actor.answered else BLOCKED
+    return actor.answer() if actor.answered else BLOCKED

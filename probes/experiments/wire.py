@@ -13,6 +13,7 @@ import struct
 import termios
 from typing import Any
 
+from ..facts import CLOSED
 from ..lab.deadline import patience_s, until
 from ..lab.stage import Stage
 from ..listeners import Listener, client, open_listener, tcp
@@ -20,7 +21,7 @@ from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
 
 LOOPBACK = "127.0.0.1"
-ESTABLISHED, SYN_SENT, SYN_RECV, CLOSE = "established", "syn-sent", "syn-received", "closed"
+ESTABLISHED, SYN_SENT, SYN_RECV, CLOSE = "established", "syn-sent", "syn-received", CLOSED
 _STATES = {1: ESTABLISHED, 2: SYN_SENT, 3: SYN_RECV, 7: CLOSE}  # include/net/tcp_states.h
 _SO_MEMINFO, _MEMINFO_DROPS = 55, 8  # include/uapi/asm-generic/socket.h, include/uapi/linux/sock_diag.h
 _SO_ATTACH_FILTER = 26  # include/uapi/asm-generic/socket.h
@@ -154,8 +155,8 @@ def queued(listener: socket.socket, count: int) -> None:
     until(lambda: queue(listener)[0] >= count, lambda: f"{queue(listener)[0]} of {count} connections are queued")
 
 
-def told(sock: socket.socket, write: bool = False) -> str:
-    """Which of select, poll and epoll call `sock` readable (writable) now: their names, or `none`."""
+def told(sock: socket.socket, write: bool = False) -> list[str]:
+    """Which of select, poll and epoll report `sock` readable (writable) now, by name."""
     fds = [sock.fileno()]
     says = {"select": any(select.select([] if write else fds, fds if write else [], [], 0))}
     bit = select.POLLOUT if write else select.POLLIN
@@ -165,7 +166,7 @@ def told(sock: socket.socket, write: bool = False) -> str:
     with select.epoll() as instance:
         instance.register(sock, select.EPOLLOUT if write else select.EPOLLIN)
         says["epoll"] = any(events & bit for _, events in instance.poll(0))
-    return " ".join(name for name, said in says.items() if said) or "none"
+    return [name for name, said in says.items() if said]
 
 
 def deaf(stage: Stage) -> socket.socket:

@@ -177,9 +177,9 @@ class Worker:
         return self._log.count(_TOOK)
 
 
-def names(workers: Iterable[Worker]) -> str:
-    """The workers in a word each: `w0 w2`, or `nobody`."""
-    return " ".join(f"w{one.i}" for one in workers) or "nobody"
+def names(workers: Iterable[Worker]) -> list[str]:
+    """The workers in a word each: `w0`, `w2`."""
+    return [f"w{worker.i}" for worker in workers]
 
 
 def _scenario(strategy: str, listener: str, n: int) -> Scenario:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 from .. import syscalls
+from ..facts import OK
 from ..listeners import Listener, tcp
 from ..observers.task_files import Sighting, TaskFiles
 from ..verdict import Inconclusive, NotApplicable
@@ -155,7 +156,7 @@ class Stage:
     """What an experiment works with."""
 
     def __init__(self, bench: Bench, conductor: int) -> None:
-        self.facts: dict[str, Any] = {}
+        self.facts: dict[str, dict[str, Any]] = {}
         self.folder = bench.folder
         self.syscall_readable = bench.instruments.why_no_syscall_file is None
         self.sees = bench.instruments.on
@@ -208,11 +209,11 @@ class Stage:
             os.seteuid(before)
             syscalls.die_with_parent(self._conductor)
 
-    def note(self, what: str, seen: Any) -> None:
-        """Write down one thing that was seen."""
-        self.facts[what] = seen
+    def note(self, id: str, what: str, seen: Any) -> None:
+        """Write down one thing that was seen: its id (probes/facts.py), a sentence for people, and the value."""
+        self.facts[id] = {"what": what, "seen": seen}
 
-    def outcome(self, what: str, act: Callable[[], Any]) -> Any:
+    def outcome(self, id: str, what: str, act: Callable[[], Any]) -> Any:
         """Do something, and note what came of it: the name of its errno, or what it returned, or `ok`."""
         import errno
 
@@ -220,7 +221,7 @@ class Stage:
             result = act()
         except OSError as error:
             result = errno.errorcode.get(error.errno or 0, str(error))
-        self.note(what, "ok" if result is None else result if isinstance(result, (bool, int, str)) else "ok")
+        self.note(id, what, result if isinstance(result, (bool, int, str)) else OK)
         return result
 
     def insist_on_proof(self, listener: Listener) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..facts import OK
 from ..verdict import BROKEN, HELD
-from . import orders, strategies
+from . import noted, orders, strategies
 from .figures import Figures, Spread, over
 
 Run = Mapping[str, Any]
@@ -217,14 +218,9 @@ def _oneshot_or_exclusive(run: Run) -> Iterator[str]:
     if told:
         yield "; ".join(told) + f" of {strategies.N}."
     # The claim speaks of other flags too: one of those, accepted, breaks it and says nothing of these two.
-    together = {
-        case["id"]: case["verdict"]
-        for claim in run["claims"]
-        if claim["id"] == "epoll-ctl.exclusive-refuses-others"
-        for case in claim["cases"]
-    }.get("test_refuses_others[EPOLLONESHOT]")
-    if together in (HELD, BROKEN):
-        yield f"The two can{'not be combined (EINVAL)' if together == HELD else ' be combined here'}."
+    answer = noted.ADD_EXCLUSIVE_WITH.by_parameter(run).get("EPOLLONESHOT")
+    if answer is not None:
+        yield "The two can be combined here." if answer == OK else f"The two cannot be combined ({answer})."
 
 
 def _io_uring(run: Run) -> Iterator[str]:

@@ -170,9 +170,8 @@ def _numbers(case: Mapping[str, Any]) -> Iterator[tuple[str, Object]]:
         if figures[column].high is not None:
             yield column, {"value": figures[column].high, "unit": "waiters"}
     for fact in case["facts"]:
-        found = re.fullmatch(r"(-?\d+(?:\.\d+)?)(?: ([A-Za-z%µ/]+))?", fact["seen"].strip())
-        if found:
-            yield fact["what"], {"value": float(found[1]), **({"unit": found[2]} if found[2] else {})}
+        if isinstance(fact["seen"], (int, float)) and not isinstance(fact["seen"], bool):
+            yield fact["id"], {"value": fact["seen"]}
 
 
 def _excerpt(claim: Mapping[str, Any]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..facts import in_words
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE
 from . import expected
 from .figures import over
@@ -66,7 +67,8 @@ def _case(number: int, case: Mapping[str, Any]) -> Iterator[str]:
         # KTAP is read on consoles that may know ASCII only.
         yield _note(f"{figures}  trials {figures.trials}".replace("\N{EN DASH}", "-"))
     for fact in case["facts"]:
-        yield _note(f"{fact['what']}: expected {fact['expected']}, seen {fact['seen']}")
+        expected_too = f"expected {in_words(fact['expected'])}, " if "expected" in fact else ""
+        yield _note(f"{fact['what']}: {expected_too}seen {in_words(fact['seen'])}")
     if case["verdict"] in (BROKEN, INCONCLUSIVE) and case["again"]:
         yield _note(f"again: {case['again']}")
     yield _result(number, case, case.get("expected"))

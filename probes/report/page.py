@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..claims import LEVELS
+from ..facts import in_words
 from ..verdict import HELD, NOT_APPLICABLE, VERDICTS
 from . import answers, expected, figures, orders, strategies, traits, words
 
@@ -89,6 +90,7 @@ def environment() -> Environment:
         traits_meanings=traits.MEANINGS,
         n=strategies.N,
         words=words,
+        in_words=in_words,
         proofs=_proofs,
         link=link,
         is_alarming=expected.is_alarming,

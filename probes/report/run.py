@@ -13,10 +13,11 @@ from typing import Any
 import fastjsonschema
 
 from ..verdict import VERDICTS
+from . import upgrade
 from .files import write_whole
 
-SCHEMA = 1
-"""The version of run.json that this suite writes and reads."""
+SCHEMA = 2
+"""The version of run.json that this suite writes.  It reads the older ones, too."""
 
 SCHEMA_FILE = Path(__file__).with_name("run.schema.json")
 _LONGEST_COMPLAINT = 120
@@ -30,7 +31,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The run in this file, checked against the schema.  Raises BadRun."""
     content = _content(path)
     try:
-        found = json.loads(content)
+        found: dict[str, Any] = json.loads(content)
     except json.JSONDecodeError as error:
         if _ends_early(error):
             raise BadRun(f"{path} is half-written: its JSON breaks off in line {error.lineno}.") from error
@@ -39,12 +40,16 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise BadRun(f"{path} is no JSON that can be read here ({type(error).__name__}).") from error
     if not isinstance(found, dict):
         raise BadRun(f"{path} is no run: it holds {_kind(found)}, not an object.")
-    number = found.get("schema")
-    if "schema" in found and (number != SCHEMA or isinstance(number, bool)):
-        raise BadRun(f"{path} has schema {_short(repr(number))}, and this suite reads schema {SCHEMA}.")
+    number = found.get("schema", SCHEMA)
+    if isinstance(number, bool) or number not in range(1, SCHEMA + 1):
+        newer = isinstance(number, int) and number > SCHEMA
+        why = "it was written by a newer wakecheck" if newer else "there is no such schema"
+        raise BadRun(f"{path} has schema {_short(repr(number))}: {why}, and this one reads schemas 1 to {SCHEMA}.")
+    if number == 1:
+        upgrade.from_first(found)
     problem = violation(found)
     if problem:
-        raise BadRun(f"{path} is no run of schema {SCHEMA}: {problem}.")
+        raise BadRun(f"{path} is no run of schema {number}: {problem}.")
     return found
 
 

@@ -6,29 +6,18 @@ be not judged.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..verdict import NOT_APPLICABLE
-from . import orders
+from ..facts import CLOSED, HAS_IT, STILL_WAITS
+from . import noted, orders
 from .strategies import N, Row, cases, is_plain, place
 
 Run = Mapping[str, Any]
 
 NOT_JUDGED = "not judged"
 LACKING = "n/a"
-
-_CRASHES = (
-    "death.all-told-nothing-lost",
-    "death.shared-level-nothing-lost",
-    "death.exclusive-waits-for-next",
-    "death.edge-stays-behind",
-    "death.oneshot-tells-no-more",
-    "death.accept-goes-on",
-)
-_GROUP_CRASH = "reuseport-group.close-aborts-its-queue"
 
 
 @dataclass(frozen=True)
@@ -125,33 +114,29 @@ def _crash(run: Run, strategy: str) -> str:
     """What becomes of a connection when the worker that was told of it is killed before it accepts."""
     group = strategy.removesuffix(".nothing")
     if group != strategy:
-        name = f"{group}.listener" if group.count(".") == 1 else group
-        return _what_closing_does(noted(run, _GROUP_CRASH).get(name, {}))
-    for claim in _CRASHES:
-        facts = noted(run, claim).get(strategy)
-        if facts is not None:
-            return _what_dying_does(facts)
-    return NOT_JUDGED
+        return _what_closing_does(run, f"{group}.listener" if group.count(".") == 1 else group)
+    return _what_dying_does(run, strategy)
 
 
-def _what_dying_does(facts: Mapping[str, str]) -> str:
-    if facts.get("left waiting", "0") != "0":
-        return f"no, {facts['left waiting']} left"
-    if "left waiting" not in facts or "taken by the survivor" not in facts:
+def _what_dying_does(run: Run, strategy: str) -> str:
+    left = noted.LEFT.by_parameter(run).get(strategy)
+    took = noted.SURVIVOR_TOOK.by_parameter(run).get(strategy)
+    if left is None or took is None:
         return NOT_JUDGED
-    if facts["taken by the survivor"] == "1":
+    if left:
+        return f"no, {left} left"
+    if took == 1:
         return "yes, but its own"
-    if facts.get("told once the first is dead", "0") != "0":
-        return "yes"
-    return "late"
+    return "yes" if noted.SURVIVOR_RETURNED.by_parameter(run).get(strategy) else "late"
 
 
-def _what_closing_does(facts: Mapping[str, str]) -> str:
+def _what_closing_does(run: Run, strategy: str) -> str:
     """A worker that dies closes its own listener, with what is queued there."""
-    if "the connection" not in facts:
+    connection = noted.CONNECTION.by_parameter(run).get(strategy)
+    if connection is None:
         return NOT_JUDGED
-    if facts["the connection"] == "closed":
-        return f"no, {facts.get('what the client reads', 'closed')}"
+    if connection == CLOSED:
+        return f"no, {noted.CLIENT_READS.by_parameter(run).get(strategy, CLOSED)}"
     return "yes, it moves"
 
 
@@ -164,63 +149,38 @@ def _lock(row: Row) -> str:
     return "no" if most <= 1 else f"yes, {figures['woken']} wake"
 
 
-def noted(run: Run, claim_id: str) -> dict[str, dict[str, str]]:
-    """What the cases of one claim noted, by what stands in the brackets of the case's id."""
-    cases = (case for claim in run["claims"] if claim["id"] == claim_id for case in claim["cases"])
-    found = {}
-    for case in cases:
-        brackets = re.search(r"\[(.*)\]$", case["id"])
-        if brackets and case["verdict"] != NOT_APPLICABLE:
-            found[brackets[1]] = {fact["what"]: str(fact["seen"]) for fact in case["facts"]}
-    return found
-
-
 def locks(run: Run) -> list[LockRow]:
     """A row for each lock that was tried around accept, in the order of the run."""
-    served = noted(run, "accept-locks.one-in-accept")
-    unlocked = noted(run, "accept-locks.unlock-wakes-one")
-    in_turn = noted(run, "accept-locks.first-in-first-out")
-    again = noted(run, "accept-locks.last-user-again")
-    killed = noted(run, "accept-locks.killed-holder") | noted(run, "accept-locks.killed-holder-stuck")
+    in_accept, at_lock = noted.IN_ACCEPT.by_parameter(run), noted.AT_LOCK.by_parameter(run)
+    woken, takers = noted.WOKEN_BY_UNLOCK.by_parameter(run), noted.TAKERS.by_parameter(run)
+    again, killed = noted.LAST_USER_AGAIN.by_parameter(run), noted.FIRST_IN_LINE.by_parameter(run)
     return [
         LockRow(
             lock,
-            _waiting(served.get(lock, {})),
-            _most(unlocked.get(lock, {}).get("lock waiters woken by each unlock", "")),
-            _turns(in_turn.get(lock, {}).get("took the connections", "")),
-            _who_again(again.get(lock, {})),
-            _fate(killed.get(lock, {})),
+            f"{in_accept[lock]} and {at_lock[lock]}" if lock in in_accept and lock in at_lock else NOT_JUDGED,
+            str(max(woken[lock])) if woken.get(lock) else NOT_JUDGED,
+            _turns(takers.get(lock, [])),
+            _again(again.get(lock)),
+            _fate(killed.get(lock)),
         )
-        for lock in dict.fromkeys([*served, *unlocked, *in_turn, *again, *killed])
+        for lock in dict.fromkeys([*in_accept, *woken, *takers, *again, *killed])
     ]
 
 
-def _waiting(facts: Mapping[str, str]) -> str:
-    inside, outside = (facts.get(f"wait {where}") for where in ("in accept", "for the lock"))
-    return f"{inside} and {outside}" if inside and outside else NOT_JUDGED
-
-
-def _most(woken: str) -> str:
-    """The highest number of a list, as it was noted: `[1, 1, 1, 0]`."""
-    numbers = [int(number) for number in re.findall(r"\d+", woken)]
-    return str(max(numbers)) if numbers else NOT_JUDGED
-
-
-def _turns(took: str) -> str:
-    order = [int(number) for number in re.findall(r"\d+", took)]
-    if len(order) < 2:
+def _turns(takers: Sequence[int]) -> str:
+    if len(takers) < 2:
         return NOT_JUDGED
-    return "first come" if order == sorted(order) else "another order"
+    return "first come" if list(takers) == sorted(takers) else "another order"
 
 
-def _who_again(facts: Mapping[str, str]) -> str:
-    had = facts.get("the last user had it again")
-    return {"True": "the last user can have it", "False": "the one that waited"}.get(str(had), NOT_JUDGED)
+def _again(last_user: bool | None) -> str:
+    if last_user is None:
+        return NOT_JUDGED
+    return "the last user can have it" if last_user else "the one that waited"
 
 
-def _fate(facts: Mapping[str, str]) -> str:
-    return {
-        "has it": "yes",
-        "EOWNERDEAD": "yes, with EOWNERDEAD",
-        "still waits": "no: stuck",
-    }.get(facts.get("the first that waited", ""), NOT_JUDGED)
+def _fate(first_in_line: str | None) -> str:
+    """What became of the one that waited the longest, when the holder was killed: it has the lock, or an errno."""
+    if first_in_line is None:
+        return NOT_JUDGED
+    return {HAS_IT: "yes", STILL_WAITS: "no: stuck"}.get(first_in_line, f"yes, with {first_in_line}")

@@ -6,12 +6,12 @@ import pytest
 
 from probes.case import Facts
 from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
+from probes.facts import HAS_IT, STILL_WAITS
 from probes.locks import LOCKS
 from probes.plugin import Play
 
 _ARTICLE = text("uWSGI documentation, articles/SerializingAccept")
 
-HAS_IT, STILL_WAITS = "has it", "still waits"
 PROMISED = {
     "flock": HAS_IT,
     "record": HAS_IT,
@@ -24,10 +24,10 @@ UNOWNED = tuple(name for name in LOCKS if name not in PROMISED)
 
 
 def _after_the_kill(seen: Facts, fate: str) -> None:
-    seen.expect("lock waiters woken by the kill", 0 if fate == STILL_WAITS else 1)
-    seen.expect("the first that waited", fate)
-    seen.expect("the second that waited", STILL_WAITS)
-    seen.expect("one that asks later", fate)
+    seen.expect("woken-by-kill", 0 if fate == STILL_WAITS else 1)
+    seen.expect("first-in-line", fate)
+    seen.expect("second-in-line", STILL_WAITS)
+    seen.expect("asked-later", fate)
 
 
 @claim(
@@ -89,9 +89,9 @@ def test_killed_owner_leaves_semaphore(play: Play) -> None:
     [sem]  still there
     """
     seen = play("serialised_workers.owner_killed")
-    seen.expect("the key, once the owner was killed", "finds the same set")
-    seen.expect("times it can be taken", 0)
-    seen.expect("the key, once the set was removed", "ENOENT")
+    seen.expect("key-after-kill", "finds the same set")
+    seen.expect("value-after-kill", 0)
+    seen.expect("key-after-removal", "ENOENT")
 
 
 @claim(
@@ -106,5 +106,5 @@ def test_namespace_hides_semaphore(play: Play) -> None:
     here  [sem]  |  unshare(CLONE_NEWIPC)  semget(the same key)
     """
     seen = play("serialised_workers.own_namespace")
-    seen.expect("the key, elsewhere", "ENOENT")
-    seen.expect("the key, here", "finds the same set")
+    seen.expect("key-elsewhere", "ENOENT")
+    seen.expect("key-here", "finds the same set")

@@ -37,10 +37,10 @@ def test_all_told(play: Play, strategy: str) -> None:
                L  <- c0;  c1
     """
     seen = play("death.killed_when_told", strategy)
-    seen.expect("told of the connection", 2)
-    seen.expect("told once the first is dead", 1)
-    seen.expect("taken by the survivor", 2)
-    seen.expect("left waiting", 0)
+    seen.expect("returned", 2)
+    seen.expect("survivor-returned", 1)
+    seen.expect("survivor-took", 2)
+    seen.expect("left", 0)
 
 
 @claim(
@@ -61,10 +61,10 @@ def test_shared_level(play: Play, strategy: str) -> None:
                   L  <- c0;  c1
     """
     seen = play("death.killed_when_told", strategy)
-    seen.expect("told of the connection", 2)
-    seen.expect("told once the first is dead", 1)
-    seen.expect("taken by the survivor", 2)
-    seen.expect("left waiting", 0)
+    seen.expect("returned", 2)
+    seen.expect("survivor-returned", 1)
+    seen.expect("survivor-took", 2)
+    seen.expect("left", 0)
 
 
 @claim(
@@ -84,11 +84,11 @@ def test_exclusive_waits_for_next(play: Play, strategy: str) -> None:
                L  <- c0;  c1
     """
     seen = play("death.killed_when_told", strategy)
-    seen.expect("told of the connection", 1)
-    seen.expect("told once the first is dead", 0)
-    seen.expect("told after the next connection", 1)
-    seen.expect("taken by the survivor", 2)
-    seen.expect("left waiting", 0)
+    seen.expect("returned", 1)
+    seen.expect("survivor-returned", 0)
+    seen.expect("survivor-returned-again", 1)
+    seen.expect("survivor-took", 2)
+    seen.expect("left", 0)
 
 
 @claim(
@@ -110,11 +110,11 @@ def test_edge_stays_behind(play: Play, strategy: str) -> None:
                   L  <- c0;  c1
     """
     seen = play("death.killed_when_told", strategy)
-    seen.expect("told of the connection", 1)
-    seen.expect("told once the first is dead", 0)
-    seen.expect("told after the next connection", 1)
-    seen.expect("taken by the survivor", 1)
-    seen.expect("left waiting", 1)
+    seen.expect("returned", 1)
+    seen.expect("survivor-returned", 0)
+    seen.expect("survivor-returned-again", 1)
+    seen.expect("survivor-took", 1)
+    seen.expect("left", 1)
 
 
 @claim(
@@ -135,9 +135,9 @@ def test_oneshot(play: Play, strategy: str) -> None:
                   L  <- c0;  c1
     """
     seen = play("death.killed_when_told", strategy)
-    seen.expect("told of the connection", 1)
-    seen.expect("told after the next connection", 0)
-    seen.expect("left waiting", 2)
+    seen.expect("returned", 1)
+    seen.expect("survivor-returned-again", 0)
+    seen.expect("left", 2)
 
 
 @claim(
@@ -157,8 +157,8 @@ def test_accepted_dies_with_winner(play: Play, listener: str, sent: bool) -> Non
                       L  <- c0
     """
     seen = play("death.killed_with_connection", {"listener": listener, "sent": sent})
-    seen.expect("taken by the other worker", 0)
-    seen.expect("the client reads", "ECONNRESET" if sent else "end of file")
+    seen.expect("other-took", 0)
+    seen.expect("client-reads", "ECONNRESET" if sent else "end of file")
 
 
 @claim(
@@ -177,10 +177,10 @@ def test_accept_goes_on(play: Play, call: str) -> None:
                       L  <- c0;  c1
     """
     seen = play("death.killed_when_told", call)
-    seen.expect("told of the connection", 1)
-    seen.expect("told once the first is dead", 0)
-    seen.expect("taken by the survivor", 1)
-    seen.expect("left waiting", 0)
+    seen.expect("returned", 1)
+    seen.expect("survivor-returned", 0)
+    seen.expect("survivor-took", 1)
+    seen.expect("left", 0)
 
 
 @claim(
@@ -202,7 +202,7 @@ def test_stopped_swallows_nothing(play: Play, strategy: str, stopped: str) -> No
             \\    /
               L  <- c0
     """
-    play("death.stopped", {"strategy": strategy, "stopped": stopped}).expect("the running one", "took a connection")
+    play("death.stopped", {"strategy": strategy, "stopped": stopped}).expect("running", "took a connection")
 
 
 @claim(
@@ -220,8 +220,8 @@ def test_all_stopped(play: Play, strategy: str) -> None:
                        L  <- c0
     """
     seen = play("death.all_stopped", strategy)
-    seen.expect("while they are stopped", ["blocked", "blocked"])
-    seen.expect("the first one that goes on", "took a connection")
+    seen.expect("all-stopped", ["blocked", "blocked"])
+    seen.expect("first-continued", "took a connection")
 
 
 @claim(
@@ -236,7 +236,7 @@ def test_stop_interrupts_epoll_wait(play: Play, strategy: str) -> None:
     """
     w0 (epoll_wait)  <- SIGSTOP, SIGCONT
     """
-    play("death.resumed", {"strategy": strategy, "limit": False}).expect("after stop and SIGCONT", "EINTR")
+    play("death.resumed", {"strategy": strategy, "limit": False}).expect("after-sigcont", "EINTR")
 
 
 @claim(
@@ -252,7 +252,7 @@ def test_stop_interrupts_timed_accept(play: Play, call: str) -> None:
     """
     w0 (accept, SO_RCVTIMEO)  <- SIGSTOP, SIGCONT
     """
-    play("death.resumed", {"strategy": call, "limit": True}).expect("after stop and SIGCONT", "EINTR")
+    play("death.resumed", {"strategy": call, "limit": True}).expect("after-sigcont", "EINTR")
 
 
 @claim(
@@ -268,8 +268,8 @@ def test_stop_ends_no_other(play: Play, strategy: str) -> None:
     w0 (accept, select, poll)  <- SIGSTOP, SIGCONT;  L  <- c0
     """
     seen = play("death.resumed", {"strategy": strategy, "limit": False})
-    seen.expect("after stop and SIGCONT", "blocked")
-    seen.expect("after a connection", "took a connection")
+    seen.expect("after-sigcont", "blocked")
+    seen.expect("after-connection", "took a connection")
 
 
 @claim(
@@ -284,4 +284,4 @@ def test_handler_ends_timed_accept(play: Play, restart: bool) -> None:
     """
     w0 (accept, SO_RCVTIMEO)  <- SIGUSR1
     """
-    play("death.handled", restart).expect("after the signal", "EINTR")
+    play("death.handled", restart).expect("after-signal", "EINTR")

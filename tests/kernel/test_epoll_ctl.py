@@ -66,8 +66,9 @@ def test_companions(ask: Ask, instance: select.epoll, target: socket.socket, fla
     e --- ADD (exclusive | flag) ---> fd
     """
     ask(
+        "add",
         f"epoll_ctl(ADD, EPOLLEXCLUSIVE|{flag})",
-        "None",
+        "ok",
         lambda: instance.register(target, EPOLLEXCLUSIVE | ALLOWED[flag]),
     )
 
@@ -85,6 +86,7 @@ def test_refuses_others(ask: Ask, instance: select.epoll, target: socket.socket,
     e --- ADD (exclusive | flag) ---> fd
     """
     ask(
+        "add",
         f"epoll_ctl(ADD, EPOLLEXCLUSIVE|{flag})",
         "EINVAL",
         lambda: instance.register(target, EPOLLEXCLUSIVE | REFUSED[flag]),
@@ -104,6 +106,7 @@ def test_only_by_add(ask: Ask, instance: select.epoll, target: socket.socket) ->
     """
     instance.register(target, select.EPOLLIN)
     ask(
+        "modify-to-exclusive",
         "epoll_ctl(MOD, EPOLLIN|EPOLLEXCLUSIVE) of a plain item",
         "EINVAL",
         lambda: instance.modify(target, select.EPOLLIN | EPOLLEXCLUSIVE),
@@ -123,11 +126,12 @@ def test_not_modified(ask: Ask, instance: select.epoll, target: socket.socket) -
     """
     instance.register(target, select.EPOLLIN | EPOLLEXCLUSIVE)
     ask(
+        "modify",
         "epoll_ctl(MOD, EPOLLIN) of an exclusive item",
         "EINVAL",
         lambda: instance.modify(target, select.EPOLLIN),
     )
-    ask("epoll_ctl(DEL) of an exclusive item", "None", lambda: instance.unregister(target))
+    ask("remove", "epoll_ctl(DEL) of an exclusive item", "ok", lambda: instance.unregister(target))
 
 
 @claim(
@@ -143,13 +147,15 @@ def test_not_nested(ask: Ask, instance: select.epoll) -> None:
     """
     with select.epoll() as inner:
         ask(
+            "add-exclusive",
             "epoll_ctl(ADD, EPOLLIN|EPOLLEXCLUSIVE) of an epoll instance",
             "EINVAL",
             lambda: instance.register(inner, select.EPOLLIN | EPOLLEXCLUSIVE),
         )
         ask(
+            "add",
             "epoll_ctl(ADD, EPOLLIN) of an epoll instance",
-            "None",
+            "ok",
             lambda: instance.register(inner, select.EPOLLIN),
         )
 
@@ -168,4 +174,6 @@ def test_twice_is_eexist(ask: Ask, instance: select.epoll, target: socket.socket
     """
     events = select.EPOLLIN | (EPOLLEXCLUSIVE if flags == "exclusive" else 0)
     instance.register(target, events)
-    ask(f"epoll_ctl(ADD, {flags}) for the second time", "EEXIST", lambda: instance.register(target, events))
+    ask(
+        "add-again", f"epoll_ctl(ADD, {flags}) for the second time", "EEXIST", lambda: instance.register(target, events)
+    )

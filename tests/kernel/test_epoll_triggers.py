@@ -21,12 +21,12 @@ def test_level(play: Play) -> None:
     e --- level ---> fd  <- "xx", read 1, "x", read all
     """
     seen = play("epoll.how_often", "level")
-    seen.expect("told before anything was written", 0)
-    seen.expect("told after a write", 1)
-    seen.expect("told again, nothing read", 1)
-    seen.expect("told with a part left", 1)
-    seen.expect("told after another write", 1)
-    seen.expect("told when all is read", 0)
+    seen.expect("before-write", 0)
+    seen.expect("after-write", 1)
+    seen.expect("again-unread", 1)
+    seen.expect("partly-read", 1)
+    seen.expect("after-second-write", 1)
+    seen.expect("all-read", 0)
 
 
 @claim(
@@ -41,12 +41,12 @@ def test_edge(play: Play) -> None:
     e --- edge ---> fd  <- "xx", read 1, "x", read all
     """
     seen = play("epoll.how_often", "edge")
-    seen.expect("told before anything was written", 0)
-    seen.expect("told after a write", 1)
-    seen.expect("told again, nothing read", 0)
-    seen.expect("told with a part left", 0)
-    seen.expect("told after another write", 1)
-    seen.expect("told when all is read", 0)
+    seen.expect("before-write", 0)
+    seen.expect("after-write", 1)
+    seen.expect("again-unread", 0)
+    seen.expect("partly-read", 0)
+    seen.expect("after-second-write", 1)
+    seen.expect("all-read", 0)
 
 
 @claim(
@@ -61,11 +61,11 @@ def test_oneshot(play: Play) -> None:
     e --- oneshot ---> fd  <- "xx", read 1, "x", read all, MOD, "x"
     """
     seen = play("epoll.how_often", "oneshot")
-    seen.expect("told after a write", 1)
-    seen.expect("told again, nothing read", 0)
-    seen.expect("told after another write", 0)
-    seen.expect("told after MOD with nothing to read", 0)
-    seen.expect("told after MOD and a write", 1)
+    seen.expect("after-write", 1)
+    seen.expect("again-unread", 0)
+    seen.expect("after-second-write", 0)
+    seen.expect("mod-empty", 0)
+    seen.expect("mod-and-write", 1)
 
 
 @claim(
@@ -80,5 +80,5 @@ def test_last_copy(play: Play) -> None:
     e --- level ---> fd, dup(fd)  <- "x", close(fd), close(dup)
     """
     seen = play("epoll.last_copy")
-    seen.expect("told while a copy is open", 1)
-    seen.expect("told when the last copy is closed", 0)
+    seen.expect("copy-open", 1)
+    seen.expect("last-copy-closed", 0)

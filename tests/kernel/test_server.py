@@ -25,8 +25,8 @@ def test_child_has_both(play: Play) -> None:
     server: accept c0, fork;  child: answer c0, accept c1, answer c1
     """
     seen = play("server.child_has_both")
-    seen.expect("what the accepted client reads", "from the child")
-    seen.expect("what the next client reads", "from the child too")
+    seen.expect("accepted-client-reads", "from the child")
+    seen.expect("next-client-reads", "from the child too")
 
 
 @claim(
@@ -42,10 +42,10 @@ def test_child_keeps_the_port(play: Play) -> None:
     server X    child ---> L  <--- bind? connect?        then child X
     """
     seen = play("server.port_kept_by_child")
-    seen.expect("bind, once the server is gone", "EADDRINUSE")
-    seen.expect("connect, once the server is gone", "ok")
-    seen.expect("connect, once its child is gone too", "ECONNREFUSED")
-    seen.expect("bind, once its child is gone too", "ok")
+    seen.expect("bind-after-server", "EADDRINUSE")
+    seen.expect("connect-after-server", "ok")
+    seen.expect("connect-after-child", "ECONNREFUSED")
+    seen.expect("bind-after-child", "ok")
 
 
 @claim(
@@ -61,9 +61,9 @@ def test_parent_keeps_client_waiting(play: Play) -> None:
     parent --- s0 ---> c0  <--- "bye" --- child X        then the parent closes
     """
     seen = play("server.kept_by_parent")
-    seen.expect("the parent's write, when the child is done", 1)
-    seen.expect("what the client reads", "bye!")
-    seen.expect("what it reads when the parent has closed its copy", "end of file")
+    seen.expect("parent-write", 1)
+    seen.expect("client-reads", "bye!")
+    seen.expect("client-reads-after-close", "end of file")
 
 
 @claim(
@@ -77,7 +77,7 @@ def test_out_of_descriptors(play: Play) -> None:
     """
     accept (no descriptor left)  ---> L  <--- c0
     """
-    play("accept_queue.out_of_descriptors").expect("accept without a descriptor", "EMFILE")
+    play("accept_queue.out_of_descriptors").expect("accept-without-descriptor", "EMFILE")
 
 
 @claim(
@@ -93,9 +93,9 @@ def test_emfile_keeps_the_connection(play: Play) -> None:
     accept (no descriptor left)  ---> L  <--- c0;    then close one, accept
     """
     seen = play("accept_queue.out_of_descriptors")
-    seen.expect("told by epoll, level-triggered, in three looks", 3)
-    seen.expect("connections queued", 1)
-    seen.expect("accept with one gives that connection", True)
+    seen.expect("reported-in-three-waits", 3)
+    seen.expect("queued", 1)
+    seen.expect("accept-with-descriptor", True)
 
 
 @claim(
@@ -110,9 +110,9 @@ def test_zombie(play: Play) -> None:
     server  --- waitpid --->  child (exit 7)
     """
     seen = play("server.zombie")
-    seen.expect("a child that ended", "Z")
-    seen.expect("its exit code, by waitpid", 7)
-    seen.expect("once waited for", "gone")
+    seen.expect("child-state", "Z")
+    seen.expect("exit-code", 7)
+    seen.expect("child-state-after-wait", "gone")
 
 
 @claim(
@@ -128,7 +128,7 @@ def test_ignored(play: Play) -> None:
     """
     seen = play("server.ignored")
     seen.expect("waitpid", "ECHILD")
-    seen.expect("the child that ended", "gone")
+    seen.expect("child-state", "gone")
 
 
 @claim(
@@ -143,8 +143,8 @@ def test_one_signal(play: Play) -> None:
     server  <--- SIGCHLD x 1 ---  three children
     """
     seen = play("server.one_signal")
-    seen.expect("SIGCHLD taken", 1)
-    seen.expect("children waited for, without blocking", 3)
+    seen.expect("sigchld", 1)
+    seen.expect("reaped", 3)
 
 
 @claim(
@@ -163,10 +163,10 @@ def test_sigchld_interrupts(play: Play, strategy: str, handler: str) -> None:
     """
     goes_on = strategy == "accept" and handler == "SA_RESTART"
     seen = play("server.child_ends", {"strategy": strategy, "handler": handler})
-    seen.expect("the server was woken", True)
-    seen.expect("the server", "blocked" if goes_on else "EINTR")
+    seen.expect("server-woken", True)
+    seen.expect("server", "blocked" if goes_on else "EINTR")
     if goes_on:
-        seen.expect("the server, after a connection", "took a connection")
+        seen.expect("server-after-connection", "took a connection")
 
 
 @claim(
@@ -185,9 +185,9 @@ def test_unhandled_sigchld(play: Play, strategy: str) -> None:
     w0 (accept, select, poll, epoll_wait)  <--- SIGCHLD, no handler ---  child X
     """
     seen = play("server.child_ends", {"strategy": strategy, "handler": "none"})
-    seen.expect("the server was woken", False)
-    seen.expect("the server", "blocked")
-    seen.expect("the server, after a connection", "took a connection")
+    seen.expect("server-woken", False)
+    seen.expect("server", "blocked")
+    seen.expect("server-after-connection", "took a connection")
 
 
 @claim(
@@ -204,9 +204,9 @@ def test_served_client(play: Play, strategy: str) -> None:
     server ---> L  <--- c1        child (read) ---> s0  --- c0 (silent)
     """
     seen = play("server.another_is_served", strategy)
-    seen.expect("the server", "took a connection")
-    seen.expect("the child was woken", False)
-    seen.expect("the child, in the end", "late")
+    seen.expect("server", "took a connection")
+    seen.expect("child-woken", False)
+    seen.expect("child-reads", "late")
 
 
 @claim(
@@ -227,7 +227,7 @@ def test_ports_of_their_own(play: Play, strategy: str) -> None:
     w0 ---> L0 (port a)        w1 ---> L1 (port b)  <--- c0
     """
     seen = play("server.ports_of_their_own", strategy)
-    seen.expect("the worker of that port", "took a connection")
-    seen.expect("the other worker was woken", False)
-    seen.expect("the other worker", "blocked")
-    seen.expect("the other worker, by a client of its own port", "took a connection")
+    seen.expect("worker", "took a connection")
+    seen.expect("other-worker-woken", False)
+    seen.expect("other-worker", "blocked")
+    seen.expect("other-worker-own-client", "took a connection")

@@ -50,8 +50,8 @@ def test_woken_per_connection(play: Play, server: str) -> None:
     """
     n, who = SERVERS[server]
     seen = play("servers.one_connection", _started(server))
-    seen.expect("the client reads", "word")
-    seen.expect("workers woken", _WOKEN[who](n))
+    seen.expect("client-reads", "word")
+    seen.expect("woken", _WOKEN[who](n))
 
 
 @claim(
@@ -70,7 +70,7 @@ def test_kept_listener(play: Play, server: str) -> None:
     """
     parent ---> L  <- c0        w0 ... wn stopped, then X, then others
     """
-    play("servers.all_killed", _started(server)).expect("the client reads", "word")
+    play("servers.all_killed", _started(server)).expect("client-reads", "word")
 
 
 @claim(
@@ -89,6 +89,6 @@ def test_child_frees_the_port(play: Play) -> None:
     server X    child --- s0 ---> c0        another ---> L (the same port)
     """
     seen = play("servers.killed_parent")
-    seen.expect("the client of the child reads", "word")
-    seen.expect("another server's bind and listen", "ok")
-    seen.expect("the client of the child reads then", "more")
+    seen.expect("child-client-reads", "word")
+    seen.expect("other-server", "ok")
+    seen.expect("child-client-reads-again", "more")

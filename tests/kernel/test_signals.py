@@ -24,9 +24,9 @@ def test_accept_restarts(play: Play, call: str) -> None:
     w0 (accept)  <- SIGUSR1, handler with SA_RESTART;  L <- c0
     """
     seen = play("signals.interrupted", {"strategy": call, "restart": True})
-    seen.expect("woken by the signal", True)
-    seen.expect("after the signal", "blocked")
-    seen.expect("after a connection", "took a connection")
+    seen.expect("woken-by-signal", True)
+    seen.expect("after-signal", "blocked")
+    seen.expect("after-connection", "took a connection")
 
 
 @claim(
@@ -41,7 +41,7 @@ def test_accept_interrupted(play: Play, call: str) -> None:
     """
     w0 (accept)  <- SIGUSR1, handler without SA_RESTART
     """
-    play("signals.interrupted", {"strategy": call, "restart": False}).expect("after the signal", "EINTR")
+    play("signals.interrupted", {"strategy": call, "restart": False}).expect("after-signal", "EINTR")
 
 
 @claim(
@@ -57,4 +57,4 @@ def test_multiplexers_never_restart(play: Play, strategy: str, restart: bool) ->
     """
     w0 (select, poll, epoll_wait)  <- SIGUSR1, handler with or without SA_RESTART
     """
-    play("signals.interrupted", {"strategy": strategy, "restart": restart}).expect("after the signal", "EINTR")
+    play("signals.interrupted", {"strategy": strategy, "restart": restart}).expect("after-signal", "EINTR")

@@ -24,8 +24,8 @@ def test_full_unix(play: Play, backlog: int) -> None:
     L (backlog 5)  <--- c0 ... ;    accept one;    one more
     """
     seen = play("backlog.full_unix", backlog)
-    seen.expect("one more", "EAGAIN")
-    seen.expect("one more after an accept", "ok")
+    seen.expect("one-more", "EAGAIN")
+    seen.expect("one-more-after-accept", "ok")
 
 
 @claim(
@@ -40,8 +40,8 @@ def test_backlog_and_one(play: Play, backlog: int) -> None:
     """
     L (backlog 5)  <--- c0 c1 c2 c3 c4 c5   c6 X
     """
-    play("backlog.full_unix", backlog).expect("connections taken", backlog + 1)
-    play("backlog.full_tcp", backlog).expect("connections queued", backlog + 1)
+    play("backlog.full_unix", backlog).expect("connected", backlog + 1)
+    play("backlog.full_tcp", backlog).expect("queued", backlog + 1)
 
 
 @claim(
@@ -61,9 +61,9 @@ def test_full_tcp(play: Play, backlog: int) -> None:
     L (backlog 3, full)  <--- SYN ... c4
     """
     seen = play("backlog.full_tcp", backlog)
-    seen.expect("one more", "EINPROGRESS")
-    seen.expect("the late client's state", "syn-sent")
-    seen.expect("connections queued", backlog + 1)
+    seen.expect("one-more", "EINPROGRESS")
+    seen.expect("late-client", "syn-sent")
+    seen.expect("queued", backlog + 1)
 
 
 @claim(
@@ -78,9 +78,9 @@ def test_capped(play: Play) -> None:
     somaxconn = 2;    L (backlog 100)  <--- c0 c1 c2   c3 X
     """
     seen = play("backlog.capped")
-    seen.expect("the limit of a TCP listener", 2)
-    seen.expect("connections taken", 3)
-    seen.expect("one more", "EAGAIN")
+    seen.expect("queue-limit", 2)
+    seen.expect("connected", 3)
+    seen.expect("one-more", "EAGAIN")
 
 
 @claim(
@@ -96,9 +96,9 @@ def test_overflow_ignored(play: Play) -> None:
     L (full)  <--- last ACK, data --- c1
     """
     seen = play("backlog.overflow", 0)
-    seen.expect("the late client's state", "established")
-    seen.expect("its error", "none")
-    seen.expect("connections queued", 1)
+    seen.expect("late-client", "established")
+    seen.expect("late-client-error", "none")
+    seen.expect("queued", 1)
 
 
 @claim(
@@ -114,6 +114,6 @@ def test_overflow_reset(play: Play) -> None:
               --- RST --->
     """
     seen = play("backlog.overflow", 1)
-    seen.expect("the late client's state", "closed")
-    seen.expect("its error", "ECONNRESET")
-    seen.expect("connections queued", 1)
+    seen.expect("late-client", "closed")
+    seen.expect("late-client-error", "ECONNRESET")
+    seen.expect("queued", 1)

@@ -33,7 +33,7 @@ def run_of(
     """A run in which a model kernel (a healthy one, unless given) was judged; `facts` go into `kernel`."""
     claims = [_claim(kernel or Kernel(1), name) for name in ids]
     run = {
-        "schema": 1,
+        "schema": 2,
         "partial": False,
         "label": label,
         "started": "2026-10-03T14:05:00+00:00",

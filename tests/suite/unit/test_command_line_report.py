@@ -13,7 +13,7 @@ from probes.report import compare
 
 from .test_command_line import BAD_INPUT, BROKEN, CANNOT_JUDGE, WELL, Refused, refused  # noqa: F401  # a fixture
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
 
 
 # --- report ------------------------------------------------------------------------------------
@@ -27,7 +27,7 @@ SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
         ('{"schema": 1, "label": "half of', "is half-written"),
         ("not json", "is no JSON"),
         ("[]", "is no run"),
-        ('{"schema": 2}', "has schema 2, and this suite reads schema 1"),
+        ('{"schema": 3}', "has schema 3: it was written by a newer wakecheck, and this one reads schemas 1 to 2"),
         ('{"schema": 1}', "is no run of schema 1"),
     ],
 )

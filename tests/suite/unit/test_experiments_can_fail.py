@@ -18,7 +18,7 @@ from probes.verdict import BROKEN, HELD, INCONCLUSIVE, Inconclusive
 from .builders import made_claim
 
 Notes = dict[tuple[str, str], Any]
-"""What each experiment, with its argument, is expected to note under which words."""
+"""What each experiment, with its argument, is expected to note under which id."""
 _ANOTHER = "something else"
 
 
@@ -50,12 +50,11 @@ class _Obliging(Facts):
     """A kernel that does whatever is expected of it, and remembers what that was."""
 
     def __init__(self, notes: Notes, key: str, case: Case) -> None:
-        super().__init__({}, case)
-        self._notes, self._key = notes, key
+        self._notes, self._key, self._judged = notes, key, case
 
-    def expect(self, what: str, allowed: Any) -> None:
-        self._seen = {what: self._notes.setdefault((self._key, what), allowed)}
-        super().expect(what, allowed)
+    def expect(self, id: str, allowed: Any) -> None:
+        seen = self._notes.setdefault((self._key, id), allowed)
+        Facts({id: {"what": id, "seen": seen}}, self._judged).expect(id, allowed)
 
 
 class _Silent(Facts):
@@ -73,6 +72,17 @@ def _verdict(test: FunctionType, arguments: dict[str, Any], facts: Callable[[str
     except (AssertionError, Inconclusive) as found:
         return judge(case, pytest.ExceptionInfo.from_exception(found))[0]
     return judge(case, None)[0]
+
+
+def plays() -> dict[str, set[tuple[str, str]]]:
+    """For each claim that plays: every experiment, and the id of a fact that is expected of it."""
+    asked: dict[str, set[tuple[str, str]]] = {}
+    for case in _cases():
+        test, arguments = case.values
+        notes: Notes = {}
+        _verdict(test, arguments, lambda key, case, notes=notes: _Obliging(notes, key, case))
+        asked.setdefault(test.claim.id, set()).update((key.split()[0], fact) for key, fact in notes)
+    return asked
 
 
 @pytest.mark.parametrize(("test", "arguments"), list(_cases()))

@@ -14,7 +14,7 @@ FOLDER = Path(probes.__file__).parent
 
 NOUNS = (
     *("", "scenario", "evidence", "claims", "verdict", "expectations", "seen", "failure", "star", "host"),
-    *("axes", "chapters", "nearest", "parts", "splats", "syscalls", "sysctls"),
+    *("axes", "chapters", "facts", "nearest", "parts", "splats", "syscalls", "sysctls"),
 )
 """`probes` itself holds the version."""
 PARTS = ("strategies", "stimuli", "listeners", "observers", "locks")

@@ -23,7 +23,7 @@ from probes.claims import claim, man
 
 for level, truth in (("documented", None), ("observed", None), ("lore", "true")):
     def test(ask):
-        ask("the answer", "EINVAL", lambda: None)
+        ask("answer", "the answer", "EINVAL", lambda: None)
     test.__name__ = test.__qualname__ = f"test_{level}"
     globals()[test.__name__] = claim(
         f"made.{level}", "So it is.", level=level, basis=[man("poll", 2)], truth=truth

@@ -77,7 +77,8 @@ def test_cost_is_wake_ups_and_empty_hands(healthy: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("accepted", "sentence"), [("EPOLLONESHOT", "The two can be combined here."), ("EPOLLPRI", "The two cannot be")]
+    ("accepted", "sentence"),
+    [("EPOLLONESHOT", "The two can be combined here."), ("EPOLLPRI", "The two cannot be combined (EINVAL).")],
 )
 def test_only_what_concerns_the_two_tells_whether_they_can_be_combined(accepted: str, sentence: str) -> None:
     cases = [
@@ -86,6 +87,7 @@ def test_only_what_concerns_the_two_tells_whether_they_can_be_combined(accepted:
             "verdict": "broken" if flag == accepted else "held",
             "scenario": None,
             "trials": [],
+            "facts": [{"id": "add", "what": "?", "seen": "ok" if flag == accepted else "EINVAL"}],
         }
         for flag in ("EPOLLONESHOT", "EPOLLPRI")
     ]

@@ -12,7 +12,7 @@ import pytest
 from probes.report import assemble, journal
 from probes.report.run import load, violation
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
 
 
 def _journal(path: Path, *, cases: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from probes import __main__
 from probes.report.kcidb import BadName, render
 from probes.verdict import VERDICTS
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
 
 
 @pytest.fixture
@@ -99,12 +99,12 @@ def test_a_measured_claim_is_its_numbers(run: dict[str, Any]) -> None:
 
 def test_a_measured_fact_is_a_number_where_it_is_one(run: dict[str, Any]) -> None:
     case = {**run["claims"][-1]["cases"][0], "trials": [], "id": "cost #connect", "facts": []}
-    for what, seen in (("time", "12.5 us"), ("calls", "-3"), ("who", "w3")):
-        case["facts"].append({"what": what, "expected": "a number", "seen": seen})
+    for name, seen in (("time", 12.5), ("calls", -3), ("who", "w3"), ("woken", True), ("order", [1])):
+        case["facts"].append({"id": name, "what": "in words", "seen": seen})
     run["claims"] = [{**run["claims"][-1], "cases": [case]}]
     found = {path: test["number"] for path, test in by_path(run).items() if "number" in test}
     assert found == {
-        "wakecheck.cost.shared-edge.cost_connect.time": {"value": 12.5, "unit": "us"},
+        "wakecheck.cost.shared-edge.cost_connect.time": {"value": 12.5},
         "wakecheck.cost.shared-edge.cost_connect.calls": {"value": -3},
     }
 

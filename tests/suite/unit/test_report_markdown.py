@@ -13,7 +13,7 @@ from probes import __main__
 from probes.report import markdown
 from probes.report.markdown import MOST_CLAIMS, render
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
 COUNTS = "| sample (partial) | **1** | **1** | 4 | 1 | 1 |"
 
 

@@ -14,7 +14,7 @@ import pytest
 from probes.report import page
 from probes.report.page import breakable, link, render
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
 VOID = {"meta", "br", "wbr", "use", "path", "circle"}
 
 

@@ -11,7 +11,9 @@ import pytest
 from probes.report.run import SCHEMA, BadRun, load, summary, write
 from probes.verdict import BROKEN, HELD, VERDICTS
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
+SAMPLE_1 = Path(__file__).parent / "samples" / "run-small.json"
+"""The same run, as the first schema had it."""
 
 
 @pytest.fixture
@@ -33,6 +35,41 @@ def complaint(path: Path) -> str:
 
 def test_the_sample_is_a_run() -> None:
     assert load(SAMPLE)["schema"] == SCHEMA
+
+
+def test_a_run_of_schema_1_is_read_as_if_it_had_been_written_today() -> None:
+    assert load(SAMPLE_1) == load(SAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("what", "seen", "fact", "value"),
+    [
+        ("left waiting", "2", "left", 2),
+        ("the last user had it again", "False", "last-user-again", False),
+        ("lock waiters woken by each unlock", "[1, 1, 0]", "woken-by-unlock", [1, 1, 0]),
+        ("took the connections", "w0 w2 w1", "takers", [0, 2, 1]),
+        ("epoll_ctl(ADD, EPOLLEXCLUSIVE|EPOLLONESHOT)", "None", "add", "ok"),
+        ("a fourth accept", "EAGAIN", "a-fourth-accept", "EAGAIN"),
+        ("poll reports", "[1, os.system]", "poll-reports", "[1, os.system]"),
+        ("?", "9" * 5000, "fact", "9" * 5000),
+    ],
+)
+def test_a_fact_of_schema_1_gets_an_id_and_a_value(
+    what: str, seen: str, fact: str, value: object, tmp_path: Path
+) -> None:
+    old = json.loads(SAMPLE_1.read_text(encoding="utf-8"))
+    old["claims"][0]["cases"][0]["facts"] = [{"what": what, "expected": seen, "seen": seen}]
+    path = tmp_path / "run.json"
+    write(old, path)
+    (read,) = load(path)["claims"][0]["cases"][0]["facts"]
+    assert read == {"id": fact, "what": what, "expected": value, "seen": value}
+
+
+@pytest.mark.parametrize("spoilt", [{"claims": 1}, {"claims": [{"cases": [{"facts": [{"what": 1, "seen": []}]}]}]}])
+def test_what_is_no_run_of_schema_1_is_named(spoilt: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    write({**json.loads(SAMPLE_1.read_text(encoding="utf-8")), **spoilt}, path)
+    assert complaint(path).startswith("is no run of schema 1: claims")
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -59,12 +96,30 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         (b"7", "is no run: it holds a number, not an object."),
         (b"verdicts\nof\nyesterday", "is no JSON: Expecting value in line 1, column 1."),
         (b'{"schema": \xff}', "is no JSON: it is not UTF-8 at byte 11."),
-        (b'{"schema": 2}', "has schema 2, and this suite reads schema 1."),
-        (b'{"schema": true}', "has schema True, and this suite reads schema 1."),
+        (
+            b'{"schema": 3}',
+            "has schema 3: it was written by a newer wakecheck, and this one reads schemas 1 to 2.",
+        ),
+        (b'{"schema": 0}', "has schema 0: there is no such schema, and this one reads schemas 1 to 2."),
+        (b'{"schema": true}', "has schema True: there is no such schema, and this one reads schemas 1 to 2."),
+        (b'{"schema": "1"}', "has schema '1': there is no such schema, and this one reads schemas 1 to 2."),
         (b'{"schema": ' + b"9" * 5000 + b"}", "is no JSON that can be read here (ValueError)."),
         (b"[" * 100_000, "is no JSON that can be read here (RecursionError)."),
     ],
-    ids=["empty", "blank", "array", "number", "prose", "no-utf8", "newer", "true", "huge-number", "too-deep"],
+    ids=[
+        "empty",
+        "blank",
+        "array",
+        "number",
+        "prose",
+        "no-utf8",
+        "newer",
+        "older",
+        "true",
+        "text",
+        "huge-number",
+        "too-deep",
+    ],
 )
 def test_a_file_that_is_no_run(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
@@ -91,7 +146,7 @@ def test_a_violation_names_its_place(run: dict[str, Any], tmp_path: Path) -> Non
     path = tmp_path / "run.json"
     write(run, path)
     assert complaint(path) == (
-        "is no run of schema 1: claims[1].cases[0].trials[0].woken: is a string, not integer or null."
+        "is no run of schema 2: claims[1].cases[0].trials[0].woken: is a string, not integer or null."
     )
 
 

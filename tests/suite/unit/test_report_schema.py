@@ -17,7 +17,7 @@ from probes.report.run import SCHEMA, SCHEMA_FILE, violation
 from probes.scenario import Scenario
 from probes.verdict import VERDICTS
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
 RULES: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 PARTS: dict[str, Any] = RULES["definitions"]
 

@@ -53,26 +53,18 @@ def test_lock_is_needed_against_a_herd(healthy: dict[str, Any]) -> None:
     assert _traits(run_on(broken.PollWakesOne(1)))["poll"].lock == "no"
 
 
-def _claim(id: str, case: str, verdict: str = "held", **facts: str) -> dict[str, Any]:
-    noted = [{"what": what.replace("_", " "), "expected": "?", "seen": seen} for what, seen in facts.items()]
+def _claim(id: str, case: str, verdict: str = "held", **facts: Any) -> dict[str, Any]:
+    noted = [{"id": name.replace("_", "-"), "what": "?", "seen": seen} for name, seen in facts.items()]
     return {"id": id, "rows": [], "cases": [{"id": case, "verdict": verdict, "facts": noted, "scenario": None}]}
 
 
 CRASHES = {
-    "yes": {
-        "told_once_the_first_is_dead": "1",
-        "taken_by_the_survivor": "2",
-        "left_waiting": "0",
-    },
-    "late": {
-        "told_once_the_first_is_dead": "0",
-        "taken_by_the_survivor": "2",
-        "left_waiting": "0",
-    },
-    "yes, but its own": {"taken_by_the_survivor": "1", "left_waiting": "0"},
-    "no, 1 left": {"taken_by_the_survivor": "1", "left_waiting": "1"},
-    "no, 2 left": {"left_waiting": "2"},
-    "not judged": {"told_of_the_connection": "2"},
+    "yes": {"survivor_returned": 1, "survivor_took": 2, "left": 0},
+    "late": {"survivor_returned": 0, "survivor_took": 2, "left": 0},
+    "yes, but its own": {"survivor_returned": 0, "survivor_took": 1, "left": 0},
+    "no, 1 left": {"survivor_returned": 0, "survivor_took": 1, "left": 1},
+    "no, 2 left": {"survivor_returned": 0, "survivor_took": 0, "left": 2},
+    "not judged": {"returned": 2},
 }
 
 
@@ -91,7 +83,7 @@ def test_crash_is_what_was_noted_whatever_the_claim_expected(healthy: dict[str, 
     ],
 )
 def test_crash_of_a_member_of_a_group(healthy: dict[str, Any], connection: str, words: str) -> None:
-    facts = {"the_connection": connection, "what_the_client_reads": "ECONNRESET"}
+    facts = {"connection": connection, "client_reads": "ECONNRESET"}
     closing = [
         _claim("reuseport-group.close-aborts-its-queue", f"test_close_aborts[{name}]", **facts)
         for name in ("accept", "epoll_wait.level.listener")
@@ -103,18 +95,18 @@ def test_crash_of_a_member_of_a_group(healthy: dict[str, Any], connection: str, 
 
 
 def test_case_that_does_not_apply_says_nothing(healthy: dict[str, Any]) -> None:
-    claim = _claim("death.accept-goes-on", "test_x[accept]", "not applicable", left_waiting="0")
+    claim = _claim("death.accept-goes-on", "test_x[accept]", "not applicable", left=0, survivor_took=1)
     assert _traits({"claims": [*healthy["claims"], claim]})["accept"].crash == "not judged"
 
 
 def test_locks_are_read_from_their_claims() -> None:
     run = {
         "claims": [
-            _claim("accept-locks.one-in-accept", "test_a[flock]", wait_in_accept="1", wait_for_the_lock="3"),
-            _claim("accept-locks.unlock-wakes-one", "test_b[flock]", lock_waiters_woken_by_each_unlock="[3, 2, 1, 0]"),
-            _claim("accept-locks.first-in-first-out", "test_c[flock]", took_the_connections="w0 w2 w1"),
-            _claim("accept-locks.last-user-again", "test_d[flock]", the_last_user_had_it_again="False"),
-            _claim("accept-locks.killed-holder", "test_e[flock]", the_first_that_waited="still waits"),
+            _claim("accept-locks.one-in-accept", "test_a[flock]", in_accept=1, at_lock=3),
+            _claim("accept-locks.unlock-wakes-one", "test_b[flock]", woken_by_unlock=[3, 2, 1, 0]),
+            _claim("accept-locks.first-in-first-out", "test_c[flock]", takers=[0, 2, 1]),
+            _claim("accept-locks.last-user-again", "test_d[flock]", last_user_again=False),
+            _claim("accept-locks.killed-holder", "test_e[flock]", first_in_line="still waits"),
         ]
     }
     assert traits.locks(run) == [
@@ -123,7 +115,7 @@ def test_locks_are_read_from_their_claims() -> None:
 
 
 def test_lock_that_was_tried_once_is_judged_once() -> None:
-    run = {"claims": [_claim("accept-locks.killed-holder", "test_e[mutex]", the_first_that_waited="EOWNERDEAD")]}
+    run = {"claims": [_claim("accept-locks.killed-holder", "test_e[mutex]", first_in_line="EOWNERDEAD")]}
     nothing = traits.NOT_JUDGED
     assert traits.locks(run) == [
         traits.LockRow("mutex", nothing, nothing, nothing, nothing, "yes, with EOWNERDEAD"),

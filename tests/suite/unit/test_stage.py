@@ -25,7 +25,7 @@ def seeing(request: pytest.FixtureRequest) -> Iterator[Lab]:
 def test_either_observer_is_enough(seeing: Lab) -> None:
     if all(seeing.greeting["why_not"][name] is not None for name in ("switches", "run_counts")):
         pytest.skip("this kernel has neither observer")
-    assert seeing.play(*CHILD_ENDS)["the server was woken"] is False
+    assert seeing.play(*CHILD_ENDS)["server-woken"]["seen"] is False
 
 
 def test_observers_that_are_off_are_not_used() -> None:

@@ -1,0 +1,67 @@
+"""Makes a run of an older schema one of the newest, when it is read.
+
+Schema 1 had facts without an id, found by their sentence, whose values were the text of a Python object.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..facts import OK
+
+_IDS = {
+    "left waiting": "left",
+    "taken by the survivor": "survivor-took",
+    "told once the first is dead": "survivor-returned",
+    "the connection": "connection",
+    "what the client reads": "client-reads",
+    "wait in accept": "in-accept",
+    "wait for the lock": "at-lock",
+    "lock waiters woken by each unlock": "woken-by-unlock",
+    "took the connections": "takers",
+    "the last user had it again": "last-user-again",
+    "the first that waited": "first-in-line",
+    "epoll_ctl(ADD, EPOLLEXCLUSIVE|EPOLLONESHOT)": "add",
+}
+"""The sentences of the facts that the report reads (noted.py); any other fact gets an id made of its sentence."""
+
+
+def from_first(run: dict[str, Any]) -> None:
+    """Make a run of schema 1 one of schema 2.  Of what is no run as much as can be understood is changed."""
+    for fact in _facts(run):
+        if isinstance(fact.get("what"), str):
+            fact["id"] = _IDS.get(fact["what"]) or _slug(fact["what"])
+        for key in ("expected", "seen"):
+            if isinstance(fact.get(key), str):
+                fact[key] = _value(fact[key])
+    run["schema"] = 2
+
+
+def _facts(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for claim in _dicts(run.get("claims")):
+        for case in _dicts(claim.get("cases")):
+            yield from _dicts(case.get("facts"))
+
+
+def _dicts(found: object) -> Iterator[dict[str, Any]]:
+    yield from (item for item in found if isinstance(item, dict)) if isinstance(found, list) else ()
+
+
+def _slug(sentence: str) -> str:
+    return "-".join(re.findall(r"[a-z0-9]+", sentence.lower())) or "fact"
+
+
+def _value(text: str) -> Any:
+    """What Python wrote as this text: a number, True, a list; `w0 w2` for waiters; else it is words."""
+    if re.fullmatch(r"w\d+( w\d+)+", text):
+        return [int(name[1:]) for name in text.split()]
+    if text == "None":
+        return OK
+    if re.fullmatch(r"True|False|-?\d{1,15}|\[[^\[\]]*\]", text):
+        with contextlib.suppress(ValueError, SyntaxError):
+            return ast.literal_eval(text)
+    return text
