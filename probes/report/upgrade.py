@@ -1,6 +1,7 @@
 """Makes a run of an older schema one of the newest, when it is read.
 
-Schema 1 had facts without an id, found by their sentence, whose values were the text of a Python object.
+Schema 1 had facts without an id, whose values were the text of a Python object, and a lock in every scenario, which
+was null.
 """
 
 from __future__ import annotations
@@ -32,19 +33,25 @@ _IDS = {
 
 def from_first(run: dict[str, Any]) -> None:
     """Make a run of schema 1 one of schema 2.  Of what is no run as much as can be understood is changed."""
-    for fact in _facts(run):
-        if isinstance(fact.get("what"), str):
-            fact["id"] = _IDS.get(fact["what"]) or _slug(fact["what"])
-        for key in ("expected", "seen"):
-            if isinstance(fact.get(key), str):
-                fact[key] = _value(fact[key])
+    for case in _cases(run):
+        if isinstance(case.get("scenario"), dict):
+            case["scenario"].pop("lock", None)
+        for fact in _dicts(case.get("facts")):
+            _name(fact)
     run["schema"] = 2
 
 
-def _facts(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _name(fact: dict[str, Any]) -> None:
+    if isinstance(fact.get("what"), str):
+        fact["id"] = _IDS.get(fact["what"]) or _slug(fact["what"])
+    for key in ("expected", "seen"):
+        if isinstance(fact.get(key), str):
+            fact[key] = _value(fact[key])
+
+
+def _cases(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for claim in _dicts(run.get("claims")):
-        for case in _dicts(claim.get("cases")):
-            yield from _dicts(case.get("facts"))
+        yield from _dicts(claim.get("cases"))
 
 
 def _dicts(found: object) -> Iterator[dict[str, Any]]:
