@@ -1,64 +1,175 @@
-"""What to change, by strategy and by server.  Each piece says where it was looked up."""
+"""What to change.  A test applies every piece, to the server itself or to a small one that waits alike: then fewer
+workers wake, and requests are answered (test_advice.py in tests/suite/servers and tests/suite/audit).
+
+What would not help here, or would stop the server, is not advised; it is said why.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from .judge import HERDS
 
-_GENERAL = {
-    "epoll": (
-        "one epoll instance that all share, level-triggered, wakes the next worker for each that returns: "
-        "register the listener with EPOLLET, or give each worker its own instance with EPOLLEXCLUSIVE (epoll_ctl(2))"
-    ),
-    "epoll each": (
-        "this strategy wakes one with EPOLLEXCLUSIVE (epoll_ctl(2)), or with a listener for each worker, SO_REUSEPORT "
-        "(socket(7))"
-    ),
-    "select": (
-        "select and poll wake every worker that waits: this strategy wakes one with blocking accept, with "
-        "epoll and EPOLLEXCLUSIVE (epoll_ctl(2)), or with a listener for each worker, SO_REUSEPORT (socket(7))"
-    ),
-}
+
+@dataclass(frozen=True)
+class Situation:
+    """What advice depends on."""
+
+    verdict: str
+    call: str | None
+    """That the workers wait in."""
+    trigger: str | None
+    sharing: str | None
+    """What they share, as in a strategy."""
+    threads: bool
+    """Whether they are threads of one process."""
+    is_tcp: bool
+    sockets: int
+    """Listening sockets at this address; more than one is a SO_REUSEPORT group."""
+    reuseport: bool | None
+    """Whether the listener has SO_REUSEPORT; None where that could not be read."""
+    handed_over_by: str | None
+    """Who bound the listener, where it was not the server itself."""
+    names: frozenset[str]
+    """What the server's processes are called."""
+    options: Sequence[str] = field(default_factory=list)
+    """The words that it was started with."""
+    options_known: bool = True
+    """False where it wrote a title over them."""
+    version: tuple[int, ...] | None = None
+    """Of the server, where it could be found out."""
+    cpus: int = field(default_factory=lambda: os.sysconf("SC_NPROCESSORS_ONLN"))
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """What makes one kind of server wake one worker."""
+    """A setting that makes one kind of server wake fewer workers."""
 
-    server: str
-    """How its processes are called, or its command line begins."""
-    option: str
+    id: str
+    servers: tuple[str, ...]
+    """What its processes are called."""
+    setting: str
+    """Where it goes and how it is written, for who runs the server."""
+    since: tuple[int, ...] | None
+    """The first version in which it helps; None: all that are about."""
     basis: str
+    word: str
+    """What stands among the options where it is set already."""
+    binds: bool = False
+    """Whether it makes each worker bind a TCP listener of its own."""
     threads: bool = False
     """Whether it is for threads of one process; else for processes."""
+    also: Callable[[Situation], str | None] = lambda situation: None
+    """Why it does nothing here; None where it does."""
 
 
+def _enough_cpus(situation: Situation) -> str | None:
+    if situation.cpus < 2:
+        return "it makes one listener for each so many CPUs, and there is one CPU"
+    return None
+
+
+def _can_name_options(situation: Situation) -> str | None:
+    return None if situation.options_known else "it wrote a title over its command line, so its options are not known"
+
+
+# No row for nginx: since 1.11.3 it waits with EPOLLEXCLUSIVE, and Debian's has no other way that herds.
 REMEDIES = (
-    Remedy("gunicorn", "--reuse-port", "gunicorn --help"),
-    # Not --reuse-port: one socket is bound before the fork, and all inherit it (measured, tests/suite/servers).
-    Remedy("uwsgi", "--thunder-lock", "uWSGI documentation, Serializing accept()"),
+    # Up to 23.0 it has the option, binds one socket with it before the fork, and all workers inherit that (measured).
     Remedy(
-        "nginx", "the parameter reuseport of listen, or accept_mutex on", "nginx.org, Core functionality, accept_mutex"
+        "gunicorn-reuse-port", ("gunicorn",), "start it with --reuse-port", (24, 0), "gunicorn's Settings, reuse_port",
+        word="--reuse-port", binds=True, also=_can_name_options,
     ),
-    Remedy("apache2", "ListenCoresBucketsRatio", "Apache 2.4 manual, mpm_common"),
-    Remedy("httpd", "ListenCoresBucketsRatio", "Apache 2.4 manual, mpm_common"),
-    Remedy("haproxy", "shards by-thread on the bind line", "HAProxy configuration manual, bind options", threads=True),
-)
+    # Not --reuse-port: one socket is bound before the fork, and all inherit it (measured, tests/suite/servers).
+    Remedy(
+        "uwsgi-thunder-lock", ("uwsgi",), "thunder-lock = true in its configuration, or --thunder-lock", (1, 4, 6),
+        "uWSGI documentation, Serializing accept()", word="thunder-lock",
+    ),
+    Remedy(
+        "apache-buckets", ("apache2", "httpd"), "ListenCoresBucketsRatio 1 in its configuration, outside any section",
+        (2, 4, 17), "Apache 2.4 manual, mpm_common", word="listencoresbucketsratio", binds=True, also=_enough_cpus,
+    ),
+    Remedy(
+        "haproxy-shards", ("haproxy",), "shards by-thread on its bind line", (2, 5),
+        "HAProxy configuration manual, bind options", word="shards", binds=True, threads=True,
+    ),
+)  # fmt: skip
 
 
-def advice_for(verdict: str, sharing: str | None, call: str | None, names: set[str], threads: bool) -> list[str]:
-    """Sentences on what to change; none where nothing needs to.
-
-    `names` are words that tell which server it is: process names, and words of the command line.
-    """
-    if verdict != HERDS:
+def advice_for(situation: Situation) -> list[str]:
+    """Sentences on what to change, for who runs the server and then for who programs it; none without a herd."""
+    if situation.verdict != HERDS:
         return []
-    kind = "select"
-    if call is not None and call.startswith("epoll"):
-        kind = "epoll" if sharing == "epoll" else "epoll each"
-    return [_GENERAL[kind]] + [
-        f"for {remedy.server}: {remedy.option} ({remedy.basis})"
-        for remedy in REMEDIES
-        if remedy.threads == threads and any(name.startswith(remedy.server) for name in names)
-    ]
+    return [*_for_who_runs_it(situation), *_for_who_programs_it(situation)]
+
+
+def _for_who_runs_it(situation: Situation) -> list[str]:
+    safe, refused = [], []
+    for remedy in REMEDIES:
+        if remedy.threads != situation.threads or not any(_is(name, remedy.servers) for name in situation.names):
+            continue
+        if why_not := _why_not(remedy, situation):
+            refused.append(f"not advised here: {remedy.setting}; {why_not}")
+        else:
+            since = f"since version {_dotted(remedy.since)}; " if remedy.since else ""
+            safe.append(f"for {remedy.servers[0]}: {remedy.setting} ({since}{remedy.basis})")
+    return safe or refused
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def _is(name: str, servers: Sequence[str]) -> bool:
+    """Whether a process' name is one of these servers': `gunicorn`, `gunicorn: maste`, `uwsgi-core`."""
+    first = name.partition(":")[0].removesuffix("-core").removesuffix("_python3")
+    return first in servers
+
+
+def _why_not(remedy: Remedy, situation: Situation) -> str | None:
+    """Why this remedy would do nothing, or harm."""
+    if any(remedy.word in option.lower() for option in situation.options):
+        return "it is set already, and changes nothing"
+    if remedy.since and situation.version and situation.version < remedy.since:
+        return f"this is version {_dotted(situation.version)}, and it helps since {_dotted(remedy.since)}"
+    if remedy.binds:
+        if not situation.is_tcp:
+            return "the listener is a unix socket, and SO_REUSEPORT makes no group of those (socket(7))"
+        if situation.handed_over_by is not None:
+            return (
+                f"the listener was bound by {situation.handed_over_by}, and workers that bind their own would listen "
+                "elsewhere"
+            )
+        if situation.sockets > 1:
+            return f"there are {situation.sockets} listeners at this address already"
+        if situation.reuseport:
+            return "SO_REUSEPORT is set already, and there is one listener all the same"
+    return remedy.also(situation)
+
+
+def _for_who_programs_it(situation: Situation) -> list[str]:
+    if situation.sharing == "epoll":
+        if situation.trigger is None or situation.trigger != "level":
+            return []
+        return [
+            "for who programs it: one epoll instance that all share, level-triggered, wakes the next worker for each "
+            "that returns; register the listener with EPOLLET and accept until EAGAIN, or give each worker an instance "
+            "of its own with EPOLLEXCLUSIVE (epoll_ctl(2))"
+        ]
+    ways = []
+    multiplexes = situation.call is not None and not situation.call.startswith("epoll")
+    if multiplexes:
+        ways.append("blocking accept")
+    if situation.trigger is None or "exclusive" not in situation.trigger:
+        ways.append(f"{'epoll with ' if multiplexes else ''}EPOLLEXCLUSIVE (epoll_ctl(2))")
+    if situation.is_tcp and situation.handed_over_by is None and situation.sockets == 1:
+        ways.append("a listener for each worker with SO_REUSEPORT (socket(7))")
+    if not ways:
+        return []
+    return [f"for who programs it: one worker wakes with {_or(ways)}"]
+
+
+def _or(ways: Sequence[str]) -> str:
+    return ways[0] if len(ways) == 1 else f"{', '.join(ways[:-1])}, or {ways[-1]}"

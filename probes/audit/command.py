@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from .. import host
 from ..verdict import Inconclusive
-from . import advice, compare, count, judge
+from . import advice, compare, count, judge, names, origin
 from .arguments import Request
 from .caller import Caller
 from .find import Server, family_of, find, holders_of, parent_of, pids
@@ -87,7 +87,11 @@ def _about(server: Server) -> Answer:
             "also": [other.name for other in server.others],
         },
         "settings": vars(settings_of(pid, next(iter(held)))),
-        "server": {"name": _name_of(server.anyone), "pids": sorted(server.holders), "unseen_processes": server.unseen},
+        "server": {
+            "name": names.name_of(server.anyone),
+            "pids": sorted(server.holders),
+            "unseen_processes": server.unseen,
+        },
     }
 
 
@@ -131,9 +135,7 @@ def _examine(server: Server, request: Request, answer: Answer, tell: Tell, relea
     answer.update(verdict.as_dict())
     tell("measuring the same strategy in the lab")
     answer["lab"] = compare.measure(strategy.scenario(server.listener.kind, strategy.per_socket)).as_dict()
-    answer["advice"] = advice.advice_for(
-        verdict.verdict, strategy.sharing, waiting[0].call, _names(server), strategy.threads
-    )
+    answer["advice"] = advice.advice_for(_situation(verdict.verdict, server, waiting, strategy, answer["settings"]))
     answer["warnings"] = _warnings(server, waiting, figures)
     answer["exit_code"] = _exit_code(verdict.verdict, figures, request, eyes.wakers is not None)
     if verdict.verdict == judge.INCONCLUSIVE:
@@ -279,22 +281,31 @@ def _exit_code(verdict: str, figures: judge.Figures, request: Request, sees_wake
     return WELL
 
 
-def _names(server: Server) -> set[str]:
-    """Words that tell which server it is."""
-    return {word for pid in server.holders for word in _words_of(pid)}
-
-
-def _words_of(pid: int) -> Iterator[str]:
-    with contextlib.suppress(OSError):
-        with open(f"/proc/{pid}/comm") as file:
-            yield file.read().strip()
-        with open(f"/proc/{pid}/cmdline", "rb") as raw:
-            for word in raw.read(4096).split(b"\0")[:3]:
-                yield os.path.basename(word.decode(errors="replace"))
-
-
-def _name_of(pid: int) -> str:
-    """The process' name; of an interpreter that runs a script, the script's."""
-    words = list(_words_of(pid))
-    scripts = [word for word in words[2:3] if words[0].startswith(("python", "node", "ruby", "perl")) and word]
-    return (scripts or words or [f"pid {pid}"])[0]
+def _situation(
+    verdict: str, server: Server, waiting: list[Wait], strategy: Strategy, settings: Answer
+) -> advice.Situation:
+    """What advice depends on."""
+    workers = sorted({wait.pid for wait in waiting})
+    try:
+        program = origin.same_program(workers[0], server.holders)
+        handed_over_by = origin.handed_over_by(workers, server.holders)
+    except OSError as error:
+        raise Inconclusive(f"process {workers[0]} of the server has just ended") from error
+    first = min(program, default=workers[0])
+    words = names.command_line(first)
+    called = {names.name_of(pid) for pid in program} | {wait.name for wait in waiting}
+    return advice.Situation(
+        verdict=verdict,
+        call=waiting[0].call,
+        trigger=waiting[0].trigger,
+        sharing=strategy.sharing,
+        threads=strategy.threads,
+        is_tcp=server.listener.port != 0,
+        sockets=len(server.listener.inodes),
+        reuseport=settings["reuseport"],
+        handed_over_by=handed_over_by,
+        names=frozenset(called),
+        options=names.options_of(words, names.environment(first)),
+        options_known=bool(words) and not names.is_title(words),
+        version=names.version_of(first, names.name_of(first)),
+    )

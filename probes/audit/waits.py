@@ -66,7 +66,7 @@ def wait_of(pid: int, tid: int, held: Mapping[int, int]) -> Wait:
 
     OSError (ENOENT, ESRCH) where the thread is gone.
     """
-    name = _text(f"/proc/{pid}/task/{tid}/comm").rstrip("\n")
+    name = _text(f"/proc/{pid}/task/{tid}/comm").removesuffix("\n")
     try:
         line = _text(f"/proc/{pid}/task/{tid}/syscall")
     except PermissionError:

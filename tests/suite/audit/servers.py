@@ -1,7 +1,10 @@
 """Small servers, each with one way of waiting: `python -m tests.suite.audit.servers KIND WORKERS ADDRESS`.
 
-ADDRESS is a port (0: any) or the path of a unix socket.  The server prints its address, then one line
-for each connection that a worker took ("took PID") and for each call that a signal cut short ("EINTR PID").
+ADDRESS is a port (0: any), the path of a unix socket, or fd:N for a listener that is descriptor N already.
+KIND handed+KIND has a supervisor, which binds the listener, hands it over and keeps it.
+
+The server prints its address, then one line for each connection that a worker took ("took PID") and for each call
+that a signal cut short ("EINTR PID").
 A client that sends a line gets it back.  Workers wait by raw system calls, because Python repeats a call
 after EINTR by itself (PEP 475).
 """
@@ -13,12 +16,13 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
 
 from probes import syscalls
-from probes.audit.registered import EXCLUSIVE
+from probes.audit.registered import EDGE, EXCLUSIVE
 
 TIMER_MS = 100
 _NUMBERS = syscalls.NUMBERS
@@ -31,6 +35,8 @@ def _say(text: str) -> None:
 
 
 def _open(address: str, *, reuseport: bool = False, listen: bool = True) -> socket.socket:
+    if address.startswith("fd:"):
+        return socket.socket(fileno=int(address[3:]))
     if address.isdigit():
         made = socket.socket()
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -75,10 +81,12 @@ def _epoll(listener: socket.socket, flags: int = 0, timeout_ms: int = -1) -> Cal
     return lambda: _epoll_wait(epoll.fileno(), timeout_ms)
 
 
-def _serve(wait: Callable[[], object], listener: socket.socket) -> None:
-    """Wait, take one, answer, and so on."""
+def _serve(wait: Callable[[], object], listener: socket.socket, drain: bool = False) -> None:
+    """Wait, take one (or, to `drain`, all that are there), answer, and so on."""
+    taken = -1
     while True:
-        wait()
+        if not drain or taken < 0:
+            wait()
         taken = _call("accept4", listener.fileno(), 0, 0, 0)
         if taken >= 0:
             _say(f"took {os.getpid()}")
@@ -155,7 +163,26 @@ def _log_in(listener: socket.socket) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
+def _supervise(kind: str, workers: int, address: str) -> None:
+    """Binds for another program, hands the listener over, and keeps it, as supervisors do."""
+    listener = _open(address)
+    _say(f"listens {listener.getsockname()[1]}")
+    command = [sys.executable, "-m", "tests.suite.audit.servers", kind, str(workers), f"fd:{listener.fileno()}"]
+    parent = os.getpid()
+    subprocess.run(
+        command,
+        pass_fds=[listener.fileno()],
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: syscalls.die_with_parent(parent),
+        check=False,
+    )
+
+
 def main(kind: str, workers: int, address: str) -> None:
+    supervise, _, rest = kind.partition("+")
+    if supervise == "handed":
+        _supervise(rest, workers, address)
+        return
     # The master of a reuseport group only reserves the port; an orphan is its own socket, in which it listens.
     own_sockets = kind in ("reuseport", "orphan")
     listener = _open(address, reuseport=own_sockets, listen=kind != "reuseport")
@@ -173,7 +200,7 @@ def main(kind: str, workers: int, address: str) -> None:
     if kind not in ("accept", "die", "grow"):
         listener.setblocking(False)
     late_s = 0.0
-    shared = _epoll(listener) if kind == "shared" else None
+    shared = _epoll(listener, EDGE if kind == "shared-edge" else 0) if kind.startswith("shared") else None
 
     def work() -> None:
         mine = listener
@@ -189,6 +216,7 @@ def main(kind: str, workers: int, address: str) -> None:
             "exclusive": lambda: _epoll(mine, EXCLUSIVE),
             "timer": lambda: _epoll(mine, timeout_ms=TIMER_MS),
             "shared": lambda: shared or (lambda: None),
+            "shared-edge": lambda: shared or (lambda: None),
         }
         if kind == "spin":
             _spin(mine)
@@ -199,7 +227,7 @@ def main(kind: str, workers: int, address: str) -> None:
         elif kind == "deaf":
             signal.pause()
         else:
-            _serve(how[kind](), mine)
+            _serve(how[kind](), mine, drain=kind == "shared-edge")
 
     if kind == "late":
         # As one that loads an application in each.

@@ -81,7 +81,8 @@ def command(running: Running) -> list[str]:
     """The command line that audits this server."""
     http = running.server.http
     connections = DEFERRED_CONNECTIONS if http else CONNECTIONS
-    line = [sys.executable, "-m", "probes", "audit", "--port", str(running.port), "--json"]
+    where = ["--unix", str(running.socket)] if running.server.unix else ["--port", str(running.port)]
+    line = [sys.executable, "-m", "probes", "audit", *where, "--json"]
     return [*line, "--connections", str(connections), *(["--http"] if http else [])]
 
 

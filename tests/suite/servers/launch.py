@@ -89,6 +89,11 @@ class Running:
         self.stop()
 
     @property
+    def socket(self) -> Path:
+        """Where its unix socket is, if it has one."""
+        return self.folder / "s"
+
+    @property
     def log(self) -> str:
         """What it has printed so far."""
         return (self.folder / "log").read_text(errors="replace")
@@ -97,8 +102,9 @@ class Running:
 
     def _wait_until_up(self) -> None:
         """Every process is there, it answers a request, and every worker waits.  Raises DidNotStart."""
-        self._until(lambda: len(self.pids()) == self.server.processes, lambda: f"{len(self.pids())} processes")
+        # The request first: one that systemd-socket-activate starts is started by it.
         self._until(self._answers, lambda: "no answer")
+        self._until(lambda: len(self.pids()) == self.server.processes, lambda: f"{len(self.pids())} processes")
         self._until(self._all_wait, lambda: f"{self._waiting()} waiting in {' or '.join(self.server.calls)}")
 
     def _until(self, condition: Callable[[], bool], seen: Callable[[], str]) -> None:
@@ -132,7 +138,12 @@ class Running:
     def get(self, timeout_s: float = 10.0) -> int:
         """Status of one request for /, over a connection of its own.  OSError or HTTPException where it fails."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+        if self.server.unix:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.settimeout(timeout_s)
         try:
+            if self.server.unix:
+                connection.sock.connect(str(self.socket))
             connection.request("GET", "/", headers={"Connection": "close"})
             answer = connection.getresponse()
             answer.read()

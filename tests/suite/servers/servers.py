@@ -173,6 +173,8 @@ class Server:
     """What it prints for each worker that is ready, and how often, where sleeping there is no proof of it."""
     http: bool = False
     """Whether a connection must send a request to wake anybody (TCP_DEFER_ACCEPT, tcp(7))."""
+    unix: bool = False
+    """Whether it listens on the unix socket $folder/s instead of the port."""
     strategy: str = "epoll.level.listener"
     """What the audit must find: a strategy's id, with `epoll`, `select` or `accept` for all calls of the kind."""
     workers: int = WORKERS

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from probes.audit import judge, words
-from probes.audit.advice import advice_for
 from probes.audit.command import _nothing_known
 from probes.audit.count import Connection, Step
 from probes.audit.idle import Idle
@@ -197,23 +196,6 @@ def test_limit() -> None:
     assert not over_limit(figures_of(made, TICKING), 1, sees_wakers=False)
     assert over_limit(figures_of(made, TICKING), 1, sees_wakers=True)
     assert not over_limit(figures_of(made, QUIET), 2, sees_wakers=True)
-
-
-@pytest.mark.parametrize(
-    ("sharing", "call", "names", "threads", "expected"),
-    [
-        ("listener", "select", {"gunicorn"}, False, "for gunicorn: --reuse-port"),
-        ("listener", "epoll_wait", {"haproxy"}, True, "for haproxy: shards by-thread"),
-        ("epoll", "epoll_wait", {"x"}, False, "EPOLLET"),
-        ("listener", "epoll_wait", {"x"}, False, "EPOLLEXCLUSIVE"),
-    ],
-)
-def test_advice(sharing: str, call: str, names: set[str], threads: bool, expected: str) -> None:
-    assert expected in "\n".join(advice_for(HERDS, sharing, call, names, threads))
-
-
-def test_no_advice_without_a_herd() -> None:
-    assert advice_for(WAKES_ONE, "listener", "epoll_wait", {"gunicorn"}, False) == []
 
 
 # --- the answer --------------------------------------------------------------------------------
