@@ -11,11 +11,12 @@ from typing import Any
 
 from . import chapters
 from .claims import Claim
+from .exits import BadInput
 from .nearest import did_you_mean
 from .star import PRESETS
 
 
-class NoSuchClaim(Exception):
+class NoSuchClaim(BadInput):
     """No claim has this id; the message is one sentence with the nearest."""
 
 

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from .exits import BadInput
+
 _PACKAGE = Path(__file__).resolve().parent
 CARRIED = _PACKAGE / "carried"
 FOLDER = "tests/kernel"
@@ -26,7 +28,7 @@ HOME = _home()
 """The folder that holds pytest.ini, tests/kernel and expectations: the checkout, or what the wheel carries of it."""
 
 
-class NoChapters(Exception):
+class NoChapters(BadInput):
     """There are no chapters here; the message is one sentence for the user."""
 
 

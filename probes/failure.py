@@ -38,7 +38,7 @@ def explain(claim: Claim, seen: Seen, kernel_line: str) -> str:
 
 def again(scenario_id: str) -> str:
     """The command that repeats a scenario."""
-    return f"python -m probes run {scenario_id} --trials 25 --timeline"
+    return f"wakecheck run {scenario_id} --trials 25 --timeline"
 
 
 def sentence(found: Contradiction, n: int) -> str:

@@ -25,7 +25,7 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help="judge this claim alone (its id as `python -m probes list` prints it); may be given again",
+        help="judge this claim alone (its id as `wakecheck list` prints it); may be given again",
     )
     group.addoption("--herd-trials", type=_count("trials", 1000), help="untraced trials per case; one traced is added")
     group.addoption("--herd-sizes", type=_sizes, help="numbers of waiters, for example 2,8,200")

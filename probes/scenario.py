@@ -30,6 +30,7 @@ from .axes import (
     WRITTEN,
     calls_of,
 )
+from .exits import BadInput
 from .nearest import nearest
 
 MOST_WAITERS = 10_000
@@ -37,7 +38,7 @@ MOST_WAITERS = 10_000
 MOST_CONNECTIONS = 100_000
 
 
-class BadScenario(ValueError):
+class BadScenario(BadInput):
     """The id or the combination makes no sense; the message is one sentence for the user."""
 
 

@@ -1,4 +1,4 @@
-"""What the user may say to `python -m probes audit`, and what is refused."""
+"""What the user may say to `wakecheck audit`, and what is refused."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ HTTP = b"GET / HTTP/1.0\r\n\r\n"
 GUIDE = """\
 How many workers does one connection wake on the server that runs here?
 
-  python -m probes audit --port 8000               the listener on this port, of whichever process
-  python -m probes audit --pid 4242                the listener of this process (a container's too)
-  python -m probes audit --pid 4242 --port 80      port 80 in that process' network namespace
-  python -m probes audit --unix /run/app.sock      a unix socket; @name for an abstract one
-  python -m probes audit -- gunicorn -w 4 app:app  start this server, audit it, stop it
+  wakecheck audit --port 8000               the listener on this port, of whichever process
+  wakecheck audit --pid 4242                the listener of this process (a container's too)
+  wakecheck audit --pid 4242 --port 80      port 80 in that process' network namespace
+  wakecheck audit --unix /run/app.sock      a unix socket; @name for an abstract one
+  wakecheck audit -- gunicorn -w 4 app:app  start this server, audit it, stop it
 
 It watches the server idle, opens one connection at a time, sends nothing unless asked, and counts which
 workers the scheduler woke.  Only servers on this machine; nothing is attached to them unless --trace is given.

@@ -8,10 +8,11 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ..exits import BadInput
 from .sockets import Listener, listeners
 
 
-class BadTarget(ValueError):
+class BadTarget(BadInput):
     """What was named cannot be audited; the message is one sentence for the user."""
 
 

@@ -7,43 +7,44 @@ from typing import Any
 
 from .. import expectation_file
 from ..chapters import NoChapters
+from ..exits import BAD_INPUT, BROKEN, CANNOT_JUDGE, WELL
 from ..expectations import Expectations
-from ..report import assemble
+from ..report import assemble, page
 from ..report import run as run_json
+from ..report.exit_code import code_of
+from ..report.files import write_whole
 from ..splats import in_log
-from . import matrix, runner
+from . import runner
 from .console import tail
-from .runner import JOURNAL, Outcome
+from .runner import JOURNAL, GuestRun
 
-WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
-"""Exit codes of `python -m probes`."""
 _NO_TESTS = 5
 """pytest.ExitCode.NO_TESTS_COLLECTED."""
 
 
-def told(outcome: Outcome) -> tuple[int, str]:
+def summed_up(guest_run: GuestRun) -> tuple[int, str]:
     """The exit code that one kernel's run deserves, and what to say of it."""
-    story = outcome.story
-    if story.code == _NO_TESTS and not outcome.run.exists():
-        runner.tidy(outcome)
-        return BAD_INPUT, f"{outcome.name}: these arguments for pytest select no test"
-    why = runner.why_not_whole(outcome)
-    run = _made_whole(outcome, why)
-    lines = [f"{outcome.name}: {_in_short(run)}, {story.took_s:.0f} s" if run else f"{outcome.name}: no run.json"]
+    story = guest_run.story
+    if story.code == _NO_TESTS and not guest_run.run.exists():
+        runner.tidy(guest_run)
+        return BAD_INPUT, f"{guest_run.name}: these arguments for pytest select no test"
+    why = runner.why_not_whole(guest_run)
+    run = _made_whole(guest_run, why)
+    lines = [f"{guest_run.name}: {_in_short(run)}, {story.took_s:.0f} s" if run else f"{guest_run.name}: no run.json"]
     lines += [f"  {note}" for note in story.notes]
     if run and run["kernel"]["splats"]:
         lines += [f"  its kernel complained: {splat}" for splat in run["kernel"]["splats"][:5]]
     if why is not None:
         lines.append(f"  {why}")
-        shown = tail((outcome.folder / "log.txt").read_text(errors="replace")) if story.code else tail(story.console)
+        shown = tail((guest_run.folder / "log.txt").read_text(errors="replace")) if story.code else tail(story.console)
         lines += [f"  | {line}" for line in shown]
         if story.code == 4:  # pytest.ExitCode.USAGE_ERROR
             return BAD_INPUT, "\n".join(lines)
         return CANNOT_JUDGE, "\n".join(lines)
     assert run is not None
     # A test that fails under no claim (of the suite itself, say) is as bad as a broken one.
-    codes = {0: WELL, 1: matrix.code_of(run) or BROKEN, 5: BAD_INPUT}
-    log = (outcome.folder / "log.txt").read_text(errors="replace")
+    codes = {0: WELL, 1: code_of(run) or BROKEN, 5: BAD_INPUT}
+    log = (guest_run.folder / "log.txt").read_text(errors="replace")
     lines += [f"  {line}" for line in log.splitlines() if "could not be written" in line]
     if story.code not in codes:
         lines += [f"  pytest ended with code {story.code}", *(f"  | {line}" for line in tail(log))]
@@ -70,7 +71,7 @@ def _kept(run: dict[str, Any], folder: Path) -> bool:
     """Write run and page; where that fails, the disk is full, and the guest's story has said so."""
     try:
         run_json.write(run, folder / "run.json")
-        matrix.page(run, folder / "index.html")
+        write_whole(page.render(run), folder / "index.html")
     except OSError:
         return False
     return True
@@ -81,22 +82,22 @@ def _in_short(run: dict[str, Any]) -> str:
     return f"{counts or 'no claim judged'}{', partial' if run['partial'] else ''}"
 
 
-def _made_whole(outcome: Outcome, why: str | None) -> dict[str, Any] | None:
+def _made_whole(guest_run: GuestRun, why: str | None) -> dict[str, Any] | None:
     """The run of this kernel: as pytest wrote it, or from its journal; with the splats of its console."""
     run: dict[str, Any] | None
-    if why is None or outcome.run.exists():
+    if why is None or guest_run.run.exists():
         try:
-            run = run_json.load(outcome.run)
+            run = run_json.load(guest_run.run)
         except run_json.BadRun:
-            run = assemble.rebuild(outcome.folder / JOURNAL, why or "run.json is unreadable", _expectations)
+            run = assemble.rebuild(guest_run.folder / JOURNAL, why or "run.json is unreadable", _expectations)
     else:
-        run = assemble.rebuild(outcome.folder / JOURNAL, why, _expectations)
+        run = assemble.rebuild(guest_run.folder / JOURNAL, why, _expectations)
     if run is None:
         return None
-    splats = list(dict.fromkeys([*run["kernel"]["splats"], *in_log(outcome.story.console)]))
+    splats = list(dict.fromkeys([*run["kernel"]["splats"], *in_log(guest_run.story.console)]))
     if why is not None or splats != run["kernel"]["splats"]:
         run["kernel"]["splats"] = splats
-        _kept(run, outcome.folder)
-    if outcome.run.exists():
-        runner.tidy(outcome)
+        _kept(run, guest_run.folder)
+    if guest_run.run.exists():
+        runner.tidy(guest_run)
     return run

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..exits import BadInput
 from .cache import Cache, Missing
 from .versions import Candidate, candidates, fields
 
@@ -34,7 +35,7 @@ LISTS_LAST_S = 24 * 3600.0
 _LONGEST_S = 900.0
 
 
-class ArchiveFailed(Exception):
+class ArchiveFailed(BadInput):
     """apt could not do it; the message is one sentence with apt's own reason."""
 
 

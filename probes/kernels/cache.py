@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..exits import BadInput
+
 VARIABLE = "WAKECHECK_CACHE"
 RECORD = "record.json"
 
 
-class Missing(Exception):
+class Missing(BadInput):
     """A kernel or a tool is not here; the message is one sentence that names the command that gets it."""
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..exits import BadInput
 from ..nearest import did_you_mean
 
 FAST, USUAL, ALL = SUBSETS = ("fast", "usual", "all")
@@ -16,12 +17,12 @@ QEMU, UML, GVISOR, HOST = "qemu", "uml", "gvisor", "host"
 """How a kernel is booted: emulated by QEMU, as a User-Mode Linux process, under runsc, or not at all."""
 
 
-class NoSuchKernel(Exception):
+class NoSuchKernel(BadInput):
     """No kernel of the catalogue has this name; the message is one sentence with the nearest."""
 
 
 @dataclass(frozen=True)
-class Kernel:
+class NamedKernel:
     """One kernel: its name, how it boots, and which Debian package brings it."""
 
     name: str
@@ -48,19 +49,21 @@ class Kernel:
         }[self.boot]
 
 
-def _debian(series: str, flavour: str = "cloud", *, subset: str = USUAL) -> Kernel:
+def _debian(series: str, flavour: str = "cloud", *, subset: str = USUAL) -> NamedKernel:
     """A Debian kernel: `linux-image-6.12.43+deb12-cloud-amd64`, `linux-image-6.1.0-47-rt-amd64`."""
     name = series if flavour == "cloud" else f"{flavour}-{series}"
-    return Kernel(name, QEMU, rf"linux-image-{re.escape(series)}(?![\d])[\d.+a-z-]*?-{flavour}-amd64", subset=subset)
+    return NamedKernel(
+        name, QEMU, rf"linux-image-{re.escape(series)}(?![\d])[\d.+a-z-]*?-{flavour}-amd64", subset=subset
+    )
 
 
-def _uml(series: str, *, subset: str = ALL) -> Kernel:
-    return Kernel(f"uml-{series}", UML, "user-mode-linux", f"{series}um", subset=subset)
+def _uml(series: str, *, subset: str = ALL) -> NamedKernel:
+    return NamedKernel(f"uml-{series}", UML, "user-mode-linux", f"{series}um", subset=subset)
 
 
-def _gvisor(year: str, suite: str, platform: str, *, subset: str = ALL) -> Kernel:
+def _gvisor(year: str, suite: str, platform: str, *, subset: str = ALL) -> NamedKernel:
     # From one suite: the build of 2024 in forky, with a newer Go, crashes on ptrace where trixie's runs.
-    return Kernel(f"gvisor-{year}-{platform}", GVISOR, "runsc", f"0.0~{year}", platform, suite, subset)
+    return NamedKernel(f"gvisor-{year}-{platform}", GVISOR, "runsc", f"0.0~{year}", platform, suite, subset)
 
 
 CATALOGUE = (
@@ -84,22 +87,22 @@ CATALOGUE = (
     _gvisor("2024", "trixie", "systrap", subset=FAST),
     _gvisor("2024", "trixie", "ptrace"),
     _gvisor("2022", "bookworm", "ptrace"),
-    Kernel("host", HOST, subset=FAST),
+    NamedKernel("host", HOST, subset=FAST),
 )
 """Newest first, as the matrix shows them."""
 
 
-def find(names: Iterable[str]) -> list[Kernel]:
+def find(names: Iterable[str]) -> list[NamedKernel]:
     """The kernels with these names, each once, in the order given.  Raises NoSuchKernel."""
     known = {kernel.name: kernel for kernel in CATALOGUE}
     chosen = list(dict.fromkeys(names))
     for name in chosen:
         if name not in known:
-            hint = did_you_mean(name, known) or "; `python -m probes kernels list` shows them"
+            hint = did_you_mean(name, known) or "; `wakecheck kernels list` shows them"
             raise NoSuchKernel(f"no kernel {name!r}{hint}")
     return [known[name] for name in chosen]
 
 
-def subset(which: str) -> list[Kernel]:
+def subset(which: str) -> list[NamedKernel]:
     """The kernels of one of SUBSETS."""
     return [kernel for kernel in CATALOGUE if SUBSETS.index(kernel.subset) <= SUBSETS.index(which)]

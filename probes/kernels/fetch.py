@@ -12,7 +12,7 @@ from typing import Any
 from . import toolbox, versions
 from .archive import Archive, ArchiveFailed, unpack
 from .cache import Cache, sha256
-from .catalogue import CATALOGUE, GVISOR, HOST, QEMU, UML, Kernel
+from .catalogue import CATALOGUE, GVISOR, HOST, QEMU, UML, NamedKernel
 from .versions import Candidate
 
 Say = Callable[[str], None]
@@ -52,7 +52,7 @@ class Fetcher:
         version = main.name.split("_")[1].replace("%3a", ":")
         return self._unpacked(toolbox.NAME, main.name.split("_")[0], version, toolbox.SUITE, packages, [])
 
-    def kernel(self, kernel: Kernel) -> Fetched:
+    def kernel(self, kernel: NamedKernel) -> Fetched:
         """The newest package of this kernel that the archive still has whole.  Raises ArchiveFailed."""
         if kernel.boot == HOST:
             return Fetched(kernel.name, "", new=False)
@@ -79,7 +79,7 @@ class Fetcher:
             self._offered = self._archive.find(sorted(wanted))
         return self._offered
 
-    def _packages(self, kernel: Kernel, one: Candidate, notes: list[str]) -> list[Path] | None:
+    def _packages(self, kernel: NamedKernel, one: Candidate, notes: list[str]) -> list[Path] | None:
         """The packages of this version, downloaded; None, and a note, where the archive lacks one that it needs."""
         self._say(f"{kernel.name}: downloading {one.package} {one.version} from {one.suite}")
         try:
@@ -133,6 +133,6 @@ class Fetcher:
         return Fetched(name, version, new=True)
 
 
-def needs_tools(kernels: Iterable[Kernel]) -> bool:
+def needs_tools(kernels: Iterable[NamedKernel]) -> bool:
     """Whether one of them boots with something from the toolbox: QEMU needs all of it, UML and gVisor busybox."""
     return any(kernel.boot in (QEMU, UML, GVISOR) for kernel in kernels)

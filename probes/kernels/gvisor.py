@@ -47,5 +47,5 @@ def runsc_options(platform: str, folder: Path) -> list[str]:
 def fetched(cache: Cache, name: str) -> Path:
     """runsc of this name in the cache.  Raises Missing with the command that gets it."""
     if cache.record(name) is None:
-        raise Missing(f"{name} is not fetched: python -m probes kernels get {name}")
+        raise Missing(f"{name} is not fetched: wakecheck kernels get {name}")
     return cache.place(name) / "usr/bin/runsc"

@@ -112,8 +112,8 @@ def fetched(cache: Cache, name: str) -> Image:
     """The image of this name in the cache.  Raises Missing with the command that gets it."""
     place = cache.place(name)
     if cache.record(name) is None:
-        raise Missing(f"{name} is not fetched: python -m probes kernels get {name}")
+        raise Missing(f"{name} is not fetched: wakecheck kernels get {name}")
     images = sorted(place.rglob("vmlinuz*"))
     if not images:
-        raise Missing(f"the package of {name} held no kernel image: python -m probes kernels get {name} --again")
+        raise Missing(f"the package of {name} held no kernel image: wakecheck kernels get {name} --again")
     return Image(images[0], place)

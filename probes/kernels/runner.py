@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..chapters import FOLDER, HOME
+from ..exits import BadInput
 from . import gvisor, here, processors, qemu, runtime, uml
 from .cache import Cache
-from .catalogue import GVISOR, HOST, QEMU, UML, Kernel
+from .catalogue import GVISOR, HOST, QEMU, UML, NamedKernel
 from .guest import Boot, Patience, Story, Watch, follow
 from .qemu import Image
 from .scripts import Job
@@ -29,7 +30,7 @@ class Target:
     """One kernel to run in: of the catalogue, or an image of the user's own."""
 
     name: str
-    kernel: Kernel | None = None
+    kernel: NamedKernel | None = None
     image: Image | None = None
 
 
@@ -50,7 +51,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GuestRun:
     """What became of one kernel's run."""
 
     name: str
@@ -63,31 +64,31 @@ class Outcome:
         return self.folder / "run.json"
 
 
-class CannotBegin(Exception):
+class CannotBegin(BadInput):
     """Nothing can be run like this; the message is one sentence."""
 
 
-def run(target: Target, settings: Settings, watch: Watch, until_told: contextlib.ExitStack) -> Outcome:
+def run(target: Target, settings: Settings, watch: Watch, until_summed_up: contextlib.ExitStack) -> GuestRun:
     """Boot it, run pytest in it, and follow it to its end.  Raises Missing, and CannotBegin.
 
-    The result folder is ours alone until `until_told` is left.
+    The result folder is ours alone until `until_summed_up` is left.
     """
     results = settings.results / target.name
     _insist_that_it_is_seen(target, results)
     with runtime.folder() as own, contextlib.ExitStack() as while_it_runs:
         boot = _boot(target, settings, job(target.name, results, settings), own, while_it_runs)
         _make(results)
-        until_told.enter_context(_sole_use(results))
+        until_summed_up.enter_context(_sole_use(results))
         _empty(results)
         story = follow(boot, results, settings.patience, watch)
-    return Outcome(target.name, results, story)
+    return GuestRun(target.name, results, story)
 
 
 def job(name: str, results: Path, settings: Settings) -> Job:
     """The pytest command for one kernel, in this checkout, with this interpreter."""
     if not (HOME / FOLDER).is_dir():
         raise CannotBegin(f"{HOME / FOLDER} holds no claims: install Wakecheck anew, or use a whole checkout")
-    command = [sys.executable, "-m", "probes.judge", "--herd-preset=matrix", "--color=no"]
+    command = [sys.executable, "-m", "probes", "judge", "--herd-preset=matrix", "--color=no"]
     command += [f"--herd-report={results}", f"--herd-label={name}", f"--herd-journal={results / JOURNAL}"]
     # gvisor-2024.toml is for both gvisor-2024-systrap and gvisor-2024-ptrace.
     names = (name, name.rpartition("-")[0]) if name.startswith("gvisor-") else (name,)
@@ -208,18 +209,18 @@ def own_image(image: str, modules: str | None) -> Target:
     return Target(path.name, image=Image(path, folder))
 
 
-def why_not_whole(outcome: Outcome) -> str | None:
+def why_not_whole(guest_run: GuestRun) -> str | None:
     """Why there is no whole run.json, or None where there is one."""
-    story = outcome.story
+    story = guest_run.story
     if story.reason is not None:
         return story.reason
-    if not outcome.run.exists():
+    if not guest_run.run.exists():
         problems = [note for note in story.notes if "could not be written" in note]
         return problems[0] if problems else f"pytest ended with code {story.code} and wrote no run.json"
     return None
 
 
-def tidy(outcome: Outcome) -> None:
+def tidy(guest_run: GuestRun) -> None:
     """Remove the journal once run.json is there."""
     with contextlib.suppress(OSError):
-        (outcome.folder / JOURNAL).unlink(missing_ok=True)
+        (guest_run.folder / JOURNAL).unlink(missing_ok=True)

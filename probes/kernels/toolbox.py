@@ -17,7 +17,7 @@ from .cache import Cache, Missing
 NAME = "tools"
 SUITE = "trixie"
 PACKAGES = ("qemu-system-x86", "virtiofsd", "busybox-static")
-HOW_TO_GET = "python -m probes kernels get tools"
+HOW_TO_GET = "wakecheck kernels get tools"
 
 _LIBRARIES = Path("usr/lib/x86_64-linux-gnu")
 LOADER = "ld-linux-x86-64.so.2"

@@ -115,6 +115,6 @@ def fetched(cache: Cache, name: str) -> Program:
     """The kernel of this name in the cache.  Raises Missing with the command that gets it."""
     place = cache.place(name)
     if cache.record(name) is None:
-        raise Missing(f"{name} is not fetched: python -m probes kernels get {name}")
+        raise Missing(f"{name} is not fetched: wakecheck kernels get {name}")
     libraries = place / "usr/lib/x86_64-linux-gnu"
     return Program(place / "usr/bin/linux.uml", libraries if (libraries / "libc.so.6").exists() else None)

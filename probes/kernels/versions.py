@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cmp_to_key
 
-from .catalogue import Kernel
+from .catalogue import NamedKernel
 
 Older = Callable[[str, str], bool]
 """Whether the first version is older than the second."""
@@ -34,7 +34,7 @@ def candidates(madison: str) -> list[Candidate]:
     return found
 
 
-def of_kernel(kernel: Kernel, all_candidates: Iterable[Candidate], older: Older) -> list[Candidate]:
+def of_kernel(kernel: NamedKernel, all_candidates: Iterable[Candidate], older: Older) -> list[Candidate]:
     """The candidates for this kernel, the newest first.  `-unsigned`, `-dbg` and other flavours do not match."""
     wanted = [
         one

@@ -1,4 +1,4 @@
-"""The textbook servers, small enough to read and whole enough to copy: `python -m probes serve --help`.
+"""The textbook servers, small enough to read and whole enough to copy: `wakecheck serve --help`.
 
     fork.py           a process for each connection, which is waited for; reloads on SIGHUP
     serialised.py     workers that take turns in accept, under a lock
@@ -9,5 +9,5 @@
 All of them echo what a client sends until it has ended its side.  They share `listening` (a listener,
 and accept with its errors), `echo` (one client), `loop` (many clients on one epoll instance) and
 `prefork` (the parent of workers).  A comment that justifies a decision names the claim that judges
-it on the kernel at hand: `python -m probes show CLAIM`.
+it on the kernel at hand: `wakecheck show CLAIM`.
 """

@@ -1,4 +1,4 @@
-"""`python -m probes serve NAME`: run one of the servers, for a person or for a test."""
+"""`wakecheck serve NAME`: run one of the servers, for a person or for a test."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .loop import TRIGGERS
 GUIDE = """\
 The textbook servers: each echoes what a client sends until that ends its side.
 
-  python -m probes serve epoll --workers 4 --trigger exclusive
-  python -m probes serve fork --port 7007 --greeting /etc/motd       then: kill -HUP, to read it again
+  wakecheck serve epoll --workers 4 --trigger exclusive
+  wakecheck serve fork --port 7007 --greeting /etc/motd       then: kill -HUP, to read it again
 
 Each prints where it listens, and its workers' process ids.  End it with Ctrl-C or SIGTERM; it leaves
 no process behind.  The code is in probes/servers/, to be read and to be copied.

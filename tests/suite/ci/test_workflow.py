@@ -73,14 +73,14 @@ def test_every_action_is_pinned_by_commit() -> None:
 
 def test_every_command_of_the_suite_parses() -> None:
     """What the workflow types, `python -m probes` and `python -m pytest` understand."""
-    from probes.__main__ import _parser
+    from probes.__main__ import parser_for
 
     commands = re.findall(r"-m (probes|pytest) (.+)", WORKFLOW.read_text(encoding="utf-8"))
     assert {program for program, _ in commands} == {"probes", "pytest"}
     for program, arguments in commands:
         words = shlex.split(arguments.partition(" >> ")[0])
         if program == "probes":
-            _parser().parse_args(words)
+            parser_for(words).parse_args(words)
         else:
             collect = [sys.executable, "-m", "pytest", *words, "--collect-only", "-q"]
             done = subprocess.run(collect, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)

@@ -1,8 +1,10 @@
-"""`python -m probes`: it teaches, it refuses with one sentence, and its exit codes are as documented."""
+"""`wakecheck`: it teaches, it refuses with one sentence, and its exit codes are as documented."""
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,12 +14,14 @@ from typing import Any
 import pytest
 
 from probes import __main__, catalogue
+from probes.axes import CALLS, LISTENERS, REACTIONS, SHARINGS, STIMULI, TRIGGERS
+from probes.commands import SUMMARIES
+from probes.exits import BAD_INPUT, CANNOT_JUDGE, WELL
 from probes.host import PROJECT
 from probes.report.files import write_whole
 
 from .fake_lab import DeadLab, FakeLab
 
-WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
 POLL = "poll/tcp4/n8/hold/one-connection"
 
 Refused = Callable[..., str]
@@ -42,7 +46,8 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
 def lab(monkeypatch: pytest.MonkeyPatch) -> type[FakeLab]:
     """A lab that the commands find in place of the real one; set its class attributes to change it."""
     fake = type("Fake", (FakeLab,), {})
-    monkeypatch.setattr("probes.lab.session.Lab", fake)
+    for command in ("host", "run"):
+        monkeypatch.setattr(f"probes.commands.{command}.Lab", fake)
     return fake
 
 
@@ -55,42 +60,63 @@ def _program(*arguments: str) -> subprocess.CompletedProcess[str]:
 # --- it teaches --------------------------------------------------------------------------------
 
 
-def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+def _help(capsys: pytest.CaptureFixture[str], *command: str) -> str:
     with pytest.raises(SystemExit) as ended:
-        __main__.main(["--help"])
+        __main__.main([*command, "--help"])
     assert ended.value.code == WELL
-    out = capsys.readouterr().out
-    for word in (
-        "python -m pytest",
-        "CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS",
-        "Exit codes",
-        "bench",
-    ):
+    return capsys.readouterr().out
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    out = _help(capsys)
+    assert out.startswith("usage: wakecheck ")
+    for word in (*SUMMARIES, "wakecheck run --help", "Exit codes"):
         assert word in out
 
 
+@pytest.mark.parametrize("command", [name for name in SUMMARIES if name != "judge"])
+def test_help_of_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _help(capsys, command).startswith(f"usage: wakecheck {command} ")
+
+
+@pytest.mark.parametrize("command", SUMMARIES)
+def test_every_command_is_a_module_and_every_module_a_command(command: str) -> None:
+    module = importlib.import_module(f"probes.commands.{command}")
+    assert callable(module.arguments)
+    files = {path.stem for path in Path(str(module.__file__)).parent.glob("*.py")}
+    assert files - {"__init__", "runs"} == set(SUMMARIES)
+
+
 def test_help_names_every_word_of_a_scenario(capsys: pytest.CaptureFixture[str]) -> None:
-    from probes.axes import CALLS, LISTENERS, REACTIONS, SHARINGS, STIMULI, TRIGGERS
-
-    with pytest.raises(SystemExit):
-        __main__.main(["--help"])
-    out = capsys.readouterr().out
-    assert [word for word in (*CALLS, *TRIGGERS, *SHARINGS, *LISTENERS, *REACTIONS, *STIMULI) if word not in out] == []
+    out = _help(capsys, "run").split()
+    words = (*CALLS, *TRIGGERS, *SHARINGS, *LISTENERS, *REACTIONS, *STIMULI)
+    assert [word for word in words if word not in out] == []
 
 
-def test_commands_in_the_help_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    """What the guide says to type must parse."""
-    lines = [
-        line.split("  ")[1].split() for line in __main__._GUIDE.splitlines() if line.startswith("  python -m probes")
-    ]
-    assert len(lines) >= 5
-    for words in lines:
-        __main__._parser().parse_args(words[3:])
+@pytest.mark.parametrize("command", SUMMARIES)
+def test_commands_in_the_help_exist(command: str) -> None:
+    """What the help says to type must parse."""
+    parser = __main__.parser_for([command])
+    said = parser._subparsers._group_actions[0].choices[command].format_help()  # type: ignore[union-attr,index]
+    for line in re.findall(r"^  wakecheck (.+)$", said, re.M):
+        words, _ = __main__.split(re.split(r"\s{2,}", line)[0].split())
+        __main__.parser_for(words).parse_args(words)
+
+
+def test_a_command_imports_what_it_needs_alone() -> None:
+    """Every command waits for what is imported at the start."""
+    script = "import sys; from probes.__main__ import main; main(['--version'])"
+    script = f"import atexit, sys; atexit.register(lambda: print(*sorted(sys.modules))); {script}"
+    done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
+    version, modules = done.stdout.splitlines()
+    assert version.startswith("wakecheck ")
+    ours = [name for name in modules.split() if name.startswith("probes.")]
+    assert ours == ["probes.__main__", "probes.commands", "probes.exits"]
 
 
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main([]) == BAD_INPUT
-    assert "python -m probes list" in capsys.readouterr().out
+    assert "list the claims" in capsys.readouterr().out
 
 
 # --- list and show -----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`python -m probes report` and `compare`: what they write, what they refuse, and how they end."""
+"""`wakecheck report` and `compare`: what they write, what they refuse, and how they end."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from probes import __main__
+from probes.exits import BROKEN, CANNOT_JUDGE, WELL
 from probes.report import compare
 
-from .test_command_line import BAD_INPUT, BROKEN, CANNOT_JUDGE, WELL, Refused, refused  # noqa: F401  # a fixture
+from .test_command_line import Refused, refused  # noqa: F401  # a fixture
 
 SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
 

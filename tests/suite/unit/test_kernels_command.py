@@ -12,17 +12,16 @@ import pytest
 from rich.console import Console
 
 from probes import __main__
-from probes.kernels import aftermath, command, runner
+from probes.exits import BAD_INPUT, BROKEN, CANNOT_JUDGE, WELL
+from probes.kernels import aftermath, runner, side_by_side
 from probes.kernels.abreast import Stop
 from probes.kernels.cache import RECORD, Cache
 from probes.kernels.catalogue import find
 from probes.kernels.guest import Patience, Story
 from probes.kernels.progress import Progress
-from probes.kernels.runner import JOURNAL, CannotBegin, Outcome, Settings, Target
+from probes.kernels.runner import JOURNAL, CannotBegin, GuestRun, Settings, Target
 
 from .test_report_journal import SAMPLE, _journal
-
-WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
 
 
 @pytest.mark.parametrize(
@@ -55,7 +54,7 @@ def test_a_timeout_is_a_number_of_seconds(seconds: str, capsys: pytest.CaptureFi
 def test_what_is_not_fetched_is_told_and_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["kernels", "run", "gvisor-2024-ptrace", f"--cache={tmp_path}", f"--out={tmp_path / 'out'}"]
     assert __main__.main(arguments) == BAD_INPUT
-    assert "python -m probes kernels get gvisor-2024-ptrace" in capsys.readouterr().err
+    assert "wakecheck kernels get gvisor-2024-ptrace" in capsys.readouterr().err
     assert not (tmp_path / "out").exists(), "what could not begin touches no earlier result"
 
 
@@ -70,22 +69,22 @@ def test_list_names_every_kernel_and_what_is_fetched(tmp_path: Path, capsys: pyt
 
 
 def test_everything_after_two_dashes_is_for_pytest() -> None:
-    ours, theirs = command.split(["kernels", "run", "6.1", "--", "-k", "a", "--", "b"])
+    ours, theirs = __main__.split(["kernels", "run", "6.1", "--", "-k", "a", "--", "b"])
     assert (ours, theirs) == (["kernels", "run", "6.1"], ["-k", "a", "--", "b"])
-    assert command.split(["run", "poll/tcp4", "--", "x"]) == (["run", "poll/tcp4", "--", "x"], [])
+    assert __main__.split(["run", "poll/tcp4", "--", "x"]) == (["run", "poll/tcp4", "--", "x"], [])
 
 
-def _outcome(folder: Path, **story: Any) -> Outcome:
+def _outcome(folder: Path, **story: Any) -> GuestRun:
     for name in ("log.txt", "console.txt"):
         (folder / name).write_text("the last words\n")
-    return Outcome("6.1", folder, Story(began=True, **story))
+    return GuestRun("6.1", folder, Story(began=True, **story))
 
 
 def test_a_panic_becomes_a_partial_run_with_its_splats(tmp_path: Path) -> None:
     _journal(tmp_path / JOURNAL, cases=1)
     panic = "Kernel panic - not syncing: hung"
     outcome = _outcome(tmp_path, reason=f"the kernel died: {panic}", console=f"[ 1.0] {panic}\n")
-    code, said = aftermath.told(outcome)
+    code, said = aftermath.summed_up(outcome)
     assert code == CANNOT_JUDGE
     assert f"the kernel died: {panic}" in said
     run = json.loads((tmp_path / "run.json").read_text())
@@ -96,7 +95,7 @@ def test_a_panic_becomes_a_partial_run_with_its_splats(tmp_path: Path) -> None:
 
 
 def test_a_guest_that_judged_nothing_leaves_no_run(tmp_path: Path) -> None:
-    code, said = aftermath.told(_outcome(tmp_path, reason="the guest ended with code 1"))
+    code, said = aftermath.summed_up(_outcome(tmp_path, reason="the guest ended with code 1"))
     assert code == CANNOT_JUDGE
     assert "6.1: no run.json" in said
     assert not (tmp_path / "run.json").exists()
@@ -111,20 +110,20 @@ def test_the_exit_code_is_pytests_in_our_words(tmp_path: Path, pytest_code: int,
         for claim in run["claims"]:
             claim["verdict"] = "broken" if pytest_code else "held"
         (tmp_path / "run.json").write_text(json.dumps(run))
-    assert aftermath.told(_outcome(tmp_path, code=pytest_code))[0] == code
+    assert aftermath.summed_up(_outcome(tmp_path, code=pytest_code))[0] == code
 
 
 def test_a_run_that_is_whole_keeps_no_journal(tmp_path: Path) -> None:
     shutil.copy(SAMPLE, tmp_path / "run.json")
     _journal(tmp_path / JOURNAL, cases=1)
     assert runner.why_not_whole(_outcome(tmp_path, code=0)) is None
-    aftermath.told(_outcome(tmp_path, code=0))
+    aftermath.summed_up(_outcome(tmp_path, code=0))
     assert not (tmp_path / JOURNAL).exists()
 
 
 def test_what_selects_no_test_is_bad_input(tmp_path: Path) -> None:
     _journal(tmp_path / JOURNAL, cases=0)
-    code, said = aftermath.told(_outcome(tmp_path, code=5))
+    code, said = aftermath.summed_up(_outcome(tmp_path, code=5))
     assert (code, said) == (BAD_INPUT, "6.1: these arguments for pytest select no test")
     assert not (tmp_path / JOURNAL).exists()
 
@@ -204,7 +203,7 @@ def test_a_mistake_with_one_kernel_is_told_and_ends_no_other(tmp_path: Path, mon
     settings = Settings(Cache(tmp_path), tmp_path, Patience(1, 1))
     progress = Progress(Console(file=io.StringIO()), 1, lambda part: [])
     with progress.kernel("6.1", tmp_path / JOURNAL) as line:
-        outcome, code, said = command._run_one(Target("6.1"), settings, line, Stop())
+        outcome, code, said = side_by_side._run_one(Target("6.1"), settings, line, Stop())
     assert (outcome, code) == (None, CANNOT_JUDGE)
     assert said.startswith("6.1: a mistake of wakecheck itself: RecursionError: too deep")
 
@@ -214,7 +213,7 @@ def test_a_report_that_was_not_written_is_told(code: int, tmp_path: Path) -> Non
     shutil.copy(SAMPLE, tmp_path / "run.json")
     outcome = _outcome(tmp_path, code=code)
     (tmp_path / "log.txt").write_text("...\nthe report could not be written: No space left on device\n...\n")
-    exit_code, said = aftermath.told(outcome)
+    exit_code, said = aftermath.summed_up(outcome)
     assert exit_code != WELL
     assert "\n  the report could not be written: No space left on device" in said
     assert ("pytest ended with code 3" in said) is (code == 3)

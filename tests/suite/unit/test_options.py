@@ -228,7 +228,7 @@ def test_broken_fails_with_the_whole_text(run: Pytest, lab: type[FakeLab], pytes
             "8 of 8 waiters were woken; the claim allows exactly 1 * made.wakes-one (observed)",
             "  returned   w? *woken, slept again  w*",
             "  observers  counters=1 * sched_waking=8     agree",
-            "  again      python -m probes run accept/tcp4/n8/hold/one-connection --trials 25*",
+            "  again      wakecheck run accept/tcp4/n8/hold/one-connection --trials 25*",
         ]
     )
     assert "Traceback" not in "\n".join(done.outlines)

@@ -168,7 +168,7 @@ def test_entry_survives_json() -> None:
     assert read["case"]["trials"][0]["answers"] == [[0]]
     assert read["case"]["trials"][0]["waiters"][0]["i"] == 0
     assert read["controls"] == {"positive": [HELD, None], "silent": [NOT_APPLICABLE, "woken is not observed"]}
-    assert read["case"]["again"].startswith("python -m probes run poll/tcp4/n8/hold/one-connection")
+    assert read["case"]["again"].startswith("wakecheck run poll/tcp4/n8/hold/one-connection")
 
 
 def test_entry_of_a_question() -> None:

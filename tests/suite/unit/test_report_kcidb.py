@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from probes import __main__
+from probes.exits import BAD_INPUT, BROKEN
 from probes.report.kcidb import BadName, render
 from probes.verdict import VERDICTS
 
@@ -162,18 +163,18 @@ def test_report_writes_all_runs_into_one_file(tmp_path: Path) -> None:
         (tmp_path / name / "run.json").write_text(json.dumps(run))
     runs = [str(tmp_path / name / "run.json") for name in ("a", "b")]
     page = str(tmp_path / "matrix.html")
-    assert __main__.main(["report", *runs, "--html", page, "--kcidb", str(tmp_path / "kcidb.json")]) == __main__.BROKEN
+    assert __main__.main(["report", *runs, "--html", page, "--kcidb", str(tmp_path / "kcidb.json")]) == BROKEN
     told = json.loads((tmp_path / "kcidb.json").read_text())
     assert {test["environment"]["comment"] for test in told["tests"]} == {"a", "b"}
 
 
 def test_report_refuses_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "kcidb.json"
-    assert _report(tmp_path, "--kcidb", str(file), "--kcidb-origin", "My Lab") == __main__.BAD_INPUT
+    assert _report(tmp_path, "--kcidb", str(file), "--kcidb-origin", "My Lab") == BAD_INPUT
     assert capsys.readouterr().err == "wakecheck: 'My Lab' is no origin: it is made of a-z, 0-9 and _\n"
     assert not file.exists()
 
 
 def test_report_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _report(tmp_path, "--kcidb", str(tmp_path)) == __main__.BAD_INPUT
+    assert _report(tmp_path, "--kcidb", str(tmp_path)) == BAD_INPUT
     assert "cannot be written" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from probes import __main__
+from probes.exits import BAD_INPUT, WELL
 from probes.report import markdown
 from probes.report.markdown import MOST_CLAIMS, render
 
@@ -122,7 +123,7 @@ def test_a_label_that_is_no_utf8_can_be_written(run: dict[str, Any]) -> None:
 
 
 def test_summary_prints_it_and_ends_well_whatever_the_verdicts(capsys: pytest.CaptureFixture[str]) -> None:
-    assert __main__.main(["summary", str(SAMPLE)]) == __main__.WELL
+    assert __main__.main(["summary", str(SAMPLE)]) == WELL
     assert capsys.readouterr().out == markdown.render([json.loads(SAMPLE.read_text(encoding="utf-8"))])
 
 
@@ -130,7 +131,7 @@ def test_summary_shows_what_can_be_read_and_names_what_cannot(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = tmp_path / "none.json"
-    assert __main__.main(["summary", str(missing), str(SAMPLE)]) == __main__.BAD_INPUT
+    assert __main__.main(["summary", str(missing), str(SAMPLE)]) == BAD_INPUT
     out, err = capsys.readouterr()
     assert COUNTS in out
     assert err == f"wakecheck: {missing} does not exist\n"

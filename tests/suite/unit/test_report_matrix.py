@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from probes.commands.report import page_names
 from probes.report import lineage, matrix
-from probes.report.command import page_names
 from probes.report.matrix import AGREES, DIFFERS, UNDECIDED
 
 from . import broken

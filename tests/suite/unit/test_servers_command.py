@@ -10,6 +10,7 @@ import pytest
 
 from probes import __main__, catalogue
 from probes import servers as package
+from probes.exits import BAD_INPUT
 
 from .test_servers import SERVERS
 
@@ -17,12 +18,12 @@ from .test_servers import SERVERS
 def test_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        assert __main__.main(["serve", "epoll", "--port", str(port)]) == __main__.BAD_INPUT
+        assert __main__.main(["serve", "epoll", "--port", str(port)]) == BAD_INPUT
     assert capsys.readouterr().err == f"wakecheck: 127.0.0.1 port {port}: Address already in use\n"
 
 
 def test_missing_greeting_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert __main__.main(["serve", "fork", "--greeting", "/nowhere"]) == __main__.BAD_INPUT
+    assert __main__.main(["serve", "fork", "--greeting", "/nowhere"]) == BAD_INPUT
     assert capsys.readouterr().err == "wakecheck: /nowhere: No such file or directory\n"
 
 
@@ -45,7 +46,7 @@ def test_missing_greeting_is_one_sentence(capsys: pytest.CaptureFixture[str]) ->
 def test_bad_input_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         __main__.main(["serve", *arguments])
-    assert ended.value.code == __main__.BAD_INPUT
+    assert ended.value.code == BAD_INPUT
     assert "error: " in capsys.readouterr().err.splitlines()[-1]
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 from collections.abc import Iterator, Sequence
 
 import pytest
 
-from .chapters import FOLDER, HOME
+from ..chapters import FOLDER, HOME
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """None of its own: all that follows `judge` is pytest's, --help too."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,7 +37,3 @@ def _is_path(argument: str) -> bool:
     """Whether pytest would take it for tests to run; the value of an option, such as `-k accept`, is none."""
     path = argument.partition("::")[0]
     return not argument.startswith("-") and (path.endswith(".py") or os.sep in path) and os.path.exists(path)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,45 @@
+"""`wakecheck audit`: how many workers of a running server one connection wakes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from ..audit.arguments import add_to, request_from
+from ..exits import BadInput
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Which server, and how to audit it."""
+    add_to(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Audit and print; the answer's own exit code.  Raises BadInput, and BadTarget for what cannot be audited."""
+    from rich.console import Console
+
+    from ..audit.command import audit
+    from ..audit.words import lines
+    from ..report import audit_page
+    from ..report.files import why_not_writable, write_whole
+
+    request = request_from(options)
+    if options.html is not None and (problem := why_not_writable(Path(options.html))):
+        raise BadInput(problem)
+    # The audit forks, so the display, which has a thread, begins when it has something to show.
+    status = Console(stderr=True).status("")
+
+    def tell(what: str) -> None:
+        status.start()
+        status.update(what)
+
+    try:
+        answer = audit(request, tell)
+    finally:
+        status.stop()
+    if options.html:
+        write_whole(audit_page.render(answer), options.html)
+    print(json.dumps(answer, indent=2) if options.json else "\n".join(lines(answer)))
+    code: int = answer["exit_code"]
+    return code

@@ -1,0 +1,50 @@
+"""`wakecheck compare BEFORE.json AFTER.json`: what differs between two runs, and whether it got worse."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from rich.console import Console
+
+from ..exits import BROKEN, WELL
+from ..report import compare
+from . import runs
+
+_KEYS = """\
+Keys of --json:
+  before, after      label, release, revision (of the suite), partial
+  warnings           sentences: different revisions, a partial run, a failed control
+  worse, better, changed, numbers
+                     lists of {what: claim|case|control|kernel, claim, case (a case's id, a control's name),
+                     figure (woken, returned, order), before, after, reason, expected}; null where it says nothing
+  same               how many claims have the same verdict in both
+
+worse: a claim, case or control went from held or measured to not applicable, from there to inconclusive or
+not judged, from there to broken, or skipped a step on that way; or the kernel complained, and did not before.
+better: held now.  changed: anything else, from broken to inconclusive, say.
+numbers: woken and returned under hold, the order of a series, and woken elsewhere where the ranges do not meet.
+
+Exit codes: 0 nothing got worse, 1 something did, 2 bad input
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The two runs."""
+    parser.add_argument("first", metavar="BEFORE.json", help="run.json of a run")
+    parser.add_argument("second", metavar="AFTER.json", help="run.json of another run, of the same suite")
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON, for programs")
+    parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, _KEYS
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what differs; BROKEN where something got worse.  Raises BadInput."""
+    before, after = runs.read(options.first), runs.read(options.second)
+    if options.json:
+        print(json.dumps(compare.as_dict(before, after), indent=1))
+        for warning in compare.warnings(before, after):
+            print(f"wakecheck: {warning}".encode("ascii", "replace").decode(), file=sys.stderr)
+    else:
+        compare.show(before, after, Console())
+    return BROKEN if any(change.kind == compare.WORSE for change in compare.changes(before, after)) else WELL

@@ -1,0 +1,43 @@
+"""`wakecheck host`: what this kernel and this user can observe, and what to do about what is missing."""
+
+from __future__ import annotations
+
+import argparse
+
+from .. import host
+from ..controls import run_controls, why_failed
+from ..exits import CANNOT_JUDGE, WELL
+from ..lab.session import Lab
+from ..observers import SEES_WOKEN
+
+_REMEDIES = {
+    "syscall_exit": "run where ptrace is allowed (docker run --cap-add=SYS_PTRACE, kernel.yama.ptrace_scope < 3)",
+    "sched_waking": "run as root, or with CAP_PERFMON and a readable tracefs "
+    "(mount -t tracefs tracefs /sys/kernel/tracing)",
+    "switches": "needs a kernel that counts voluntary switches in /proc/PID/status",
+    "run_counts": "needs a kernel with CONFIG_SCHED_INFO (CONFIG_SCHEDSTATS or CONFIG_TASK_DELAY_ACCT)",
+}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """None."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print it; CANNOT_JUDGE where a control fails.  Raises Inconclusive where there is no lab at all."""
+    print(f"kernel     {host.in_one_line()}, {host.user_in_words()}")
+    with Lab() as lab:
+        greeting = lab.greeting
+        print(f"isolation  {greeting['isolation']}")
+        print(f"fence      {greeting['fence']}")
+        print(f"blocked    {greeting['why_no_syscall_file'] or 'proven by /proc/PID/syscall'}")
+        for name, why in greeting["why_not"].items():
+            print(f"{'observer':10} {name:13} {'yes' if why is None else 'no: ' + why}")
+            if why is not None and name in _REMEDIES:
+                print(f"{'':24} -> {_REMEDIES[name]}")
+        if all(greeting["why_not"][name] for name in SEES_WOKEN):
+            print("So woken cannot be judged here: claims that need it will be inconclusive.")
+        outcomes = run_controls(lab)
+    for name, outcome in outcomes.items():
+        print(f"{'control':10} {name:13} {outcome.verdict}{': ' + outcome.reason if outcome.reason else ''}")
+    return CANNOT_JUDGE if why_failed(outcomes) else WELL

@@ -1,0 +1,99 @@
+"""`wakecheck report`: the page of a run, or of several runs."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..exits import BadInput, worst
+from ..report import kcidb, ktap, lineage, matrix, page, terminal
+from ..report.exit_code import code_of
+from . import runs
+
+MATRIX = "matrix/index.html"
+"""Where the page of several runs goes unless --html says otherwise; the runs' pages go beside it."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The runs, and what to write."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="run.json of a run")
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        help="where to write the page (default: index.html beside the run.json; of several runs: matrix/index.html, "
+        "with the page of each run beside it)",
+    )
+    parser.add_argument("--ktap", metavar="FILE", help="write KTAP here (of one run only)")
+    parser.add_argument(
+        "--kcidb", metavar="FILE", help="write KCIDB JSON here, for KernelCI: all runs as one submission"
+    )
+    parser.add_argument(
+        "--kcidb-origin",
+        default="wakecheck",
+        metavar="NAME",
+        help="who submits, as KernelCI knows it (default: wakecheck)",
+    )
+    parser.add_argument(
+        "--kcidb-build", metavar="ID", help="the id of the build that was judged, if KernelCI has it already"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write what was asked for; the exit code is that of the worst run.  Raises BadInput."""
+    if len(options.files) > 1 and options.ktap:
+        raise BadInput("--ktap is for one run, so give one run.json at a time")
+    found = [runs.read(name) for name in options.files]
+    if options.kcidb is not None:
+        try:
+            runs.write(kcidb.render(found, options.kcidb_origin, options.kcidb_build), options.kcidb)
+        except kcidb.BadName as error:
+            raise BadInput(str(error)) from error
+    if len(found) > 1:
+        return several(found, Path(options.html or MATRIX))
+    return single(found[0], Path(options.html or Path(options.files[0]).with_name("index.html")), options.ktap)
+
+
+def single(run: dict[str, Any], html: Path, ktap_path: str | None = None) -> int:
+    """Write the page of one run; its exit code.  Raises BadInput."""
+    texts = {html: page.render(run)}
+    if ktap_path:
+        texts[Path(ktap_path)] = ktap.render(run)
+    for path, text in texts.items():
+        runs.write(text, path)
+    terminal.summary(run, Console(), texts)
+    return code_of(run)
+
+
+def several(all_runs: Sequence[dict[str, Any]], index: Path) -> int:
+    """Write the matrix of several runs, and the page of each beside it; the worst exit code.  Raises BadInput."""
+    kernels = lineage.ordered(all_runs)
+    errors, console = Console(stderr=True), Console()
+    for warning in matrix.warnings(kernels):
+        terminal.line(errors, terminal.warning(warning))
+    by_run = page_names(kernels, index.name)
+    for kernel in kernels:
+        runs.write(page.render(kernel.run), index.with_name(by_run[id(kernel.run)]))
+    runs.write(matrix.render(all_runs, [by_run[id(run)] for run in all_runs]), index)
+    terminal.kernels(kernels, console)
+    terminal.differences(list(matrix.rows_of(kernels)), index, console)
+    return worst(*map(code_of, all_runs))
+
+
+def page_names(kernels: Sequence[lineage.Kernel], index: str) -> dict[int, str]:
+    """A file name for each kernel's page, from its label; by the identity of its run."""
+    taken = {index.lower()}
+    names: dict[int, str] = {}
+    for kernel in kernels:
+        plain = re.sub(r"[^A-Za-z0-9._+-]+", "-", kernel.label).strip("-.")[:80] or "kernel"
+        name, number = f"{plain}.html", 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{plain}-{number}.html"
+        taken.add(name.lower())
+        names[id(kernel.run)] = name
+    return names
