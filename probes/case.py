@@ -103,10 +103,11 @@ def fails(claim: Claim, last_level: str) -> bool:
 
 
 def numbers(case: Case) -> dict[str, list[int | None]]:
+    """The four figures of each untraced trial: a tracer slows its waiters, and shifts every race among them."""
     if not case.seen:
         return {}
-    trials = case.seen[-1].trials
-    return {name: [getattr(one, name) for one in trials] for name in ("woken", "returned", "won", "spurious")}
+    trials = [trial for trial in case.seen[-1].trials if not trial.traced]
+    return {name: [getattr(trial, name) for trial in trials] for name in ("woken", "returned", "won", "spurious")}
 
 
 def entry(

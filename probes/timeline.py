@@ -18,9 +18,20 @@ _MOST_LINES = 60
 
 
 def print_histogram(trials: Sequence[Trial], console: Console) -> None:
-    """How often each figure came out: one row per figure and value."""
+    """How often each figure of the untraced trials came out, one row per figure and value; a traced trial apart."""
+    untraced = [trial for trial in trials if not trial.traced]
+    _print_table(untraced, console)
+    for trial in trials:
+        if trial.traced and trial.inconclusive is None:
+            console.print(f"traced, and not counted above: {_figures(trial)}", highlight=False)
+    for reason, times in Counter(trial.inconclusive for trial in trials if trial.inconclusive).items():
+        console.print(f"inconclusive, {times} of {len(trials)}: {reason}", markup=False, highlight=False)
+    _print_orders(untraced, console)
+
+
+def _print_table(trials: Sequence[Trial], console: Console) -> None:
     ascii_only = not console.encoding.lower().startswith("utf")
-    title = f"{len(trials)} trials, {sum(t.traced for t in trials)} of them traced"
+    title = "1 untraced trial" if len(trials) == 1 else f"{len(trials)} untraced trials"
     table = Table(title=title, title_justify="left", box=ASCII if ascii_only else HEAVY_HEAD)
     for heading in ("waiters", "count", "trials", ""):
         table.add_column(heading, justify="right" if heading in ("count", "trials") else "left")
@@ -32,9 +43,10 @@ def print_histogram(trials: Sequence[Trial], console: Console) -> None:
             table.add_row(label, "?" if value is None else str(value), str(times), bar)
             label = ""
     console.print(table)
-    for reason, times in Counter(trial.inconclusive for trial in trials if trial.inconclusive).items():
-        console.print(f"inconclusive, {times} of {len(trials)}: {reason}", markup=False, highlight=False)
-    _print_orders(trials, console)
+
+
+def _figures(trial: Trial) -> str:
+    return ", ".join(f"{name} {_shown(getattr(trial, name))}" for name in _COUNTS)
 
 
 def _print_orders(trials: Sequence[Trial], console: Console) -> None:
@@ -47,7 +59,7 @@ def _print_orders(trials: Sequence[Trial], console: Console) -> None:
 def print_timeline(trial: Trial, console: Console) -> None:
     """One trial: every wake-up and every traced exit since the stimulus began, in order of time."""
     kind = "traced" if trial.traced else "untraced"
-    console.print(f"\n{kind} trial: woken {_shown(trial.woken)}, returned {_shown(trial.returned)}, won {trial.won}")
+    console.print(f"\n{kind} trial: {_figures(trial)}")
     console.print(f"  {waiters_line(trial)}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"  observers  {observers_line(trial)}", markup=False, highlight=False, soft_wrap=True)
     events = sorted(_events(trial))

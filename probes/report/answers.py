@@ -13,7 +13,7 @@ from typing import Any
 from ..facts import OK
 from ..verdict import BROKEN, HELD
 from . import noted, orders, strategies
-from .figures import Figures, Spread, over
+from .figures import Figures, Spread, conclusive, over
 
 Run = Mapping[str, Any]
 
@@ -189,8 +189,7 @@ def _is_reuseport_even(run: Run) -> Iterator[str]:
         [waiter["won"] for waiter in trial["waiters"]]
         for case in strategies.cases(run)
         if case["scenario"]["sharing"] == "nothing" and case["scenario"]["k"] >= 64 and case["scenario"]["n"] > 1
-        for trial in case["trials"]
-        if trial["inconclusive"] is None
+        for trial in conclusive(case["trials"])
     ]
     if counts:
         total = [sum(one) for one in zip(*counts, strict=False)]

@@ -1,4 +1,7 @@
-"""Numbers over the trials of a case: from the lowest to the highest that was seen, or unknown."""
+"""Numbers over the untraced trials of a case: from the lowest to the highest that was seen, or unknown.
+
+A tracer slows its waiters, and so shifts every race among them: traced trials confirm, and are shown as evidence.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Figures:
-    """The four numbers over `trials` trials, and how many more trials proved nothing."""
+    """The four numbers over `trials` untraced trials, and how many more of them proved nothing."""
 
     spreads: Mapping[str, Spread]
     trials: int
@@ -58,10 +61,15 @@ class Figures:
 
 
 def over(trials: Sequence[Mapping[str, Any]]) -> Figures:
-    """The four numbers over these trials.  Trials that proved nothing are counted, not read."""
-    good = [trial for trial in trials if trial["inconclusive"] is None]
-    spreads = {column: Spread.of(_count(trial, column) for trial in good) for column in COLUMNS}
-    return Figures(spreads, len(good), len(trials) - len(good))
+    """The four numbers over the untraced ones of these trials.  Those that proved nothing are counted, not read."""
+    usable = conclusive(trials)
+    spreads = {column: Spread.of(_count(trial, column) for trial in usable) for column in COLUMNS}
+    return Figures(spreads, len(usable), sum(not trial["traced"] for trial in trials) - len(usable))
+
+
+def conclusive(trials: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The trials that any figure or order may be taken from: untraced, and not inconclusive."""
+    return [trial for trial in trials if not trial["traced"] and trial["inconclusive"] is None]
 
 
 def _count(trial: Mapping[str, Any], column: str) -> int | None:

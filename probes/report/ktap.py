@@ -65,7 +65,7 @@ def _case(number: int, case: Mapping[str, Any]) -> Iterator[str]:
     if case["trials"]:
         figures = over(case["trials"])
         # KTAP is read on consoles that may know ASCII only.
-        yield _note(f"{figures}  trials {figures.trials}".replace("\N{EN DASH}", "-"))
+        yield _note(f"{figures}  untraced trials {figures.trials}".replace("\N{EN DASH}", "-"))
     for fact in case["facts"]:
         expected_too = f"expected {in_words(fact['expected'])}, " if "expected" in fact else ""
         yield _note(f"{fact['what']}: {expected_too}seen {in_words(fact['seen'])}")

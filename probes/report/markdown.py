@@ -99,7 +99,7 @@ def _table(run: Run) -> Iterator[str]:
         yield _row([f"`{row.strategy}`", *(cell for one in strategies.REACTIONS for cell in _cells(row, one))])
     yield from (
         "",
-        f"{strategies.N} processes on tcp4; lowest to highest of all trials; ?: nobody saw",
+        f"{strategies.N} processes on tcp4; lowest to highest of all untraced trials; ?: nobody saw",
         "",
         "</details>",
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import strategies
-from .figures import UNKNOWN, Spread, over
+from .figures import UNKNOWN, Spread, conclusive, over
 
 FREE_OF_RACES = "hold"
 """Only where waiters touch nothing does a figure say what the kernel decided; else it is a race."""
@@ -68,7 +68,7 @@ def _disjoint(one: Spread, other: Spread) -> bool:
 def _order(trials: Sequence[Mapping[str, Any]]) -> str | None:
     orders = {
         " ".join("+".join(f"w{i}" for i in step["order"]) or "nobody" for step in trial["steps"])
-        for trial in trials
-        if trial["inconclusive"] is None and trial["steps"]
+        for trial in conclusive(trials)
+        if trial["steps"]
     }
     return orders.pop() if len(orders) == 1 else None

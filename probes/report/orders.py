@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .figures import conclusive
 from .strategies import N, Place, cases, is_plain, place
 
 MOST_BOXES = 16
@@ -35,7 +36,7 @@ def strips(run: Mapping[str, Any]) -> tuple[list[Strip], list[str]]:
     for case in cases(run):
         axes = case["scenario"]
         if axes["stimulus"] == "one-by-one" and axes["reaction"] in ("hold", "accept"):
-            found = [_returned_first(trial) for trial in case["trials"] if _usable(trial)]
+            found = [_returned_first(trial) for trial in conclusive(case["trials"]) if len(trial["steps"]) > 1]
             if found:
                 series.setdefault(place(axes), []).append((case, found if all(found) else []))
     shown, herds = [], []
@@ -46,10 +47,6 @@ def strips(run: Mapping[str, Any]) -> tuple[list[Strip], list[str]]:
         else:
             herds.append(name)
     return shown, herds
-
-
-def _usable(trial: Mapping[str, Any]) -> bool:
-    return trial["inconclusive"] is None and len(trial["steps"]) > 1
 
 
 def _returned_first(trial: Mapping[str, Any]) -> tuple[int, ...]:

@@ -85,7 +85,7 @@ def _row(name: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Row:
     for reaction in REACTIONS:
         same = found.get(reaction, [])
         trials = _distinct(trial for case in same for trial in case["trials"])
-        figures[reaction] = over(_undisturbed(trials, reaction)) if trials else None
+        figures[reaction] = over(trials) if trials else None
         if not trials and any(case["verdict"] == NOT_APPLICABLE for case in same):
             absent.add(reaction)
     return Row(name, figures, frozenset(absent))
@@ -94,9 +94,3 @@ def _row(name: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Row:
 def _distinct(trials: Iterator[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Each trial once: two claims may have been judged by the same trials."""
     return list({json.dumps(trial, sort_keys=True, default=list): trial for trial in trials}.values())
-
-
-def _undisturbed(trials: list[Mapping[str, Any]], reaction: str) -> list[Mapping[str, Any]]:
-    """Under accept the number that returns is a race, and a tracer slows it: untraced trials, if there are any."""
-    untraced = [trial for trial in trials if not trial["traced"]]
-    return untraced if reaction == "accept" and untraced else trials

@@ -87,7 +87,7 @@ def _one_line(text: str) -> str:
 
 
 def _table(rows: Sequence[strategies.Row], reactions: Sequence[str], console: Console) -> Table:
-    title = f"one connection, {strategies.N} processes on tcp4; {UNKNOWN}: nobody saw"
+    title = f"one connection, {strategies.N} processes on tcp4, untraced; {UNKNOWN}: nobody saw"
     made = Table(title=title, title_justify="left", title_style="dim", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     made.add_column("\nstrategy", overflow="fold")
     for reaction in reactions:

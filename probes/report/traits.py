@@ -12,6 +12,7 @@ from typing import Any
 
 from ..facts import CLOSED, HAS_IT, STILL_WAITS
 from . import noted, orders
+from .figures import conclusive
 from .strategies import N, Row, cases, is_plain, place
 
 Run = Mapping[str, Any]
@@ -101,9 +102,7 @@ def _series(run: Run) -> dict[str, list[tuple[int, ...]]]:
     for case in cases(run):
         axes = case["scenario"]
         if is_plain(axes) and axes["n"] == N and (axes["reaction"], axes["stimulus"]) == ("loop", "one-by-one"):
-            told = [
-                [step["order"] for step in trial["steps"]] for trial in case["trials"] if trial["inconclusive"] is None
-            ]
+            told = [[step["order"] for step in trial["steps"]] for trial in conclusive(case["trials"])]
             if told and all(len(order) == 1 for steps in told for order in steps):
                 found.setdefault(place(axes)[1], []).extend(tuple(order[0] for order in steps) for steps in told)
     # Series of different lengths, of several claims, are compared as far as they all go.

@@ -45,6 +45,18 @@ def test_a_trial_that_proved_nothing_is_counted_and_not_read(run: dict[str, Any]
     assert str(figures["woken"]) == "4"
 
 
+def test_figures_are_of_untraced_trials(run: dict[str, Any]) -> None:
+    trials = cases_of(run, "poll.wakes-all")[1]["trials"]
+    assert [trial["returned"] for trial in trials if trial["traced"]] == [8]
+    assert str(over(trials)["returned"]) == "1"
+    assert over(trials).trials == 2
+
+
+def test_a_traced_trial_alone_gives_no_figure(run: dict[str, Any]) -> None:
+    trials = [trial for trial in cases_of(run, "poll.wakes-all")[1]["trials"] if trial["traced"]]
+    assert (str(over(trials)["returned"]), over(trials).trials) == ("?", 0)
+
+
 def test_rows_stand_in_the_order_of_the_calls(run: dict[str, Any]) -> None:
     assert [one.strategy for one in strategies.rows(run)] == [
         "accept",
@@ -61,20 +73,10 @@ def test_a_strategy_that_the_kernel_lacks_is_no_unknown(run: dict[str, Any]) -> 
     assert lacking.absent == {"hold"}
 
 
-def test_traced_trials_are_left_out_of_the_race(run: dict[str, Any]) -> None:
+def test_a_strategy_has_the_figures_of_its_case(run: dict[str, Any]) -> None:
     poll = row(run, "poll")
-    hold, accept = poll.figures["hold"], poll.figures["accept"]
-    assert hold is not None
-    assert accept is not None
-    assert (hold.trials, accept.trials) == (2, 2)
-
-
-def test_only_traced_trials_are_better_than_none(run: dict[str, Any]) -> None:
-    case = cases_of(run, "poll.wakes-all")[1]
-    case["trials"] = [trial for trial in case["trials"] if trial["traced"]]
-    accept = row(run, "poll").figures["accept"]
-    assert accept is not None
-    assert accept.trials == 1
+    for place, reaction in enumerate(("hold", "accept")):
+        assert poll.figures[reaction] == over(cases_of(run, "poll.wakes-all")[place]["trials"])
 
 
 def test_trials_that_two_claims_share_count_once(run: dict[str, Any]) -> None:
@@ -107,8 +109,8 @@ def test_wake_order(run: dict[str, Any]) -> None:
 
 
 def test_an_order_that_differs_is_not_sold_as_one(run: dict[str, Any]) -> None:
-    trial = cases_of(run, "accept.first-in-first-out")[0]["trials"][0]
-    trial["steps"].reverse()
+    trials = cases_of(run, "accept.first-in-first-out")[0]["trials"]
+    trials[0]["steps"].reverse()
     assert orders.strips(run)[0][0].remark == "2 orders in 2 trials; this is one of them"
 
 

@@ -111,7 +111,7 @@ def test_unknown_is_a_question_mark(run: dict[str, Any]) -> None:
     poll = re.search(r'<tr><th scope="row">poll</th>(.*?)</tr>', page, re.S)
     assert poll is not None
     cells = re.findall(r"<td[^>]*>(.*?)</td>", poll[1])
-    assert cells[:5] == ["8", "8", "0", "?", "2"]
+    assert cells[:5] == ["8", "8", "0", "?", "1"]
 
 
 def test_a_verdict_is_word_shape_and_colour(run: dict[str, Any]) -> None:
