@@ -45,6 +45,7 @@ _NUMBERS: dict[str, tuple[int, int | None]] = {
     "membarrier": (324, 283),
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
+    "openat2": (437, 437),
     "pidfd_getfd": (438, 438),
     "epoll_pwait2": (441, 441),
 }

@@ -1,7 +1,12 @@
 """Looks at a server that runs already: how its workers wait, and how many of them one connection wakes.
 
     arguments    what the user may say, and what is refused
-    sockets      listening sockets, as /proc/PID/net/{tcp,tcp6,unix} show them
+    sock_diag    what the kernel answers about sockets by netlink
+    sockets      listening sockets, and how to reach them
+    namespace    the network namespace of another process
+    unix_path    the file of a unix socket, as its server finds it
+    names        what a server is called, and the words that it was started with
+    origin       whether the server bound the listener itself, or was handed it
     find         from a port, a path, a pid to one listener and the processes that hold it
     settings     backlog, SO_REUSEPORT, TCP_DEFER_ACCEPT of a live listener
     waits        what each thread is blocked in, and whether the listener is part of it

@@ -18,8 +18,8 @@ from typing import Any
 from .. import syscalls
 from ..lab import fence
 from ..verdict import Inconclusive
+from .namespace import enter_network
 
-_NEWNET, _NEWUSER = 0x40000000, 0x10000000
 PATIENCE_S = 10
 """How long connect may take: longer only if the accept queue is full (listen(2))."""
 
@@ -28,7 +28,9 @@ class Caller:
     """Asks the child, one request at a time.  Fork it before any thread is started (fork(2))."""
 
     def __init__(self, family: int, address: object, beside: int | None) -> None:
-        """`beside` is a process whose network namespace the listener is in; None: ours.
+        """`address` is one to connect to; of a unix socket's path, the descriptor of the file (unix_path.py).
+
+        `beside` is a process whose network namespace the listener is in; None: ours.
 
         Raises Inconclusive where that namespace may not be entered.
         """
@@ -40,7 +42,7 @@ class Caller:
             code = 1
             try:
                 # Among all that it would hold open: the pipe whose closing ends a server that the audit started.
-                _close_all_but(theirs.fileno())
+                _close_all_but({theirs.fileno(), address} if isinstance(address, int) else {theirs.fileno()})
                 _serve(theirs, parent, family, address, beside)
                 code = 0
             finally:
@@ -98,9 +100,12 @@ class Caller:
         return answer
 
 
-def _close_all_but(kept: int) -> None:
-    os.closerange(3, kept)
-    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+def _close_all_but(kept: set[int]) -> None:
+    low = 3
+    for fd in sorted(kept):
+        os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
 
 
 def _serve(end: socket.socket, parent: int, family: int, address: Any, beside: int | None) -> None:
@@ -112,13 +117,14 @@ def _serve(end: socket.socket, parent: int, family: int, address: Any, beside: i
 
     try:
         if beside is not None:
-            _enter(beside)
+            enter_network(beside)
             syscalls.die_with_parent(parent)
-        if family == socket.AF_UNIX and isinstance(address, str):
-            address = _short(address)
+        if isinstance(address, int):
+            # The very file that was looked at, whatever its path may lead to by now.
+            address = f"/proc/self/fd/{address}"
         chosen = fence.choose()
     except OSError as error:
-        answer({"failed": f"the listener's network namespace may not be entered: {error.strerror}"})
+        answer({"failed": str(error.strerror)})
         return
     answer({"fence": chosen.name, "proves": chosen.proves})
     made: socket.socket | None = None
@@ -144,25 +150,3 @@ def _serve(end: socket.socket, parent: int, family: int, address: Any, beside: i
             what = "it could not be connected to" if request["do"] == "connect" else f"{request['do']} failed"
             reply = {"failed": f"{what}: {error.strerror or error}"}
         answer(reply)
-
-
-def _enter(pid: int) -> None:
-    """Enter the network namespace of `pid`; where that is denied, its user namespace first (setns(2))."""
-    namespaces = {}
-    for kind in ("net", "user"):
-        namespaces[kind] = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
-    number = syscalls.NUMBERS["setns"]
-    result = syscalls.call(number, namespaces["net"], _NEWNET)
-    if result < 0:
-        syscalls.call(number, namespaces["user"], _NEWUSER)
-        result = syscalls.call(number, namespaces["net"], _NEWNET)
-    for fd in namespaces.values():
-        os.close(fd)
-    if result < 0:
-        raise OSError(-result, os.strerror(-result))
-
-
-def _short(path: str) -> str:
-    """A unix path through its folder: the address holds 108 bytes only (unix(7))."""
-    folder = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_CLOEXEC)
-    return f"/proc/self/fd/{folder}/{os.path.basename(path)}"

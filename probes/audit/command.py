@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from .arguments import Request
 from .caller import Caller
 from .find import Server, family_of, find, holders_of, parent_of, pids
 from .idle import Idle, measure
+from .namespace import network_of
 from .returns import Returns
 from .settings import settings_of
 from .sockets import destination
@@ -21,6 +23,7 @@ from .start import Started
 from .strategy import Strategy, strategy_of
 from .traced import Traced
 from .tracepoints import descriptions
+from .unix_path import open_file
 from .waits import Wait, threads_of, wait_of
 from .wakers import Wakers, knows_our_numbers, softirq_threads
 from .watch import Watch
@@ -83,7 +86,7 @@ def _about(server: Server) -> Answer:
             "name": listener.name,
             "kind": listener.kind,
             "sockets": len(listener.inodes),
-            "other_namespace": listener.namespace != os.stat("/proc/self/ns/net").st_ino,
+            "other_namespace": listener.namespace != network_of("self"),
             "also": [other.name for other in server.others],
         },
         "settings": vars(settings_of(pid, next(iter(held)))),
@@ -160,13 +163,15 @@ def _complain_about_newcomers(server: Server) -> None:
 
 def _caller(server: Server) -> Caller:
     listener, pid = server.listener, server.anyone
-    family, address = destination(listener, pid)
-    elsewhere = listener.namespace != os.stat("/proc/self/ns/net").st_ino
+    beside = None if listener.namespace == network_of("self") else pid
     if listener.kind == "unix":
-        # Its path is one in the server's own mount namespace and working folder.
-        base = f"/proc/{pid}/root" if listener.address.startswith("/") else f"/proc/{pid}/cwd/"
-        address = base + listener.address
-    return Caller(family, address, pid if elsewhere else None)
+        file = open_file(listener, server.holders)
+        try:
+            return Caller(socket.AF_UNIX, file, beside)
+        finally:
+            os.close(file)
+    family, address = destination(listener, pid)
+    return Caller(family, address, beside)
 
 
 def _open_eyes(watch: Watch, release: contextlib.ExitStack) -> tuple[count.Eyes, dict[str, str | None]]:

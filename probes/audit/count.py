@@ -177,10 +177,10 @@ class Counter:
 
         def reached() -> bool:
             nonlocal deferred
-            row = server_end(self._server.anyone, self._server.listener.port, client)
-            deferred = row is not None and is_half_open(row) and time.monotonic() - began >= self._held_back_s
-            # No row: it was taken, and closed, already.  connect returned, so there was one.
-            return row is None or not is_half_open(row) or deferred
+            end = server_end(self._server.anyone, self._server.listener.port, client)
+            deferred = end is not None and is_half_open(end) and time.monotonic() - began >= self._held_back_s
+            # No end: it was taken, and closed, already.  connect returned, so there was one.
+            return end is None or not is_half_open(end) or deferred
 
         until(reached, lambda: "the connection did not reach the server")
         return deferred

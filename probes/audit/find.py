@@ -124,6 +124,8 @@ def _of_pid(wanted: Wanted) -> list[Listener]:
         held = set(sockets_of(pid).values())
     except (FileNotFoundError, ProcessLookupError):
         raise BadTarget(f"process {pid} has just ended") from None
+    except OSError as error:
+        raise BadTarget(f"process {pid}: {error.strerror}") from None
     for child in descendants(pid):
         # It may have ended meanwhile, or belong to somebody else.
         with contextlib.suppress(OSError):
@@ -178,7 +180,7 @@ def _complain_about_remote(host: str) -> None:
 def _fitting(found: Iterable[Listener], wanted: Wanted, pid: int | None) -> list[Listener]:
     """Those that the name fits, the one that a connection to 127.0.0.1 would reach first."""
     if wanted.path is not None:
-        return [one for one in found if not one.port and _same_path(one.address, wanted.path, pid)]
+        return _of_path(list(found), wanted.path, pid)
     if wanted.port is None:
         return sorted(found, key=_preference)
     exact = [one for one in found if one.port == wanted.port]
@@ -195,11 +197,27 @@ def _preference(listener: Listener) -> tuple[int, str]:
     return place, listener.name
 
 
-def _same_path(listed: str, wanted: str, pid: int | None) -> bool:
-    """/proc/PID/net/unix shows a path as it was given to bind, so a relative one is compared by its last part."""
+def _of_path(found: Sequence[Listener], path: str, pid: int | None) -> list[Listener]:
+    """Listeners on this unix socket; `pid` names the process whose path it is, None: it is ours."""
+    named = [one for one in found if not one.port and _same_path(one, path, pid)]
+    if pid is None and not path.startswith("@"):
+        with contextlib.suppress(OSError):
+            status = os.stat(path)
+            # Others may be bound to the same words, in a mount namespace of their own, or before the path was removed.
+            ours = [one for one in found if one.file == (status.st_dev, status.st_ino & 0xFFFFFFFF)]
+            return ours or named
+    return named
+
+
+def _same_path(listener: Listener, wanted: str, pid: int | None) -> bool:
+    """Whether a unix socket is called so.  A path is listed as it was given to bind: a relative one tells its end."""
+    listed = listener.address
+    if listener.kind == "unix-abstract":
+        # Nobody can write a NUL on the command line, and names are often padded with them.
+        return listed.rstrip("\0") == wanted
     if listed == wanted:
         return True
-    if wanted.startswith("@") or listed.startswith("@"):
+    if wanted.startswith("@"):
         return False
     if not listed.startswith("/"):
         return os.path.basename(listed) == os.path.basename(wanted)

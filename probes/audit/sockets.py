@@ -1,7 +1,4 @@
-"""Listening sockets, as the kernel lists them: /proc/PID/net/tcp, tcp6 and unix (proc_pid_net(5)).
-
-The files show the network namespace of the process PID, whoever reads them.
-"""
+"""Listening sockets, as the kernel lists them by netlink (sock_diag.py), and how to reach them."""
 
 from __future__ import annotations
 
@@ -9,15 +6,14 @@ import contextlib
 import ipaddress
 import os
 import socket
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
-_LISTEN, _SYN_RECV = "0A", "03"
-"""Socket states as numbers (include/net/tcp_states.h)."""
+from .namespace import network_of
+from .sock_diag import CLOSE, LISTEN, SYN_RECV, InetSocket, inet_sockets, unix_listeners
+
 _LOOPBACK6 = ipaddress.IPv6Address("::1").packed
-_ACCEPTS = 1 << 16  # __SO_ACCEPTCON, include/uapi/linux/net.h: the unix socket listens
+_FAMILIES = {socket.AF_INET: "tcp4", socket.AF_INET6: "tcp6"}
 
 
 @dataclass(frozen=True)
@@ -27,13 +23,15 @@ class Listener:
     kind: str
     """tcp4, tcp6, unix or unix-abstract, as in a scenario."""
     address: str
-    """An IP address; of a unix socket the path, or @name."""
+    """An IP address; of a unix socket the path, or @ and the abstract name (which may hold any bytes)."""
     port: int
     """0 for a unix socket."""
     inodes: tuple[int, ...]
     """One inode per socket; more than one is a reuseport group."""
     namespace: int
     """Inode of the network namespace."""
+    file: tuple[int, int] | None = None
+    """Device and inode of a unix socket's path, as the kernel keeps it."""
 
     @property
     def name(self) -> str:
@@ -43,77 +41,60 @@ class Listener:
         return f"{self.address}:{self.port}" if self.port else self.address
 
 
-class Row(NamedTuple):
-    """One line of /proc/PID/net/tcp or tcp6."""
-
-    local: tuple[str, int]
-    remote: tuple[str, int]
-    state: str
-    inode: int
-    """0 while the connection was not accepted yet (or is closed)."""
-
-
 def listeners(pid: int | str) -> list[Listener]:
-    """Every listener in the network namespace of process `pid` (or "self").  OSError where it is gone."""
-    namespace = os.stat(f"/proc/{pid}/ns/net").st_ino
+    """Every listener in the network namespace of process `pid` (or "self").
+
+    OSError where it is gone, or its namespace may not be entered.
+    """
+    namespace = network_of(pid)
     sockets: dict[tuple[str, str, int], list[int]] = {}
-    for file, kind in (("tcp", "tcp4"), ("tcp6", "tcp6")):
-        for row in tcp_rows(_lines(pid, file)):
-            if row.state == _LISTEN:
-                sockets.setdefault((kind, *row.local), []).append(row.inode)
+    for family, kind in _FAMILIES.items():
+        with _no_ipv6(family):
+            for one in inet_sockets(pid, family, socket.IPPROTO_TCP, 1 << LISTEN):
+                sockets.setdefault((kind, _text(one.local[0]), one.local[1]), []).append(one.inode)
     # Never a group: a path that two are bound to was removed in between, and is that of the second.
     unix = []
-    for path, inode in unix_listeners(_lines(pid, "unix")):
-        unix.append(Listener("unix-abstract" if path.startswith("@") else "unix", path, 0, (inode,), namespace))
+    for found in unix_listeners(pid):
+        kind = "unix-abstract" if found.name.startswith(b"\0") else "unix"
+        address = os.fsdecode(b"@" + found.name[1:] if kind == "unix-abstract" else found.name)
+        unix.append(Listener(kind, address, 0, (found.inode,), namespace, found.file))
     return [*(Listener(*key, tuple(sorted(inodes)), namespace) for key, inodes in sockets.items()), *unix]
 
 
-def _lines(pid: int | str, file: str) -> list[str]:
-    # A kernel without IPv6 has no tcp6.
-    with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/net/{file}", errors="surrogateescape") as opened:
-        return opened.read().splitlines()[1:]
-    return []
+def is_udp_port(pid: int | str, port: int) -> bool:
+    """Whether a UDP socket is bound to this port in the network namespace of process `pid` (or "self")."""
+    for family in _FAMILIES:
+        with _no_ipv6(family):
+            if any(inet_sockets(pid, family, socket.IPPROTO_UDP, 1 << CLOSE, local_port=port)):
+                return True
+    return False
 
 
-def tcp_rows(lines: Iterable[str]) -> Iterator[Row]:
-    """The rows of /proc/PID/net/tcp or tcp6, without its heading."""
-    for line in lines:
-        fields = line.split()
-        if len(fields) >= 10:
-            yield Row(_end(fields[1]), _end(fields[2]), fields[3], int(fields[9]))
+def _no_ipv6(family: int) -> contextlib.suppress:
+    """A kernel without IPv6 refuses to list such sockets (ENOENT); every kernel that is audited has IPv4."""
+    return contextlib.suppress(*((FileNotFoundError,) if family == socket.AF_INET6 else ()))
 
 
-def unix_listeners(lines: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """Path (or @name) and inode of every listening socket in the lines of /proc/PID/net/unix."""
-    for line in lines:
-        fields = line.split(None, 7)
-        if len(fields) == 8 and int(fields[3], 16) & _ACCEPTS:
-            yield fields[7], int(fields[6])
+def _text(packed: bytes) -> str:
+    """The address; of an IPv4 peer of an IPv6 socket, as IPv4."""
+    address = ipaddress.ip_address(packed)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
-def _end(text: str) -> tuple[str, int]:
-    """`0100007F:1F90` as ("127.0.0.1", 8000): words of 32 bits, each in this machine's byte order."""
-    address, port = text.split(":")
-    words = [bytes.fromhex(address[at : at + 8]) for at in range(0, len(address), 8)]
-    packed = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
-    found = ipaddress.ip_address(packed)
-    # An IPv4 client of an IPv6 listener.
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return str(mapped or found), int(port, 16)
-
-
-def server_end(pid: int, port: int, client: tuple[str, int]) -> Row | None:
+def server_end(pid: int, port: int, client: tuple[str, int]) -> InetSocket | None:
     """The server's end of the connection from `client` to `port`; None where there is none (yet)."""
-    for file in ("tcp", "tcp6"):
-        for row in tcp_rows(_lines(pid, file)):
-            if row.local[1] == port and row.remote == client and row.state != _LISTEN:
-                return row
+    for family in _FAMILIES:
+        with _no_ipv6(family):
+            for one in inet_sockets(pid, family, socket.IPPROTO_TCP, local_port=port, remote_port=client[1]):
+                if _text(one.remote[0]) == client[0]:
+                    return one
     return None
 
 
-def is_half_open(row: Row) -> bool:
+def is_half_open(end: InetSocket) -> bool:
     """Whether the handshake is not over for the server: under TCP_DEFER_ACCEPT it waits for data (tcp(7))."""
-    return row.state == _SYN_RECV
+    return end.state == SYN_RECV
 
 
 def destination(listener: Listener, pid: int) -> tuple[int, object]:
@@ -131,7 +112,7 @@ def destination(listener: Listener, pid: int) -> tuple[int, object]:
         return socket.AF_INET6, (address, listener.port, 0, _scope(address, pid))
     if listener.kind == "unix-abstract":
         return socket.AF_UNIX, b"\0" + os.fsencode(listener.address[1:])
-    return socket.AF_UNIX, listener.address
+    raise ValueError(f"{listener.kind} is reached by its path (unix_path.py)")
 
 
 def _scope(address: str, pid: int) -> int:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from ..lab.deadline import until
 from ..observers.perf_rings import RAW, PerfRings, Tracepoint, offset_of
 from ..observers.task_files import TaskFiles
+from .names import comm_of
 
 _HARDIRQ, _SOFTIRQ = 0x08, 0x10
 _MOST_NARROWED = 150
@@ -84,8 +85,8 @@ def softirq_threads(pids: Iterable[int]) -> set[int]:
     """Those of these processes that handle softirqs which a CPU left over: ksoftirqd/N."""
     found = set()
     for pid in pids:
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
-            if file.read().startswith("ksoftirqd/"):
+        with contextlib.suppress(OSError):
+            if comm_of(pid).startswith("ksoftirqd/"):
                 found.add(pid)
     return found
 

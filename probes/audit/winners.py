@@ -14,10 +14,10 @@ def holder_of(connection: tuple[str, int], port: int, pids: Iterable[int], besid
 
     None where nobody does: not taken yet, or closed again already.
     """
-    row = server_end(beside, port, connection)
-    if row is None or not row.inode:
+    end = server_end(beside, port, connection)
+    if end is None or not end.inode:
         return None
-    return next((pid for pid in pids if row.inode in _held(pid)), None)
+    return next((pid for pid in pids if end.inode in _held(pid)), None)
 
 
 def new_sockets(before: dict[int, set[int]], after: dict[int, set[int]]) -> list[int]:

@@ -1,6 +1,7 @@
 """Small servers, each with one way of waiting: `python -m tests.suite.audit.servers KIND WORKERS ADDRESS`.
 
-ADDRESS is a port (0: any), the path of a unix socket, or fd:N for a listener that is descriptor N already.
+ADDRESS is a port (0: any), the path of a unix socket (or @name), in:ROOT:PATH for a path in another root (chroot(2)),
+or fd:N for a listener that is descriptor N already.
 KIND handed+KIND has a supervisor, which binds the listener, hands it over and keeps it.
 
 The server prints its address, then one line for each connection that a worker took ("took PID") and for each call
@@ -184,6 +185,10 @@ def main(kind: str, workers: int, address: str) -> None:
         _supervise(rest, workers, address)
         return
     # The master of a reuseport group only reserves the port; an orphan is its own socket, in which it listens.
+    if address.startswith("in:"):
+        _, root, address = address.split(":", 2)
+        os.chroot(root)
+        os.chdir("/")
     own_sockets = kind in ("reuseport", "orphan")
     listener = _open(address, reuseport=own_sockets, listen=kind != "reuseport")
     port = str(listener.getsockname()[1]) if address.isdigit() else address

@@ -11,28 +11,11 @@ from probes.audit import sockets
 from probes.audit.arguments import HTTP, add_to, parse_port, request_from, unescape
 from probes.audit.find import BadTarget, Wanted, the_one_of
 from probes.audit.registered import EDGE, EXCLUSIVE, ONESHOT, parse_fdinfo, trigger_of
-from probes.audit.sockets import Listener, destination, is_half_open, tcp_rows, unix_listeners
+from probes.audit.sockets import Listener, destination
 from probes.audit.waits import parse_syscall
 from probes.audit.wakers import Waking, filter_for, source_of
 from probes.audit.watch import Look, moved, switches_in
 
-TCP = """\
-   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 7411 1 0000000000000000 100
-   1: 0100007F:1F90 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 7500 1 0000000000000000 20
-   2: 0100007F:1F90 0100007F:D432 03 00000000:00000000 00:00000000 00000000     0        0 0 1 0000000000000000 20
-""".splitlines()
-TCP6 = [
-    "0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A "
-    "00000000:00000000 00:00000000 00000000 0 0 7412 1 0",
-    "1: 0000000000000000FFFF00000100007F:0050 0000000000000000FFFF00000100007F:D431 01 "
-    "00000000:00000000 00:00000000 00000000 0 0 7413 1 0",
-]
-UNIX = """\
-000000003dbb6c6d: 00000003 00000000 00000000 0001 03  1587
-000000008d9b449b: 00000002 00000000 00010000 0001 01  8965 /run/app one.sock
-000000008d9b449c: 00000002 00000000 00010000 0001 01  8966 @name
-000000008d9b449d: 00000003 00000000 00000000 0001 03  8967 /run/app one.sock
-""".splitlines()
 FDINFO = """\
 pos:\t0
 flags:\t02000002
@@ -41,25 +24,6 @@ ino:\t18
 tfd:        3 events: 90000019 data:                3  pos:0 ino:8cff01 sdev:9
 tfd:        7 events:       19 data: ffffffffffffffff  pos:0 ino:1c sdev:e
 """
-
-
-def test_tcp_rows() -> None:
-    listening, established, half_open = tcp_rows(TCP)
-    assert listening == (("127.0.0.1", 8080), ("0.0.0.0", 0), "0A", 7411)
-    assert established.remote == ("127.0.0.1", 0xD431)
-    assert not is_half_open(established)
-    assert is_half_open(half_open)
-
-
-def test_tcp6_rows_name_an_ipv4_client_as_ipv4() -> None:
-    listening, established = tcp_rows(TCP6)
-    assert listening.local == ("::", 80)
-    assert established.remote == ("127.0.0.1", 0xD431)
-
-
-def test_unix_listeners() -> None:
-    """Only those that listen; a path may hold a space."""
-    assert list(unix_listeners(UNIX)) == [("/run/app one.sock", 8965), ("@name", 8966)]
 
 
 def test_fdinfo() -> None:
@@ -199,7 +163,6 @@ def test_two_ports_are_too_many() -> None:
         (_listener("tcp6", "::", 80), ("::1", 80, 0, 0)),
         (_listener("tcp6", "127.0.0.1", 80), ("127.0.0.1", 80)),
         (_listener("unix-abstract", "@x", 0), b"\0x"),
-        (_listener("unix", "/run/x", 0), "/run/x"),
     ],
 )
 def test_destination(monkeypatch: pytest.MonkeyPatch, listener: Listener, address: object) -> None:

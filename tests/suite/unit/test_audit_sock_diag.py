@@ -1,0 +1,145 @@
+"""What the kernel answers about sockets, whatever their names are; and the file of a unix socket."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from probes.audit import unix_path
+from probes.audit.find import Wanted, find
+from probes.audit.sock_diag import LISTEN, SYN_RECV, inet_sockets, unix_listeners
+from probes.audit.sockets import Listener, is_half_open, is_udp_port, listeners, server_end
+from probes.verdict import Inconclusive
+
+FORGED = b"x\n0000000000000000: 00000002 00000000 00010000 0001 01 8965 @forged"
+"""A name that looks like two lines of /proc/net/unix."""
+
+
+@contextlib.contextmanager
+def _listening(address: object, family: int = socket.AF_UNIX) -> Iterator[socket.socket]:
+    with socket.socket(family) as listener:
+        listener.bind(address)
+        listener.listen()
+        yield listener
+
+
+def _inode(made: socket.socket) -> int:
+    return os.fstat(made.fileno()).st_ino
+
+
+def _listed(made: socket.socket) -> Listener:
+    (one,) = [listener for listener in listeners("self") if _inode(made) in listener.inodes]
+    return one
+
+
+@pytest.mark.parametrize("name", [FORGED, b"\xff\xfe", b"a b\tc", b"padded\0\0\0", b"", b"\x1b[2J"])
+def test_an_abstract_name_may_hold_anything(name: bytes) -> None:
+    name += str(os.getpid()).encode()
+    with _listening(b"\0" + name) as listener:
+        found = _listed(listener)
+        assert (found.kind, os.fsencode(found.address), found.file) == ("unix-abstract", b"@" + name, None)
+        assert [one.name for one in unix_listeners("self") if one.inode == _inode(listener)] == [b"\0" + name]
+    assert "@forged" not in {one.address for one in listeners("self")}
+
+
+def test_a_padded_abstract_name_is_named_without_its_padding() -> None:
+    name = f"wakecheck-{os.getpid()}"
+    with _listening(f"\0{name}\0\0\0"):
+        assert find(Wanted(path=f"@{name}")).holders.keys() == {os.getpid()}
+
+
+def test_a_path_and_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "one\nof \udcff.sock"
+    with _listening(str(path)) as listener:
+        found = _listed(listener)
+        assert (found.kind, found.address) == ("unix", str(path))
+        file = unix_path.open_file(found, [os.getpid()])
+        assert os.fstat(file).st_ino == path.stat().st_ino
+        os.close(file)
+
+
+def test_only_what_listens_is_a_listener() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        known = {inode for listener in listeners("self") for inode in listener.inodes}
+        assert not known & {_inode(ours), _inode(theirs), _inode(bound)}
+
+
+def test_tcp() -> None:
+    with _listening(("127.0.0.1", 0), socket.AF_INET) as listener:
+        found = _listed(listener)
+        assert (found.kind, found.address, found.port) == ("tcp4", *listener.getsockname())
+        with socket.create_connection(listener.getsockname()) as client:
+            end = server_end(os.getpid(), found.port, client.getsockname())
+            assert end is not None
+            assert (end.inode, is_half_open(end)) == (0, False)
+            taken, _ = listener.accept()
+            with taken:
+                end = server_end(os.getpid(), found.port, client.getsockname())
+                assert end is not None
+                assert end.inode == _inode(taken)
+
+
+def test_an_ipv4_client_of_an_ipv6_listener_is_known_by_its_ipv4_address() -> None:
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
+        port = listener.getsockname()[1]
+        assert _listed(listener).kind == "tcp6"
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            assert server_end(os.getpid(), port, client.getsockname()) is not None
+
+
+def test_a_connection_that_is_held_back_is_half_open() -> None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with socket.create_connection(listener.getsockname()) as client:
+            end = server_end(os.getpid(), listener.getsockname()[1], client.getsockname())
+            assert end is not None
+            assert end.state == SYN_RECV
+            assert is_half_open(end)
+
+
+def test_states_and_ports_narrow_the_list() -> None:
+    with _listening(("127.0.0.1", 0), socket.AF_INET) as listener, _listening(("127.0.0.1", 0), socket.AF_INET):
+        port = listener.getsockname()[1]
+        asked = inet_sockets("self", socket.AF_INET, socket.IPPROTO_TCP, 1 << LISTEN, local_port=port)
+        assert [one.inode for one in asked] == [_inode(listener)]
+
+
+def test_a_udp_port() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        assert is_udp_port("self", udp.getsockname()[1])
+    with _listening(("127.0.0.1", 0), socket.AF_INET) as tcp:
+        assert not is_udp_port("self", tcp.getsockname()[1])
+
+
+# --- the file of a unix socket -----------------------------------------------------------------
+
+
+def test_a_file_that_took_the_path_meanwhile_is_not_connected_to(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with _listening(str(path)) as older:
+        found = _listed(older)
+        path.unlink()
+        with pytest.raises(Inconclusive, match="cannot be reached: No such file or directory"):
+            unix_path.open_file(found, [os.getpid()])
+        with _listening(str(path)), pytest.raises(Inconclusive, match="leads to another file"):
+            unix_path.open_file(found, [os.getpid()])
+
+
+def test_without_openat2_a_path_in_our_own_root_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux before 5.6."""
+    monkeypatch.setattr(unix_path.syscalls, "number", lambda name: None)
+    with _listening(str(tmp_path / "s")) as listener:
+        os.close(unix_path.open_file(_listed(listener), [os.getpid()]))
+        monkeypatch.setattr(unix_path, "_is_our_root", lambda pid: False)
+        with pytest.raises(Inconclusive, match="Function not implemented"):
+            unix_path.open_file(_listed(listener), [os.getpid()])
