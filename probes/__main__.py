@@ -9,12 +9,13 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
 from . import __version__
 from .commands import SUMMARIES
-from .exits import BAD_INPUT, CANNOT_JUDGE, WELL, BadInput
+from .exits import BAD_INPUT, CANNOT_JUDGE, FAULT, WELL, BadInput
 
 _PROGRAM = "wakecheck"
 _GUIDE = """\
@@ -22,7 +23,7 @@ What does this kernel do when many processes wait for one connection?
 
 `wakecheck COMMAND --help` says more of each; `wakecheck run --help` explains the ids of scenarios.
 """
-_EXIT_CODES = "Exit codes: 0 all is well, 1 a claim is broken, 2 bad input, 3 it could not be judged."
+_EXIT_CODES = "Exit codes: 0 all is well, 1 a claim is broken, 2 bad input, 3 it could not be judged, 4 a fault."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,6 +106,10 @@ def _run(command: Any, options: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"{_PROGRAM}: {error.strerror or error}", file=sys.stderr)
         return BAD_INPUT
+    except Exception:  # noqa: BLE001 (Python's own exit code for it, 1, means that a claim is broken)
+        traceback.print_exc()
+        print(f"{_PROGRAM}: this is a fault of {_PROGRAM}; please report it with the lines above", file=sys.stderr)
+        return FAULT
 
 
 if __name__ == "__main__":

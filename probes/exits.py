@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE = 0, 1, 2, 3
-"""All is well; a claim is broken, or something got worse; bad input; it could not be judged."""
+WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE, FAULT = 0, 1, 2, 3, 4
+"""All is well; a claim is broken, or something got worse; bad input; it could not be judged; a fault of Wakecheck's."""
 
-WORST_LAST = (WELL, CANNOT_JUDGE, BROKEN, BAD_INPUT)
+WORST_LAST = (WELL, CANNOT_JUDGE, BROKEN, BAD_INPUT, FAULT)
 """The order in which several runs make one exit code: that of the worst."""
 
 

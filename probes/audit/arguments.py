@@ -45,7 +45,8 @@ EPILOG = """\
   warnings       what else is wrong, for example a listener that nobody waits for
   advice         what to change, if anything;  reason: why it is inconclusive, or null;  exit_code
 
-Exit codes: 0 judged, 1 more workers wake than --max-woken, 2 bad input, 3 it could not be judged.
+Exit codes: 0 judged, 1 more workers wake than --max-woken, 2 bad input, 3 it could not be judged,
+4 a fault of wakecheck's.
 """
 
 

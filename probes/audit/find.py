@@ -9,11 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..exits import BadInput
+from .printable import printable
 from .sockets import Listener, listeners
 
 
 class BadTarget(BadInput):
-    """What was named cannot be audited; the message is one sentence for the user."""
+    """What was named cannot be audited; the message is one sentence for the user, safe to print."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence))
 
 
 @dataclass(frozen=True)

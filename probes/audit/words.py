@@ -16,7 +16,7 @@ _COUNTS = (
 
 
 def lines(answer: Mapping[str, Any]) -> Iterator[str]:
-    """The answer, line by line."""
+    """The answer, line by line; its texts must be safe to print (printable.py)."""
     if answer["listener"]:
         yield from _server(answer["listener"], answer["server"])
     yield f"kernel     {answer['kernel']}, {answer['user']}"

@@ -18,8 +18,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Audit and print; the answer's own exit code.  Raises BadInput, and BadTarget for what cannot be audited."""
     from rich.console import Console
+    from rich.markup import escape
 
     from ..audit.command import audit
+    from ..audit.printable import printable, printable_all
     from ..audit.words import lines
     from ..report import audit_page
     from ..report.files import why_not_writable, write_whole
@@ -32,14 +34,16 @@ def run(options: argparse.Namespace) -> int:
 
     def tell(what: str) -> None:
         status.start()
-        status.update(what)
+        status.update(escape(printable(what)))
 
     try:
         answer = audit(request, tell)
     finally:
         status.stop()
+    shown = printable_all(answer)
     if options.html:
-        write_whole(audit_page.render(answer), options.html)
-    print(json.dumps(answer, indent=2) if options.json else "\n".join(lines(answer)))
+        write_whole(audit_page.render(shown), options.html)
+    # JSON has an escape of its own for all of that (RFC 8259), and its readers want what is so.
+    print(json.dumps(answer, indent=2) if options.json else "\n".join(lines(shown)))
     code: int = answer["exit_code"]
     return code

@@ -6,11 +6,15 @@ import os
 import select
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from .conftest import Audit, Start
+from probes.host import PROJECT
+
+from .conftest import PATIENCE_S, Audit, Start
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 
@@ -88,3 +92,16 @@ def test_a_process_name_that_is_no_text(start: Start, audit: Audit) -> None:
         os.close(reader)
         os.close(writer)
     assert answer["verdict"] == "wakes one", answer.text
+
+
+def test_a_name_that_steers_the_terminal(start: Start) -> None:
+    """A socket's name, a command line; in the words for people there is no control character but the line's end."""
+    name = f"@wakecheck\x1b[2J\n::error::{os.getpid()}"
+    start("level", 2, address=name)
+    line = [sys.executable, "-m", "probes", "audit", "--connections", "2", "--unix", name]
+    done = subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert r"wakecheck\x1b[2J\n::error::" in done.stdout
+    assert not [letter for letter in done.stdout + done.stderr if not letter.isprintable() and letter != "\n"]
+    refused = subprocess.run([*line[:-1], "@no\x1b"], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert refused.stderr.startswith(r"wakecheck: nothing listens on @no\x1b here")

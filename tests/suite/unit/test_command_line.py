@@ -270,6 +270,21 @@ def test_program_ends_with_the_code_and_one_line() -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_a_fault_has_an_exit_code_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python's own, 1, means that a claim is broken, or that more workers wake than --max-woken."""
+
+    def fails(options: object) -> int:
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr("probes.commands.list.run", fails)
+    assert __main__.main(["list"]) == 4
+    said = capsys.readouterr().err
+    assert "ValueError: no such thing" in said
+    assert said.endswith("wakecheck: this is a fault of wakecheck; please report it with the lines above\n")
+
+
 def test_reader_that_has_seen_enough() -> None:
     """`list | head -1` ends without a complaint."""
     command = f"{sys.executable} -m probes list | head -1"

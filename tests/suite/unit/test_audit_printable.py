@@ -1,0 +1,34 @@
+"""What comes from outside neither steers the terminal nor breaks a line."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.audit.find import BadTarget
+from probes.audit.printable import printable, printable_all
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("nginx: master [app] é 漢", "nginx: master [app] é 漢"),
+        ("\x1b[2J", r"\x1b[2J"),
+        ("a\nb\rc\td\0", r"a\nb\rc\td\x00"),
+        ("\x9b31m", r"\x9b31m"),
+        ("\u202e\u2028", r"\u202e\u2028"),
+        ("\udcff\ud800", r"\xff\ud800"),
+    ],
+)
+def test_printable(text: str, shown: str) -> None:
+    assert printable(text) == shown
+    printable(text).encode()
+
+
+def test_every_text_of_an_answer() -> None:
+    assert printable_all({"a\n": ["\x1b", {"b": ("\0", 1, None, True)}]}) == {
+        r"a\n": [r"\x1b", {"b": [r"\x00", 1, None, True]}]
+    }
+
+
+def test_a_refusal_is_one_line() -> None:
+    assert str(BadTarget("nothing listens on @x\n\x1b[2J")) == r"nothing listens on @x\n\x1b[2J"
