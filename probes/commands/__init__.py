@@ -18,5 +18,6 @@ SUMMARIES = {
     "kernels": "run the claims in other kernels, and make the matrix that compares them",
     "audit": "count how many workers of a running server one connection wakes",
     "serve": "run one of the textbook servers, to look at or to copy",
+    "cost": "measure what each strategy costs a server, and who waits: CPU time, latency, fairness",
     "bench": "measure what a trial costs, against a bare loop of fork, accept and kill",
 }

@@ -1,0 +1,65 @@
+"""`wakecheck cost`: what each strategy costs a server, and who waits."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from ..cost.arguments import add_to, request_from
+from ..exits import WELL, BadInput
+
+_TERMINATED = 128 + signal.SIGTERM
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What to measure, and where to write it."""
+    add_to(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, and print.  Raises BadInput, and Inconclusive where a check of the figures fails."""
+    from rich.console import Console
+
+    from ..cost import answer, table
+    from ..cost.measure import measure
+    from ..report.files import why_not_writable, write_whole
+    from ..verdict import Inconclusive
+
+    request = request_from(options)
+    if request.json is not None and (problem := why_not_writable(request.json)):
+        raise BadInput(problem)
+    with _terminated_cleanly():
+        document = measure(request, Console(stderr=True))
+    if problem := answer.violation(document):
+        raise Inconclusive(f"the result does not fit its own schema: {problem}")
+    if request.json is not None:
+        write_whole(json.dumps(document, allow_nan=False, separators=(",", ":")) + "\n", request.json)
+    console = Console()
+    table.show(document, console)
+    if request.json is not None:
+        console.print(f"figures: {request.json}", markup=False, highlight=False, soft_wrap=True)
+    return WELL
+
+
+@contextmanager
+def _terminated_cleanly() -> Iterator[None]:
+    """SIGTERM unwinds as Ctrl-C does: the rig is ended, and the terminal gets its cursor back."""
+
+    def terminated(number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise SystemExit(_TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, terminated)
+    try:
+        yield
+    except SystemExit:
+        print("wakecheck: terminated", file=sys.stderr)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)

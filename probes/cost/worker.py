@@ -1,0 +1,177 @@
+"""What runs inside a worker:  wait --> accept --> work --> answer --> close --> wait again.
+
+It is told to end by SIGTERM, while it sleeps: then it writes down the CPU time that it has used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import resource
+import signal
+import socket
+import struct
+from collections.abc import Callable
+from typing import NoReturn
+
+from .. import syscalls
+from ..listeners.tcp import BACKLOG
+from ..locks import Lock
+from ..strategies import Strategy, Waiting, prepare
+from ..verdict import NotApplicable
+from .tally import EMPTY, ENDED, ERRNO, FAILED, GAVE_UP, PHASE, READY, RETURNED, SYSTEM_NS, USER_NS, WON
+from .ways import Way
+from .work import LONG_SOURCE, SHORT_SOURCE, Work, spin
+
+_SOCK_CLOEXEC = 0o2000000
+_WARM_UP = 3
+"""Requests of its own that a worker serves before it counts: the first ones of a forked process pay for pages that it
+shared with its parent until then."""
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Worker:
+    """Serves until told to end."""
+
+    def __init__(self, i: int, way: Way, work: Work, loops_per_us: float, line: memoryview) -> None:
+        self._answer_byte = bytes([i])
+        self._way = way
+        self._line = line
+        self._mixed = work.mixed
+        self._loops = round(work.short_us * loops_per_us)
+        self._long_loops = round(work.long_us * loops_per_us)
+        self._peer = ctypes.create_string_buffer(16)
+        self._peer_size = ctypes.c_uint32(16)
+        self._ending = False
+
+    def live(self, strategy: Strategy, lock: Lock | None, i: int, fd: int) -> NoReturn:
+        """Get ready, serve, and end.  Whatever goes wrong is left in the tally for the rig."""
+        try:
+            signal.signal(signal.SIGTERM, self._told_to_end)
+            self._warm_up()
+            if lock is not None:
+                lock.attach()
+            waiting = strategy.waiting(i)
+            for field in (RETURNED, WON, EMPTY, FAILED):
+                self._line[field] = 0
+            before = resource.getrusage(resource.RUSAGE_SELF)
+            self._line[PHASE] = READY
+            self._serve(waiting, lock, fd)
+            after = resource.getrusage(resource.RUSAGE_SELF)
+            self._line[USER_NS] = round((after.ru_utime - before.ru_utime) * 1e9)
+            self._line[SYSTEM_NS] = round((after.ru_stime - before.ru_stime) * 1e9)
+            self._line[PHASE] = ENDED
+        except OSError as error:
+            self._line[ERRNO] = error.errno or 0
+            self._line[PHASE] = GAVE_UP
+        except NotApplicable:
+            self._line[PHASE] = GAVE_UP
+        finally:
+            os._exit(0)
+
+    def _told_to_end(self, *_: object) -> None:
+        self._ending = True
+
+    def _serve(self, waiting: Waiting, lock: Lock | None, fd: int) -> None:
+        serve = self._serve_one(waiting, fd)
+        if lock is None:
+            while not self._ending:
+                serve()
+            return
+        while not self._ending:
+            lock.acquire()
+            try:
+                # Told to end while it waited for the lock: on to the next.
+                result = -errno.EINTR if self._ending else waiting.wait()
+            finally:
+                lock.release()
+            self._came_back(result, fd)
+
+    def _serve_one(self, waiting: Waiting, fd: int) -> Callable[[], None]:
+        wait, came_back = waiting.wait, self._came_back
+
+        def serve() -> None:
+            came_back(wait(), fd)
+
+        return serve
+
+    def _came_back(self, result: int, fd: int) -> None:
+        """After the wait call: take what is there, and answer it.  Raises OSError where the call failed."""
+        line = self._line
+        line[RETURNED] += 1
+        if result < 0:
+            if result == -errno.EAGAIN:
+                line[EMPTY] += 1
+            elif result != -errno.EINTR:
+                raise OSError(-result, os.strerror(-result))
+        elif self._way.takes:
+            self._answer(result)
+        elif self._way.drains:
+            while self._take(fd):
+                pass
+        else:
+            self._take(fd)
+
+    def _take(self, fd: int) -> bool:
+        """Accept one and answer it; False where there was none."""
+        connection = syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, _SOCK_CLOEXEC)
+        if connection >= 0:
+            self._answer(connection)
+            return True
+        if connection != -errno.EAGAIN:
+            raise OSError(-connection, os.strerror(-connection))
+        self._line[EMPTY] += 1
+        return False
+
+    def _answer(self, connection: int) -> None:
+        """Work, tell the client who served it, and close."""
+        spin(self._long_loops if self._mixed and self._is_long(connection) else self._loops)
+        try:
+            os.write(connection, self._answer_byte)
+            self._line[WON] += 1
+        except OSError:
+            self._line[FAILED] += 1
+        os.close(connection)
+
+    def _is_long(self, connection: int) -> bool:
+        self._peer_size.value = 16
+        _libc.getpeername(connection, self._peer, ctypes.byref(self._peer_size))
+        # struct sockaddr_in: family, port, then the address (ip(7)).
+        return self._peer.raw[4:8] == _LONG
+
+    def _warm_up(self) -> None:
+        """Serve a few requests of its own, on a listener of its own, the same way."""
+        with socket.socket() as listener:
+            listener.bind((SHORT_SOURCE, 0))
+            listener.listen(BACKLOG)
+            listener.setblocking(self._way.takes)
+            strategy = prepare(self._way.scenario(1), [listener.fileno()])
+            # A ring stays open until this process ends: it is empty, and nobody connects to its listener any more.
+            waiting = strategy.waiting(0)
+            serve = self._serve_one(waiting, listener.fileno())
+            for _ in range(_WARM_UP):
+                with socket.socket() as client:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    client.connect(listener.getsockname())
+                    serve()
+                    client.recv(1)
+
+
+_LONG = socket.inet_aton(LONG_SOURCE)
+
+
+def spawn(
+    i: int, way: Way, work: Work, loops_per_us: float, line: memoryview, strategy: Strategy, lock: Lock | None, fd: int
+) -> int:
+    """Fork worker `i`; its process id.  It dies with this process.  Raises OSError where no process is to be had."""
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    # Nothing of the rig may run on in a worker, whatever happens.
+    with contextlib.suppress(BaseException):
+        syscalls.die_with_parent(parent)
+        Worker(i, way, work, loops_per_us, line).live(strategy, lock, i, fd)
+    os._exit(1)

@@ -1,0 +1,124 @@
+"""Model workers, each with one fault: `python -m tests.suite.unit.cost_models FAULT [WAY]` prints its reading as JSON.
+
+In a process of its own, because it forks, and pytest may have threads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+from probes.cost import plan, rig, ways, work, worker
+from probes.cost.reading import Reading
+from probes.cost.tally import EMPTY, PHASE, READY, RETURNED, WON
+from probes.lab import deadline
+
+WORKERS = 4
+_BURN_NS = 2_000_000
+
+
+class Twice(worker.Worker):
+    """Answers twice."""
+
+    def _answer(self, connection: int) -> None:
+        os.write(connection, self._answer_byte)
+        super()._answer(connection)
+
+
+class Loses(worker.Worker):
+    """Closes every fourth connection without an answer."""
+
+    def _answer(self, connection: int) -> None:
+        if self._line[WON] % 4 == 3:
+            self._line[WON] += 1
+            os.close(connection)
+        else:
+            super()._answer(connection)
+
+
+class Keeps(worker.Worker):
+    """Takes its second connection, and never answers."""
+
+    def _answer(self, connection: int) -> None:
+        if self._line[PHASE] == READY and self._line[WON] == 1:
+            self._line[WON] += 1
+        else:
+            super()._answer(connection)
+
+
+class Boasts(worker.Worker):
+    """Counts what it did not serve."""
+
+    def _answer(self, connection: int) -> None:
+        super()._answer(connection)
+        self._line[WON] += 1
+
+
+class Poses(worker.Worker):
+    """Answers as another: worker 0 as worker 1, and all others as worker 0."""
+
+    def _answer(self, connection: int) -> None:
+        own = self._answer_byte
+        self._answer_byte = b"\0" if own[0] else b"\1"
+        super()._answer(connection)
+        self._answer_byte = own
+
+
+class Herds(worker.Worker):
+    """Hides that it was woken in vain: counts neither the return nor that nothing was there."""
+
+    def _came_back(self, result: int, fd: int) -> None:
+        won = self._line[WON]
+        super()._came_back(result, fd)
+        if self._line[WON] == won:
+            self._line[RETURNED] -= 1
+            self._line[EMPTY] = 0
+
+
+class Burns(worker.Worker):
+    """Uses two milliseconds of CPU time more for each connection, after the answer."""
+
+    def _answer(self, connection: int) -> None:
+        super()._answer(connection)
+        end = time.thread_time_ns() + _BURN_NS
+        while time.thread_time_ns() < end:
+            pass
+
+
+class Dozes(worker.Worker):
+    """Sleeps once more for each connection."""
+
+    def _answer(self, connection: int) -> None:
+        super()._answer(connection)
+        time.sleep(1e-4)  # this is the fault: nothing waits for it
+
+
+class Recounts(worker.Worker):
+    """Starts counting anew."""
+
+    def _answer(self, connection: int) -> None:
+        super()._answer(connection)
+        if self._line[WON] == 3:
+            self._line[RETURNED] = -100
+
+
+FAULTS = {
+    "none": worker.Worker,
+    **{kind.__name__.lower(): kind for kind in (Twice, Loses, Keeps, Boasts, Poses, Herds, Burns, Dozes, Recounts)},
+}
+
+
+def read(fault: str, way: str, load: str) -> Reading:
+    """One reading with these workers."""
+    worker.Worker = FAULTS[fault]  # type: ignore[misc]
+    made = rig.Rig()
+    if fault == "keeps":  # nothing comes of waiting for what will never be
+        deadline._patience_s = 1.0
+    return made.read(0, plan.Scene(load, work.parse("0"), WORKERS), ways.parse(way))
+
+
+if __name__ == "__main__":
+    fault, way, load = sys.argv[1:]
+    print(json.dumps(read(fault, way, load).as_json()))

@@ -1,0 +1,90 @@
+"""Every counter sees what it is for, and every fault of a worker is seen: model workers, each with one fault."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from probes.cost import checks, ways
+from probes.cost.figures import figures
+from probes.cost.reading import RETURNED, SLEPT, WOKEN, WON, Reading
+
+WORKERS, CONNECTIONS = 4, 40  # cost_models.WORKERS, plan.CONNECTIONS
+
+
+def _read(fault: str, way: str = "poll", load: str = "rest") -> Reading:
+    command = [sys.executable, "-m", "tests.suite.unit.cost_models", fault, way, load]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return Reading.from_json(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("twice", "answers more than the"),
+        ("loses", "connections got no answer"),
+        ("boasts", "counted"),
+        ("poses", "counted"),
+        ("recounts", "went backwards"),
+    ],
+)
+@pytest.mark.parametrize("load", ["rest", "light"])
+def test_fault_is_seen(fault: str, sentence: str, load: str) -> None:
+    assert sentence in (checks.wrong(_read(fault, load=load)) or "")
+
+
+def test_connection_that_is_kept_is_seen() -> None:
+    assert "connections got no answer" in (checks.wrong(_read("keeps", load="light")) or "")
+
+
+def test_herd_is_counted() -> None:
+    reading = _read("none")
+    assert checks.wrong(reading) is None
+    assert reading.each_woken == [WORKERS] * CONNECTIONS
+    assert reading.dots.count(WON) == 1
+    assert reading.dots.count(SLEPT) == 0
+
+
+def test_silent_herd_is_counted_all_the_same() -> None:
+    """Its own counters hide it; the kernel's do not."""
+    reading = _read("herds")
+    found = figures(reading)
+    assert found["woken"] is not None
+    assert found["woken"] >= WORKERS
+    assert found["in_vain"] == found["woken"] - 1
+    assert found["empty"] == 0
+    assert set(reading.dots) <= {WON, WOKEN, RETURNED}
+
+
+def test_exclusive_wakes_one() -> None:
+    reading = _read("none", "epoll_wait.exclusive.listener")
+    assert reading.each_woken == [1] * CONNECTIONS
+    assert sorted(reading.dots) == sorted([WON, SLEPT, SLEPT, SLEPT])
+
+
+def test_cpu_time_is_counted() -> None:
+    """Two milliseconds a connection, which the worker tells nobody."""
+    burnt = figures(_read("burns"))["cpu_us"]
+    assert burnt is not None
+    assert burnt >= 2_000
+
+
+def test_a_sleep_is_counted() -> None:
+    """A worker that sleeps once more for each connection shows one switch more."""
+    woken = sum(_read("dozes").gained("voluntary") or [])
+    assert woken >= (WORKERS + 1) * CONNECTIONS
+
+
+@pytest.mark.parametrize("way", ways.DEFAULT)
+@pytest.mark.parametrize("load", ["rest", "saturating"])
+def test_every_strategy_serves(way: str, load: str) -> None:
+    command = [sys.executable, "-m", "tests.suite.unit.cost_models", "none", way, load]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if "NotApplicable" in done.stderr:
+        pytest.skip(done.stderr.splitlines()[-1])
+    assert done.returncode == 0, done.stderr
+    assert checks.wrong(Reading.from_json(json.loads(done.stdout))) is None
