@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -29,6 +30,12 @@ _EXIT_CODES = "Exit codes: 0 all is well, 1 a claim is broken, 2 bad input, 3 it
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if (checkout := _other_checkout()) is not None:
+        print(
+            f"{_PROGRAM}: this is the code in {_HOME}, not that of the checkout {checkout}; "
+            f"to run that: pip install -e {shlex.quote(checkout)}",
+            file=sys.stderr,
+        )
     if given[:1] == ["judge"]:
         # All that follows is pytest's, --help too.
         from .commands import judge
@@ -48,6 +55,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with heeded_once():
         return _run(_module(options.command), options)
+
+
+_HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+"""What holds this package: a checkout, or site-packages."""
+
+
+def _other_checkout() -> str | None:
+    """The checkout of Wakecheck that we are in, if this is not its code: an edit there would change nothing."""
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:
+        return None
+    while not (os.path.isfile(f"{folder}/probes/__main__.py") and os.path.isdir(f"{folder}/tests/kernel")):
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
+    return folder if os.path.realpath(folder) != _HOME else None
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

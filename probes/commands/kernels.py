@@ -188,7 +188,7 @@ def _fetch(kernels: Sequence[NamedKernel], options: argparse.Namespace, *, tools
             fetched = act()
             if fetched.version:
                 say(f"{name}: {fetched.version}{'' if fetched.new else ' (fetched before)'}")
-        except (ArchiveFailed, OSError) as error:
+        except (ArchiveFailed, OSError) as error:  # the others may be there
             say(f"{name}: not fetched: {error}")
             missing.append(name)
     return missing

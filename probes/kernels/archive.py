@@ -75,9 +75,9 @@ class Archive:
             )
 
     def _configure(self) -> None:
-        for folder in ("lists/partial", "archives/partial"):
-            (self._cache.apt / folder).mkdir(parents=True, exist_ok=True)
-        self._cache.packages.mkdir(parents=True, exist_ok=True)
+        for folder in ("lists/partial", "archives/partial", "dpkg"):
+            (self._cache.apt / folder).mkdir(mode=0o755, parents=True, exist_ok=True)
+        (self._cache.apt / "dpkg" / "status").touch()
         address = self._address or mirror(self._mirrors())
         if address is None:
             raise Missing("apt on this machine knows no Debian mirror: name one with --mirror ADDRESS")
@@ -90,7 +90,9 @@ class Archive:
             "Dir::Etc::preferences": "/dev/null",
             "Dir::State": self._cache.apt,
             "Dir::State::Lists": self._cache.apt / "lists",
-            "Dir::State::status": "/dev/null",
+            # dpkg's database, empty.  apt locks the folder that it is in, as root on a host locks /var/lib/dpkg; beside
+            # /dev/null it would write its locks to /dev.
+            "Dir::State::status": self._cache.apt / "dpkg" / "status",
             "Dir::Cache": self._cache.apt,
             "Dir::Log": self._cache.apt,
             "Acquire::Languages": "none",

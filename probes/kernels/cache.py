@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..exits import BadInput
+from .safety import insist_on_safety
 
 VARIABLE = "WAKECHECK_CACHE"
 RECORD = "record.json"
@@ -20,7 +23,10 @@ class Missing(BadInput):
 
 
 class Cache:
-    """A folder with a subfolder for each kernel and each set of tools, and the packages they came from."""
+    """A folder with a subfolder for each kernel and each set of tools, and the packages they came from.
+
+    Programs in it are run, often by root, so it is used only where nobody else can change it (safety.py).
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,6 +43,33 @@ class Cache:
     def place(self, name: str) -> Path:
         """Where the unpacked kernel or tools of this name are, or would be."""
         return self.folder / "unpacked" / name
+
+    def fetched(self, name: str) -> Path:
+        """Where the unpacked kernel of this name is.  Raises Missing with the command that gets it, and Unsafe."""
+        if self.record(name) is None:
+            raise Missing(f"{name} is not fetched: wakecheck kernels get {name}")
+        insist_on_safety(self.folder, self.place(name))
+        return self.place(name)
+
+    @contextlib.contextmanager
+    def sole_use(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Nobody else fetches into it while this lasts; `say` hears of a wait.  Raises Unsafe and OSError.
+
+        The lock (flock(2)) is on the folder itself, so it leaves nothing behind, and a killed process frees it.
+        """
+        for folder in (self.folder, self.apt, self.packages):
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        insist_on_safety(self.folder, self.apt, self.packages, whole=False)
+        fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"waiting for another fetch into {self.folder}")
+                fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
 
     def record(self, name: str) -> dict[str, Any] | None:
         """What was fetched under this name: package, version, sha256 and more; None where nothing was, whole."""

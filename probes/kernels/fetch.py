@@ -39,7 +39,18 @@ class Fetcher:
         self._offered: list[Candidate] | None = None
 
     def tools(self) -> Fetched:
-        """QEMU, virtiofsd and busybox, with all they need."""
+        """QEMU, virtiofsd and busybox, with all they need.  Raises ArchiveFailed, Missing and Unsafe."""
+        with self._cache.sole_use(self._say):
+            return self._tools()
+
+    def kernel(self, kernel: NamedKernel) -> Fetched:
+        """The newest package of this kernel that the archive still has whole.  Raises as `tools` does."""
+        if kernel.boot == HOST:
+            return Fetched(kernel.name, "", new=False)
+        with self._cache.sole_use(self._say):
+            return self._kernel(kernel)
+
+    def _tools(self) -> Fetched:
         if (have := self._have(toolbox.NAME)) is not None:
             return have
         self._offers()
@@ -52,10 +63,7 @@ class Fetcher:
         version = main.name.split("_")[1].replace("%3a", ":")
         return self._unpacked(toolbox.NAME, main.name.split("_")[0], version, toolbox.SUITE, packages, [])
 
-    def kernel(self, kernel: NamedKernel) -> Fetched:
-        """The newest package of this kernel that the archive still has whole.  Raises ArchiveFailed."""
-        if kernel.boot == HOST:
-            return Fetched(kernel.name, "", new=False)
+    def _kernel(self, kernel: NamedKernel) -> Fetched:
         if (have := self._have(kernel.name)) is not None:
             return have
         notes: list[str] = []
@@ -63,8 +71,8 @@ class Fetcher:
             packages = self._packages(kernel, one, notes)
             if packages is not None:
                 return self._unpacked(kernel.name, one.package, one.version, one.suite, packages, notes)
-        told = f" ({'; '.join(notes)})" if notes else ""
-        raise ArchiveFailed(f"{kernel.name}: the archive has no such package any more{told}")
+        why = f" ({'; '.join(notes)})" if notes else ""
+        raise ArchiveFailed(f"{kernel.name}: the archive has no such package any more{why}")
 
     def _have(self, name: str) -> Fetched | None:
         record = None if self._again else self._cache.record(name)

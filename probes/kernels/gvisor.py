@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from . import scripts
-from .cache import Cache, Missing
+from .cache import Cache
 from .guest import Pipes
 from .processes import Processes
 from .scripts import Job
@@ -45,7 +45,5 @@ def runsc_options(platform: str, folder: Path) -> list[str]:
 
 
 def fetched(cache: Cache, name: str) -> Path:
-    """runsc of this name in the cache.  Raises Missing with the command that gets it."""
-    if cache.record(name) is None:
-        raise Missing(f"{name} is not fetched: wakecheck kernels get {name}")
-    return cache.place(name) / "usr/bin/runsc"
+    """runsc of this name in the cache.  Raises Missing and Unsafe."""
+    return cache.fetched(name) / "usr/bin/runsc"

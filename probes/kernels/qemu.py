@@ -109,10 +109,8 @@ def _escaped(path: Path) -> str:
 
 
 def fetched(cache: Cache, name: str) -> Image:
-    """The image of this name in the cache.  Raises Missing with the command that gets it."""
-    place = cache.place(name)
-    if cache.record(name) is None:
-        raise Missing(f"{name} is not fetched: wakecheck kernels get {name}")
+    """The image of this name in the cache.  Raises Missing and Unsafe."""
+    place = cache.fetched(name)
     images = sorted(place.rglob("vmlinuz*"))
     if not images:
         raise Missing(f"the package of {name} held no kernel image: wakecheck kernels get {name} --again")

@@ -45,6 +45,7 @@ class Job:
 _QEMU_INIT = """\
 #!/bin/busybox sh
 # Process 1 of the guest, from the initramfs.
+results={results}
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t devtmpfs dev /dev
@@ -63,8 +64,8 @@ mount --move /proc /root/proc
 mount --move /sys /root/sys
 cd /root
 {fresh}
-mkdir -p .{results} 2>/dev/null
-mount -t virtiofs out .{results} || fail "the result folder cannot be mounted"
+mkdir -p ".$results" 2>/dev/null
+mount -t virtiofs out ".$results" || fail "the result folder cannot be mounted"
 umount /seen
 mkdir -p run/wakecheck && cp /bin/busybox /command run/wakecheck/ || fail "no memory for /run"
 exec switch_root /root /run/wakecheck/busybox sh /run/wakecheck/command
@@ -72,11 +73,12 @@ exec switch_root /root /run/wakecheck/busybox sh /run/wakecheck/command
 
 _QEMU_COMMAND = """\
 # Process 1 of the guest, on this host's root.
+folder={folder}
 export PATH=/run/wakecheck:$PATH
 b=/run/wakecheck/busybox
 {mounts}
 $b ip link set lo up 2>/dev/null || $b ifconfig lo up
-cd {folder} || {{ echo "{failed} the folder {folder} is not seen in the guest" >/dev/ttyS2; $b poweroff -f; }}
+cd "$folder" || {{ echo "{failed} the folder $folder is not seen in the guest" >/dev/ttyS2; $b poweroff -f; }}
 echo {began} >/dev/ttyS2
 $b env -i {environment} {command} </dev/null >/dev/ttyS1 2>&1
 code=$?
@@ -88,6 +90,8 @@ $b poweroff -f
 _UML_INIT = """\
 #!{busybox} sh
 # Process 1 of the guest, on this host's root (hostfs, read-only).
+folder={folder}
+results={results}
 b={busybox}
 $b mount -t proc proc /proc
 $b mount -t sysfs sys /sys
@@ -99,11 +103,11 @@ $b mount -t hostfs -o / none /mnt/seen || fail "this kernel cannot mount hostfs"
 b=/mnt/seen{busybox}
 cd /
 {fresh}
-mkdir -p .{results} 2>/dev/null
-$b mount -t hostfs none {results} -o {results} || fail "the result folder cannot be mounted"
+$b mkdir -p ".$results" 2>/dev/null
+$b mount -t hostfs none "$results" -o "$results" || fail "the result folder cannot be mounted"
 {mounts}
 $b ip link set lo up 2>/dev/null || $b ifconfig lo up
-cd {folder} || fail "the folder {folder} is not seen in the guest"
+cd "$folder" || fail "the folder $folder is not seen in the guest"
 echo {began} >/dev/ttyS1
 $b env -i {environment} {command} </dev/null >/dev/ttyS0 2>&1
 code=$?
@@ -114,10 +118,11 @@ $b poweroff -f
 
 _GVISOR = """\
 # Process 1 of the sandbox, on this host's root (read-only); this host's own shell runs it.
+folder={folder}
 fail() {{ echo "{failed} $*" >&2; exit 125; }}
 cd /
 {fresh}
-cd {folder} || fail "the folder {folder} is not seen in the guest"
+cd "$folder" || fail "the folder $folder is not seen in the guest"
 echo {began} >&2
 exec env -i {environment} {command} 2>&1
 """

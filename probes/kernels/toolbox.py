@@ -54,13 +54,13 @@ def loader(root: Path) -> list[str]:
 
 
 def toolbox(cache: Cache) -> Toolbox:
-    """The tools in the cache.  Raises Missing with the command that gets them."""
+    """The tools in the cache.  Raises Missing and Unsafe."""
     if platform.machine() != "x86_64":
         raise Missing(f"guests can be booted on x86_64 only, and this is {platform.machine()}")
     if cache.record(NAME) is None:
         raise Missing(f"the tools that boot a guest (QEMU, virtiofsd, busybox) are not fetched: {HOW_TO_GET}")
-    found = Toolbox(cache.place(NAME))
-    for program in (found.busybox, found.root / "usr/bin/qemu-system-x86_64", found.root / "usr/libexec/virtiofsd"):
+    tools = Toolbox(cache.fetched(NAME))
+    for program in (tools.busybox, tools.root / "usr/bin/qemu-system-x86_64", tools.root / "usr/libexec/virtiofsd"):
         if not os.access(program, os.X_OK):
             raise Missing(f"{program} is gone from the cache: {HOW_TO_GET} --again")
-    return found
+    return tools

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import scripts
-from .cache import Cache, Missing
+from .cache import Cache
 from .guest import Pipes
 from .processes import Processes
 from .scripts import Job
@@ -44,8 +44,12 @@ class Uml:
 
     def start(self, processes: Processes, pipes: Pipes) -> subprocess.Popen[bytes]:
         """The kernel's process; its root is read-only already outside it, so no guest can change that."""
+        # A copy: the path of the cache may hold what a `#!` line cannot, a space for one.
+        busybox = self._folder / "busybox"
+        busybox.write_bytes(self._tools.busybox.read_bytes())
+        busybox.chmod(0o755)
         init = self._folder / "init"
-        init.write_text(scripts.for_uml(self._job, str(self._tools.busybox)), encoding="utf-8")
+        init.write_text(scripts.for_uml(self._job, str(busybox)), encoding="utf-8")
         init.chmod(0o755)
         options = uml_options(init, self._folder, pipes)
         # Its memory is a file, and this is the one place that is surely in memory itself.
@@ -112,9 +116,7 @@ def uml_options(init: Path, folder: Path, pipes: Pipes) -> list[str]:
 
 
 def fetched(cache: Cache, name: str) -> Program:
-    """The kernel of this name in the cache.  Raises Missing with the command that gets it."""
-    place = cache.place(name)
-    if cache.record(name) is None:
-        raise Missing(f"{name} is not fetched: wakecheck kernels get {name}")
+    """The kernel of this name in the cache.  Raises Missing and Unsafe."""
+    place = cache.fetched(name)
     libraries = place / "usr/lib/x86_64-linux-gnu"
     return Program(place / "usr/bin/linux.uml", libraries if (libraries / "libc.so.6").exists() else None)

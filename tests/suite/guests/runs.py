@@ -1,4 +1,4 @@
-"""One `python -m probes kernels run` in a subprocess: follow it, end it, and see what is left of it."""
+"""One `wakecheck kernels run` in a subprocess: follow it, end it, and see what is left of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from probes.report import journal
 from probes.report.run import load
 
 ROOT = Path(__file__).resolve().parents[3]
-QEMU, GVISOR = "6.12", "gvisor-2024-systrap"
+QEMU, UML, GVISOR = "6.12", "uml-7.2", "gvisor-2024-systrap"
 FEW = ("tests/kernel/test_accept.py", "--herd-claim=accept.wakes-one", "-k=tcp4 and n8 and not n8t")
 """A handful of cases."""
 INSIDE = "tests/suite/guests/inside"
@@ -30,15 +30,23 @@ GONE_WITHIN_S = 10.0
 class Runner:
     """A context manager: on leaving, it and every process of it are killed."""
 
-    def __init__(self, folder: Path, *names: str, pytest: Sequence[str] = (), prefix: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *names: str,
+        pytest: Sequence[str] = (),
+        prefix: Sequence[str] = (),
+        program: Sequence[str] = (sys.executable, "-m", "probes"),
+        cwd: Path = ROOT,
+    ) -> None:
         self.out = folder / "out"
         self._token = f"WAKECHECK_KERNELS_TOKEN={os.urandom(8).hex()}"
         name, _, value = self._token.partition("=")
         self._said = (folder / "said.txt").open("w+b")
-        command = [sys.executable, "-m", "probes", "kernels", "run", *names, f"--out={self.out}", "--", *pytest]
+        command = [*program, "kernels", "run", *names, f"--out={self.out}", "--", *pytest]
         self.process = subprocess.Popen(
             [*prefix, *command],
-            cwd=ROOT,
+            cwd=cwd,
             env={**os.environ, name: value},
             stdin=subprocess.DEVNULL,
             stdout=self._said,

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from .runs import FEW, GVISOR, INSIDE, QEMU, ROOT, Runner, kill, verdicts
+from ..installs import clone, environment, wheel
+from .runs import FEW, GVISOR, INSIDE, QEMU, ROOT, UML, Runner, kill, verdicts
 
 CANNOT_JUDGE = 3
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _fetched() -> None:
-    """The two kernels and the tools, once.  Here, because a conftest.py is read in guests too."""
-    command = [sys.executable, "-m", "probes", "kernels", "get", QEMU, GVISOR]
+    """The kernels and the tools, once.  Here, because a conftest.py is read in guests too."""
+    command = [sys.executable, "-m", "probes", "kernels", "get", QEMU, UML, GVISOR]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -36,6 +37,25 @@ def test_two_kernels_each_leave_a_whole_run(tmp_path: Path) -> None:
         assert code == 0, "expectations/ says that gVisor cannot be judged there"
         assert "passed" in (runner.out / QEMU / "log.txt").read_text()
         assert not (runner.out / QEMU / "journal.jsonl").exists()
+        runner.assert_nothing_left()
+
+
+@pytest.mark.parametrize("name", [QEMU, UML, GVISOR])
+def test_a_checkout_whose_path_has_an_apostrophe(tmp_path: Path, name: str) -> None:
+    """In the scripts that start a guest it ended the shell, and with it, as process 1, the guest."""
+    checkout = clone(tmp_path / "o'brien's check out")
+    with Runner(tmp_path / "o'brien's check out", name, pytest=FEW, cwd=checkout) as runner:
+        assert runner.finish() == 0, runner.said
+        assert verdicts(runner.run_json(name))
+        runner.assert_nothing_left()
+
+
+def test_the_wheel_alone(tmp_path: Path) -> None:
+    programs = environment(tmp_path / "venv", wheel(tmp_path / "wheel"))
+    (tmp_path / "empty").mkdir()
+    with Runner(tmp_path, UML, pytest=FEW, program=[str(programs / "wakecheck")], cwd=tmp_path / "empty") as runner:
+        assert runner.finish() == 0, runner.said
+        assert set(verdicts(runner.run_json(UML))) == {"held"}
         runner.assert_nothing_left()
 
 

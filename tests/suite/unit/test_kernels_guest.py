@@ -7,6 +7,7 @@ import lzma
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,14 +95,36 @@ def test_no_modules_where_everything_is_built_in(tmp_path: Path) -> None:
 # --- scripts and command lines -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "text",
-    [*scripts.for_qemu(JOB).values(), scripts.for_uml(JOB, "/cache/busybox"), scripts.for_gvisor(JOB)],
-    ids=["init", "command", "uml", "gvisor"],
-)
-def test_the_scripts_are_shell(text: str) -> None:
-    done = subprocess.run(["sh", "-n"], input=text, capture_output=True, text=True, check=False)
+ODD = "/home/o'brien's $HOME `id` \"check\" out"
+ODD_JOB = replace(JOB, folder=ODD, results=f"{ODD}/runs", visible=[ODD, f"/tmp{ODD}"])
+
+
+def _scripts(job: Job) -> dict[str, str]:
+    return {**scripts.for_qemu(job), "uml": scripts.for_uml(job, "/cache/busybox"), "gvisor": scripts.for_gvisor(job)}
+
+
+@pytest.mark.parametrize("job", [JOB, ODD_JOB], ids=["plain", "odd"])
+@pytest.mark.parametrize("name", ["init", "command", "uml", "gvisor"])
+def test_the_scripts_are_shell(name: str, job: Job) -> None:
+    done = subprocess.run(["sh", "-n"], input=_scripts(job)[name], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["command", "uml", "gvisor"])
+def test_a_folder_with_quotes_in_its_name_is_named_whole(name: str) -> None:
+    """An apostrophe in the path of the checkout once ended the shell, and with it, as process 1, the guest."""
+    lines = _scripts(ODD_JOB)[name].splitlines()
+    enter = next(line for line in lines if "is not seen in the guest" in line)
+    script = "\n".join(
+        [
+            'fail() { echo "$*"; }',
+            *(line for line in lines if line.startswith(("folder=", "results="))),
+            "b=true",
+            enter.replace(">/dev/ttyS2", ""),
+        ]
+    )
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+    assert f"the folder {ODD} is not seen in the guest" in done.stdout
 
 
 def test_the_command_arrives_whole_in_every_guest() -> None:
