@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from ..lab.deadline import FEWEST_LOOKS
+from ..lab.rest import two_equal_looks
 from ..observers.task_files import TaskFiles, parse_status
 from ..verdict import Inconclusive
 from .waits import Wait, threads_of, wait_of
@@ -103,24 +102,19 @@ class Watch:
 
         `pump` is called in between.  Raises Inconclusive with `what` at the deadline, and Ended where a process ends.
         """
-        end = time.monotonic() + limit_s
-        last: Looks = {}
-        looks = 0
-        while True:
-            looks += 1
+
+        def look() -> Looks:
             pump()
             self.rescan()
-            seen = self.looks()
-            if seen == last and also() and self.still(seen):
-                return seen
             self.complain_about_end()
-            # A machine that stands still decides nothing (FEWEST_LOOKS).
-            if looks > FEWEST_LOOKS and time.monotonic() > end:
-                moving = [tid for tid, look in seen.items() if look.state != "S" or last.get(tid) != look]
-                who = f": thread {moving[0]} keeps moving" if moving else ""
-                raise Inconclusive(f"{what} within {limit_s:.0f} s{who}")
-            last = seen
-            os.sched_yield()
+            return self.looks()
+
+        def otherwise(last: Looks | None) -> str:
+            before = last or {}
+            moving = [tid for tid, now in self.looks().items() if now.state != "S" or before.get(tid) != now]
+            return f"{what} (thread {moving[0]} keeps moving)" if moving else what
+
+        return two_equal_looks(look, lambda seen: also() and self.still(seen), otherwise, limit_s=limit_s)
 
     def still(self, seen: Looks) -> bool:
         """Whether all slept in this look, and still do, without having run since."""

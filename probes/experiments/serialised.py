@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import os
 import socket
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -14,8 +13,6 @@ from ..facts import HAS_IT, STILL_WAITS
 from ..lab.deadline import until
 from ..lab.stage import Actor, Me, Stage
 from ..locks import Lock, make
-from ..observers.task_files import Sighting, TaskFiles
-from ..syscalls import number
 from ..verdict import Inconclusive
 from .waiting import Scene
 
@@ -40,26 +37,6 @@ class Board:
 
     def total(self, column: int) -> int:
         return sum(self._cells[column :: self._columns])
-
-
-def rest_in(stage: Stage, actor: Actor, calls: tuple[str, str], first: Callable[[], bool]) -> str:
-    """In which of two calls an actor came to rest, proven; where the kernel names none, as `first` says then."""
-    if not stage.syscall_readable:
-        actor.blocked_in(calls[0])
-        return calls[0 if first() else 1]
-    files, last = TaskFiles(actor.pid, actor.pid, True), list[Sighting]()
-    names = {number(call): call for call in calls}
-
-    def still() -> bool:
-        sighting = files.look()
-        twice = last == [sighting]
-        last[:] = [sighting]
-        return twice and sighting.state == "S" and sighting.syscall in names
-
-    until(still, lambda: f"{actor.name} was seen blocked in neither {calls[0]} nor {calls[1]}")
-    found = names[last[0].syscall]
-    actor.blocked_in(found)
-    return found
 
 
 class Queue:
@@ -94,7 +71,7 @@ class Queue:
 
         actor = self.stage.actor(act, f"w{i}")
         self.actors.append(actor)
-        return rest_in(self.stage, actor, (ACCEPT, self.lock.call), lambda: bool(self.board.get(i, ACQUIRED)))
+        return actor.blocked_in_either((ACCEPT, self.lock.call), lambda: bool(self.board.get(i, ACQUIRED)))
 
     def start_all(self) -> list[str]:
         return [self.start() for _ in range(self.n)]

@@ -16,7 +16,7 @@ from ..locks import Lock, make
 from ..locks.memory import Mutex
 from ..syscalls import number
 from ..verdict import Inconclusive
-from .serialised import Board, rest_in
+from .serialised import Board
 from .waiting import Scene
 
 TID, INSIDE, RETURNED = range(3)
@@ -46,7 +46,7 @@ class _Process:
         until(lambda: self._beyond_python(thread, i), lambda: f"{thread.name} did not come to its calls")
         call = self._scene.scenario.call
         other = self._inner.call if i or self._outer is None else self._outer.call
-        return thread, rest_in(self._stage, thread, (call, other), lambda: bool(self.board.get(i, INSIDE)))
+        return thread, thread.blocked_in_either((call, other), lambda: bool(self.board.get(i, INSIDE)))
 
     def _beyond_python(self, thread: Actor, i: int) -> bool:
         """Whether it sleeps in none of the interpreter's own futexes: it names the address of one of our locks."""

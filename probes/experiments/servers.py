@@ -18,7 +18,6 @@ from ..servers.listening import listen
 from ..verdict import Inconclusive
 from . import wire
 from .instances import EPOLL_WAIT
-from .serialised import rest_in
 
 _SLEEPS_IN = {"serialised": ("accept4", "flock")}
 """The calls in which a worker may wait for a connection: Python's accept is accept4, its epoll.poll epoll_wait."""
@@ -51,7 +50,7 @@ class Served:
         # It says so just before it starts to wait, which is the mark where the kernel does not name the call.
         actor = self.stage.watch(int(found[2]), f"worker {found[1]}")
         calls = _SLEEPS_IN.get(self._name, (EPOLL_WAIT, EPOLL_WAIT))
-        rest_in(self.stage, actor, calls, lambda: True)
+        actor.blocked_in_either(calls, lambda: True)
         return actor
 
     def _line(self) -> str:

@@ -5,7 +5,9 @@ conductor  a small single-threaded process of its own: answers one scenario afte
 trial      one arrangement, one stimulus, one evidence
 herd       forks the waiters, and ends them
 waiter     what runs inside a waiter
-blocked    proofs: blocked, quiescent
+rest       the one way to decide that somebody sleeps: two equal looks
+blocked    proofs about waiters: blocked, at rest
+stage      an experiment, and the actors in it
 fence      proof that every wake-up that was under way has been issued
 tracer     ptrace, from before the block
 isolation  namespaces of its own, where allowed

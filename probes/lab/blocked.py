@@ -7,8 +7,8 @@ from ..observers.counters import PARKED, PHASE, RESULT, RETURNED, SWITCHES, WAIT
 from ..observers.task_files import Sighting
 from ..syscalls import NUMBERS
 from ..verdict import Inconclusive
-from .deadline import until
 from .herd import Herd, Waiter
+from .rest import all_at_rest, in_words, signal_name, two_equal_looks
 from .tracer import Tracer
 from .waiter import PARK
 
@@ -17,19 +17,35 @@ ENTRY_STOP = "system-call entry stop of the expected call, then state S"
 MARK_AND_STATE = "a mark just before the call, then state S in two equal samples"
 
 
-class Watch:
-    """Looks at the waiters of one trial."""
+class Proofs:
+    """About the waiters of one trial: that one is blocked, that none has moved, that all are at rest."""
 
     def __init__(self, herd: Herd, tracer: Tracer | None, *, syscall_readable: bool) -> None:
         self._herd = herd
         self._tracer = tracer
         self._inside = {WAITING: NUMBERS[herd.scenario.system_call], PARKED: NUMBERS[PARK]}
         self._proven: dict[int, Sighting] = {}
-        self.proof = SYSCALL_FILE if syscall_readable else ENTRY_STOP if tracer else MARK_AND_STATE
+        self.how = SYSCALL_FILE if syscall_readable else ENTRY_STOP if tracer else MARK_AND_STATE
+        """How a waiter is proven to be blocked here."""
 
     def prove_blocked(self, waiter: Waiter) -> None:
         """Return once `waiter` is proven to sleep in its wait call.  Raises Inconclusive at the deadline."""
-        self._proven[waiter.i] = self._blocked(waiter)
+
+        def look() -> Sighting:
+            if self._tracer is not None:
+                self._tracer.pump_family(waiter.pid)
+            self._herd.complain_about_failure(waiter.i)
+            self._complain_about_refusal(waiter.i)
+            return waiter.look()
+
+        def blocked(sighting: Sighting) -> bool:
+            return self._herd.board.line(waiter.i)[PHASE] == WAITING and self._asleep(waiter, sighting)
+
+        # Twice: a task that is just being woken from its entry stop (TASK_WAKING) is off the run
+        # queue as well, and /proc/PID/syscall names its call a moment before it sleeps there.
+        self._proven[waiter.i] = two_equal_looks(
+            look, blocked, lambda last: f"{waiter.name} was not seen blocked ({in_words(last)})"
+        )
 
     def still_blocked(self, scale: float) -> list[Sighting]:
         """A look at all of them before the stimulus: none has moved since it was proven blocked.
@@ -38,46 +54,20 @@ class Watch:
         Inconclusive.
         """
         now = self.all_quiet(scale)
-        moved = [f"w{i}" for i, sighting in enumerate(now) if self._proven[i] != sighting]
+        moved = [waiter.name for waiter in self._herd.waiters if self._proven[waiter.i] != now[waiter.i]]
         if moved:
             raise Inconclusive(f"{' '.join(moved)} moved before the stimulus")
         return now
 
-    def _blocked(self, waiter: Waiter) -> Sighting:
-        last: list[Sighting] = []
-
-        def proven() -> bool:
-            if self._tracer is not None:
-                self._tracer.pump_family(waiter.pid)
-            self._herd.complain_about_failure(waiter.i)
-            self._complain_about_refusal(waiter.i)
-            sighting = self.look(waiter)
-            twice = last == [sighting]
-            last[:] = [sighting]
-            if self._herd.board.line(waiter.i)[PHASE] != WAITING or not self._asleep(waiter, sighting):
-                return False
-            # Twice: a task that is just being woken from its entry stop (TASK_WAKING) is off the run
-            # queue as well, and /proc/PID/syscall names its call a moment before it sleeps there.
-            return twice
-
-        until(proven, lambda: f"waiter {waiter.i} was not seen blocked ({_words(last)})")
-        return last[0]
-
     def all_quiet(self, scale: float) -> list[Sighting]:
-        """Return once every waiter sleeps in its wait call or its parking call, and none moved meanwhile.
+        """Return once every waiter sleeps in its wait call or its parking call, all of them at once.
 
-        Two successive looks at all of them are equal, so there was an instant between the two at
-        which all slept at once; from then on a wake-up can only come from outside.
-        Raises Inconclusive at the deadline.
+        Raises Inconclusive at the deadline, and where somebody else has stopped one meanwhile.
         """
-        looks: list[list[Sighting]] = [[]]
-
-        def equal() -> bool:
-            looks.append([self._at_rest(waiter, scale) for waiter in self._herd.waiters])
-            return looks[-1] == looks.pop(0)
-
-        until(equal, lambda: "the waiters did not come to rest: they kept moving", scale)
-        return looks[0]
+        pump = self._tracer.pump_all if self._tracer is not None else lambda: None
+        sightings = all_at_rest(self._herd.waiters, self._asleep, before_each_look=pump, scale=scale)
+        self._complain_about_others()
+        return sightings
 
     def _complain_about_refusal(self, i: int) -> None:
         """Raise Inconclusive if the wait call came back at once, with an error."""
@@ -86,39 +76,23 @@ class Watch:
             call = self._herd.scenario.system_call
             raise Inconclusive(f"waiter {i} did not block: {call} gave {errno_name(line[RESULT])}")
 
-    def _at_rest(self, waiter: Waiter, scale: float) -> Sighting:
-        """What one waiter looks like once it is asleep."""
-        seen: list[Sighting] = []
-
-        def asleep() -> bool:
-            if self._tracer is not None:
-                # One that does not rest may wait for another thread that stands in a ptrace stop.
-                if seen:
-                    self._tracer.pump_all()
-                else:
-                    self._tracer.pump(waiter.tid)
-            seen[:] = [self.look(waiter)]
-            return self._asleep(waiter, seen[0])
-
-        until(asleep, lambda: f"waiter {waiter.i} did not come to rest ({_words(seen)})", scale)
-        return seen[0]
-
-    def look(self, waiter: Waiter) -> Sighting:
-        """One look.  Raises Inconclusive where the waiter is gone."""
-        try:
-            sighting = waiter.files.look()
-        except (FileNotFoundError, ProcessLookupError) as error:
-            raise Inconclusive(f"waiter {waiter.i} is gone: somebody else killed it") from error
-        if sighting.state in "ZX":
-            raise Inconclusive(f"waiter {waiter.i} is dead: somebody else killed it")
-        return sighting
+    def _complain_about_others(self) -> None:
+        """Raise Inconclusive where somebody else has stopped a waiter or sent it a signal, and be it for a moment."""
+        if self._tracer is None:
+            who, what = self._herd.stopped(), "stopped"
+        else:
+            tid, number = self._tracer.disturbed or (0, 0)
+            who = self._herd.name_of(tid) if tid else None
+            what = f"sent {signal_name(number)}"
+        if who is not None:
+            raise Inconclusive(f"{who} was {what} by somebody else")
 
     def _asleep(self, waiter: Waiter, sighting: Sighting) -> bool:
         """Whether it sleeps (S: not R, and not D as on a lock) in the call that its phase names."""
         expected = self._inside.get(self._herd.board.line(waiter.i)[PHASE])
         if sighting.state != "S" or expected is None:
             return False
-        if self.proof is SYSCALL_FILE:
+        if self.how is SYSCALL_FILE:
             return sighting.syscall == expected
         if self._tracer is not None:
             tracee = self._tracer.of(waiter.tid)
@@ -131,10 +105,3 @@ class Watch:
 def _slept_since(before: int | None, sighting: Sighting) -> bool:
     """Whether it gave up the CPU after `before` switches: one that was only preempted shows state S too."""
     return before is None or sighting.switches is None or sighting.switches > before
-
-
-def _words(sightings: list[Sighting]) -> str:
-    if not sightings:
-        return "never seen"
-    state, _, syscall = sightings[-1]
-    return f"state {state}" + ("" if syscall is None else f" in system call {syscall}")

@@ -34,13 +34,17 @@ def measure_patience(unit_s: float) -> None:
     _patience_s = min(60.0, max(10.0, unit_s * 10_000))
 
 
-def until(condition: Callable[[], bool], what: Callable[[], str], scale: float = 1.0) -> None:
+def until(
+    condition: Callable[[], bool], what: Callable[[], str], scale: float = 1.0, *, limit_s: float | None = None
+) -> None:
     """Look until `condition` holds, giving way to other tasks in between.
 
-    Raises Inconclusive with `what()` when it did not hold within the deadline (times `scale`).
+    Raises Inconclusive with `what()` when it did not hold within `limit_s` seconds; without a limit of its
+    own, within the patience of this process times `scale`.
     sched_yield(2) is no sleep: it returns at once where no other task wants this CPU.
     """
-    limit_s = min(_patience_s * scale, LONGEST_S)
+    if limit_s is None:
+        limit_s = min(_patience_s * scale, LONGEST_S)
     end = time.monotonic() + limit_s
     looks = 0
     while not condition():

@@ -13,12 +13,13 @@ from typing import NoReturn
 from .. import syscalls
 from ..observers.counters import FAILED, PHASE, READY, RESULT, TID, Board
 from ..observers.sched_waking import waiter_name
-from ..observers.task_files import TaskFiles
+from ..observers.task_files import Sighting, TaskFiles
 from ..scenario import Scenario
 from ..strategies import Strategy
 from ..verdict import Inconclusive
 from . import waiter
 from .deadline import until
+from .rest import look_at
 
 _FUTEX_WAKE = 1
 _WALL = 0x40000000  # wait(2): children of every kind
@@ -28,12 +29,20 @@ UNASKED_S = 1.0
 
 @dataclass
 class Waiter:
-    """One waiter as the conductor knows it."""
+    """One waiter as the conductor knows it.  A `Sleeper` (probes/lab/rest.py)."""
 
     i: int
     pid: int
     tid: int
     files: TaskFiles
+
+    @property
+    def name(self) -> str:
+        return f"w{self.i}"
+
+    def look(self) -> Sighting:
+        """One look at it.  Raises Inconclusive where somebody else has killed or stopped it."""
+        return look_at(self.files, self.name)
 
 
 class Herd:
@@ -116,6 +125,19 @@ class Herd:
             why = os.strerror(-line[RESULT]) if line[RESULT] else "an error of the suite itself"
             raise Inconclusive(f"waiter {i} could not get ready: {why}")
 
+    def stopped(self) -> str | None:
+        """Which process of ours somebody else has stopped since it was forked, also if it goes on by now; or None.
+
+        The kernel keeps that for the parent (wait(2), WUNTRACED and WCONTINUED), who has not asked before.  Of
+        waiters that are traced, only their tracer is told.
+        """
+        news = os.waitid(os.P_ALL, 0, os.WSTOPPED | os.WCONTINUED | os.WNOHANG | os.WNOWAIT)
+        return None if news is None else self.name_of(news.si_pid)
+
+    def name_of(self, task: int) -> str:
+        """Who a task is, by its thread or process id: `w3`; of threads, all that are of this process."""
+        return " ".join(waiter.name for waiter in self.waiters if task in (waiter.tid, waiter.pid)) or f"task {task}"
+
     def end(self) -> None:
         """Kill and reap every waiter.
 
@@ -175,6 +197,9 @@ def reap_all() -> None:
     """
     while True:
         try:
-            os.waitpid(-1, _WALL)
+            pid, status = os.waitpid(-1, _WALL | os.WUNTRACED)
         except ChildProcessError:
             return
+        if os.WIFSTOPPED(status):
+            # Stopped by somebody else before it could wish to die with its parent, it would stand so for ever.
+            os.kill(pid, signal.SIGKILL)

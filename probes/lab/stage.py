@@ -26,6 +26,7 @@ from ..observers.task_files import Sighting, TaskFiles
 from ..verdict import Inconclusive, NotApplicable
 from .deadline import LONGEST_S, patience_s, until
 from .herd import reap_all
+from .rest import all_at_rest, in_words, look_at, signal_name, two_equal_looks
 from .trial import Bench
 from .waiter import park
 
@@ -42,11 +43,14 @@ class Me:
 
 
 class Actor:
-    """One process on the stage, as the experiment knows it."""
+    """One process on the stage, as the experiment knows it.  A `Sleeper` (probes/lab/rest.py)."""
 
     def __init__(self, name: str, pid: int, answer_fd: int, mark: mmap.mmap, stage: Stage) -> None:
         self.name = name
         self.pid = pid
+        self.ended = False
+        """Whether the experiment itself has killed it."""
+        self._stopped = False
         self._answer_fd = answer_fd
         self._mark = mark
         self._stage = stage
@@ -56,29 +60,42 @@ class Actor:
     def blocked_in(self, call: str) -> Actor:
         """Return once it is proven to sleep in system call `call`.  Raises Inconclusive at the deadline."""
         expected = syscalls.number(call)
-        last: list[Sighting] = []
 
-        def proven() -> bool:
-            sighting = self._look()
-            twice = last == [sighting]
-            last[:] = [sighting]
+        def asleep(sighting: Sighting) -> bool:
             named = sighting.syscall == expected if self._stage.syscall_readable else self._mark[0] == 1
-            return twice and named and sighting.state == "S"
+            return named and sighting.state == "S"
 
-        until(proven, lambda: f"{self.name} was not seen blocked in {call}")
-        self._counts = self._count()
+        self._counts = self._count(two_equal_looks(self.look, asleep, self._not_seen(f"blocked in {call}")))
         return self
+
+    def blocked_in_either(self, calls: tuple[str, str], first: Callable[[], bool]) -> str:
+        """Return once it is proven to sleep in one of two system calls; which one.
+
+        Where the kernel names none, it is the first of them if `first` says so then.
+        """
+        if not self._stage.syscall_readable:
+            self.blocked_in(calls[0])
+            return calls[0 if first() else 1]
+        names = {syscalls.number(call): call for call in calls}
+
+        def asleep(sighting: Sighting) -> bool:
+            return sighting.state == "S" and sighting.syscall in names
+
+        sighting = two_equal_looks(self.look, asleep, self._not_seen(f"blocked in {' or '.join(dict.fromkeys(calls))}"))
+        self._counts = self._count(sighting)
+        return names[sighting.syscall]
+
+    def _not_seen(self, what: str) -> Callable[[Sighting | None], str]:
+        return lambda last: f"{self.name} was not seen {what} ({in_words(last)})"
 
     @property
     def woken(self) -> bool:
         """Whether it ran since `blocked_in` (or the last question), once it is at rest again.
 
-        A stopped task (T) is at rest too.  Raises Inconclusive where no observer is there that could
-        tell, or two of them disagree.
+        Raises Inconclusive where no observer is there that could tell, or two of them disagree.
         """
         self._stage.fence()
-        self._at_rest()
-        before, self._counts = self._counts, self._count()
+        before, self._counts = self._counts, self._count_at_rest()
         moved = {name: self._counts[name] != count for name, count in before.items()}
         if not moved:
             raise Inconclusive(f"whether {self.name} was woken cannot be told: {self._stage.why_blind}")
@@ -91,65 +108,128 @@ class Actor:
     def answered(self) -> bool:
         """Whether its function has come to an end, or said something, by now (it must be at rest)."""
         self._stage.fence()
-        self._at_rest()
-        return bool(select.select([self._answer_fd], [], [], 0)[0])
+        all_at_rest([self], Actor.rests)
+        return self._has_said(0)
 
     def answer(self) -> Any:
         """What its function returned; `errno NAME` for an OSError.  Raises Inconclusive at the deadline."""
-        if not select.select([self._answer_fd], [], [], patience_s())[0]:
+        if not self._has_said(patience_s()):
             raise Inconclusive(f"{self.name} gave no answer within {patience_s():.0f} s")
         data = b""
         while not data.endswith(b"\n"):
             part = os.read(self._answer_fd, 65536)
             if not part:
-                raise Inconclusive(f"{self.name} died without an answer")
+                raise Inconclusive(self._how_it_ended())
             data += part
         return json.loads(data)
 
+    def _has_said(self, limit_s: float) -> bool:
+        """Whether there is something to hear within this time.  Raises Inconclusive where it ended and said nothing."""
+        ear = select.poll()
+        ear.register(self._answer_fd, select.POLLIN)
+        events = {event for _, event in ear.poll(limit_s * 1000)}
+        if events and not any(event & select.POLLIN for event in events):
+            raise Inconclusive(self._how_it_ended())
+        return bool(events)
+
     def send(self, number: int) -> None:
         """Send it a signal."""
+        self.ended = self.ended or number == signal.SIGKILL
         os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it with SIGKILL, and wait until it is gone."""
-        os.kill(self.pid, signal.SIGKILL)
+        self.complain_about_others()
+        self.send(signal.SIGKILL)
         os.waitpid(self.pid, 0)
 
     def stop(self) -> None:
         """Stop it with SIGSTOP, and wait until it stands."""
-        os.kill(self.pid, signal.SIGSTOP)
-        until(lambda: self._look().state == "T", lambda: f"{self.name} did not stop")
-        self._at_rest()
-        self._counts = self._count()
+        self.look()
+        self.send(signal.SIGSTOP)
+        until(self._stands, lambda: f"{self.name} did not stop")
+        self._stopped = True
+        self._counts = self._count_at_rest()
+        self._take_news(os.WSTOPPED)
 
     def go_on(self) -> None:
         """Send SIGCONT."""
-        os.kill(self.pid, signal.SIGCONT)
+        self.look()
+        self.send(signal.SIGCONT)
+        until(lambda: not self._stands(), lambda: f"{self.name} did not go on")
+        self._stopped = False
+        self._take_news(os.WCONTINUED)
 
-    def _count(self) -> dict[str, int | None]:
+    def complain_about_others(self) -> None:
+        """Raise Inconclusive where somebody else has ended it, stopped it, or let it go on since it was forked."""
+        if not self.ended and (news := self._news(os.WEXITED | os.WSTOPPED | os.WCONTINUED | os.WNOWAIT)):
+            raise Inconclusive(f"{self.name} {news}")
+
+    def _take_news(self, of: int) -> None:
+        """Take what the kernel has to tell of our own act (wait(2)), so that what is left is the act of others."""
+        self._news(of)
+
+    def _news(self, of: int) -> str | None:
+        """What the kernel tells us, as its parent, of an end, a stop or a continuation, however short a stop was.
+
+        None where there is nothing to tell, or it is not our child (a thread, or a worker of a server): then
+        nothing but its state tells.
+        """
+        try:
+            news = os.waitid(os.P_PID, self.pid, of | os.WNOHANG)
+        except ChildProcessError:
+            return None
+        return None if news is None else _in_words(news.si_code, news.si_status)
+
+    def _how_it_ended(self) -> str:
+        """The reason, once it holds its end of the answer no more: then it has ended, or is about to."""
+        until(
+            lambda: bool(self._news(os.WEXITED | os.WNOWAIT)),
+            lambda: f"{self.name} said nothing more, and did not end",
+        )
+        return f"{self.name} {self._news(os.WEXITED | os.WNOWAIT)}"
+
+    def _count(self, sighting: Sighting) -> dict[str, int | None]:
         """What each observer of the scheduler that is on has counted of this task so far."""
-        counts = {"switches": lambda: self._look().switches, "run_counts": self._files.run_count}
+        counts = {"switches": lambda: sighting.switches, "run_counts": self._files.run_count}
         return {name: count() for name, count in counts.items() if self._stage.sees(name)}
 
-    def _look(self) -> Sighting:
+    def _count_at_rest(self) -> dict[str, int | None]:
+        """The same, at rest before and after: what they count is of one moment, and of one that lives."""
+        counts: dict[str, int | None] = {}
+
+        def stayed_at_rest() -> bool:
+            (sighting,) = all_at_rest([self], Actor.rests)
+            counts.update(self._count(sighting))
+            return self.look() == sighting
+
+        until(stayed_at_rest, lambda: f"{self.name} did not come to rest: it kept moving")
+        return counts
+
+    def look(self) -> Sighting:
+        """One look.  Raises Inconclusive where somebody else has killed or stopped it."""
         try:
-            return self._files.look()
-        except (FileNotFoundError, ProcessLookupError) as error:
-            raise Inconclusive(f"{self.name} is gone") from error
+            return look_at(self._files, self.name, stands=self._stopped)
+        except Inconclusive:
+            self.complain_about_others()  # its parent can say more exactly what happened
+            raise
 
-    def _at_rest(self) -> Sighting:
-        last: list[Sighting] = []
+    def _stands(self) -> bool:
+        return look_at(self._files, self.name, stands=None).state == "T"
 
-        def still() -> bool:
-            sighting = self._look()
-            twice = last == [sighting]
-            last[:] = [sighting]
-            # Whoever has set its state and not slept yet is named in no system call (task_current_syscall).
-            running = self._stage.syscall_readable and sighting.syscall is None and sighting.state != "Z"
-            return twice and sighting.state in "STtZ" and not running
+    def rests(self, sighting: Sighting) -> bool:
+        """Whether it sleeps, in whatever call, or stands stopped by us."""
+        # Whoever has set its state and not slept yet is named in no system call (task_current_syscall).
+        off_cpu = sighting.syscall is not None or not self._stage.syscall_readable
+        return sighting.state in "ST" and off_cpu
 
-        until(still, lambda: f"{self.name} did not come to rest")
-        return last[0]
+
+def _in_words(code: int, status: int) -> str:
+    """What waitid(2) tells of a child, as the end of a sentence."""
+    if code == os.CLD_EXITED:
+        return f"ended by itself, with exit code {status}"
+    verbs = {os.CLD_STOPPED: "stopped", os.CLD_TRAPPED: "traced", os.CLD_CONTINUED: "let go on"}
+    return f"was {verbs.get(code, 'killed')} by somebody else ({signal_name(status)})"
 
 
 class Stage:
@@ -164,6 +244,7 @@ class Stage:
         why_not = bench.instruments.why_not
         self.why_blind = "; ".join(f"{name}: {why_not[name]}" for name in ("switches", "run_counts"))
         """Why nobody can say whether an actor was woken, where neither of the two observers of actors is on."""
+        self._actors: list[Actor] = []
         self._bench = bench
         self._conductor = conductor
         self._pid = os.getpid()
@@ -184,15 +265,7 @@ class Stage:
         One that is still busy may yet wake one that was seen at rest already (a shared epoll instance,
         level-triggered, passes the news on), so two successive looks at all of them must be equal.
         """
-        everybody = list(actors)
-        looks: list[list[Sighting]] = [[]]
-
-        def equal() -> bool:
-            self.fence()
-            looks.append([one._at_rest() for one in everybody])
-            return looks[-1] == looks.pop(0)
-
-        until(equal, lambda: "the actors did not come to rest: they kept moving")
+        all_at_rest(list(actors), Actor.rests, before_each_look=self.fence)
 
     @contextlib.contextmanager
     def as_user(self, uid: int) -> Iterator[None]:
@@ -241,7 +314,7 @@ class Stage:
         if pid == 0:
             self._act(act, Me(mark), theirs)
         os.close(theirs)
-        return Actor(name, pid, answer, mark, self)
+        return self._listed(Actor(name, pid, answer, mark, self))
 
     def watch(self, pid: int, name: str) -> Actor:
         """A process below the stage, which another one forked, as an actor that gives no answer.
@@ -250,7 +323,32 @@ class Stage:
         """
         mark = mmap.mmap(-1, 1)
         mark[0] = 1
-        return Actor(name, pid, -1, mark, self)
+        return self._listed(Actor(name, pid, -1, mark, self))
+
+    def _listed(self, actor: Actor) -> Actor:
+        self._actors.append(actor)
+        return actor
+
+    def complain_about_others(self) -> None:
+        """Raise Inconclusive where somebody else has ended or stopped an actor since it was made.
+
+        What all of them did from then on may come of that, so nothing that was noted counts.
+        """
+        for actor in self._actors:
+            actor.complain_about_others()
+
+    def cause_of(self, reason: Inconclusive) -> str:
+        """The reason in words; that somebody else ended or stopped an actor, where that is what it came of."""
+        try:
+            self.complain_about_others()
+        except Inconclusive as cause:
+            return str(cause)
+        return str(reason)
+
+    def insist_on_all(self) -> None:
+        """The same at the end of an experiment, when all are at rest: one about to die has let go of things already."""
+        all_at_rest([actor for actor in self._actors if not actor.ended], Actor.rests)
+        self.complain_about_others()
 
     def _act(self, act: Callable[[Me], Any], me: Me, answer_fd: int) -> NoReturn:
         import errno
@@ -312,12 +410,13 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
         try:
             act = getattr(importlib.import_module(f"probes.experiments.{subject}"), function)
             act(stage, argument) if argument is not None else act(stage)
+            stage.insist_on_all()
             stage.close()
             message = {"facts": stage.facts}
         except NotApplicable as reason:
             message = {"not_applicable": str(reason)}
         except Inconclusive as reason:
-            message = {"inconclusive": str(reason)}
+            message = {"inconclusive": stage.cause_of(reason)}
         except Exception as error:  # noqa: BLE001  # a stage that dies says nothing; the reason must get out
             message = {"inconclusive": f"{name}: {type(error).__name__}: {error}, at `{_line_of(error)}`"}
         os.write(answer_fd, json.dumps(message).encode())

@@ -64,6 +64,8 @@ class Tracer:
         self._switches_of = switches_of
         self._tracees: dict[int, Tracee] = {}
         self._newest = 0
+        self.disturbed: tuple[int, int] | None = None
+        """Thread id and number of the last signal that somebody else sent to a waiter: nothing here sends any."""
         self._number, self._result = _REGISTERS[os.uname().machine]
 
     def expect(self, pid: int) -> None:
@@ -124,6 +126,7 @@ class Tracer:
             binding.ptrace_setoptions(tid, _OPTIONS)
             binding.ptrace_cont(tid)
         elif tracee.armed:
+            self.disturbed = tid, stop
             binding.ptrace_syscall(tid, stop)
         else:
             binding.ptrace_cont(tid, stop)

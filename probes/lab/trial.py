@@ -20,7 +20,7 @@ from ..stimuli import Stimulus
 from ..strategies import prepare
 from ..verdict import Inconclusive, NotApplicable
 from . import tracer as tracing
-from .blocked import Watch
+from .blocked import Proofs
 from .deadline import patience_s, until
 from .herd import Herd
 from .instruments import Instruments, Snapshot
@@ -87,10 +87,10 @@ class TrialRun:
             Herd(self.scenario, strategy, listener.fds, syscall_readable=readable, is_reaped=is_reaped)
         )
         self._ledger.herd = herd
-        self._watch = Watch(herd, self._tracer, syscall_readable=readable)
-        self._proof["blocked"] = self._watch.proof
+        self._proofs = Proofs(herd, self._tracer, syscall_readable=readable)
+        self._proof["blocked"] = self._proofs.how
         self._arrange(herd)
-        baseline = self._snapshot(herd, self._watch.still_blocked(self._scale))
+        baseline = self._snapshot(herd, self._proofs.still_blocked(self._scale))
         self._lap("arrange")
         stimulus = Stimulus(self.scenario, listener, self._open, patience_s())
         release.callback(stimulus.hang_up)
@@ -118,11 +118,11 @@ class TrialRun:
                 self._tracer.expect(pid)
             waiter = herd.admit(i, pid, partial(self._pump, pid), at_gate=gated)
             if not gated:
-                self._watch.prove_blocked(waiter)
+                self._proofs.prove_blocked(waiter)
         if gated:
             for waiter in reversed(herd.waiters):
                 herd.open_gate(waiter.i)
-                self._watch.prove_blocked(waiter)
+                self._proofs.prove_blocked(waiter)
 
     def _arrange_threads(self, herd: Herd) -> None:
         if self._tracer is None:
@@ -132,7 +132,7 @@ class TrialRun:
             self._tracer.expect(host)
         for i in range(self.scenario.n):
             herd.start_thread()
-            self._watch.prove_blocked(herd.admit(i, host, partial(self._pump, host), at_gate=False))
+            self._proofs.prove_blocked(herd.admit(i, host, partial(self._pump, host), at_gate=False))
 
     def _stir(self, herd: Herd, stimulus: Stimulus, before: Snapshot) -> None:
         """Run the stimulus step by step, and read the observers after each."""
@@ -150,7 +150,7 @@ class TrialRun:
             self._prove_delivery(herd, stimulus)
             if not self._bench.rest_shows:
                 self._await_answers(herd, stimulus)
-            after = self._snapshot(herd, self._watch.all_quiet(self._scale))
+            after = self._snapshot(herd, self._proofs.all_quiet(self._scale))
             self._ledger.record(stimulus, before, after)
             self._lap("settle")
             before = after

@@ -82,7 +82,7 @@ def _actor() -> tuple[Actor, _Asleep]:
     actor = Actor("w0", 0, -1, None, _Stage())  # type: ignore[arg-type]  # neither is asked for more
     files = _Asleep()
     actor._files = files  # type: ignore[assignment]
-    actor._counts = actor._count()
+    actor._counts = actor._count(actor.look())
     return actor, files
 
 

@@ -1,0 +1,117 @@
+"""Rest: the one way in which the lab decides that somebody sleeps.
+
+A waiter, an actor, the threads of a server: whoever is to be at rest is looked at from outside until two
+successive looks are equal.  Then it did not move in between.  Of several there was an instant between
+the two looks at which all of them slept at once, so from then on a wake-up can only come from outside.
+
+What a look is, and which look shows rest, is the business of who asks.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from ..observers.task_files import Sighting, TaskFiles
+from ..verdict import Inconclusive
+from .deadline import until
+
+Look = TypeVar("Look")
+
+
+def two_equal_looks(
+    look: Callable[[], Look],
+    rests: Callable[[Look], bool],
+    otherwise: Callable[[Look | None], str],
+    *,
+    scale: float = 1.0,
+    limit_s: float | None = None,
+) -> Look:
+    """Look until two successive looks are equal, and `rests` says of the second that it shows rest; that look.
+
+    Raises Inconclusive at the deadline (see `until`) with what `otherwise` says of the last look.
+    """
+    last: Look | None = None
+
+    def equal() -> bool:
+        nonlocal last
+        before, last = last, look()
+        return last == before and rests(last)
+
+    until(equal, lambda: otherwise(last), scale, limit_s=limit_s)
+    assert last is not None
+    return last
+
+
+class Sleeper(Protocol):
+    """A task of the lab's own: a waiter, or an actor."""
+
+    @property
+    def name(self) -> str: ...
+
+    def look(self) -> Sighting:
+        """One look at it.  Raises Inconclusive where somebody else ended or stopped it."""
+
+
+SomeSleeper = TypeVar("SomeSleeper", bound=Sleeper)
+
+
+def all_at_rest(
+    sleepers: Sequence[SomeSleeper],
+    rests: Callable[[SomeSleeper, Sighting], bool],
+    *,
+    before_each_look: Callable[[], object] = lambda: None,
+    scale: float = 1.0,
+) -> list[Sighting]:
+    """Return once all of them are at rest at once; the last look at each.
+
+    `rests` says whether a look shows one of them where it may be at rest.  Raises Inconclusive at the deadline.
+    """
+
+    def look() -> tuple[list[Sighting], SomeSleeper | None]:
+        """A look at each, as far as the first that is not at rest, and that one: who runs is looked at no more."""
+        before_each_look()
+        sightings = []
+        for sleeper in sleepers:
+            sightings.append(sleeper.look())
+            if not rests(sleeper, sightings[-1]):
+                return sightings, sleeper
+        return sightings, None
+
+    def otherwise(last: tuple[list[Sighting], SomeSleeper | None] | None) -> str:
+        restless = last[1] if last else None
+        if last is None or restless is None:
+            return f"{', '.join(sleeper.name for sleeper in sleepers)} did not come to rest: they kept moving"
+        return f"{restless.name} did not come to rest ({in_words(last[0][-1])})"
+
+    return two_equal_looks(look, lambda last: last[1] is None, otherwise, scale=scale)[0]
+
+
+def look_at(files: TaskFiles, name: str, *, stands: bool | None = False) -> Sighting:
+    """One look at a task of the lab's own; `stands` says that the lab itself has stopped it (None: is just doing so).
+
+    Raises Inconclusive where somebody else has killed it, stopped it, or let it go on: what it does and
+    leaves undone from then on comes of that, and tells nothing of the kernel.
+    """
+    try:
+        sighting = files.look()
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise Inconclusive(f"{name} was killed by somebody else: it is gone") from error
+    if sighting.state in "ZXx":
+        raise Inconclusive(f"{name} was killed by somebody else, or ended by itself: it is dead")
+    if stands is not None and (sighting.state == "T") != stands:
+        raise Inconclusive(f"{name} was {'let go on' if stands else 'stopped'} by somebody else")
+    return sighting
+
+
+def in_words(sighting: Sighting | None) -> str:
+    """A look, for a reason: `state S in system call 43`."""
+    if sighting is None:
+        return "never seen"
+    return f"state {sighting.state}" + ("" if sighting.syscall is None else f" in system call {sighting.syscall}")
+
+
+def signal_name(number: int) -> str:
+    """`SIGSTOP` for 19; a real-time signal has only its number."""
+    return next((each.name for each in signal.Signals if each == number), f"signal {number}")

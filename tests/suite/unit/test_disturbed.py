@@ -1,0 +1,37 @@
+"""A waiter or an actor that somebody else kills or stops, at whatever moment, never gives a wrong fact."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+ACTS = ("kill", "stop", "stop-and-continue")
+PLAYS: dict[str, Any] = {
+    "serialised.served": {"lock": "flock", "n": 3},
+    "serialised.round_and_round": {"lock": "flock", "n": 3, "k": 2},
+    "death.stopped": {"strategy": "accept", "stopped": "first"},
+    "accept/tcp4/n3/hold/one-connection": "untraced",
+    "poll/tcp4/n3/hold/one-connection": "traced",
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("what", PLAYS)
+def test_nothing_wrong_is_said(what: str, act: str) -> None:
+    command = [sys.executable, "-m", "tests.suite.unit.disturbed", what, json.dumps(PLAYS[what]), act]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert "inconclusive" not in told["undisturbed"]
+    seen = [(one["look"], one["task"], one["seen"]) for one in told["disturbed"] if one["came"]]
+    assert len(seen) > 3, "it was disturbed at many moments"
+    wrong = [one for one in seen if "inconclusive" not in one[2] and one[2] != told["undisturbed"]]
+    assert not wrong, wrong
+    assert any("by somebody else" in one[2].get("inconclusive", "") for one in seen)
