@@ -10,7 +10,10 @@ import pytest
 
 from . import facts, failure
 from .claims import FAILING_LEVELS, MEASURED, Claim
-from .controls import Outcome
+from .controls import Outcome, why_failed
+from .expectations import Expectations
+from .judged import JudgedCase
+from .scenario import Scenario
 from .seen import Seen
 from .verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
 from .verdict import MEASURED as MEASURED_VERDICT
@@ -39,12 +42,59 @@ class Facts:
 
 
 class Case:
-    """One test under one claim: its trials, its facts, and how it ended."""
+    """One test under one claim, while it runs: its trials, and its facts."""
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, id: str = "", nodeid: str = "", scenario: Scenario | None = None) -> None:
         self.claim = claim
+        self.id = id
+        """The scenario's, or pytest's name for a test that has none: as the catalogue has it."""
+        self.nodeid = nodeid
+        self.scenario = scenario
         self.seen: list[Seen] = []
         self.facts: list[dict[str, Any]] = []
+
+    @classmethod
+    def of(cls, item: pytest.Item) -> Case | None:
+        """The case that this test judges; None where it judges no claim."""
+        claim = claim_of(item)
+        if claim is None:
+            return None
+        callspec = getattr(item, "callspec", None)
+        scenario = callspec.params.get("scenario") if callspec else None
+        if not isinstance(scenario, Scenario):
+            return cls(claim, item.name, item.nodeid)
+        return cls(claim, scenario.id, item.nodeid, scenario)
+
+    def judged(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException] | None,
+        controls: Mapping[str, Outcome],
+        expectations: Expectations | None,
+        last_level: str,
+    ) -> JudgedCase:
+        """Its end.  `excinfo` is what the test raised, `last_level` the last one whose broken claims fail the run."""
+        verdict, reason = judge(self, excinfo)
+        scenario = self.seen[0].scenario if self.seen else self.scenario
+        case: dict[str, Any] = {
+            "id": self.id,
+            "verdict": verdict,
+            "reason": reason,
+            "scenario": scenario.as_dict() if scenario else None,
+            "trials": [trial.as_json() for seen in self.seen for trial in seen.trials],
+            "facts": self.facts,
+            "again": failure.again(scenario.id) if scenario else f"wakecheck judge {shlex.quote(self.nodeid)}",
+        }
+        if expectations is not None and not why_failed(controls):
+            case["expected"] = expectations.excuse(self.claim.id, self.id, verdict)
+        failing = verdict in (BROKEN, INCONCLUSIVE) and not case.get("expected")
+        beyond = verdict == BROKEN and not fails(self.claim, last_level)
+        outcomes = {name: (control.verdict, control.reason) for name, control in controls.items()}
+        return JudgedCase(self.claim.as_json(), case, outcomes, failing and not beyond)
+
+
+def claim_of(item: pytest.Item) -> Claim | None:
+    """The claim that this test judges, if any."""
+    return getattr(getattr(item, "function", None), "claim", None)
 
 
 def judge(case: Case, excinfo: pytest.ExceptionInfo[BaseException] | None) -> tuple[str, str | None]:
@@ -100,44 +150,3 @@ def fails(claim: Claim, last_level: str) -> bool:
     if claim.level == MEASURED:
         return True
     return FAILING_LEVELS.index(claim.level) <= FAILING_LEVELS.index(last_level)
-
-
-def numbers(case: Case) -> dict[str, list[int | None]]:
-    """The four figures of each untraced trial: a tracer slows its waiters, and shifts every race among them."""
-    if not case.seen:
-        return {}
-    trials = [trial for trial in case.seen[-1].trials if not trial.traced]
-    return {name: [getattr(trial, name) for trial in trials] for name in ("woken", "returned", "won", "spurious")}
-
-
-def entry(
-    item: pytest.Item, case: Case, verdict: str, reason: str | None, controls: dict[str, Outcome]
-) -> dict[str, Any]:
-    """Everything that run.json will say about this case, as JSON can carry it."""
-    claim = case.claim
-    scenario = case.seen[0].scenario if case.seen else None
-    if scenario is None:
-        callspec = getattr(item, "callspec", None)
-        scenario = callspec.params.get("scenario") if callspec else None
-    return {
-        "claim": {
-            "id": claim.id,
-            "chapter": claim.chapter,
-            "sentence": claim.sentence,
-            "level": claim.level,
-            "truth": claim.truth,
-            "basis": [str(one) for one in claim.basis],
-            "rows": list(claim.rows),
-            "drawing": claim.drawing,
-        },
-        "case": {
-            "id": scenario.id if scenario else item.name,
-            "verdict": verdict,
-            "reason": reason,
-            "scenario": scenario.as_dict() if scenario else None,
-            "trials": [trial.as_json() for seen in case.seen for trial in seen.trials],
-            "facts": case.facts,
-            "again": failure.again(scenario.id) if scenario else f"python -m pytest {shlex.quote(item.nodeid)}",
-        },
-        "controls": {name: [one.verdict, one.reason] for name, one in controls.items()},
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+from collections.abc import Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -13,7 +13,7 @@ from . import chapters
 from .claims import Claim
 from .exits import BadInput
 from .nearest import did_you_mean
-from .star import PRESETS
+from .star import Star, scenarios
 
 
 class NoSuchClaim(BadInput):
@@ -26,14 +26,24 @@ def load(home: Path = chapters.HOME) -> list[dict[str, Any]]:
 
     Under pytest, `chapters.modules` says from when on this may be called.
     """
-    found = [
-        _entry(test)
-        for module in chapters.modules(home)
-        for test in vars(module).values()
-        if isinstance(test, FunctionType) and hasattr(test, "claim")
+    entries = [
+        {
+            **_claim(test).as_json(),
+            "test": f"{test.__module__.replace('.', '/')}.py::{test.__name__}",
+            "cases": _cases(test, "default"),
+        }
+        for test in _tests(home)
     ]
     # A chapter may be spread over several files; its claims stand together.
-    return sorted(found, key=lambda claim: str(claim["chapter"]))
+    return sorted(entries, key=lambda claim: str(claim["chapter"]))
+
+
+def cases(preset: str, sizes: Sequence[int] | None = None) -> dict[str, list[str]]:
+    """The ids of the cases of every claim, by its id: what a whole run with these options judges.
+
+    `sizes`: the numbers of waiters, where they are not those of the preset.  Raises chapters.NoChapters.
+    """
+    return {_claim(test).id: _cases(test, preset, sizes) for test in _tests(chapters.HOME)}
 
 
 def find(claim_id: str) -> dict[str, Any]:
@@ -44,28 +54,28 @@ def find(claim_id: str) -> dict[str, Any]:
     return claims[claim_id]
 
 
-def _entry(test: FunctionType) -> dict[str, Any]:
+@cache
+def _tests(home: Path) -> list[FunctionType]:
+    """Every test that judges a claim."""
+    return [
+        test
+        for module in chapters.modules(home)
+        for test in vars(module).values()
+        if isinstance(test, FunctionType) and hasattr(test, "claim")
+    ]
+
+
+def _claim(test: FunctionType) -> Claim:
     claim: Claim = vars(test)["claim"]
-    return {
-        "id": claim.id,
-        "chapter": claim.chapter,
-        "sentence": claim.sentence,
-        "level": claim.level,
-        "truth": claim.truth,
-        "basis": [str(basis) for basis in claim.basis],
-        "rows": list(claim.rows),
-        "drawing": inspect.cleandoc(claim.drawing),
-        "test": f"{test.__module__.replace('.', '/')}.py::{test.__name__}",
-        "cases": _cases(test),
-    }
+    return claim
 
 
-def _cases(test: FunctionType) -> list[str]:
-    """Scenario ids of the default preset; for a claim that is asked directly, pytest's parameters."""
-    default = PRESETS["default"]
-    stars = vars(test).get("stars", ())
-    scenarios = [s.id for star in stars for s in star.scenarios(default.sizes, default.listeners)]
-    return list(dict.fromkeys(scenarios)) or parametrized(test) or [test.__name__]
+def _cases(test: FunctionType, preset: str, sizes: Sequence[int] | None = None) -> list[str]:
+    """Ids of scenarios, none where every size is too small; for a claim that is asked directly, pytest's parameters."""
+    stars: Sequence[Star] = vars(test).get("stars", ())
+    if stars:
+        return list(scenarios(stars, preset, sizes))
+    return parametrized(test) or [test.__name__]
 
 
 def parametrized(test: FunctionType) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -71,7 +72,21 @@ class Claim:
 
     @property
     def chapter(self) -> str:
+        """The id up to its first dot."""
         return self.id.split(".", 1)[0]
+
+    def as_json(self) -> dict[str, Any]:
+        """As run.json and the catalogue keep it."""
+        return {
+            "id": self.id,
+            "chapter": self.chapter,
+            "sentence": self.sentence,
+            "level": self.level,
+            "truth": self.truth,
+            "basis": [str(basis) for basis in self.basis],
+            "rows": list(self.rows),
+            "drawing": inspect.cleandoc(self.drawing),
+        }
 
 
 CLAIMS: dict[str, Claim] = {}

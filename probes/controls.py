@@ -7,6 +7,7 @@ instrument.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .evidence import REST_IS_HIDDEN, Trial
@@ -75,7 +76,7 @@ def run_controls(lab: Lab) -> dict[str, Outcome]:
     return {control.name: _run(control, lab) for control in CONTROLS}
 
 
-def why_failed(outcomes: dict[str, Outcome]) -> str | None:
+def why_failed(outcomes: Mapping[str, Outcome]) -> str | None:
     """One sentence on the controls that failed, or None where the instrument can be trusted."""
     failed = [f"{name} ({one.reason})" for name, one in outcomes.items() if one.verdict in (BROKEN, INCONCLUSIVE)]
     return f"the instrument failed its control: {', '.join(failed)}" if failed else None

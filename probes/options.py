@@ -50,7 +50,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="what this kernel, not mainline, is known to do differently (expectations/NAME.toml): such deviations do "
         "not fail the run; every other does, and so does one that did not come",
     )
-    group.addoption("--herd-report", metavar="DIR", default="report", help="where the report goes (default: report)")
+    group.addoption(
+        "--herd-report",
+        metavar="DIR",
+        help="where the report goes (default: report; that of a run that left cases out: report/partial)",
+    )
     group.addoption("--herd-run", metavar="FILE", help="where run.json goes (default: run.json in the report folder)")
     group.addoption("--herd-ktap", metavar="FILE", help="also write KTAP, the kernel's test format")
     group.addoption(

@@ -1,54 +1,46 @@
-"""What pytest is told of a case: its outcome, its text, and the properties of JUnit's XML."""
+"""What pytest is told of a judged case: its outcome, its text, and the properties of JUnit's XML."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 import pytest
 
-from .case import Case, fails, numbers
-from .claims import Claim
 from .expectations import Expectations
-from .verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE
+from .judged import JudgedCase
+from .verdict import HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE
 
 
-@dataclass(frozen=True)
-class Judged:
-    """One case that came to an end."""
+def set_outcome(
+    report: pytest.TestReport,
+    item: pytest.Item,
+    judged: JudgedCase,
+    text: str | None,
+    expectations: Expectations | None,
+) -> None:
+    """Make pytest's outcome that of the verdict: broken and inconclusive fail, not applicable skips.
 
-    claim: Claim
-    verdict: str
-    text: str | None
-    """What is to be read where it fails."""
-    expectations: Expectations | None
-    excuse: str | None
-    """Why this verdict was to be expected, where it was."""
-
-
-def set_outcome(report: pytest.TestReport, item: pytest.Item, judged: Judged) -> None:
-    """Make pytest's outcome that of the verdict: broken and inconclusive fail, not applicable skips."""
-    claim, verdict, text = judged.claim, judged.verdict, judged.text
+    `text` is what is to be read where it fails.
+    """
+    verdict, excuse = judged.verdict, judged.case.get("expected")
     if verdict in (HELD, MEASURED):
         report.outcome = "passed"
     elif verdict == NOT_APPLICABLE:
         skip(report, item, text or verdict)
-    elif judged.excuse is not None:
-        report.outcome = "skipped"
-        report.wasxfail = f"{verdict}, as expected: {judged.excuse}"
-    elif verdict == BROKEN and not fails(claim, item.config.option.herd_level):
-        report.outcome = "skipped"
-        report.wasxfail = f"broken, but {claim.level} claims do not fail this run"
-    else:
+    elif judged.fails:
         report.outcome = "failed"
         said = f"{verdict}: {text}" if verdict == INCONCLUSIVE else text
-        report.longrepr = said if judged.expectations is None else f"{said}\n{_unexpected(judged, judged.expectations)}"
+        report.longrepr = said if expectations is None else f"{said}\n{_unexpected(judged, expectations)}"
+    else:
+        report.outcome = "skipped"
+        beyond = f"broken, but {judged.claim['level']} claims do not fail this run"
+        report.wasxfail = beyond if excuse is None else f"{verdict}, as expected: {excuse}"
 
 
-def _unexpected(judged: Judged, expectations: Expectations) -> str:
+def _unexpected(judged: JudgedCase, expectations: Expectations) -> str:
     return (
         f"  expected   not by {expectations.file}: if this kernel is known to be so, "
-        f"add {judged.claim.id!r} there as {judged.verdict!r}, with the reason"
+        f"add {judged.claim['id']!r} there as {judged.verdict!r}, with the reason"
     )
 
 
@@ -59,13 +51,23 @@ def skip(report: pytest.TestReport, item: pytest.Item, reason: str) -> None:
     report.longrepr = (str(path), (line or 0) + 1, f"Skipped: not applicable: {reason}")
 
 
-def properties(case: Case, verdict: str, reason: str | None, excuse: str | None) -> list[tuple[str, object]]:
-    """What JUnit's XML says of the case, beside its outcome."""
-    return [
-        ("wakecheck.claim", case.claim.id),
-        ("wakecheck.level", case.claim.level),
-        ("wakecheck.verdict", verdict),
-        *([("wakecheck.reason", reason)] if reason else []),
-        *([("wakecheck.expected", excuse)] if excuse else []),
-        *((f"wakecheck.{name}", json.dumps(values)) for name, values in numbers(case).items()),
-    ]
+def properties(judged: JudgedCase) -> list[tuple[str, object]]:
+    """What JUnit's XML says of the case, beside its outcome: words, and each figure of every untraced trial.
+
+    A tracer slows its waiters, and shifts every race among them.
+    """
+    case = judged.case
+    words = {
+        "claim": judged.claim["id"],
+        "level": judged.claim["level"],
+        "verdict": judged.verdict,
+        "reason": case["reason"],
+        "expected": case.get("expected"),
+    }
+    untraced = [trial for trial in case["trials"] if not trial["traced"]]
+    figures = {
+        name: json.dumps([trial[name] for trial in untraced])
+        for name in ("woken", "returned", "won", "spurious")
+        if untraced
+    }
+    return [(f"wakecheck.{name}", value) for name, value in {**words, **figures}.items() if value]

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Callable, Generator, Sequence
-from pathlib import Path
+import signal
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 import pytest
 
+from . import catalogue, chapters, failure, host, interrupt, outcome
 from . import controls as controls_module
-from . import failure, host, interrupt, outcome
-from .case import Case, Facts, entry, judge
-from .claims import Claim
+from .case import Case, Facts, claim_of
 from .evidence import errno_name
 from .expectations import Expectations
 from .facts import OK
 from .lab.session import Lab
 from .lab.sweep import sweep
 from .options import add_options, expectations_of, insist_on_known_claims, judging
-from .outcome import Judged
-from .report.files import why_not_writable
+from .report.assemble import EveryCase
+from .report.places import NoPlace, Places
 from .report.recorder import Recorder
 from .scenario import Scenario
 from .seen import Seen
-from .star import PRESETS, Star
+from .star import PRESETS, Star, scenarios
 from .verdict import BROKEN, Inconclusive, NotApplicable
 
 Herd = Callable[[Scenario], Seen]
@@ -40,9 +38,9 @@ _CONTROLS = pytest.StashKey[dict[str, controls_module.Outcome]]()
 _CONTROLLED = pytest.StashKey[int]()
 """Which conductor they were the controls of."""
 _RECORDER = pytest.StashKey[Recorder]()
-_CASE = pytest.StashKey[Case]()
-_CUT = pytest.StashKey[set[str]]()
-"""The claims of which cases were left out by the user's choice."""
+_PLACES = pytest.StashKey[Places]()
+_HEEDED = pytest.StashKey[Iterable[signal.Signals]]()
+_CASE = pytest.StashKey[Case | None]()
 _EXPECTATIONS = pytest.StashKey[Expectations | None]()
 
 
@@ -53,20 +51,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if not __debug__:
         raise pytest.UsageError("run without -O and PYTHONOPTIMIZE: they strip the asserts that judge")
+    if not config.pluginmanager.hasplugin("timeout"):
+        raise pytest.UsageError(
+            "pytest-timeout ends a case that hangs: run without -p no:timeout, and with it installed"
+        )
     insist_on_known_claims(config)
     config.stash[_EXPECTATIONS] = expectations_of(config)
-    interrupt.heed_once()
+    config.stash[_HEEDED] = interrupt.heed_once(interrupt.ENDS)
     if _is_worker(config):
         return
-    report = Path(config.option.herd_report)
-    run = Path(config.option.herd_run or report / "run.json")
-    ktap = Path(config.option.herd_ktap) if config.option.herd_ktap else None
-    journal = Path(config.option.herd_journal) if config.option.herd_journal else None
-    for path in (report / "index.html", run, *filter(None, (ktap, journal))):
-        if problem := why_not_writable(path):
-            raise pytest.UsageError(f"{problem}: choose another place with --herd-report or --herd-run")
-    options, expectations = judging(config.option), config.stash[_EXPECTATIONS]
-    config.stash[_RECORDER] = Recorder(options, config.option.herd_label, report, run, ktap, journal, expectations)
+    chosen = config.option
+    places = Places(chosen.herd_report, chosen.herd_run, chosen.herd_ktap, chosen.herd_journal)
+    with _usage_errors():
+        places.check()
+    config.stash[_PLACES] = places
+    config.stash[_RECORDER] = Recorder(judging(chosen), chosen.herd_label, places.journal, config.stash[_EXPECTATIONS])
+
+
+@contextlib.contextmanager
+def _usage_errors() -> Generator[None, None, None]:
+    try:
+        yield
+    except NoPlace as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -90,10 +97,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     stars: tuple[Star, ...] | None = getattr(metafunc.function, "stars", None)
     if stars is None:
         return
-    preset = PRESETS[metafunc.config.option.herd_preset]
-    sizes = metafunc.config.option.herd_sizes or preset.sizes
-    scenarios = {s.id: s for one in stars for s in one.scenarios(sizes, preset.listeners)}
-    metafunc.parametrize("scenario", list(scenarios.values()), ids=list(scenarios))
+    chosen = scenarios(stars, metafunc.config.option.herd_preset, metafunc.config.option.herd_sizes)
+    metafunc.parametrize("scenario", list(chosen.values()), ids=list(chosen))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -101,7 +106,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
-        claim = _claim(item)
+        claim = claim_of(item)
         if claim is not None:
             item.extra_keyword_matches.add(claim.id)
         chosen = not config.option.herd_claim or (claim is not None and claim.id in config.option.herd_claim)
@@ -111,22 +116,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = wanted
 
 
-def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    """A run that left out a claim's case is partial; who was deselected as a test of the suite does not count."""
-    for item in items:
-        claim = _claim(item)
-        if claim is not None:
-            item.config.stash.setdefault(_CUT, set()).add(claim.id)
-
-
 def pytest_collection_finish(session: pytest.Session) -> None:
     if not _is_worker(session.config):
-        session.config.stash[_RECORDER].expect(sum(_claim(item) is not None for item in session.items))
+        _expect(session.config, sum(claim_of(item) is not None for item in session.items))
 
 
-def _claim(item: pytest.Item) -> Claim | None:
-    """The claim that this test judges, if any."""
-    return getattr(getattr(item, "function", None), "claim", None)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """Every worker collects the same, and the controller nothing."""
+    with contextlib.suppress(chapters.NoChapters):
+        tests = {claim["test"] for claim in catalogue.load()}
+        _expect(node.config, sum(nodeid.partition("[")[0] in tests for nodeid in ids))
+
+
+def _expect(config: pytest.Config, cases: int) -> None:
+    """So many cases are to be judged: where there are any, the report's folder is ours from now on."""
+    if cases and not config.option.collectonly and not config.stash[_RECORDER].expected_cases:
+        with _usage_errors():
+            config.stash[_PLACES].occupy()
+        config.stash[_RECORDER].expect(cases)
 
 
 # --- fixtures ----------------------------------------------------------------------------------
@@ -213,15 +221,18 @@ def _controls(config: pytest.Config) -> dict[str, controls_module.Outcome]:
 
 
 def _case(item: pytest.Item) -> Case | None:
-    claim = _claim(item)
-    if claim is None:
-        return None
     if _CASE not in item.stash:
-        item.stash[_CASE] = Case(claim)
+        item.stash[_CASE] = Case.of(item)
     return item.stash[_CASE]
 
 
 # --- verdicts ----------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that is run again (pytest-rerunfailures) begins anew."""
+    item.stash[_CASE] = Case.of(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -237,20 +248,17 @@ def pytest_runtest_makereport(
     failed_early = call.when == "setup" and call.excinfo is not None
     if call.when != "call" and not failed_early:
         return report
-    verdict, reason = judge(case, call.excinfo)
-    text = reason
-    if verdict == BROKEN and case.seen and case.seen[-1].contradictions:
+    config = item.config
+    expectations = config.stash[_EXPECTATIONS]
+    outcomes = config.stash.get(_CONTROLS, {})
+    judged = case.judged(call.excinfo, outcomes, expectations, config.option.herd_level)
+    text = judged.case["reason"]
+    if judged.verdict == BROKEN and case.seen and case.seen[-1].contradictions:
         text = failure.explain(case.claim, case.seen[-1], host.in_one_line())
-    outcomes = item.config.stash.get(_CONTROLS, {})
-    cut = item.config.stash.get(_CUT, set())
-    told = {**entry(item, case, verdict, reason, outcomes), "selected": bool(cut), "cut": case.claim.id in cut}
-    expected = item.config.stash[_EXPECTATIONS]
-    if expected is not None and not controls_module.why_failed(outcomes):
-        told["case"]["expected"] = expected.excuse(case.claim.id, told["case"]["id"], verdict)
-    outcome.set_outcome(report, item, Judged(case.claim, verdict, text, expected, told["case"].get("expected")))
-    report.wakecheck = json.dumps(told)  # type: ignore[attr-defined]  # a string crosses xdist intact
+    outcome.set_outcome(report, item, judged, text, expectations)
+    report.judged_case = judged.as_text()  # type: ignore[attr-defined]  # a string crosses xdist intact
     # On the item: junitxml reads the teardown's report, which copies them from there.
-    item.user_properties += outcome.properties(case, verdict, reason, told["case"].get("expected"))
+    item.user_properties += outcome.properties(judged)
     return report
 
 
@@ -282,46 +290,70 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 class _Listener:
     """Collects the reports, also those that xdist's workers send."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        entry = getattr(report, "wakecheck", None)
-        if entry is not None:
-            found = json.loads(entry)
-            self._recorder.add(found)
-        elif report.failed and report.when not in ("setup", "call", "teardown"):
-            self._recorder.crashed = True  # xdist's word for a test whose worker died: nobody judged it
+        judged_case = getattr(report, "judged_case", None)
+        if judged_case is not None:
+            # Under xdist a claim of which the catalogue does not know is the first that is heard of one.
+            _expect(self._config, 1)
+            self._config.stash[_RECORDER].add(judged_case)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._config.stash[_RECORDER].ended = f"stopped ({str(excinfo.value) or 'Ctrl-C'})"
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     if not _is_worker(session.config):
-        session.config.pluginmanager.register(_Listener(session.config.stash[_RECORDER]), "wakecheck-listener")
+        session.config.pluginmanager.register(_Listener(session.config), "wakecheck-listener")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """End the conductor and write the report, before the terminal's summary names it."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+    """End the conductor and write the report, before the terminal's summary names it; then see to the exit status."""
     config = session.config
-    if not _is_worker(config) and not config.option.collectonly and config.stash[_RECORDER].greeting is None:
-        # A quiet run prints no header, and so has asked nobody yet.
-        with contextlib.suppress(Inconclusive):
-            config.stash[_RECORDER].greeting = _lab(config).greeting
+    refused = config.option.collectonly or exitstatus == pytest.ExitCode.USAGE_ERROR
+    reports = not _is_worker(config) and not refused
+    if reports:
+        interrupt.ignore(config.stash[_HEEDED])
+        _write_report(config)
     if _LAB in config.stash:
         config.stash[_LAB].close()
-    if not _is_worker(config) and not config.option.collectonly:
-        stopped = (
-            bool(session.shouldstop or session.shouldfail) or exitstatus in (2, 3) or config.stash[_RECORDER].crashed
-        )
-        config.stash[_RECORDER].finish(partial=stopped)
-        if config.stash[_RECORDER].complaint or config.stash[_RECORDER].unmet:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    yield
+    failed = reports and (config.stash[_RECORDER].fails or config.stash[_PLACES].complaint is not None)
+    if failed and session.exitstatus == pytest.ExitCode.OK:
+        # Whatever other plugins made of the tests' outcomes (pytest-rerunfailures, say), it is that of the report.
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _write_report(config: pytest.Config) -> None:
+    recorder = config.stash[_RECORDER]
+    if recorder.greeting is None and recorder.expected_cases:
+        # A quiet run prints no header, and so has asked nobody yet.
+        with contextlib.suppress(Inconclusive):
+            recorder.greeting = _lab(config).greeting
+    recorder.finish(_every_case(config))
+    if recorder.run is not None:
+        config.stash[_PLACES].write(recorder.run)
+
+
+def _every_case(config: pytest.Config) -> EveryCase | None:
+    """What a whole run with these options judges; None where nobody knows."""
+    if not config.stash[_RECORDER].expected_cases:
+        return None
+    try:
+        return catalogue.cases(config.option.herd_preset, config.option.herd_sizes)
+    except Exception:  # noqa: BLE001  # a chapter that cannot be imported must not cost the report of the others
+        return None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _LAB in config.stash:
         config.stash[_LAB].close()
-    interrupt.heed_again()
+    if _PLACES in config.stash:
+        config.stash[_PLACES].release()
+    interrupt.heed_again(config.stash.get(_HEEDED, []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -329,10 +361,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
     from .report import terminal
 
-    recorder = terminalreporter.config.stash[_RECORDER]
-    if recorder.run is not None:
+    run, places = terminalreporter.config.stash[_RECORDER].run, terminalreporter.config.stash[_PLACES]
+    if run is not None:
         terminalreporter.section("wakecheck")
         terminalreporter.flush()
-        if recorder.complaint:
-            terminalreporter.write_line(recorder.complaint, red=True)
-        terminal.summary(recorder.run, Console(file=terminalreporter._tw._file), recorder.written.values())
+        if places.complaint:
+            terminalreporter.write_line(places.complaint, red=True)
+        terminal.summary(run, Console(file=terminalreporter._tw._file), places.written)
+        if remark := places.remark(run):
+            terminalreporter.write_line(remark)

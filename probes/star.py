@@ -87,6 +87,13 @@ class Star:
             return None
 
 
+def scenarios(stars: Iterable[Star], preset: str, sizes: Iterable[int] | None = None) -> dict[str, Scenario]:
+    """The scenarios of these stars by their ids, each once; `sizes` are those of the preset unless given."""
+    cut = PRESETS[preset]
+    sizes = tuple(sizes or cut.sizes)
+    return {scenario.id: scenario for star in stars for scenario in star.scenarios(sizes, cut.listeners)}
+
+
 def star(strategy: str, reaction: str = "hold", stimulus: str = "one-connection", further: str = "") -> Star:
     """The strategy at the centre, with every spoke."""
     return Star(strategy, reaction, stimulus, further)

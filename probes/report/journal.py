@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .files import resolved
+
 BEGIN, GREETING, CASES, CASE = "begin", "greeting", "cases", "case"
 """The kinds of lines: what is known before the first case; what the conductor can do; how many cases are to be
 judged; and a case with its claim and its controls."""
@@ -24,13 +26,17 @@ class Journal:
         self._fd: int | None = None
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            target = resolved(path)
+            if target.is_file():
+                target.unlink()  # an old one, or one that somebody put there to see it overwritten
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._fd = os.open(target, flags if target.exists() else flags | os.O_EXCL, 0o644)
 
-    def add(self, kind: str, what: Any) -> None:
-        """One line: its kind, and what is to be known."""
+    def add(self, kind: str, text: str) -> None:
+        """One line: its kind, and what is to be known, as JSON in one line."""
         if self._fd is None:
             return
-        line = json.dumps([kind, what], separators=(",", ":")).encode() + b"\n"
+        line = f'["{kind}",{text}]\n'.encode()
         try:
             while line:
                 line = line[os.write(self._fd, line) :]

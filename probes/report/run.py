@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections import Counter
@@ -69,9 +70,22 @@ def write(run: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     Raises OSError where the file cannot be written, and TypeError or ValueError for what JSON
     cannot carry; then `path` is as it was.
     """
+    write_whole(as_text(run), path)
+
+
+def as_text(run: Mapping[str, Any]) -> str:
+    """What is in the file.  Raises TypeError or ValueError for what JSON cannot carry."""
     # ASCII only: a label or a path may hold bytes that are no UTF-8 (surrogateescape).
-    text = json.dumps(run, allow_nan=False, separators=(",", ":"))
-    write_whole(text + "\n", path)
+    return json.dumps(run, allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def started_whole(path: Path) -> str | None:
+    """When the whole run in this file was started; None where there is none, or one that is partial."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        run = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        if isinstance(run, dict) and run.get("partial") is False and isinstance(run.get("started"), str):
+            return str(run["started"])
+    return None
 
 
 def summary(claims: Iterable[Mapping[str, Any]]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,19 @@ from probes.report import expected, ktap, page
 
 from .broken import AcceptHerdsSilently
 from .fake_lab import FakeLab
-from .test_options import WAKES_ONE, Pytest, _own_registry, lab, run  # noqa: F401  # fixtures
+from .inner import (  # noqa: F401  # fixtures
+    WAKES_ONE,
+    Pytest,
+    _own_registry,
+    cases_of_wakes_one,
+    lab_fixture,
+    run_fixture,
+    run_json,
+)
 
 pytest_plugins = ["pytester"]
 
-KNOWN = [
-    {"id": "made.wakes-one", "cases": ["accept/tcp4/n8/hold/one-connection", "poll/tcp4/n8/accept/one-connection"]},
-    {"id": "made.also-here", "cases": ["test_also[a b]", "accept/tcp4/n8/hold/one-connection"]},
-]
+KNOWN = [{"id": claim, "cases": cases} for claim, cases in cases_of_wakes_one("default").items()]
 SILENT = """
 kernel = "a model that herds"
 
@@ -35,8 +41,9 @@ reason = "it herds in silence"
 
 
 @pytest.fixture(autouse=True)
-def _made_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+def _made_claims(_own_registry: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811  # comes after it
     monkeypatch.setattr(catalogue, "load", lambda: KNOWN)
+    monkeypatch.setattr(catalogue, "cases", cases_of_wakes_one)
 
 
 # --- the file ----------------------------------------------------------------------------------
@@ -88,6 +95,20 @@ def test_bad_file_is_one_sentence(text: str, words: str, tmp_path: Path) -> None
     assert "\n" not in str(caught.value)
 
 
+def test_file_that_never_ends_is_refused(tmp_path: Path) -> None:
+    """A device and a pipe would be read, or waited for, for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"#" * ((1 << 20) + 1))
+    for name, words in (
+        ("/dev/zero", "it is no regular file"),
+        (str(tmp_path / "pipe"), "it is no regular file"),
+        (str(tmp_path / "large"), "it has 1,048,577 bytes, and there can be 1,048,576"),
+    ):
+        with pytest.raises(expectation_file.BadExpectations) as caught:
+            expectation_file.load(name)
+        assert str(caught.value) == f"{name}: {words}"
+
+
 def test_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"kernel = '\xff'")
     for name, words in (
@@ -101,10 +122,10 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_good_file(tmp_path: Path) -> None:
     file = tmp_path / "known.toml"
-    file.write_text(SILENT + entry(claims=["made.also-here"], cases=["test_also[a b]"], sometimes=True))
+    file.write_text(SILENT + entry(claims=["made.also-here"], cases=["*/n8t/*"], sometimes=True))
     found = expectation_file.load(str(file))
     assert (found.kernel, len(found.entries)) == ("a model that herds", 2)
-    assert found.excuse("made.also-here", "test_also[a b]", "broken") == "why"
+    assert found.excuse("made.also-here", "accept/tcp4/n8t/hold/one-connection", "broken") == "why"
 
 
 @pytest.mark.parametrize("file", sorted((PROJECT / "expectations").glob("*.toml")), ids=lambda file: file.stem)
@@ -182,7 +203,7 @@ Expecting = Callable[..., pytest.RunResult]
 
 
 @pytest.fixture
-def expecting(run: Pytest, pytester: pytest.Pytester) -> Expecting:  # noqa: F811  # the fixture of that name
+def expecting(run: Pytest, pytester: pytest.Pytester) -> Expecting:
     """Run WAKES_ONE against this text of expectations."""
 
     def inner(text: str, *options: str) -> pytest.RunResult:
@@ -192,18 +213,13 @@ def expecting(run: Pytest, pytester: pytest.Pytester) -> Expecting:  # noqa: F81
     return inner
 
 
-def made(pytester: pytest.Pytester) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((pytester.path / "report" / "run.json").read_text())
-    return found
-
-
-def test_what_is_known_does_not_fail(expecting: Expecting, lab: type[FakeLab], pytester: pytest.Pytester) -> None:  # noqa: F811
+def test_what_is_known_does_not_fail(expecting: Expecting, lab: type[FakeLab], pytester: pytest.Pytester) -> None:
     lab.kernel = AcceptHerdsSilently(0)
     done = expecting(SILENT, "--junit-xml=out.xml", "--herd-ktap=out.ktap")
     done.assert_outcomes(passed=10, xfailed=1)
     assert done.ret == pytest.ExitCode.OK
     assert "1, as expected: it herds in silence" in done.stdout.str()
-    found = made(pytester)
+    found = run_json(pytester)
     assert found["expectations"]["file"] == "known.toml"
     claim = found["claims"][0]
     assert (claim["verdict"], expected.reason(claim)) == ("broken", "it herds in silence")
@@ -223,13 +239,13 @@ def test_what_did_not_come_fails(expecting: Expecting, pytester: pytest.Pytester
     assert done.ret == pytest.ExitCode.TESTS_FAILED
     advice = "made.wakes-one was expected to be broken, and is held: remove 'made.wakes-*' from known.toml"
     assert advice in done.stdout.str().replace("\n", "")
-    found = made(pytester)
+    found = run_json(pytester)
     assert found["claims"][0]["expected"][0]["met"] is False
     assert advice in page.render(found).replace("&#39;", "'")
     assert "not ok 1 made.wakes-one" in ktap.render(found)
 
 
-def test_what_is_newly_broken_fails_and_says_what_to_do(expecting: Expecting, lab: type[FakeLab]) -> None:  # noqa: F811
+def test_what_is_newly_broken_fails_and_says_what_to_do(expecting: Expecting, lab: type[FakeLab]) -> None:
     lab.kernel = AcceptHerdsSilently(0)
     done = expecting('kernel = "healthy"')
     done.assert_outcomes(passed=10, failed=1)
@@ -252,20 +268,20 @@ def test_what_goes_beyond_the_expected_is_what_is_shown() -> None:
     assert expected.concern({**claim, "expected": []}) == "the known one"
 
 
-def test_another_verdict_than_the_expected_one_fails(expecting: Expecting, lab: type[FakeLab]) -> None:  # noqa: F811
+def test_another_verdict_than_the_expected_one_fails(expecting: Expecting, lab: type[FakeLab]) -> None:
     lab.stuck = "accept"
     done = expecting(SILENT, "-k", "made.wakes-one")
     done.assert_outcomes(passed=1, failed=1)
 
 
-def test_inconclusive_can_be_expected(expecting: Expecting, lab: type[FakeLab]) -> None:  # noqa: F811
+def test_inconclusive_can_be_expected(expecting: Expecting, lab: type[FakeLab]) -> None:
     lab.stuck = "accept"
     done = expecting(SILENT.replace('"broken"', '"inconclusive"'), "-k", "made.wakes-one")
     done.assert_outcomes(passed=1, xfailed=1)
     assert done.ret == pytest.ExitCode.OK
 
 
-def test_not_applicable_can_be_expected(expecting: Expecting, lab: type[FakeLab]) -> None:  # noqa: F811
+def test_not_applicable_can_be_expected(expecting: Expecting, lab: type[FakeLab]) -> None:
     text = entry(claims=["made.also-here"], verdict="not applicable")
     assert expecting(text).ret == pytest.ExitCode.TESTS_FAILED
     lab.lacks = "accept"
@@ -275,14 +291,14 @@ def test_not_applicable_can_be_expected(expecting: Expecting, lab: type[FakeLab]
 def test_what_was_not_asked_in_full_is_not_missed(expecting: Expecting, pytester: pytest.Pytester) -> None:
     """The case that would be broken may be among those that were left out."""
     assert expecting(SILENT, "-k", "poll").ret == pytest.ExitCode.OK
-    assert made(pytester)["claims"][0]["expected"][0]["met"] is None
+    assert run_json(pytester, "report/partial")["claims"][0]["expected"][0]["met"] is None
 
 
 def test_another_claim_that_was_left_out_does_not_matter(expecting: Expecting) -> None:
     assert expecting(SILENT, "-k", "made.wakes-one").ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_failing_control_excuses_nothing(expecting: Expecting, lab: type[FakeLab]) -> None:  # noqa: F811
+def test_failing_control_excuses_nothing(expecting: Expecting, lab: type[FakeLab]) -> None:
     lab.failing_control = "silent"
     done = expecting(entry(claims=["made.*"], verdict="inconclusive"))
     done.assert_outcomes(failed=11)
@@ -293,7 +309,7 @@ def test_control_without_its_observer_can_be_expected(expecting: Expecting, pyte
     text = entry(claims=None, controls=["*"], verdict="not applicable")
     text += "\n" + entry(claims=["made.*"], cases=["*"], verdict="inconclusive").replace("made.*", "made.wakes-one")
     assert expecting(text, *blind).ret == pytest.ExitCode.OK
-    assert made(pytester)["expectations"]["controls"]["null"][0]["met"] is True
+    assert run_json(pytester)["expectations"]["controls"]["null"][0]["met"] is True
     done = expecting(entry(claims=None, controls=["null"], verdict="not applicable"))
     assert done.ret == pytest.ExitCode.TESTS_FAILED
     assert "control null was expected to be not applicable, and is held: remove 'null'" in done.stdout.str()

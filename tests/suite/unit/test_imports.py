@@ -13,7 +13,7 @@ import probes
 FOLDER = Path(probes.__file__).parent
 
 NOUNS = (
-    *("", "scenario", "evidence", "claims", "verdict", "expectations", "seen", "failure", "star", "host"),
+    *("", "scenario", "evidence", "claims", "verdict", "expectations", "judged", "seen", "failure", "star", "host"),
     *("axes", "chapters", "exits", "facts", "nearest", "parts", "splats", "syscalls", "sysctls"),
 )
 """`probes` itself holds the version."""

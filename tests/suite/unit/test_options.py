@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 
 import pytest
 
-from probes import claims
 from probes.host import PROJECT
 
 from .broken import AcceptHerdsSilently, AcceptHerdsVisibly
 from .fake_lab import DeadLab, FakeLab
+from .inner import WAKES_ONE, Pytest, _own_registry, lab_fixture, run_fixture, run_json  # noqa: F401  # fixtures
 
 pytest_plugins = ["pytester"]
 
@@ -30,61 +29,6 @@ for level, truth in (("documented", None), ("observed", None), ("lore", "true"))
     )(test)
 del test
 """
-WAKES_ONE = """
-from probes.claims import claim, man
-from probes.plugin import over
-from probes.star import centre, star
-
-@claim("made.wakes-one", "So it is.", level="observed", basis=[man("accept", 2)])
-@over(centre("accept"), centre("poll", "accept"))
-def test_wakes_one(herd, scenario):
-    seen = herd(scenario)
-    assert seen.returned >= 1
-    if scenario.call == "accept":
-        assert seen.woken == 1
-
-@claim("made.also-here", "So it is.", level="observed", basis=[man("accept", 2)])
-@over(star("accept"))
-def test_also_here(herd, scenario):
-    assert herd(scenario).won == 1
-"""
-
-Pytest = Callable[..., pytest.RunResult]
-
-
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What the inner tests claim is forgotten afterwards."""
-    monkeypatch.setattr(claims, "_judges", dict(claims._judges))
-    before = dict(claims.CLAIMS)
-    yield
-    claims.CLAIMS.clear()
-    claims.CLAIMS.update(before)
-
-
-@pytest.fixture
-def lab(monkeypatch: pytest.MonkeyPatch) -> type[FakeLab]:
-    fake = type("Fake", (FakeLab,), {})
-    monkeypatch.setattr("probes.plugin.Lab", fake)
-    return fake
-
-
-@pytest.fixture
-def run(pytester: pytest.Pytester, lab: type[FakeLab]) -> Pytest:
-    """Run the plugin on a text of tests."""
-
-    def inner(text: str, *options: str) -> pytest.RunResult:
-        pytester.makepyfile(test_inner=text)
-        return pytester.runpytest_inprocess(
-            *("-p", "probes.plugin", "-p", "no:timeout", "-p", "no:cacheprovider", "-p", "no:randomly"), *options
-        )
-
-    return inner
-
-
-def _run_json(pytester: pytest.Pytester) -> dict[str, object]:
-    return json.loads((pytester.path / "report" / "run.json").read_text())
-
 
 # --- bad values --------------------------------------------------------------------------------
 
@@ -147,7 +91,7 @@ def test_level(run: Pytest, pytester: pytest.Pytester, options: list[str], faile
     done = run(ALL_LEVELS, *options)
     done.assert_outcomes(failed=failed, xfailed=tolerated)
     assert done.ret == pytest.ExitCode.TESTS_FAILED
-    assert [claim["verdict"] for claim in _run_json(pytester)["claims"]] == ["broken"] * 3
+    assert [claim["verdict"] for claim in run_json(pytester)["claims"]] == ["broken"] * 3
 
 
 @pytest.mark.parametrize(
@@ -171,7 +115,7 @@ def test_how_many_cases(run: Pytest, options: list[str], cases: int) -> None:
 @pytest.mark.parametrize(("options", "trials"), [([], 4), (["--herd-trials", "2"], 3), (["--herd-preset", "fast"], 2)])
 def test_how_many_trials(run: Pytest, pytester: pytest.Pytester, options: list[str], trials: int) -> None:
     run(WAKES_ONE, "-k", "made.wakes-one", *options)
-    cases = [case for claim in _run_json(pytester)["claims"] for case in claim["cases"]]
+    cases = [case for claim in run_json(pytester)["claims"] for case in claim["cases"]]
     assert {len(case["trials"]) for case in cases} == {trials}
     assert all([one["traced"] for one in case["trials"]] == [False] * (trials - 1) + [True] for case in cases)
 
@@ -181,12 +125,12 @@ def test_observer_that_is_done_without(run: Pytest, pytester: pytest.Pytester) -
     done = run(WAKES_ONE, "-k", "made.wakes-one", *blind)
     done.assert_outcomes(passed=1, failed=1)
     done.stdout.fnmatch_lines(["*inconclusive: woken was not observed (switches: switched off by --herd-without;*"])
-    assert _run_json(pytester)["observers"]["switches"] == "switched off by --herd-without"
+    assert run_json(pytester)["observers"]["switches"] == "switched off by --herd-without"
 
 
 def test_without_ptrace_no_trial_is_traced(run: Pytest, pytester: pytest.Pytester) -> None:
     run(WAKES_ONE, "-k", "made.wakes-one", "--herd-without", "syscall_exit").assert_outcomes(passed=2)
-    (claim,) = _run_json(pytester)["claims"]
+    (claim,) = run_json(pytester)["claims"]
     assert not any(one["traced"] for case in claim["cases"] for one in case["trials"])
 
 
@@ -213,7 +157,7 @@ def test_files_go_where_they_are_told(run: Pytest, pytester: pytest.Pytester) ->
 def test_held_passes(run: Pytest, pytester: pytest.Pytester) -> None:
     done = run(WAKES_ONE)
     done.assert_outcomes(passed=11)
-    made = _run_json(pytester)
+    made = run_json(pytester)
     assert made["partial"] is False
     assert made["summary"]["held"] == 2
     assert set(made["controls"].values()) == {"held"}
@@ -232,7 +176,7 @@ def test_broken_fails_with_the_whole_text(run: Pytest, lab: type[FakeLab], pytes
         ]
     )
     assert "Traceback" not in "\n".join(done.outlines)
-    (claim,) = _run_json(pytester)["claims"]
+    (claim,) = run_json(pytester)["claims"]
     assert (claim["verdict"], claim["reason"]) == ("broken", "8 of 8 waiters were woken; the claim allows exactly 1")
 
 
@@ -255,7 +199,7 @@ def test_call_that_the_kernel_has_not_is_skipped(run: Pytest, lab: type[FakeLab]
     done = run(WAKES_ONE, "-rs")
     done.assert_outcomes(passed=1, skipped=10)
     assert "not applicable: accept: ENOSYS" in done.stdout.str()
-    assert [claim["verdict"] for claim in _run_json(pytester)["claims"]] == ["held", "not applicable"]
+    assert [claim["verdict"] for claim in run_json(pytester)["claims"]] == ["held", "not applicable"]
 
 
 @pytest.mark.parametrize("attribute", ["stuck", "run"])
@@ -266,7 +210,7 @@ def test_what_cannot_be_judged_fails(
     done = run(WAKES_ONE, "-k", "made.wakes-one")
     done.assert_outcomes(passed=1, failed=1)
     assert "inconclusive: " in done.stdout.str()
-    assert _run_json(pytester)["claims"][0]["verdict"] == "inconclusive"
+    assert run_json(pytester)["claims"][0]["verdict"] == "inconclusive"
 
 
 def _dies_at_accept(self: FakeLab, scenario: object, *, traced: bool) -> object:
@@ -277,28 +221,17 @@ def _dies_at_accept(self: FakeLab, scenario: object, *, traced: bool) -> object:
 def test_failing_control_leaves_nothing_held(run: Pytest, lab: type[FakeLab], pytester: pytest.Pytester) -> None:
     lab.failing_control = "silent"
     run(WAKES_ONE).assert_outcomes(failed=11)
-    made = _run_json(pytester)
+    made = run_json(pytester)
     assert made["controls"]["silent"] == "broken"
     assert {claim["verdict"] for claim in made["claims"]} == {"inconclusive"}
     assert "the instrument failed its control: silent" in made["claims"][0]["reason"]
-
-
-def test_run_that_was_stopped_is_partial(run: Pytest, lab: type[FakeLab], pytester: pytest.Pytester) -> None:
-    lab.kernel = AcceptHerdsSilently(0)
-    run(WAKES_ONE, "-x")
-    assert _run_json(pytester)["partial"] is True
 
 
 @pytest.mark.parametrize("quiet", [["-q"], ["--no-header"]], ids=lambda quiet: quiet[0])
 def test_quiet_run_writes_the_same_report(run: Pytest, pytester: pytest.Pytester, quiet: list[str]) -> None:
     """What the header shows must not depend on its being shown."""
     run(WAKES_ONE, *quiet)
-    assert _run_json(pytester)["isolation"] == "a model"
-
-
-def test_run_without_a_claim_writes_nothing(run: Pytest, pytester: pytest.Pytester) -> None:
-    run("def test_plain(): pass").assert_outcomes(passed=1)
-    assert not (pytester.path / "report").exists() or not list((pytester.path / "report").iterdir())
+    assert run_json(pytester)["isolation"] == "a model"
 
 
 def test_junit_carries_verdict_and_figures(run: Pytest, pytester: pytest.Pytester) -> None:
@@ -314,7 +247,7 @@ def test_conductor_that_replaces_another_runs_the_controls_again(
     """The second conductor of this lab fails a control, so nothing of the run may be believed."""
     lab.dies_after = 1
     result = run(WAKES_ONE)
-    found = _run_json(pytester)
+    found = run_json(pytester)
     assert found["controls"]["negative"] == "broken"
     assert {claim["verdict"] for claim in found["claims"]} == {"inconclusive"}
     assert result.ret == 1

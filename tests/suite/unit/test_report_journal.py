@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from probes.judged import JudgedCase
 from probes.report import assemble, journal
 from probes.report.run import load, violation
 
@@ -19,14 +20,15 @@ def _journal(path: Path, *, cases: int) -> dict[str, Any]:
     """Write the journal that the sample run would have written; the sample."""
     run = load(SAMPLE)
     written = journal.Journal(path)
-    written.add(journal.BEGIN, {key: run[key] for key in ("label", "started", "suite", "kernel")})
+    written.add(journal.BEGIN, json.dumps({key: run[key] for key in ("label", "started", "suite", "kernel")}))
     why_not = {name: None if why is True else why for name, why in run["observers"].items()}
-    written.add(journal.GREETING, {"isolation": run["isolation"], "fence": run["fence"], "why_not": why_not})
-    controls = {name: [verdict, None] for name, verdict in run["controls"].items()}
+    greeting = {"isolation": run["isolation"], "fence": run["fence"], "why_not": why_not}
+    written.add(journal.GREETING, json.dumps(greeting))
+    controls = {name: (verdict, None) for name, verdict in run["controls"].items()}
     entries = [(claim, case) for claim in run["claims"] for case in claim["cases"]]
     for claim, case in entries[:cases]:
         bare = {key: value for key, value in claim.items() if key not in ("cases", "verdict", "reason")}
-        written.add(journal.CASE, {"claim": bare, "case": case, "controls": controls})
+        written.add(journal.CASE, JudgedCase(bare, case, controls, fails=False).as_text())
     written.close()
     return run
 
@@ -71,8 +73,8 @@ def test_a_journal_that_cannot_be_written_is_given_up_and_ends_no_run() -> None:
     before = open_files()
     full = journal.Journal(Path("/dev/full"))
     assert open_files() == before + 1
-    full.add(journal.CASES, 3)
+    full.add(journal.CASES, "3")
     assert open_files() == before
-    full.add(journal.CASES, 4)
+    full.add(journal.CASES, "4")
     full.close()
     assert open_files() == before

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from probes.case import Case
-from probes.case import numbers as case_numbers
+from probes.claims import LORE
+from probes.outcome import properties
 from probes.report import compare, kcidb, ktap, lineage, markdown, matrix, numbers, orders, page, terminal, traits
 from probes.timeline import print_histogram
 
@@ -83,7 +84,7 @@ def test_run_counts_untraced_trials_and_shows_the_traced_one_apart() -> None:
 def test_junit_has_the_figures_of_untraced_trials() -> None:
     case = Case(made_claim())
     case.seen.append(seen(trial(woken=[0]), trial(woken=[0, 1], traced=True)))
-    assert case_numbers(case)["woken"] == [1]
+    assert dict(properties(case.judged(None, {}, None, LORE)))["wakecheck.woken"] == "[1]"
 
 
 def test_orders_and_numbers_are_those_of_untraced_trials() -> None:

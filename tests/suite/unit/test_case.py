@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from probes.case import Case, entry, fails, judge, numbers
-from probes.claims import DOCUMENTED, LORE, MEASURED, OBSERVED
+from probes.case import Case, fails, judge
+from probes.claims import DOCUMENTED, LORE, MEASURED, OBSERVED, Claim
 from probes.controls import Outcome
 from probes.evidence import Trial
+from probes.expectations import Entry, Expectations
+from probes.judged import JudgedCase
+from probes.outcome import properties
 from probes.scenario import Scenario
 from probes.verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
 
@@ -148,51 +150,89 @@ def test_measured_claim_that_breaks_has_a_rank_too() -> None:
 # --- what goes into the report -----------------------------------------------------------------
 
 
-def _item(**more: Any) -> Any:
-    return SimpleNamespace(name="test_x[plain]", nodeid="tests/kernel/test_x.py::test_x[plain]", **more)
+def _item(claim: Claim, **params: Any) -> Any:
+    test = SimpleNamespace(claim=claim)
+    nodeid = "tests/kernel/test_x.py::test_x[plain]"
+    return SimpleNamespace(name="test_x[plain]", nodeid=nodeid, function=test, callspec=SimpleNamespace(params=params))
+
+
+def _case_of(claim: Claim, **params: Any) -> Case:
+    case = Case.of(_item(claim, **params))
+    assert case is not None
+    return case
 
 
 CONTROLS = {"positive": Outcome(HELD, None), "silent": Outcome(NOT_APPLICABLE, "woken is not observed")}
 
 
-def test_entry_survives_json() -> None:
-    """That is how it crosses from an xdist worker to the session."""
-    case = Case(made_claim(drawing="w0 --- L"))
+def test_judged_case_crosses_as_text() -> None:
+    """From a worker of xdist to the session, and into the journal."""
+    case = _case_of(made_claim(drawing="w0 --- L"), scenario=Scenario("poll"))
     case.seen.append(seen(trial(woken=[0], order=[0], answers=[(0,)], steps=[step(1, 1, order=[0])]), TRACED_ONE))
-    made = entry(_item(), case, HELD, None, CONTROLS)
-    read = json.loads(json.dumps(made))
-    assert read["claim"]["basis"] == ["poll(2) NOTES"]
-    assert read["case"]["id"] == "poll/tcp4/n8/hold/one-connection"
-    assert Scenario(**read["case"]["scenario"]) == Scenario("poll")
-    assert [one["traced"] for one in read["case"]["trials"]] == [False, True]
-    assert read["case"]["trials"][0]["answers"] == [[0]]
-    assert read["case"]["trials"][0]["waiters"][0]["i"] == 0
-    assert read["controls"] == {"positive": [HELD, None], "silent": [NOT_APPLICABLE, "woken is not observed"]}
-    assert read["case"]["again"].startswith("wakecheck run poll/tcp4/n8/hold/one-connection")
+    assert case.seen[0].woken == 1
+    judged = case.judged(None, CONTROLS, None, LORE)
+    text = judged.as_text()
+    assert text.isascii()
+    assert "\n" not in text
+    read = JudgedCase.from_text(text)
+    assert read.as_text() == text
+    assert read.key == ("made.up", "poll/tcp4/n8/hold/one-connection")
+    assert (read.verdict, read.fails) == (HELD, False)
+    assert read.claim["basis"] == ["poll(2) NOTES"]
+    assert Scenario(**read.case["scenario"]) == Scenario("poll")
+    assert tuple(Trial.from_json(trial) for trial in read.case["trials"]) == case.seen[0].trials
+    assert read.controls == {"positive": (HELD, None), "silent": (NOT_APPLICABLE, "woken is not observed")}
+    assert read.case["again"].startswith("wakecheck run poll/tcp4/n8/hold/one-connection")
+    assert "expected" not in read.case
 
 
-def test_entry_of_a_question() -> None:
-    case = Case(made_claim())
-    case.facts.append({"what": "epoll_ctl", "expected": "EINVAL", "seen": "None"})
-    made = entry(_item(), case, BROKEN, "epoll_ctl: None; the claim allows EINVAL", {})["case"]
-    assert made["id"] == "test_x[plain]"
-    assert made["scenario"] is None
-    assert made["facts"] == case.facts
-    assert made["again"] == "python -m pytest 'tests/kernel/test_x.py::test_x[plain]'"
+def test_judged_question_names_the_command_that_puts_it_again() -> None:
+    case = _case_of(made_claim())
+    case.facts.append({"id": "errno", "what": "epoll_ctl", "expected": "EINVAL", "seen": "ok"})
+    judged = case.judged(None, {}, None, LORE)
+    assert (judged.verdict, judged.fails) == (BROKEN, True)
+    assert judged.case["id"] == "test_x[plain]"
+    assert judged.case["scenario"] is None
+    assert judged.case["facts"] == case.facts
+    assert judged.case["again"] == "wakecheck judge 'tests/kernel/test_x.py::test_x[plain]'"
 
 
-def test_entry_of_a_case_that_never_ran_knows_its_scenario() -> None:
-    item = _item(callspec=SimpleNamespace(params={"scenario": Scenario("poll")}))
-    made = entry(item, Case(made_claim()), INCONCLUSIVE, "the conductor died", {})["case"]
-    assert made["id"] == "poll/tcp4/n8/hold/one-connection"
-    assert made["trials"] == []
+def test_case_that_never_ran_knows_its_scenario() -> None:
+    case = _case_of(made_claim(), scenario=Scenario("poll"))
+    judged = case.judged(_excinfo(Inconclusive("the conductor died")), {}, None, LORE)
+    assert judged.case["id"] == "poll/tcp4/n8/hold/one-connection"
+    assert judged.case["scenario"]["call"] == "poll"
+    assert judged.case["trials"] == []
 
 
-def test_numbers_are_those_of_each_trial() -> None:
-    case = Case(made_claim())
-    assert numbers(case) == {}
+@pytest.mark.parametrize(
+    ("level", "error", "expected", "fails_run"),
+    [
+        (OBSERVED, AssertionError("2 were woken"), None, True),
+        (LORE, AssertionError("2 were woken"), None, False),
+        (LORE, Inconclusive("it died"), None, True),
+        (OBSERVED, AssertionError("2 were woken"), "broken", False),
+        (OBSERVED, Inconclusive("it died"), "broken", True),
+        (OBSERVED, NotApplicable("ENOSYS"), None, False),
+    ],
+)
+def test_what_fails_the_run(level: str, error: BaseException, expected: str | None, fails_run: bool) -> None:
+    """With --herd-level observed, and where broken is expected."""
+    case = _case_of(made_claim(level, truth="true" if level == LORE else None))
+    entries = (Entry(expected, "known", ("made.up",)),) if expected else ()
+    judged = case.judged(_excinfo(error), CONTROLS, Expectations("known.toml", "", entries), OBSERVED)
+    assert judged.fails is fails_run
+
+
+def test_figures_of_junit_are_those_of_each_trial() -> None:
+    case = _case_of(made_claim(), scenario=Scenario("poll"))
     case.seen.append(seen(TWO, trial(woken=None, order=[3])))
-    assert numbers(case) == {"woken": [2, None], "returned": [1, 1], "won": [0, 0], "spurious": [None, None]}
+    told = dict(properties(case.judged(_excinfo(AssertionError("no")), {}, None, LORE)))
+    assert told["wakecheck.verdict"] == BROKEN
+    assert told["wakecheck.reason"] == "no"
+    assert told["wakecheck.woken"] == "[2, null]"
+    assert told["wakecheck.spurious"] == "[null, null]"
+    assert "wakecheck.expected" not in told
 
 
 def test_case_that_compared_nothing_is_inconclusive() -> None:

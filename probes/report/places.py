@@ -1,0 +1,109 @@
+"""Where the files of a run go: the report's folder, for a partial run one inside it, and one run at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import run as run_json
+from .files import lock, why_not_writable, write_elsewhere, write_whole
+
+FOLDER = "report"
+"""The report's folder, unless the user chooses another."""
+PARTIAL = "partial"
+"""The folder in it for a partial run, so that the last whole run keeps its place."""
+
+
+class NoPlace(Exception):
+    """The report cannot go where it was wanted; the message is one sentence."""
+
+
+class Places:
+    """The files of one run.  `check` them before it, `occupy` the folder while it runs, `write` them after it."""
+
+    def __init__(self, folder: str | None, run: str | None, ktap: str | None, journal: str | None) -> None:
+        """As the options name them; None for what was not chosen."""
+        self.journal = Path(journal) if journal else None
+        self.complaint: str | None = None
+        """Why something could not be written where it was wanted."""
+        self.written: list[Path] = []
+        self._folder = Path(folder or FOLDER)
+        self._chosen = folder is not None
+        self._run = Path(run) if run else None
+        self._ktap = Path(ktap) if ktap else None
+        self._lock: int | None = None
+        self._missing: list[Path] = []
+
+    def check(self) -> None:
+        """Raise NoPlace where a file cannot be written: better before the run than after it."""
+        regular = [self._folder / "index.html", self._run or self._folder / "run.json", *filter(None, [self.journal])]
+        problems = [why_not_writable(path, regular=True) for path in regular]
+        if self._ktap is not None:
+            problems.append(why_not_writable(self._ktap))
+        if problem := next(filter(None, problems), None):
+            raise NoPlace(f"{problem}: choose another place with --herd-report or --herd-run")
+
+    def occupy(self) -> None:
+        """Keep other runs out of the folder until `release`.  Raises NoPlace where one is there.
+
+        With a journal, whoever asked for it has taken care of that (kernels/runner.py).
+        """
+        if self._lock is not None or self.journal is not None:
+            return
+        missing = [folder for folder in (self._folder, *self._folder.parents) if not folder.exists()]
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock = lock(self._folder)
+        except BlockingIOError:
+            raise NoPlace(
+                f"another run writes to {self._folder} now: choose another place with --herd-report"
+            ) from None
+        except OSError as error:
+            raise NoPlace(f"{self._folder} cannot be written ({error.strerror})") from error
+        self._missing = missing
+
+    def release(self) -> None:
+        """Let other runs in, and leave no empty folder behind."""
+        if self._lock is not None:
+            for folder in self._missing:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            os.close(self._lock)
+            self._lock = None
+
+    def write(self, run: Mapping[str, Any]) -> None:
+        """Write every file; what cannot be written is in `complaint`, and run.json then in the temporary folder."""
+        from . import ktap, page
+
+        folder = self._folder / PARTIAL if self._goes_apart(run) else self._folder
+        text = run_json.as_text(run)
+        if not self._write(text, self._run or folder / "run.json"):
+            with contextlib.suppress(OSError):
+                self.written.append(write_elsewhere(text, "wakecheck-run"))
+        self._write(page.render(run), folder / "index.html")
+        if self._ktap is not None:
+            self._write(ktap.render(run), self._ktap)
+
+    def _write(self, text: str, path: Path) -> bool:
+        try:
+            write_whole(text, path)
+        except OSError as error:
+            self.complaint = self.complaint or f"the report could not be written: {error.strerror or error} ({path})"
+            return False
+        self.written.append(path)
+        return True
+
+    def remark(self, run: Mapping[str, Any]) -> str | None:
+        """What is to be said where a partial run went apart from a whole one that is still there."""
+        if not self._goes_apart(run):
+            return None
+        started = run_json.started_whole(self._folder / "run.json")
+        if started is None:
+            return None
+        return f"{self._folder}{os.sep} still holds the whole run of {started[:16].replace('T', ' ')} UTC"
+
+    def _goes_apart(self, run: Mapping[str, Any]) -> bool:
+        return bool(run["partial"]) and not self._chosen

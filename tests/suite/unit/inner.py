@@ -1,0 +1,82 @@
+"""pytest with the plugin inside a test, in this process and on a model kernel: its fixtures, and a text of tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from probes import catalogue, claims
+from probes.star import centre, scenarios, star
+
+from .fake_lab import FakeLab
+
+WAKES_ONE = """
+from probes.claims import claim, man
+from probes.plugin import over
+from probes.star import centre, star
+
+@claim("made.wakes-one", "So it is.", level="observed", basis=[man("accept", 2)])
+@over(centre("accept"), centre("poll", "accept"))
+def test_wakes_one(herd, scenario):
+    seen = herd(scenario)
+    assert seen.returned >= 1
+    if scenario.call == "accept":
+        assert seen.woken == 1
+
+@claim("made.also-here", "So it is.", level="observed", basis=[man("accept", 2)])
+@over(star("accept"))
+def test_also_here(herd, scenario):
+    assert herd(scenario).won == 1
+"""
+
+
+def cases_of_wakes_one(preset: str, sizes: Any = None) -> dict[str, list[str]]:
+    """What `catalogue.cases` would say if these were all claims that there are."""
+    return {
+        "made.wakes-one": list(scenarios([centre("accept"), centre("poll", "accept")], preset, sizes)),
+        "made.also-here": list(scenarios([star("accept")], preset, sizes)),
+    }
+
+
+Pytest = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture(autouse=True)
+def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the inner tests claim is forgotten afterwards; and nothing but it is missed in their runs."""
+    monkeypatch.setattr(claims, "_judges", dict(claims._judges))
+    monkeypatch.setattr(catalogue, "cases", lambda preset, sizes=None: {})
+    before = dict(claims.CLAIMS)
+    yield
+    claims.CLAIMS.clear()
+    claims.CLAIMS.update(before)
+
+
+@pytest.fixture(name="lab")
+def lab_fixture(monkeypatch: pytest.MonkeyPatch) -> type[FakeLab]:
+    """The lab that the inner run will have."""
+    fake = type("Fake", (FakeLab,), {})
+    monkeypatch.setattr("probes.plugin.Lab", fake)
+    return fake
+
+
+@pytest.fixture(name="run")
+def run_fixture(pytester: pytest.Pytester, lab: type[FakeLab]) -> Pytest:
+    """Run the plugin on a text of tests."""
+
+    def inner(text: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(test_inner=text)
+        return pytester.runpytest_inprocess(
+            *("-p", "probes.plugin", "-p", "no:cacheprovider", "-p", "no:randomly"), *options, no_reraise_ctrlc=True
+        )
+
+    return inner
+
+
+def run_json(pytester: pytest.Pytester, folder: str = "report") -> dict[str, Any]:
+    """What the inner run wrote."""
+    run: dict[str, Any] = json.loads((pytester.path / folder / "run.json").read_text())
+    return run
