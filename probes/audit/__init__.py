@@ -11,6 +11,7 @@
     settings     backlog, SO_REUSEPORT, TCP_DEFER_ACCEPT of a live listener
     waits        what each thread is blocked in, and whether the listener is part of it
     registered   epoll instances: what is registered with which flags, and who shares one
+    workers      who the workers are
     strategy     how they wait: an id of the lab's, and a sentence
     watch        looks at all threads, until two are equal
     idle         what moves while nobody connects
@@ -19,13 +20,17 @@
     returns      which calls came back: sys_exit, by thread id
     winners      who took a connection, by who holds its socket
     traced       the same by ptrace, only where it is asked for
+    eyes         the observers that may be had here
     count        one connection after another
     judge        figures, and the verdict
+    situation    what advice depends on
     advice       what to change
     compare      what the lab measures for the same strategy
     start        a server that the audit starts and stops itself
+    answer       the answer, for programs
     words        the answer, for people
-    command      all of it, in order
+    printable    text from outside, made safe to print
+    auditing     all of it, in order
 
 Nothing here attaches to the server: /proc is read, connections are made, tracepoints are listened to.
 """

@@ -6,41 +6,11 @@ What would not help here, or would stop the server, is not advised; it is said w
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .judge import HERDS
-
-
-@dataclass(frozen=True)
-class Situation:
-    """What advice depends on."""
-
-    verdict: str
-    call: str | None
-    """That the workers wait in."""
-    trigger: str | None
-    sharing: str | None
-    """What they share, as in a strategy."""
-    threads: bool
-    """Whether they are threads of one process."""
-    is_tcp: bool
-    sockets: int
-    """Listening sockets at this address; more than one is a SO_REUSEPORT group."""
-    reuseport: bool | None
-    """Whether the listener has SO_REUSEPORT; None where that could not be read."""
-    handed_over_by: str | None
-    """Who bound the listener, where it was not the server itself."""
-    names: frozenset[str]
-    """What the server's processes are called."""
-    options: Sequence[str] = field(default_factory=list)
-    """The words that it was started with."""
-    options_known: bool = True
-    """False where it wrote a title over them."""
-    version: tuple[int, ...] | None = None
-    """Of the server, where it could be found out."""
-    cpus: int = field(default_factory=lambda: os.sysconf("SC_NPROCESSORS_ONLN"))
+from .situation import Situation
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ EPILOG = """\
   woken          workers that one connection woke: min, median, max over all connections
   returned       workers whose wait call came back; null where not observed
   won            workers that took the connection; null where not observed
-  spurious       workers that were woken and took nothing; null where not observed
+  in_vain       workers that were woken and took nothing; null where not observed
   connections    that were judged;  disturbed: those that were not, because a timer had just woken a worker
   workers        how many wait for the listener
   strategy       how they wait, as the lab names it (epoll_wait.level.listener ...); null if it has no name for it

@@ -9,7 +9,7 @@ from typing import Any
 from ..lab.session import Lab
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
-from .judge import Spread
+from .judge import PerConnection
 
 TRIALS = 5
 
@@ -19,7 +19,7 @@ class Comparison:
     """The lab's figure for a strategy, or why there is none."""
 
     scenario: str | None
-    woken: Spread | None
+    woken: PerConnection | None
     why_not: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -45,4 +45,4 @@ def measure(scenario: Scenario | None) -> Comparison:
                 found.append(trial.woken)
     except (Inconclusive, NotApplicable) as reason:
         return Comparison(scenario.id, None, str(reason))
-    return Comparison(scenario.id, Spread(min(found), statistics.median(found), max(found)))
+    return Comparison(scenario.id, PerConnection(min(found), statistics.median(found), max(found)))

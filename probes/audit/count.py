@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from ..lab.deadline import until
 from ..observers.perf_rings import Lost
 from ..verdict import Inconclusive
 from . import winners
 from .caller import Caller
-from .find import Server
-from .returns import Return, Returns
+from .eyes import Eyes
+from .find import AuditedServer
+from .returns import Return
 from .sockets import is_half_open, server_end
-from .strategy import Strategy
-from .traced import Traced
+from .strategy import WayOfWaiting
 from .waits import Wait
-from .wakers import Wakers, Waking, source_of
-from .watch import Looks, Watch, moved
+from .wakers import WakeUp, source_of
+from .watch import Looks, ServerThreads, moved
 
 REST_S = 10.0
 """How long the server may take to come to rest after a connection, and to wait again after its end."""
@@ -28,7 +28,7 @@ _HELD_BACK_S = 1.0
 
 
 @dataclass
-class Step:
+class Effect:
     """What one stimulus (a connection, or data on it) did.  Sets of thread ids; None: not observed."""
 
     woken: set[int]
@@ -51,8 +51,8 @@ class Step:
 class Connection:
     """One connection, from connect until the server had come to rest."""
 
-    by_connect: Step
-    by_data: Step | None
+    by_connect: Effect
+    by_data: Effect | None
     deferred: bool
     candidates: frozenset[int]
     """Threads that waited for the listener when it came."""
@@ -63,19 +63,9 @@ class Connection:
         return self.herd.disturbed
 
     @property
-    def herd(self) -> Step:
+    def herd(self) -> Effect:
         """The step that woke the workers: data, where the listener waits for data; the connection otherwise."""
         return self.by_data if self.by_data is not None and not self.by_connect.woken else self.by_connect
-
-
-@dataclass
-class Eyes:
-    """The observers that are there."""
-
-    wakers: Wakers | None = None
-    returns: Returns | None = None
-    traced: Traced | None = None
-    softirqs: Collection[int] = field(default_factory=set)
 
 
 class Counter:
@@ -83,11 +73,11 @@ class Counter:
 
     def __init__(
         self,
-        server: Server,
-        watch: Watch,
+        server: AuditedServer,
+        watch: ServerThreads,
         caller: Caller,
         eyes: Eyes,
-        strategy: Strategy,
+        strategy: WayOfWaiting,
         *,
         fewest: int,
         holds_back: bool,
@@ -142,31 +132,16 @@ class Counter:
 
     def _noted(self, what: str, also: Callable[[], bool]) -> Looks:
         """Wait for rest, start the observers' counts, and then look: so a timer between is seen by all of them."""
-        self._watch.at_rest(REST_S, what, also, self._pump)
+        self._watch.at_rest(REST_S, what, also, self._eyes.let_go_on)
         end = time.monotonic() + REST_S
         while True:
-            self._forget()
+            self._eyes.forget(set(self._watch.threads))
             looks = self._watch.looks()
             if self._watch.still(looks):
                 return looks
             if time.monotonic() > end:
                 raise Inconclusive(f"{what} within {REST_S:.0f} s")
-            self._watch.at_rest(REST_S, what, also, self._pump)
-
-    def _pump(self) -> None:
-        if self._eyes.traced is not None:
-            self._eyes.traced.pump()
-
-    def _forget(self) -> None:
-        everybody = set(self._watch.threads)
-        if self._eyes.wakers is not None:
-            self._eyes.wakers.watch(everybody)
-            self._eyes.wakers.forget()
-        if self._eyes.returns is not None:
-            self._eyes.returns.watch(everybody)
-            self._eyes.returns.forget()
-        if self._eyes.traced is not None:
-            self._eyes.traced.seen()
+            self._watch.at_rest(REST_S, what, also, self._eyes.let_go_on)
 
     def _delivered(self, client: tuple[str, int]) -> bool:
         """Wait until the connection has reached the server; whether the kernel holds it back until data arrive."""
@@ -185,16 +160,16 @@ class Counter:
         until(reached, lambda: "the connection did not reach the server")
         return deferred
 
-    def _settled(self, before: Looks, candidates: frozenset[int], began: float) -> Step:
+    def _settled(self, before: Looks, candidates: frozenset[int], began: float) -> Effect:
         self._caller.pass_fence()
-        after = self._watch.at_rest(REST_S, "the server did not come to rest after a connection", pump=self._pump)
+        after = self._watch.at_rest(REST_S, "the server did not come to rest after a connection", pump=self._eyes.pump)
         step = self._read(before, after, candidates)
         step.window_s = time.monotonic() - began
         return step
 
-    def _read(self, before: Looks, after: Looks, candidates: frozenset[int]) -> Step:
+    def _read(self, before: Looks, after: Looks, candidates: frozenset[int]) -> Effect:
         ran = moved(before, after)
-        step = Step(ran & candidates, None, None, ran - candidates)
+        step = Effect(ran & candidates, None, None, ran - candidates)
         try:
             if self._eyes.wakers is not None:
                 self._attribute(step, self._eyes.wakers.seen(), ran, candidates)
@@ -206,7 +181,7 @@ class Counter:
             raise Inconclusive(str(lost)) from lost
         return step
 
-    def _attribute(self, step: Step, wakings: list[Waking], ran: set[int], candidates: frozenset[int]) -> None:
+    def _attribute(self, step: Effect, wakings: list[WakeUp], ran: set[int], candidates: frozenset[int]) -> None:
         """Part the wake-ups of the candidates by where they came from.
 
         Raises Inconclusive where the trace and the context switches contradict each other.
@@ -235,7 +210,7 @@ class Counter:
         step.timers = found["timer"] - step.woken
         step.disturbed = self._is_disturbed(wakings, candidates, server)
 
-    def _is_disturbed(self, wakings: list[Waking], candidates: frozenset[int], server: set[int]) -> bool:
+    def _is_disturbed(self, wakings: list[WakeUp], candidates: frozenset[int], server: set[int]) -> bool:
         """Whether a timer, or somebody else's connection, woke a candidate before the last wake-up by this one."""
         sources = [
             (waking.at_ns, source_of(waking, self._caller.pid, self._eyes.softirqs, server))
@@ -246,12 +221,12 @@ class Counter:
         last_ns = max((at_ns for at_ns, source in sources if source == "connection"), default=None)
         return any(source in ("timer", "other") and (last_ns is None or at_ns < last_ns) for at_ns, source in sources)
 
-    def _credit(self, step: Step, returns: list[Return]) -> None:
+    def _credit(self, step: Effect, returns: list[Return]) -> None:
         calls = {wait.tid: wait.call for wait in self._waits}
         step.returned = {one.tid for one in returns if one.tid in step.woken and one.call == calls.get(one.tid)}
         step.winners = {one.tid for one in returns if one.won}
 
-    def _name_winner(self, step: Step, client: tuple[str, int], held: dict[int, set[int]]) -> None:
+    def _name_winner(self, step: Effect, client: tuple[str, int], held: dict[int, set[int]]) -> None:
         """Where no call showed it: the process that holds the connection's socket now."""
         if step.winners:
             return
@@ -271,7 +246,7 @@ class Counter:
 
 
 def run(
-    counter: Counter, watch: Watch, connections: int, rate: float, data: bytes, step: Callable[[int], None]
+    counter: Counter, watch: ServerThreads, connections: int, rate: float, data: bytes, step: Callable[[int], None]
 ) -> list[Connection]:
     """So many connections, at most `rate` a second.  Raises Inconclusive as `connection` does."""
     found = []

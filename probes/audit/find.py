@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..exits import BadInput
 from .printable import printable
-from .sockets import Listener, listeners
+from .sockets import ListeningSocket, listeners
 
 
 class BadTarget(BadInput):
@@ -41,13 +41,13 @@ class Wanted:
 
 
 @dataclass
-class Server:
+class AuditedServer:
     """A listener, and who holds it."""
 
-    listener: Listener
+    listener: ListeningSocket
     holders: dict[int, dict[int, int]]
     """For each process that holds one of its sockets: descriptor -> inode."""
-    others: list[Listener] = field(default_factory=list)
+    others: list[ListeningSocket] = field(default_factory=list)
     """Listeners that the name would fit as well; they are not audited."""
     unseen: int = 0
     """Processes whose descriptors this user may not look at."""
@@ -58,7 +58,7 @@ class Server:
         return min(self.holders)
 
 
-def find(wanted: Wanted) -> Server:
+def find(wanted: Wanted) -> AuditedServer:
     """The server that is meant.  Raises BadTarget with one sentence where there is none, or more than one."""
     if wanted.pid is not None:
         _complain_about_pid(wanted.pid)
@@ -80,10 +80,10 @@ def find(wanted: Wanted) -> Server:
         raise BadTarget(
             f"{chosen.name} listens, but none of the processes that you may look into holds it: run as root"
         )
-    return Server(chosen, found, others, unseen)
+    return AuditedServer(chosen, found, others, unseen)
 
 
-def the_one_of(candidates: Sequence[Listener], whose: str) -> Listener:
+def the_one_of(candidates: Sequence[ListeningSocket], whose: str) -> ListeningSocket:
     """The listener that is meant where none was named: that of the only TCP port, else the only one.
 
     A server may have a unix socket beside its port, to be steered by.  Raises BadTarget where it has several.
@@ -119,7 +119,7 @@ def _owner(pid: int) -> str:
     return f"uid {uid}"
 
 
-def _of_pid(wanted: Wanted) -> list[Listener]:
+def _of_pid(wanted: Wanted) -> list[ListeningSocket]:
     """Listeners that the process holds, or else its descendants; narrowed by port or path where given."""
     assert wanted.pid is not None
     pid = wanted.pid
@@ -145,14 +145,14 @@ def _of_pid(wanted: Wanted) -> list[Listener]:
     return mine or there
 
 
-def _anywhere(wanted: Wanted) -> list[Listener]:
+def _anywhere(wanted: Wanted) -> list[ListeningSocket]:
     """In this network namespace; else in that of any process that may be looked into, if it is in one only."""
     if wanted.host is not None:
         _complain_about_remote(wanted.host)
     here = _fitting(listeners("self"), wanted, None)
     if here:
         return here
-    elsewhere: dict[int, list[Listener]] = {}
+    elsewhere: dict[int, list[ListeningSocket]] = {}
     seen = {os.stat("/proc/self/ns/net").st_ino}
     if wanted.host is None:
         for pid in pids():
@@ -181,7 +181,7 @@ def _complain_about_remote(host: str) -> None:
         raise BadTarget(f"{host} is no address of this machine: only servers on this machine can be audited") from None
 
 
-def _fitting(found: Iterable[Listener], wanted: Wanted, pid: int | None) -> list[Listener]:
+def _fitting(found: Iterable[ListeningSocket], wanted: Wanted, pid: int | None) -> list[ListeningSocket]:
     """Those that the name fits, the one that a connection to 127.0.0.1 would reach first."""
     if wanted.path is not None:
         return _of_path(list(found), wanted.path, pid)
@@ -195,13 +195,13 @@ def _fitting(found: Iterable[Listener], wanted: Wanted, pid: int | None) -> list
     return sorted(exact, key=_preference)
 
 
-def _preference(listener: Listener) -> tuple[int, str]:
+def _preference(listener: ListeningSocket) -> tuple[int, str]:
     order = ("127.0.0.1", "0.0.0.0", "::", "::1")
     place = order.index(listener.address) if listener.address in order else len(order)
     return place, listener.name
 
 
-def _of_path(found: Sequence[Listener], path: str, pid: int | None) -> list[Listener]:
+def _of_path(found: Sequence[ListeningSocket], path: str, pid: int | None) -> list[ListeningSocket]:
     """Listeners on this unix socket; `pid` names the process whose path it is, None: it is ours."""
     named = [one for one in found if not one.port and _same_path(one, path, pid)]
     if pid is None and not path.startswith("@"):
@@ -213,7 +213,7 @@ def _of_path(found: Sequence[Listener], path: str, pid: int | None) -> list[List
     return named
 
 
-def _same_path(listener: Listener, wanted: str, pid: int | None) -> bool:
+def _same_path(listener: ListeningSocket, wanted: str, pid: int | None) -> bool:
     """Whether a unix socket is called so.  A path is listed as it was given to bind: a relative one tells its end."""
     listed = listener.address
     if listener.kind == "unix-abstract":

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ..verdict import Inconclusive
-from .watch import Watch
+from .watch import ServerThreads
 
 PERIOD_S = 2.5
 """How long the timers are measured: gunicorn's gthread workers wake once a second."""
@@ -30,7 +30,7 @@ class Idle:
         return sum(self.rates.get(tid, 0.0) for tid in tids)
 
 
-def measure(watch: Watch, candidates: Callable[[], Collection[int]], tell: Callable[[str], None]) -> Idle:
+def measure(watch: ServerThreads, candidates: Callable[[], Collection[int]], tell: Callable[[str], None]) -> Idle:
     """Watch the server for a while.
 
     Raises Inconclusive where it is busy, or its threads keep coming and going, and Ended where it ends.
@@ -53,7 +53,7 @@ def measure(watch: Watch, candidates: Callable[[], Collection[int]], tell: Calla
     return found
 
 
-def _one_period(watch: Watch) -> Idle | None:
+def _one_period(watch: ServerThreads) -> Idle | None:
     """Rates over one period; None where threads came or went."""
     watch.rescan()
     before = watch.looks()

@@ -21,7 +21,7 @@ woke whom, context switches alone decide nothing."""
 
 
 @dataclass(frozen=True)
-class Spread:
+class PerConnection:
     """One figure over all connections."""
 
     min: int
@@ -37,24 +37,24 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Figures:
+class AuditFigures:
     """What the connections showed; None for what was not observed."""
 
     connections: int
     """Those that are judged: all but the disturbed ones."""
     disturbed: int
     """Connections that came while a timer, or somebody else, had just woken a worker; they are not judged."""
-    woken: Spread
-    returned: Spread | None
-    won: Spread | None
-    spurious: Spread | None
+    woken: PerConnection
+    returned: PerConnection | None
+    won: PerConnection | None
+    in_vain: PerConnection | None
     """Woken, and took nothing."""
     winners: dict[int, int]
     """How many connections each thread (or process) took."""
-    others: Spread
+    others: PerConnection
     """Threads of the server that do not wait for the listener, and moved."""
-    handed_on: Spread | None
-    timers: Spread | None
+    handed_on: PerConnection | None
+    timers: PerConnection | None
     accidents: float
     """How many workers timers are expected to move in the window of one connection, by the rate measured."""
     window_ms: float
@@ -63,7 +63,7 @@ class Figures:
     """Whether the kernel held connections back until data arrived."""
 
 
-def figures_of(made: Sequence[Connection], idle: Idle) -> Figures:
+def figures_of(made: Sequence[Connection], idle: Idle) -> AuditFigures:
     """The figures of these connections.  Raises Inconclusive where timers disturbed most of them."""
     connections = [one for one in made if not one.disturbed]
     if 2 * len(connections) < len(made) or not connections:
@@ -76,7 +76,7 @@ def figures_of(made: Sequence[Connection], idle: Idle) -> Figures:
     window_s = statistics.median(step.window_s for step in steps)
     rate = max(idle.rate(one.candidates) for one in connections)
     known_winners = [who for who in won if who is not None]
-    return Figures(
+    return AuditFigures(
         len(connections),
         len(made) - len(connections),
         _spread(len(step.woken) for step in steps),
@@ -103,12 +103,12 @@ def _won(connection: Connection) -> set[int] | None:
     return set().union(*(one for one in seen if one))
 
 
-def _spread(values: Iterable[int]) -> Spread:
+def _spread(values: Iterable[int]) -> PerConnection:
     found = list(values)
-    return Spread(min(found), statistics.median(found), max(found))
+    return PerConnection(min(found), statistics.median(found), max(found))
 
 
-def _known(values: Iterable[int | None]) -> Spread | None:
+def _known(values: Iterable[int | None]) -> PerConnection | None:
     """The spread, if every connection has a value."""
     found = list(values)
     return None if None in found else _spread(value for value in found if value is not None)
@@ -127,7 +127,7 @@ class Judgement:
         return {"verdict": self.verdict, "sentence": self.sentence, "sure": self.sure}
 
 
-def judge(figures: Figures, workers: int, sees_wakers: bool) -> Judgement:
+def judge(figures: AuditFigures, workers: int, sees_wakers: bool) -> Judgement:
     """The verdict on these figures; `workers` wait for the listener."""
     sure = _sure(figures, sees_wakers)
     if not sees_wakers and figures.accidents > MOST_ACCIDENTS:
@@ -147,7 +147,7 @@ def judge(figures: Figures, workers: int, sees_wakers: bool) -> Judgement:
         of = f"one of {workers} workers wakes" if workers > 1 else "the one worker wakes"
         sometimes = f" (once {figures.woken.max})" if figures.woken.max > 1 else ""
         return Judgement(WAKES_ONE, f"does not herd: {of} for each connection{sometimes}", sure)
-    nothing = round(figures.spurious.median) if figures.spurious is not None else woken - 1
+    nothing = round(figures.in_vain.median) if figures.in_vain is not None else woken - 1
     find = f"{nothing} find{'s' if nothing == 1 else ''} nothing"
     how = f"{woken} of {workers} workers wake for each connection"
     if figures.woken.min != figures.woken.max:
@@ -157,7 +157,7 @@ def judge(figures: Figures, workers: int, sees_wakers: bool) -> Judgement:
     return Judgement(HERDS, f"herds: {how}; {find}", sure)
 
 
-def _sure(figures: Figures, sees_wakers: bool) -> str:
+def _sure(figures: AuditFigures, sees_wakers: bool) -> str:
     if sees_wakers:
         return (
             "sure: the scheduler's trace shows for each wake-up who issued it, so timers and the server's own "
@@ -171,7 +171,7 @@ def _sure(figures: Figures, sees_wakers: bool) -> str:
     )
 
 
-def over_limit(figures: Figures, limit: int, sees_wakers: bool) -> bool:
+def over_limit(figures: AuditFigures, limit: int, sees_wakers: bool) -> bool:
     """Whether more workers wake than `limit`: ever, or, where a timer may look like a wake-up, as a rule."""
     exact = sees_wakers or figures.accidents == 0
     return (figures.woken.max if exact else figures.woken.median) > limit

@@ -36,6 +36,7 @@ class Returns(PerfRings):
         self._id_at = RAW + offset_of("id", tracepoint.format)
         self._ret_at = RAW + offset_of("ret", tracepoint.format)
         self._tids: frozenset[int] = frozenset(tids)
+        self._seen: list[Return] = []
         super().__init__(tracepoint, filter_for("common_pid", tids))
 
     def watch(self, tids: Collection[int]) -> None:
@@ -44,13 +45,22 @@ class Returns(PerfRings):
             self._tids = frozenset(tids)
             self.narrow(filter_for("common_pid", tids))
 
-    def seen(self) -> list[Return]:
-        """Every return since the last call, in order of time.  Raises Lost on overflow."""
-        found = []
+    def pump(self) -> None:
+        """Take in what has come, so that no ring fills up.  Raises Lost where one did."""
         for body in self.samples():
             tid, at_ns = struct.unpack_from("=iQ", body, 4)
             (number,) = struct.unpack_from("=q", body, self._id_at)
             (result,) = struct.unpack_from("=q", body, self._ret_at)
             if tid in self._tids and number >= 0 and result not in _RESTARTS:
-                found.append(Return(at_ns, tid, call_name(number), result))
-        return sorted(found)
+                self._seen.append(Return(at_ns, tid, call_name(number), result))
+
+    def forget(self) -> None:
+        """Drop everything seen so far: the count starts here."""
+        self._seen = []
+        super().forget()
+
+    def seen(self) -> list[Return]:
+        """Every return since the last call or `forget`, in order of time.  Raises Lost on overflow."""
+        self.pump()
+        seen, self._seen = self._seen, []
+        return sorted(seen)

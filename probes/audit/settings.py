@@ -18,7 +18,7 @@ _TCPI_SACKED = 28
 
 
 @dataclass(frozen=True)
-class Settings:
+class ListenerSettings:
     """What was asked of the kernel about one listening socket."""
 
     backlog: int | None = None
@@ -29,30 +29,30 @@ class Settings:
     """Why they could not be read, or None."""
 
 
-def settings_of(pid: int, fd: int) -> Settings:
+def settings_of(pid: int, fd: int) -> ListenerSettings:
     """The settings of the listener that is descriptor `fd` of process `pid`."""
     number = syscalls.number("pidfd_getfd")
     if number is None:
-        return Settings(why_not="pidfd_getfd: not known for this architecture")
+        return ListenerSettings(why_not="pidfd_getfd: not known for this architecture")
     try:
         pidfd = os.pidfd_open(pid)
     except OSError as error:
-        return Settings(why_not=f"pidfd_open: {error.strerror}")
+        return ListenerSettings(why_not=f"pidfd_open: {error.strerror}")
     try:
         copy = syscalls.call(number, pidfd, fd)
     finally:
         os.close(pidfd)
     if copy < 0:
-        return Settings(why_not=f"pidfd_getfd: {os.strerror(-copy)}")
+        return ListenerSettings(why_not=f"pidfd_getfd: {os.strerror(-copy)}")
     with socket.socket(fileno=copy) as lent:
         return _asked(lent)
 
 
-def _asked(lent: socket.socket) -> Settings:
+def _asked(lent: socket.socket) -> ListenerSettings:
     if lent.family not in (socket.AF_INET, socket.AF_INET6):
-        return Settings(defer_accept_s=0, reuseport=False)
+        return ListenerSettings(defer_accept_s=0, reuseport=False)
     info = lent.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCPI_SACKED + 4)
-    return Settings(
+    return ListenerSettings(
         backlog=struct.unpack_from("=I", info, _TCPI_SACKED)[0] if len(info) >= _TCPI_SACKED + 4 else None,
         reuseport=bool(lent.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT)),
         defer_accept_s=lent.getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT),

@@ -17,7 +17,7 @@ _FAMILIES = {socket.AF_INET: "tcp4", socket.AF_INET6: "tcp6"}
 
 
 @dataclass(frozen=True)
-class Listener:
+class ListeningSocket:
     """One listener: a socket, or all sockets of a reuseport group, in one network namespace."""
 
     kind: str
@@ -41,7 +41,7 @@ class Listener:
         return f"{self.address}:{self.port}" if self.port else self.address
 
 
-def listeners(pid: int | str) -> list[Listener]:
+def listeners(pid: int | str) -> list[ListeningSocket]:
     """Every listener in the network namespace of process `pid` (or "self").
 
     OSError where it is gone, or its namespace may not be entered.
@@ -57,8 +57,8 @@ def listeners(pid: int | str) -> list[Listener]:
     for found in unix_listeners(pid):
         kind = "unix-abstract" if found.name.startswith(b"\0") else "unix"
         address = os.fsdecode(b"@" + found.name[1:] if kind == "unix-abstract" else found.name)
-        unix.append(Listener(kind, address, 0, (found.inode,), namespace, found.file))
-    return [*(Listener(*key, tuple(sorted(inodes)), namespace) for key, inodes in sockets.items()), *unix]
+        unix.append(ListeningSocket(kind, address, 0, (found.inode,), namespace, found.file))
+    return [*(ListeningSocket(*key, tuple(sorted(inodes)), namespace) for key, inodes in sockets.items()), *unix]
 
 
 def is_udp_port(pid: int | str, port: int) -> bool:
@@ -97,7 +97,7 @@ def is_half_open(end: InetSocket) -> bool:
     return end.state == SYN_RECV
 
 
-def destination(listener: Listener, pid: int) -> tuple[int, object]:
+def destination(listener: ListeningSocket, pid: int) -> tuple[int, object]:
     """Family and address to connect to; `pid` is a process in the listener's namespace.
 
     Where it listens on all addresses, the loopback one.

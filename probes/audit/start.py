@@ -19,8 +19,8 @@ from typing import Any
 
 from .. import syscalls
 from ..verdict import Inconclusive
-from .find import BadTarget, Server, Wanted, descendants, find, holders_of, sockets_of, the_one_of
-from .sockets import Listener, listeners
+from .find import AuditedServer, BadTarget, Wanted, descendants, find, holders_of, sockets_of, the_one_of
+from .sockets import ListeningSocket, listeners
 
 START_S = 30.0
 """How long it may take until it listens."""
@@ -59,7 +59,7 @@ class Started:
             self.close()
             raise BadTarget(f"{command[0]} cannot be started: {why_not}")
 
-    def wait_for(self, wanted: Wanted | None, tell: Callable[[str], None]) -> Server:
+    def wait_for(self, wanted: Wanted | None, tell: Callable[[str], None]) -> AuditedServer:
         """The server, once it listens and has started its workers.  Raises Inconclusive where it does not, or ends."""
         tell(f"waiting until {os.path.basename(self._command[0])} listens")
         deadline = time.monotonic() + START_S
@@ -79,9 +79,9 @@ class Started:
                     raise Inconclusive(f"processes of {self._command[0]} kept coming and going for {START_S:.0f} s")
                 raise Inconclusive(f"{self._command[0]} did not listen within {START_S:.0f} s{self._last_words()}")
 
-    def _listeners(self, wanted: Wanted | None) -> list[Listener]:
+    def _listeners(self, wanted: Wanted | None) -> list[ListeningSocket]:
         """What the server listens on by now."""
-        found: list[Listener] = []
+        found: list[ListeningSocket] = []
         family = descendants(self.pid)
         held: set[int] = set()
         for pid in family:
@@ -92,7 +92,7 @@ class Started:
                 found += [one for one in listeners(pid) if held & set(one.inodes) and one not in found]
         return [one for one in found if _fits(one, wanted)]
 
-    def _server(self, mine: list[Listener], wanted: Wanted | None) -> Server:
+    def _server(self, mine: list[ListeningSocket], wanted: Wanted | None) -> AuditedServer:
         chosen = mine[0]
         if wanted is None:
             chosen = the_one_of(mine, self._command[0])
@@ -128,7 +128,7 @@ class Started:
         self.close()
 
 
-def _fits(listener: Listener, wanted: Wanted | None) -> bool:
+def _fits(listener: ListeningSocket, wanted: Wanted | None) -> bool:
     if wanted is None:
         return True
     return listener.port == wanted.port if wanted.port is not None else listener.address == wanted.path
@@ -147,6 +147,8 @@ def _supervise(command: Sequence[str], lifeline: int, say: int, output: int, par
             stdout=output,
             stderr=output,
             start_new_session=True,
+            # We have one thread, and this makes system calls alone.
+            preexec_fn=ordinary_signals,
         )
     except OSError as error:
         os.write(say, (error.strerror or str(error)).encode())
@@ -159,6 +161,15 @@ def _supervise(command: Sequence[str], lifeline: int, say: int, output: int, par
             os._exit(0)
     _end_all(server.pid)
     os._exit(0)
+
+
+def ordinary_signals() -> None:
+    """No signal blocked, none ignored, none handled: as a server expects it, whatever started us (execve(2))."""
+    for number in signal.valid_signals():
+        # Those that libc keeps to itself, and SIGKILL and SIGSTOP, cannot be set (signal(7)).
+        with contextlib.suppress(OSError):
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _end_all(server: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..axes import CALLS, EPOLL_CALLS, MULTIPLEXERS
 from ..scenario import BadScenario, Scenario, strategy_name
 from .registered import same_instance
-from .sockets import Listener
+from .sockets import ListeningSocket
 from .waits import Wait
 
 Same = Callable[[tuple[int, int], tuple[int, int]], "bool | None"]
@@ -24,7 +24,7 @@ _TRIGGERS = {
 
 
 @dataclass(frozen=True)
-class Strategy:
+class WayOfWaiting:
     """What the workers have in common."""
 
     id: str | None
@@ -55,8 +55,8 @@ class Strategy:
 
 
 def strategy_of(
-    waits: Sequence[Wait], peers: int, listener: Listener, holders: int, same: Same = same_instance
-) -> Strategy:
+    waits: Sequence[Wait], peers: int, listener: ListeningSocket, holders: int, same: Same = same_instance
+) -> WayOfWaiting:
     """The strategy of the threads that wait for the listener.
 
     `peers` is how many more of their kind hold the listener and do not wait for it just now;
@@ -74,10 +74,10 @@ def strategy_of(
     per_socket = max(sockets.values(), default=len(waits))
     sentence = _sentence(waits, kinds, sharing, threads, peers, listener, holders)
     shared = tuple(frozenset(one.tid for one in group) for group in groups if len(group) > 1)
-    return Strategy(name, sentence, sharing, per_socket, threads, shared)
+    return WayOfWaiting(name, sentence, sharing, per_socket, threads, shared)
 
 
-def _sharing(waits: Sequence[Wait], listener: Listener, same: Same) -> tuple[str | None, list[list[Wait]]]:
+def _sharing(waits: Sequence[Wait], listener: ListeningSocket, same: Same) -> tuple[str | None, list[list[Wait]]]:
     """What they share, and which of them share an epoll instance."""
     groups: list[list[Wait]] = []
     unknown = False
@@ -112,7 +112,7 @@ def _sentence(
     sharing: str | None,
     threads: bool,
     peers: int,
-    listener: Listener,
+    listener: ListeningSocket,
     holders: int,
 ) -> str:
     n = len(waits) + peers
@@ -146,7 +146,7 @@ def _how(call: str | None, trigger: str | None, sharing: str | None, n: int) -> 
     return f"{each}blocked in {call}" if call != "io_uring_enter" else f"{each}with an io_uring"
 
 
-def _on(listener: Listener, sharing: str | None, n: int, holders: int) -> str:
+def _on(listener: ListeningSocket, sharing: str | None, n: int, holders: int) -> str:
     sockets = len(listener.inodes)
     if sockets > 1:
         if sockets == n:

@@ -15,13 +15,13 @@ from collections.abc import Iterable
 
 from .. import syscalls
 from ..verdict import Inconclusive
-from .sockets import Listener
+from .sockets import ListeningSocket
 
 _NO_MAGICLINKS, _IN_ROOT = 0x02, 0x10  # RESOLVE_*, include/uapi/linux/openat2.h
 _PATH_ONLY = os.O_PATH | os.O_CLOEXEC
 
 
-def open_file(listener: Listener, holders: Iterable[int]) -> int:
+def open_file(listener: ListeningSocket, holders: Iterable[int]) -> int:
     """A descriptor (O_PATH) of the socket's file, to connect to by /proc/self/fd/N; the caller closes it.
 
     Raises Inconclusive where none of the processes that hold the listener has it at this path.
@@ -40,7 +40,7 @@ def open_file(listener: Listener, holders: Iterable[int]) -> int:
     raise Inconclusive(why_not)
 
 
-def _is_of(listener: Listener, status: os.stat_result) -> bool:
+def _is_of(listener: ListeningSocket, status: os.stat_result) -> bool:
     """Whether this is the listener's file.  Below overlayfs and btrfs stat(2) shows another device than the kernel's
     own, and the inodes need not be alike; elsewhere both must agree."""
     if not stat.S_ISSOCK(status.st_mode):

@@ -27,7 +27,7 @@ _MOST_NARROWED = 150
 """A filter names at most this many threads; it must fit into one page (perf_event_set_filter)."""
 
 
-class Waking(NamedTuple):
+class WakeUp(NamedTuple):
     """One wake-up of one thread."""
 
     at_ns: int
@@ -44,6 +44,7 @@ class Wakers(PerfRings):
         self._pid_at = RAW + offset_of("pid", tracepoint.format)
         self._flags_at = RAW + offset_of("common_flags", tracepoint.format)
         self._tids: frozenset[int] = frozenset(tids)
+        self._seen: list[WakeUp] = []
         super().__init__(tracepoint, filter_for("pid", tids))
 
     def watch(self, tids: Collection[int]) -> None:
@@ -52,15 +53,24 @@ class Wakers(PerfRings):
             self._tids = frozenset(tids)
             self.narrow(filter_for("pid", tids))
 
-    def seen(self) -> list[Waking]:
-        """Every wake-up since the last call, in order of time.  Raises Lost on overflow."""
-        found = []
+    def pump(self) -> None:
+        """Take in what has come, so that no ring fills up.  Raises Lost where one did."""
         for body in self.samples():
             (wakee,) = struct.unpack_from("=i", body, self._pid_at)
             if wakee in self._tids:
                 waker, at_ns = struct.unpack_from("=iQ", body, 4)
-                found.append(Waking(at_ns, waker, wakee, body[self._flags_at]))
-        return sorted(found)
+                self._seen.append(WakeUp(at_ns, waker, wakee, body[self._flags_at]))
+
+    def forget(self) -> None:
+        """Drop everything seen so far: the count starts here."""
+        self._seen = []
+        super().forget()
+
+    def seen(self) -> list[WakeUp]:
+        """Every wake-up since the last call or `forget`, in order of time.  Raises Lost on overflow."""
+        self.pump()
+        seen, self._seen = self._seen, []
+        return sorted(seen)
 
 
 def filter_for(field: str, tids: Collection[int]) -> str:
@@ -70,7 +80,7 @@ def filter_for(field: str, tids: Collection[int]) -> str:
     return f"{field} > 0"
 
 
-def source_of(waking: Waking, caller: int, softirqs: Collection[int], server: Collection[int]) -> str:
+def source_of(waking: WakeUp, caller: int, softirqs: Collection[int], server: Collection[int]) -> str:
     """Where a wake-up came from: connection, timer, worker or other."""
     if waking.flags & _HARDIRQ:
         return "timer"

@@ -35,7 +35,7 @@ class Ended(Inconclusive):
     """The server, or one of its workers, ended while it was looked at."""
 
 
-class Watch:
+class ServerThreads:
     """The threads of these processes.  Holds a pidfd of each, so that an end is noticed, and no number mistaken."""
 
     def __init__(self, pids: Iterable[int]) -> None:

@@ -11,7 +11,7 @@ _COUNTS = (
     ("woken", "the scheduler made it runnable"),
     ("returned", "its wait call came back"),
     ("won", "it took the connection"),
-    ("spurious", "woken, and took nothing"),
+    ("in_vain", "woken, and took nothing"),
 )
 
 
@@ -31,7 +31,7 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield f"{answer['connections']} connections, one at a time; workers per connection:"
         for name, meaning in _COUNTS:
-            yield f"  {name:9} {spread_in_words(answer[name]):22} {meaning}"
+            yield f"  {name.replace('_', ' '):9} {spread_in_words(answer[name]):22} {meaning}"
         if answer["disturbed"]:
             yield f"  (not counted: {answer['disturbed']} more, that came while a timer had just woken a worker)"
         if answer["winners"]:

@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.markup import escape
 
-    from ..audit.command import audit
+    from ..audit.auditing import audit
     from ..audit.printable import printable, printable_all
     from ..audit.words import lines
     from ..report import audit_page

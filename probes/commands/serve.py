@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 
 from ..exits import WELL, BadInput
-from ..servers import command
+from ..servers import serve
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The servers, as subcommands."""
-    parser.description, parser.formatter_class = command.GUIDE, argparse.RawDescriptionHelpFormatter
-    command.add_arguments(parser)
+    parser.description, parser.formatter_class = serve.GUIDE, argparse.RawDescriptionHelpFormatter
+    serve.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal ends it.  Raises BadInput where it cannot listen, and NotApplicable."""
     try:
-        command.serve(options)
+        serve.serve(options)
     except OSError as error:
         raise BadInput(f"{error.filename or f'{options.host} port {options.port}'}: {error.strerror}") from error
     return WELL

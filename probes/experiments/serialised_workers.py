@@ -24,7 +24,7 @@ HELD, TOOK = range(2)
 _NEWIPC, _NEWUSER = 0x08000000, 0x10000000  # clone(2)
 
 
-class _Worker(accept_mutex.Worker):
+class _Worker(accept_mutex.AcceptMutexWorker):
     """A worker of the accept-mutex server that writes down what it does; no timer of it ends while this lasts."""
 
     def __init__(self, workers: _Workers, me: Me, i: int) -> None:
@@ -54,7 +54,7 @@ class _Workers:
     """Workers of the accept-mutex server, with an old client each, and room for one more."""
 
     def __init__(self, stage: Stage, n: int) -> None:
-        self.mutex, self._scene = accept_mutex.Mutex(), Scene(stage, "ppoll", n=1)
+        self.mutex, self._scene = accept_mutex.AcceptMutex(), Scene(stage, "ppoll", n=1)
         self.listener = socket.socket(fileno=os.dup(self._scene.listener.fds[0]))
         self.board = Board(n, 2)
         self.old_clients = [socket.socketpair() for _ in range(n)]

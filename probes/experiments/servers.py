@@ -13,7 +13,7 @@ from .. import syscalls
 from ..lab.deadline import patience_s
 from ..lab.stage import Actor, Stage
 from ..listeners import client
-from ..servers import command
+from ..servers import serve
 from ..servers.listening import listen
 from ..verdict import Inconclusive
 from . import wire
@@ -76,7 +76,7 @@ def _be_server(arguments: tuple[str, ...], out: int, parent: int) -> NoReturn:
     try:
         syscalls.die_with_parent(parent)
         os.dup2(out, 1)
-        command.main(arguments)
+        serve.main(arguments)
     finally:
         os._exit(1)
 

@@ -18,7 +18,7 @@ FIGURES = {
     "woken": "the scheduler made it runnable",
     "returned": "its wait call came back to user space",
     "won": "it took the connection",
-    "spurious": "it was woken, and took nothing",
+    "in_vain": "it was woken, and took nothing",
     "handed_on": "the server itself woke it, not the listener",
     "timers": "a timer woke it meanwhile",
     "others": "a thread that does not wait for the listener moved",

@@ -16,7 +16,7 @@ from .listening import listen, say
 from .loop import Loop
 
 
-class Mutex:
+class AcceptMutex:
     """A mutex that is tried and never waited for: flock(2) on a file without a name.
 
     nginx's is a word in memory, which its parent has to free when the holder dies (claim
@@ -43,10 +43,10 @@ class Mutex:
         fcntl.flock(self._fd, fcntl.LOCK_UN)
 
 
-class Worker(Loop):
+class AcceptMutexWorker(Loop):
     """A loop that accepts while it has the mutex."""
 
-    def __init__(self, listener: socket.socket, mutex: Mutex, delay_s: float, most: int) -> None:
+    def __init__(self, listener: socket.socket, mutex: AcceptMutex, delay_s: float, most: int) -> None:
         """It tries again after `delay_s`, and does not accept while it has `most` clients."""
         super().__init__(listener, "level")
         self._mutex, self._delay_s, self._most = mutex, delay_s, most
@@ -78,11 +78,11 @@ class Worker(Loop):
 def serve(host: str, port: int, workers: int, backlog: int, delay_s: float, most: int) -> None:
     """Serve until SIGTERM or SIGINT.  Raises OSError where it cannot listen."""
     listener = listen(host, port, backlog=backlog)
-    mutex = Mutex()
+    mutex = AcceptMutex()
 
     def work(_: int) -> None:
         mutex.attach()
-        Worker(listener, mutex, delay_s, most).run()
+        AcceptMutexWorker(listener, mutex, delay_s, most).run()
 
     address = listener.getsockname()
     say(f"listening on {address[0]} port {address[1]}")

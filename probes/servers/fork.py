@@ -21,7 +21,7 @@ from .prefork import reaped
 from .signals import Signals
 
 
-class Server:
+class ForkServer:
     """The parent."""
 
     def __init__(self, listener: socket.socket, greeting: Path | None, idle_s: float, most: int) -> None:
@@ -115,7 +115,7 @@ class Server:
 def serve(host: str, port: int, backlog: int, greeting: Path | None, idle_s: float, most: int, grace_s: float) -> None:
     """Serve until SIGTERM or SIGINT.  Raises OSError where it cannot listen, or read the greeting."""
     listener = listen(host, port, backlog=backlog)
-    server = Server(listener, greeting, idle_s, most)
+    server = ForkServer(listener, greeting, idle_s, most)
     address = listener.getsockname()
     say(f"listening on {address[0]} port {address[1]}")
     server.run()

@@ -12,9 +12,9 @@ import subprocess
 import sys
 import time
 
-from probes.audit.command import _open_eyes
+from probes.audit.eyes import open_eyes
 from probes.audit.find import Wanted, find
-from probes.audit.watch import Watch
+from probes.audit.watch import ServerThreads
 from probes.host import PROJECT
 
 BLOCKS, REQUESTS = 20, 100
@@ -33,12 +33,12 @@ def main() -> None:
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline().split()[1])
-        watch = Watch(sorted(find(Wanted(port)).holders))
+        watch = ServerThreads(sorted(find(Wanted(port)).holders))
         times: dict[str, list[float]] = {"without": [], "with": []}
         for _ in range(BLOCKS):
             times["without"] += [_request_us(port) for _ in range(REQUESTS)]
             with contextlib.ExitStack() as release:
-                _open_eyes(watch, release)
+                open_eyes(set(watch.threads), release)
                 watch.looks()
                 times["with"] += [_request_us(port) for _ in range(REQUESTS)]
         process.kill()

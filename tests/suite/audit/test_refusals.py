@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from probes import syscalls
 from probes.audit.find import descendants
 from probes.host import PROJECT
 
@@ -122,7 +124,7 @@ def test_somebody_elses(start: Start) -> None:
     server = start("level")
     program = (
         "import os, sys; from probes.__main__ import main; import rich.console, rich.status, json; "
-        "import probes.audit.command, probes.audit.words, probes.report.audit_page; "
+        "import probes.audit.auditing, probes.audit.words, probes.report.audit_page; "
         "rich.console.Console(stderr=True).status(''); "
         "os.setgid(65534); os.setuid(65534); sys.exit(main(['audit', *sys.argv[1:]]))"
     )
@@ -181,17 +183,66 @@ def test_leaves_nothing(tmp_path: Path, number: int) -> None:
     """However the audit ends, the server that it started ends with it."""
     address = str(tmp_path / "s")
     line = [sys.executable, "-m", "probes", "audit", "--connections", "1000", "--rate", "5", "--"]
-    process = subprocess.Popen([*line, *command("level", 4, address)], cwd=PROJECT, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + PATIENCE_S
-    # The audit, its caller, the supervisor (all three carry the server's address), the server, four workers.
-    while len(descendants(process.pid)) < 7 and time.monotonic() < deadline:
-        # A look at all of /proc costs more than it may be worth to look again at once.
-        select.select([process.stderr], [], [], 0.1)
-    process.send_signal(number)
-    process.wait(PATIENCE_S)
+    us = os.getpid()
+
+    def as_in_the_foreground() -> None:
+        # A shell starts a job in the background with SIGINT ignored, and who starts so keeps to it (signal(7)).
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        syscalls.die_with_parent(us)
+
+    process = subprocess.Popen(
+        [*line, *command("level", 4, address)],
+        cwd=PROJECT,
+        stderr=subprocess.PIPE,
+        preexec_fn=as_in_the_foreground,  # noqa: PLW1509 (system calls alone, no lock)
+    )
     pipe = process.stderr
-    while (left := _with_argument(address)) and time.monotonic() < deadline:
-        select.select([], [], [], 0.1)
     assert pipe is not None
-    pipe.close()
-    assert left == []
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        # The audit, its caller, the supervisor (all three carry the server's address), the server, four workers.
+        while len(descendants(process.pid)) < 7 and time.monotonic() < deadline:
+            # A look at all of /proc costs more than it may be worth to look again at once.
+            select.select([pipe], [], [], 0.1)
+        process.send_signal(number)
+        process.wait(PATIENCE_S)
+        while (left := _with_argument(address)) and time.monotonic() < deadline:
+            select.select([], [], [], 0.1)
+        assert left == []
+    finally:
+        process.kill()
+        process.wait()
+        pipe.close()
+
+
+def test_started_with_signals_ignored_and_blocked(tmp_path: Path) -> None:
+    """As supervisors and CI agents may start it: SIGCHLD ignored, the others blocked.  The server gets neither."""
+    status = tmp_path / "status"
+    address = str(tmp_path / "s")
+    script = f'grep ^Sig /proc/self/status > {status}; exec "$@"'
+    line = [sys.executable, "-m", "probes", "audit", "--json", "--connections", "2", "--", "sh", "-c", script, "sh"]
+
+    def odd_signals() -> None:
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+
+    done = subprocess.run(
+        [*line, *command("level", 4, address)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        preexec_fn=odd_signals,
+        restore_signals=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["woken"]["max"] == 4
+    found = dict(row.split(":\t") for row in status.read_text().splitlines())
+    assert {name: int(found[name], 16) for name in ("SigBlk", "SigIgn", "SigCgt")} == {
+        "SigBlk": 0,
+        "SigIgn": 0,
+        "SigCgt": 0,
+    }
+    assert _with_argument(address) == []

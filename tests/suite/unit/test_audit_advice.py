@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from probes.audit.advice import REMEDIES, Situation, advice_for
+from probes.audit.advice import REMEDIES, advice_for
 from probes.audit.judge import HERDS, WAKES_ONE
+from probes.audit.situation import Situation
 from tests.suite.servers.advised import BEFORE_AND_AFTER
 
 GUNICORN = Situation(

@@ -8,27 +8,29 @@ from typing import Any
 import pytest
 
 from probes.audit import judge, words
-from probes.audit.command import _nothing_known
-from probes.audit.count import Connection, Step
+from probes.audit.answer import nothing_known
+from probes.audit.count import Connection, Effect
 from probes.audit.idle import Idle
 from probes.audit.judge import HERDS, INCONCLUSIVE, WAKES_NOBODY, WAKES_ONE, figures_of, over_limit
-from probes.audit.sockets import Listener
-from probes.audit.strategy import Strategy, strategy_of
+from probes.audit.sockets import ListeningSocket
+from probes.audit.strategy import WayOfWaiting, strategy_of
 from probes.audit.waits import Wait
 from probes.report import audit_page
 from probes.verdict import Inconclusive
 
-ONE = Listener("tcp4", "127.0.0.1", 80, (7,), 1)
-GROUP = Listener("tcp4", "127.0.0.1", 80, (7, 8, 9, 10), 1)
+ONE = ListeningSocket("tcp4", "127.0.0.1", 80, (7,), 1)
+GROUP = ListeningSocket("tcp4", "127.0.0.1", 80, (7, 8, 9, 10), 1)
 
 
-def _waits(call: str, trigger: str | None = None, *, n: int = 4, listener: Listener = ONE) -> list[Wait]:
+def _waits(call: str, trigger: str | None = None, *, n: int = 4, listener: ListeningSocket = ONE) -> list[Wait]:
     inodes = listener.inodes * n
     epolls = [(10 + i, 3) if trigger else None for i in range(n)]
     return [Wait(10 + i, 10 + i, "w", call, True, trigger, epolls[i], (inodes[i],)) for i in range(n)]
 
 
-def _strategy(waits: list[Wait], *, peers: int = 0, listener: Listener = ONE, same: bool | None = False) -> Strategy:
+def _strategy(
+    waits: list[Wait], *, peers: int = 0, listener: ListeningSocket = ONE, same: bool | None = False
+) -> WayOfWaiting:
     return strategy_of(waits, peers, listener, 5, lambda one, other: same)
 
 
@@ -79,7 +81,7 @@ def _strategy(waits: list[Wait], *, peers: int = 0, listener: Listener = ONE, sa
     ],
     ids=("level", "exclusive", "shared", "reuseport", "accept", "poll", "turns", "unknown", "mixed"),
 )
-def test_strategy(strategy: Strategy, id: str | None, sentence: str) -> None:
+def test_strategy(strategy: WayOfWaiting, id: str | None, sentence: str) -> None:
     assert strategy.id == id
     assert strategy.sentence == sentence
 
@@ -113,7 +115,7 @@ TICKING = Idle(dict.fromkeys(range(4), 10.0), 2.5)
 def _connection(
     woken: int, winner: int | None = 0, *, window_s: float = 0.005, disturbed: bool = False, deferred: bool = False
 ) -> Connection:
-    step = Step(set(range(woken)), {0} if woken else set(), None if winner is None else {winner}, set())
+    step = Effect(set(range(woken)), {0} if woken else set(), None if winner is None else {winner}, set())
     step.window_s, step.disturbed = window_s, disturbed
     return Connection(step, None, deferred, frozenset(range(4)))
 
@@ -149,14 +151,14 @@ def test_figures() -> None:
     figures = figures_of([_connection(4, 0), _connection(4, 1), _connection(2, 1)], QUIET)
     assert figures.woken.as_dict() == {"min": 2, "median": 4, "max": 4}
     assert figures.winners == {1: 2, 0: 1}
-    assert figures.spurious is not None
-    assert figures.spurious.as_dict() == {"min": 1, "median": 3, "max": 3}
+    assert figures.in_vain is not None
+    assert figures.in_vain.as_dict() == {"min": 1, "median": 3, "max": 3}
 
 
 def test_not_observed_is_not_zero() -> None:
     figures = figures_of([_connection(4, None)] * 3, QUIET)
     assert figures.won is None
-    assert figures.spurious is None
+    assert figures.in_vain is None
 
 
 def test_data_that_wake_a_deferred_listener_are_the_herd() -> None:
@@ -203,7 +205,7 @@ def test_limit() -> None:
 
 def _answer() -> dict[str, Any]:
     spread = {"min": 4, "median": 4, "max": 4}
-    answer = _nothing_known()
+    answer = nothing_known()
     answer.update(
         listener={"name": "127.0.0.1:80", "kind": "tcp4", "sockets": 1, "other_namespace": True, "also": ["[::]:80"]},
         settings={"backlog": 64, "reuseport": False, "defer_accept_s": 0, "why_not": None},
@@ -216,6 +218,7 @@ def _answer() -> dict[str, Any]:
         connections=20,
         woken=spread,
         won={"min": 1, "median": 1, "max": 1},
+        in_vain={"min": 3, "median": 3, "max": 3},
         others={"min": 0, "median": 1, "max": 2},
         winners={"10": 20},
         window_ms=3.1,
@@ -236,6 +239,7 @@ def test_words() -> None:
     for said in (
         "woken     4",
         "returned  not observed",
+        "in vain   3",
         "others    0 to 2, median 1",
         "herds: 4 of 4 workers wake for each connection; 3 find nothing",
         "the lab wakes 4 for poll/tcp4/n4/accept/one-connection on this kernel, now",
@@ -250,7 +254,7 @@ def test_words() -> None:
 
 
 def test_words_of_an_answer_that_knows_nothing() -> None:
-    answer = _nothing_known()
+    answer = nothing_known()
     answer.update(verdict=INCONCLUSIVE, sentence="inconclusive: it ended")
     assert "inconclusive: it ended" in "\n".join(words.lines(answer))
 
@@ -263,11 +267,19 @@ def test_page() -> None:
     page = audit_page.render(_answer())
     assert "<script>" not in page
     assert "&lt;script&gt; on 127.0.0.1:80" in page
-    for said in ("herds: 4 of 4 workers", "not observed", "do something else", "mind the gap", "Permission denied"):
+    assert "spurious" not in page
+    for said in (
+        "herds: 4 of 4 workers",
+        "in vain",
+        "not observed",
+        "do something else",
+        "mind the gap",
+        "Permission denied",
+    ):
         assert said in page
 
 
 def test_page_of_an_answer_that_knows_nothing() -> None:
-    answer = _nothing_known()
+    answer = nothing_known()
     answer.update(verdict=INCONCLUSIVE, sentence="inconclusive: it ended")
     assert "inconclusive: it ended" in audit_page.render(answer)

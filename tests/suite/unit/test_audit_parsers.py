@@ -11,9 +11,9 @@ from probes.audit import sockets
 from probes.audit.arguments import HTTP, add_to, parse_port, request_from, unescape
 from probes.audit.find import BadTarget, Wanted, the_one_of
 from probes.audit.registered import EDGE, EXCLUSIVE, ONESHOT, parse_fdinfo, trigger_of
-from probes.audit.sockets import Listener, destination
+from probes.audit.sockets import ListeningSocket, destination
 from probes.audit.waits import parse_syscall
-from probes.audit.wakers import Waking, filter_for, source_of
+from probes.audit.wakers import WakeUp, filter_for, source_of
 from probes.audit.watch import Look, moved, switches_in
 
 FDINFO = """\
@@ -88,7 +88,7 @@ CALLER, WORKER, KSOFTIRQD = 100, 200, 16
     ],
 )
 def test_source(waker: int, flags: int, source: str) -> None:
-    assert source_of(Waking(1, waker, 201, flags), CALLER, {KSOFTIRQD}, {WORKER, 201}) == source
+    assert source_of(WakeUp(1, waker, 201, flags), CALLER, {KSOFTIRQD}, {WORKER, 201}) == source
 
 
 def test_filter_names_threads_until_there_are_too_many() -> None:
@@ -140,8 +140,8 @@ def test_port_in_the_namespace_of_a_process() -> None:
     assert request_from(_parsed("--pid", "7", "--port", "80")).wanted == Wanted(80, None, None, 7)
 
 
-def _listener(kind: str, address: str, port: int) -> Listener:
-    return Listener(kind, address, port, (1,), 1)
+def _listener(kind: str, address: str, port: int) -> ListeningSocket:
+    return ListeningSocket(kind, address, port, (1,), 1)
 
 
 def test_a_port_goes_before_a_control_socket() -> None:
@@ -165,7 +165,7 @@ def test_two_ports_are_too_many() -> None:
         (_listener("unix-abstract", "@x", 0), b"\0x"),
     ],
 )
-def test_destination(monkeypatch: pytest.MonkeyPatch, listener: Listener, address: object) -> None:
+def test_destination(monkeypatch: pytest.MonkeyPatch, listener: ListeningSocket, address: object) -> None:
     monkeypatch.setattr(sockets, "_addresses6", lambda _: [(bytes(15) + b"\1", 1)])
     assert destination(listener, 1)[1] == address
 

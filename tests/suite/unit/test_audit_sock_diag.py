@@ -13,7 +13,7 @@ import pytest
 from probes.audit import unix_path
 from probes.audit.find import Wanted, find
 from probes.audit.sock_diag import LISTEN, SYN_RECV, inet_sockets, unix_listeners
-from probes.audit.sockets import Listener, is_half_open, is_udp_port, listeners, server_end
+from probes.audit.sockets import ListeningSocket, is_half_open, is_udp_port, listeners, server_end
 from probes.verdict import Inconclusive
 
 FORGED = b"x\n0000000000000000: 00000002 00000000 00010000 0001 01 8965 @forged"
@@ -32,7 +32,7 @@ def _inode(made: socket.socket) -> int:
     return os.fstat(made.fileno()).st_ino
 
 
-def _listed(made: socket.socket) -> Listener:
+def _listed(made: socket.socket) -> ListeningSocket:
     (one,) = [listener for listener in listeners("self") if _inode(made) in listener.inodes]
     return one
 

@@ -1,0 +1,120 @@
+"""The audit, from a request to an answer."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+from ..verdict import Inconclusive
+from . import advice, answer, compare, count, judge
+from .answer import Answer
+from .arguments import Request
+from .caller import Caller
+from .eyes import open_eyes
+from .find import AuditedServer, family_of, find
+from .idle import measure
+from .namespace import network_of
+from .situation import situation_of
+from .sockets import destination
+from .start import Started
+from .traced import Traced
+from .unix_path import open_file
+from .watch import ServerThreads
+from .workers import newcomer, workers_of
+
+Tell = Callable[[str], None]
+
+
+def audit(request: Request, tell: Tell) -> Answer:
+    """Do what was asked; the answer, as `--json` prints it.  `tell` hears what is being done.
+
+    Raises BadTarget for what cannot be audited at all; what cannot be judged is in the answer.
+    """
+    known = answer.nothing_known()
+    # Whoever ignores SIGCHLD cannot wait for a child (wait(2)), and inherits that; blocked signals, too (execve(2)).
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    with contextlib.ExitStack() as release:
+        try:
+            if request.command:
+                started = release.enter_context(Started(request.command))
+                server = started.wait_for(request.wanted, tell)
+            else:
+                assert request.wanted is not None
+                server = find(request.wanted)
+            known.update(answer.about(server))
+            _examine(server, request, known, tell, release)
+        except Inconclusive as reason:
+            known.update(verdict=judge.INCONCLUSIVE, sentence=f"inconclusive: {reason}", reason=str(reason))
+    return known
+
+
+def _examine(server: AuditedServer, request: Request, known: Answer, tell: Tell, release: contextlib.ExitStack) -> None:
+    """Watch the server, connect to it, judge; what is known grows in `known`."""
+    # What forks comes before what starts threads (a progress display).
+    caller = _caller(server)
+    release.callback(caller.close)
+    if not caller.fence_proves:
+        raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {caller.fence}")
+    family = {pid for holder in server.holders for pid in family_of(holder)} - {os.getpid(), caller.pid}
+    watch = ServerThreads(sorted(family))
+    release.callback(watch.close)
+    eyes = open_eyes(set(watch.threads), release)
+    known["observers"] = {"switches": None, **eyes.why_not}
+
+    idle = measure(watch, lambda: [wait.tid for wait in watch.waits(server.holders) if wait.is_candidate], tell)
+    workers = workers_of(server, watch, count.REST_S)
+    known.update(workers=workers.number, strategy=workers.way.id, waits=workers.way.sentence)
+    known["waiters"] = [answer.described(wait, idle) for wait in workers.waiting]
+    if request.trace:
+        eyes.traced = Traced(wait.tid for wait in workers.waiting)
+        release.callback(eyes.traced.close)
+        eyes.returns = None
+        known["observers"]["syscall_exit"] = None
+
+    holds_back = bool(known["settings"]["defer_accept_s"])
+    counter = count.Counter(
+        server, watch, caller, eyes, workers.way, fewest=len(workers.waiting), holds_back=holds_back
+    )
+    connections = count.run(
+        counter,
+        watch,
+        request.connections,
+        request.rate,
+        request.data,
+        lambda i: tell(f"connection {i} of {request.connections}"),
+    )
+    if (pid := newcomer(server)) is not None:
+        raise Inconclusive(
+            f"process {pid} came during the audit, and waits for the listener too: audit again when all workers "
+            "have started"
+        )
+    figures = judge.figures_of(connections, idle)
+    sees_wakers = eyes.wakers is not None
+    verdict = judge.judge(figures, workers.number, sees_wakers)
+    known.update(answer.counted(figures))
+    known.update(verdict.as_dict())
+    tell("measuring the same strategy in the lab")
+    scenario = workers.way.scenario(server.listener.kind, workers.way.per_socket)
+    known["lab"] = compare.measure(scenario).as_dict()
+    known["advice"] = advice.advice_for(situation_of(verdict.verdict, server, workers, known["settings"]))
+    known["warnings"] = answer.warnings_for(server, workers.waiting, figures)
+    known["exit_code"] = answer.exit_code(verdict.verdict, figures, request, sees_wakers)
+    if verdict.verdict == judge.INCONCLUSIVE:
+        known["reason"] = verdict.sentence.partition(": ")[2]
+
+
+def _caller(server: AuditedServer) -> Caller:
+    listener, pid = server.listener, server.anyone
+    beside = None if listener.namespace == network_of("self") else pid
+    if listener.kind == "unix":
+        file = open_file(listener, server.holders)
+        try:
+            return Caller(socket.AF_UNIX, file, beside)
+        finally:
+            os.close(file)
+    family, address = destination(listener, pid)
+    return Caller(family, address, beside)

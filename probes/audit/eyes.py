@@ -1,0 +1,89 @@
+"""The observers of an audit: which may be had here, and why the others may not."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from ..observers.perf_rings import Lost, Tracepoint
+from ..verdict import Inconclusive
+from .find import pids
+from .returns import Returns
+from .traced import Traced
+from .tracepoints import descriptions
+from .wakers import Wakers, knows_our_numbers, softirq_threads
+
+_TRACEPOINTS = {"sched_waking": "sched/sched_waking", "sys_exit": "raw_syscalls/sys_exit"}
+
+
+@dataclass
+class Eyes:
+    """The observers that are there."""
+
+    wakers: Wakers | None = None
+    returns: Returns | None = None
+    traced: Traced | None = None
+    softirqs: Collection[int] = field(default_factory=set)
+    """Thread ids of ksoftirqd."""
+    why_not: dict[str, str | None] = field(default_factory=dict)
+    """For each tracepoint why it is not observed, or None."""
+
+    def pump(self) -> None:
+        """Take in what has come, so that no ring fills while something else is waited for.
+
+        Raises Inconclusive where one was full.
+        """
+        try:
+            if self.wakers is not None:
+                self.wakers.pump()
+            if self.returns is not None:
+                self.returns.pump()
+        except Lost as lost:
+            raise Inconclusive(str(lost)) from lost
+        self.let_go_on()
+
+    def let_go_on(self) -> None:
+        """Let threads go on that ptrace has stopped, if it is used."""
+        if self.traced is not None:
+            self.traced.pump()
+
+    def forget(self, threads: Collection[int]) -> None:
+        """Observe these threads; what was seen so far does not count."""
+        if self.wakers is not None:
+            self.wakers.watch(threads)
+            self.wakers.forget()
+        if self.returns is not None:
+            self.returns.watch(threads)
+            self.returns.forget()
+        if self.traced is not None:
+            self.traced.seen()
+
+
+def open_eyes(threads: Collection[int], release: contextlib.ExitStack) -> Eyes:
+    """What may be had here, until `release` closes it."""
+    eyes = Eyes(softirqs=softirq_threads(pids()))
+    described = descriptions(list(_TRACEPOINTS.values()))
+    for name, path in _TRACEPOINTS.items():
+        description = described[path]
+        eyes.why_not[name] = description if isinstance(description, str) else _opened(eyes, name, description, threads)
+    for observer in (eyes.wakers, eyes.returns):
+        if observer is not None:
+            release.callback(observer.close)
+    return eyes
+
+
+def _opened(eyes: Eyes, name: str, description: Tracepoint, threads: Collection[int]) -> str | None:
+    """Open this observer; why it could not be, or None."""
+    try:
+        if name == "sched_waking":
+            if not knows_our_numbers(description):
+                return "the trace numbers threads as another pid namespace does"
+            eyes.wakers = Wakers(description, threads)
+        elif eyes.wakers is None:
+            return eyes.why_not["sched_waking"]
+        else:
+            eyes.returns = Returns(description, threads)
+    except OSError as error:
+        return f"perf_event_open: {error.strerror or error}"
+    return None

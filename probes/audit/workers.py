@@ -1,0 +1,74 @@
+"""Who the server's workers are: the threads that wait for the listener, and those that take turns with them."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+from .find import AuditedServer, holders_of, parent_of
+from .strategy import WayOfWaiting, strategy_of
+from .waits import Wait, threads_of, wait_of
+from .watch import ServerThreads
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The workers of one server."""
+
+    waiting: list[Wait]
+    """Threads that wait for the listener now."""
+    others: int
+    """How many take turns with these, and do not wait for it just now."""
+    way: WayOfWaiting
+
+    @property
+    def number(self) -> int:
+        return len(self.waiting) + self.others
+
+
+def workers_of(server: AuditedServer, watch: ServerThreads, limit_s: float) -> Workers:
+    """The workers, once the server is at rest.  Raises Inconclusive where nobody waits for the listener."""
+    waits: list[Wait] = []
+
+    def somebody_waits() -> bool:
+        waits[:] = watch.waits(server.holders)
+        return any(wait.is_candidate for wait in waits)
+
+    watch.at_rest(limit_s, "no thread of the server was seen waiting for the listener", somebody_waits)
+    waiting = [wait for wait in waits if wait.is_candidate]
+    if any(wait.listens for wait in waiting):
+        waiting = [wait for wait in waiting if wait.listens or wait.call == waiting[0].call]
+    peers = _peers(server, waits, waiting)
+    return Workers(waiting, peers, strategy_of(waiting, peers, server.listener, len(server.holders)))
+
+
+def _peers(server: AuditedServer, waits: list[Wait], waiting: list[Wait]) -> int:
+    """Processes that hold the listener beside the waiting ones, are of the same parent and name, and wait alike.
+
+    They take turns, as nginx' workers do with accept_mutex: who has its turn has it registered.
+    """
+    busy = {wait.pid for wait in waiting}
+    kinds = set()
+    for wait in waiting:
+        with contextlib.suppress(OSError):
+            kinds.add((parent_of(wait.pid), wait.name))
+    number = 0
+    for wait in waits:
+        if wait.pid not in busy and wait.pid in server.holders and wait.tid == wait.pid:
+            with contextlib.suppress(OSError):
+                number += (parent_of(wait.pid), wait.name) in kinds
+    return number
+
+
+def newcomer(server: AuditedServer) -> int | None:
+    """A process that came meanwhile and waits for the listener, or None: nobody counted its wake-ups.
+
+    A child that was forked for one connection holds the listener too, and waits for its client.
+    """
+    holders, _ = holders_of(server.listener.inodes)
+    for pid in holders.keys() - server.holders.keys():
+        for tid in threads_of(pid):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if wait_of(pid, tid, holders[pid]).listens:
+                    return pid
+    return None
