@@ -147,8 +147,7 @@ def _supervise(command: Sequence[str], lifeline: int, say: int, output: int, par
             stdout=output,
             stderr=output,
             start_new_session=True,
-            # We have one thread, and this makes system calls alone.
-            preexec_fn=ordinary_signals,
+            preexec_fn=ordinary_signals,  # noqa: PLW1509 (there is one thread)
         )
     except OSError as error:
         os.write(say, (error.strerror or str(error)).encode())
