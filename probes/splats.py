@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 SIGNS = re.compile(
     r"^WARNING: "  # lib/bug.c, kernel/panic.c (__warn), kernel/locking/lockdep.c
@@ -18,6 +20,29 @@ SIGNS = re.compile(
 )
 """Anchored where words alone are used in harmless messages too (`Spectre V2 : WARNING: Unprivileged eBPF ...`)."""
 
+
+@dataclass(frozen=True)
+class Understood:
+    """A complaint that is known to say nothing about the verdicts, and why."""
+
+    sign: re.Pattern[str]
+    """What tells it from any other complaint."""
+    explanation: str
+    """One sentence without a full stop."""
+    source: str
+    """Where the kernel prints it, and under which condition."""
+
+
+UNDERSTOOD = (
+    Understood(
+        re.compile(r"^psi: inconsistent task state! task=\S+ cpu=\d+ psi_flags=0 clear=1 set=4$"),
+        "a waiter in io_uring_enter lost the mark TSK_IOWAIT without having it, which concerns pressure accounting and "
+        "not wake-ups; 6.17 to 7.3 print it once per boot",
+        "kernel/sched/psi.c, psi_flags_change; set=4 is TSK_RUNNING and clear=1 TSK_IOWAIT (include/linux/psi_types.h)",
+    ),
+)
+"""The complaints that make no verdict doubtful.  Any other does."""
+
 _STAMP = re.compile(r"^(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?")
 
 
@@ -29,6 +54,22 @@ def message(line: str) -> str:
 def is_splat(text: str) -> bool:
     """Whether a message of the kernel, without its stamp, is one of these."""
     return bool(SIGNS.search(text))
+
+
+def explanation(splat: str) -> str | None:
+    """Why this complaint says nothing about the verdicts; None where nobody knows what it means."""
+    return next((known.explanation for known in UNDERSTOOD if known.sign.search(splat)), None)
+
+
+def not_understood(splats: Iterable[str]) -> list[str]:
+    """Those of these complaints that make the verdicts doubtful."""
+    return [splat for splat in splats if explanation(splat) is None]
+
+
+def in_words(splat: str) -> str:
+    """The complaint as the kernel printed it, with its explanation where there is one."""
+    why = explanation(splat)
+    return splat if why is None else f"{splat} (known: {why})"
 
 
 def in_log(log: str) -> list[str]:

@@ -22,9 +22,11 @@ Keys of --json:
   same               how many claims have the same verdict in both
 
 worse: a claim, case or control went from held or measured to not applicable, from there to inconclusive or
-not judged, from there to broken, or skipped a step on that way; or the kernel complained, and did not before.
+not judged, from there to broken, or skipped a step on that way; or the kernel complained, and did not before
+(a complaint that is understood, and says nothing about wake-ups, is listed under changed).
 better: held now.  changed: anything else, from broken to inconclusive, say.
-numbers: woken and returned under hold, the order of a series, and woken elsewhere where the ranges do not meet.
+numbers: woken and returned under hold, the order of a series, and woken elsewhere where the ranges do not meet;
+never what a hash or a race decides (connections to a reuseport group, a burst, a shared instance that passes on).
 
 Exit codes: 0 nothing got worse, 1 something did, 2 bad input
 """

@@ -13,7 +13,7 @@ from ..report import assemble, page
 from ..report import run as run_json
 from ..report.exit_code import code_of
 from ..report.files import write_whole
-from ..splats import in_log
+from ..splats import in_log, in_words
 from . import runner
 from .console import tail
 from .runner import JOURNAL, GuestRun
@@ -33,7 +33,7 @@ def summed_up(guest_run: GuestRun) -> tuple[int, str]:
     lines = [f"{guest_run.name}: {_in_short(run)}, {story.took_s:.0f} s" if run else f"{guest_run.name}: no run.json"]
     lines += [f"  {note}" for note in story.notes]
     if run and run["kernel"]["splats"]:
-        lines += [f"  its kernel complained: {splat}" for splat in run["kernel"]["splats"][:5]]
+        lines += [f"  its kernel complained: {in_words(splat)}" for splat in run["kernel"]["splats"][:5]]
     if why is not None:
         lines.append(f"  {why}")
         shown = tail((guest_run.folder / "log.txt").read_text(errors="replace")) if story.code else tail(story.console)

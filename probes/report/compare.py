@@ -1,22 +1,23 @@
 """What is different between two runs, before and after, and whether it got worse.
 
-Verdicts have a rank: held and measured, then not applicable (the kernel lost the feature), then
-inconclusive and not judged (nobody can tell any more), then broken.  *Worse* is a claim, a case or a
-control whose rank rose, and a kernel that complained (a splat) where it did not before; a case that
-only one of the runs tried is no change, a claim is.  *Better* is one that is held (or measured)
-now.  *Changed* is what is left: from broken to inconclusive, say.  *Numbers* are figures of a case
-whose verdict stayed: see `numbers.py` for what a race may not decide.
+Verdicts have a rank: held and measured, then not applicable (the kernel lost the feature), then inconclusive and not
+judged (nobody can tell any more), then broken.  *Worse* is a claim, a case or a control whose rank rose, and a kernel
+that complained where it did not before, unless the complaint is understood (probes/splats.py).  A case that only one of
+the runs tried is no change; a claim is.  *Better* is one that is held (or measured) now.  *Changed* is what is left:
+from broken to inconclusive, say.  *Numbers* are figures of a case whose verdict stayed, as far as neither a hash nor a
+race decides them (numbers.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from .. import splats
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE
 from . import expected, numbers, terminal
 from .lineage import NOT_JUDGED
@@ -26,7 +27,8 @@ Run = Mapping[str, Any]
 RANK = {HELD: 0, MEASURED: 0, NOT_APPLICABLE: 1, INCONCLUSIVE: 2, NOT_JUDGED: 2, BROKEN: 3}
 WORSE, BETTER, CHANGED, NUMBERS = "worse", "better", "changed", "numbers"
 KINDS = (WORSE, BETTER, CHANGED, NUMBERS)
-NO_SPLAT, SPLAT = "silent", "complained"
+SILENT, KNOWN, COMPLAINED = "silent", "a known complaint", "complained"
+"""What the kernel logged: nothing, complaints that are understood (probes/splats.py), or others."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def show(before: Run, after: Run, console: Console) -> None:
             )
         for one in same_kind:
             terminal.line(console, _in_words(one))
-            if one.kind == WORSE and one.reason:
+            if one.reason and (one.kind == WORSE or (one.kind == CHANGED and one.what == "kernel")):
                 terminal.line(console, Text(f"      {' '.join(one.reason.split())}"))
             if one.expected:
                 terminal.line(console, Text(f"      expected: {' '.join(one.expected.split())}"))
@@ -158,10 +160,19 @@ def _controls(before: Run, after: Run) -> Iterator[Change]:
 
 
 def _splats(before: Run, after: Run) -> Iterator[Change]:
-    old, new = before["kernel"]["splats"], after["kernel"]["splats"]
-    if bool(old) != bool(new):
-        words = (SPLAT if old else NO_SPLAT, SPLAT if new else NO_SPLAT)
-        yield Change(WORSE if new else BETTER, "kernel", None, None, None, *words, new[0] if new else None, None)
+    (old, _), (new, reason) = (_logged(run["kernel"]["splats"]) for run in (before, after))
+    if old != new:
+        kind = WORSE if new == COMPLAINED else BETTER if old == COMPLAINED else CHANGED
+        reason = reason or (_logged(before["kernel"]["splats"])[1] if kind == CHANGED else None)
+        yield Change(kind, "kernel", None, None, None, old, new, reason, None)
+
+
+def _logged(complaints: Sequence[str]) -> tuple[str, str | None]:
+    """What the kernel did, and its first complaint, with the explanation where there is one."""
+    doubtful = splats.not_understood(complaints)
+    if doubtful:
+        return COMPLAINED, doubtful[0]
+    return (KNOWN, splats.in_words(complaints[0])) if complaints else (SILENT, None)
 
 
 def _kind(before: str, after: str) -> str | None:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .. import splats
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE
 from .figures import COLUMNS, over
 
@@ -107,7 +108,7 @@ def _environment(run: Run) -> Object:
 def _suite(run: Run, statuses: Sequence[str]) -> Object:
     """All of it.  A run that was cut short cannot have passed."""
     known = [*statuses, *([NOT_RUN] if run["partial"] or not run["claims"] else [])]
-    excerpt = "\n".join(run["kernel"]["splats"])
+    excerpt = "\n".join(map(splats.in_words, run["kernel"]["splats"]))
     return {
         "path": SUITE,
         "status": next(status for status in _PRIORITY if status in known),

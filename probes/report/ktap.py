@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .. import splats
 from ..facts import in_words
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE
 from . import expected
@@ -34,6 +35,8 @@ def _about(run: Mapping[str, Any]) -> Iterator[str]:
     for name, there in run["observers"].items():
         if there is not True:
             yield _note(f"without {name}: {there}")
+    for splat in run["kernel"]["splats"]:
+        yield _note(f"the kernel complained: {splats.in_words(splat)}")
     reasons = run.get("controls_reasons", {})
     for name, verdict in run["controls"].items():
         if verdict != HELD:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .. import splats
 from ..verdict import BROKEN, INCONCLUSIVE
 
 NOT_JUDGED = "not judged"
@@ -37,10 +38,15 @@ class Kernel:
         marks = {
             "partial": run["partial"],
             f"control failed: {', '.join(failed)}": failed,
-            "kernel complained": run["kernel"]["splats"],
-            "emulated": run["kernel"]["emulated"],
+            "kernel complained": splats.not_understood(run["kernel"]["splats"]),
         }
         return [mark for mark, so in marks.items() if so]
+
+    @property
+    def notes(self) -> list[str]:
+        """What is good to know of a column, and makes no verdict doubtful."""
+        emulated = ["emulated"] if self.run["kernel"]["emulated"] else []
+        return [*emulated, *(splats.in_words(one) for one in self.run["kernel"]["splats"] if splats.explanation(one))]
 
 
 def ordered(runs: Sequence[Mapping[str, Any]]) -> list[Kernel]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .. import splats
 from ..verdict import BROKEN, INCONCLUSIVE, VERDICTS
 from . import strategies
 from .figures import COLUMNS
@@ -64,6 +65,9 @@ def _attention(run: Run) -> Iterator[str]:
         yield from (f"- {item}" for item in items)
     else:
         yield "Nothing broken, nothing inconclusive."
+    known = [splat for splat in run["kernel"]["splats"] if splats.explanation(splat)]
+    if known:
+        yield from ("", *(f"- the kernel logged {text(splats.in_words(splat))}" for splat in known))
 
 
 def _whole_run(run: Run) -> Iterator[str]:
@@ -74,7 +78,7 @@ def _whole_run(run: Run) -> Iterator[str]:
     for name, verdict in run["controls"].items():
         if verdict in (BROKEN, INCONCLUSIVE):
             yield f"**{verdict}** control {text(name)}: {text(reasons.get(name) or 'no reason was recorded')}"
-    for splat in run["kernel"]["splats"]:
+    for splat in splats.not_understood(run["kernel"]["splats"]):
         yield f"**the kernel complained** during the run: {text(splat)}"
     for name, there in run["observers"].items():
         if there is not True:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from .. import splats
 from ..verdict import BROKEN, INCONCLUSIVE, VERDICTS
 from . import answers, expected, lineage, numbers
 from .lineage import NOT_JUDGED, Kernel
@@ -241,7 +242,7 @@ def _untrusted(kernels: Sequence[Kernel]) -> Iterator[str]:
     # The same complaint differs in process ids and addresses from run to run.
     complaints: dict[str, tuple[list[str], str]] = {}
     for kernel in kernels:
-        for splat in kernel.run["kernel"]["splats"][:1]:
+        for splat in splats.not_understood(kernel.run["kernel"]["splats"])[:1]:
             complaints.setdefault(re.sub(r"[0-9a-f]*\d[0-9a-f]*", "#", splat), ([], splat))[0].append(kernel.label)
     for labels, splat in complaints.values():
         yield f"{', '.join(labels)} complained during {'its run' if len(labels) == 1 else 'their runs'}: {splat}"

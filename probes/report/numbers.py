@@ -1,10 +1,11 @@
-"""Numbers of one case that can be compared between runs: what a race decides is left out."""
+"""Numbers of one case that can be compared between runs: what a hash or a race decides is left out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..axes import ACCEPTS, WRITTEN
 from . import strategies
 from .figures import UNKNOWN, Spread, conclusive, over
 
@@ -12,13 +13,25 @@ FREE_OF_RACES = "hold"
 """Only where waiters touch nothing does a figure say what the kernel decided; else it is a race."""
 
 
+def is_left_to_chance(axes: Mapping[str, Any]) -> bool:
+    """Whether a hash or a race decides how many waiters are woken, so that two runs of one kernel may differ."""
+    acts = axes["reaction"] != FREE_OF_RACES
+    # A hash of the flow chooses the members of a group: its seed is drawn at boot, and the port is another each time.
+    hashed = axes["sharing"] == "nothing" and axes["listener"] not in WRITTEN and axes["k"] > 1
+    # Each return wakes the next waiter of the instance, until one of those that act has taken the connection.
+    passed_on = acts and axes["sharing"] == "epoll" and axes["trigger"] in ("level", "exclusive")
+    # Waiters of a burst run while it goes on.  Only accept, under hold, has a waiter of its own for each connection.
+    burst = axes["stimulus"] == "burst" and axes["k"] > 1 and (acts or axes["call"] not in ACCEPTS)
+    return hashed or passed_on or burst
+
+
 def comparable(case: Mapping[str, Any]) -> dict[str, str]:
     """What can be compared of a case: `woken` and `returned` under hold, and the order of a series.
 
-    What nobody saw, and an order that was not the same in all trials of the run, is not there.
+    What nobody saw, what is left to chance, and an order that was not the same in all trials of the run, is not there.
     """
     axes = case["scenario"]
-    if axes is None or axes["reaction"] != FREE_OF_RACES or not case["trials"]:
+    if axes is None or axes["reaction"] != FREE_OF_RACES or not case["trials"] or is_left_to_chance(axes):
         return {}
     figures = over(case["trials"])
     found = {name: str(figures[name]) for name in ("woken", "returned") if figures[name].known}
@@ -52,8 +65,12 @@ def decided(claim: Mapping[str, Any]) -> str | None:
 
 
 def races_apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Woken in the same case of two runs, where waiters act: only if the two ranges do not meet."""
-    if not (before["trials"] and after["trials"]) or before["scenario"] is None:
+    """Woken in the same case of two runs, where waiters act: only if the two ranges do not meet.
+
+    None, too, where chance decides: then ranges of few trials need not meet.
+    """
+    axes = before["scenario"]
+    if not (before["trials"] and after["trials"]) or axes is None or is_left_to_chance(axes):
         return None
     one, other = (over(case["trials"])["woken"] for case in (before, after))
     return (str(one), str(other)) if _disjoint(one, other) else None
@@ -67,7 +84,7 @@ def _disjoint(one: Spread, other: Spread) -> bool:
 
 def _order(trials: Sequence[Mapping[str, Any]]) -> str | None:
     orders = {
-        " ".join("+".join(f"w{i}" for i in step["order"]) or "nobody" for step in trial["steps"])
+        " ".join("+".join(f"w{i}" for i in sorted(step["order"])) or "nobody" for step in trial["steps"])
         for trial in conclusive(trials)
         if trial["steps"]
     }

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from .. import splats
 from ..claims import LEVELS
 from ..facts import in_words
 from ..verdict import HELD, NOT_APPLICABLE, VERDICTS
@@ -141,9 +142,9 @@ def _banners(run: Mapping[str, Any]) -> Iterable[str]:
             why = f": {reasons[name]}" if reasons.get(name) else ""
             yield f"The control {name} is {verdict}{why}. The instrument cannot be trusted, and neither can this run."
     yield from (f"{sentence}." for sentence in expected.unmet(run))
-    splats = run["kernel"]["splats"]
-    if splats:
-        times = _count(len(splats), "time")
+    complaints = splats.not_understood(run["kernel"]["splats"])
+    if complaints:
+        times = _count(len(complaints), "time")
         yield f"The kernel complained {times} during the run. Look at its log before you believe a verdict."
 
 
@@ -171,7 +172,7 @@ def _host(run: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         "suite": [f"wakecheck {suite['version']}", f"revision {suite['revision'] or 'unknown'}"],
         "options": [f"{name} = {value}" for name, value in suite["options"].items() if value not in (None, "", [])],
         "expectations": _expectations(run),
-        "splats": list(kernel["splats"]),
+        "complaints": [splats.in_words(splat) for splat in kernel["splats"]],
     }
     return [(term, lines) for term, lines in facts.items() if lines]
 

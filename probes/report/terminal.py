@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .. import splats
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE, VERDICTS
 from . import expected, strategies
 from .figures import COLUMNS, UNKNOWN, Figures
@@ -58,9 +59,12 @@ def _summary(run: Mapping[str, Any], console: Console) -> Iterator[Text]:
     for name, verdict in run["controls"].items():
         if verdict in (BROKEN, INCONCLUSIVE):
             yield _verdict(verdict, console).append(f" control {name}: {_reason(reasons.get(name))}", "default")
-    splats = run["kernel"]["splats"]
-    if splats:
-        yield Text(f"the kernel complained during the run: {_one_line(splats[0])}", "bold red")
+    complaints = run["kernel"]["splats"]
+    for splat in splats.not_understood(complaints)[:1]:
+        yield Text(f"the kernel complained during the run: {_one_line(splat)}", "bold red")
+    for splat in complaints:
+        if splats.explanation(splat):
+            yield Text(f"the kernel logged {_one_line(splats.in_words(splat))}", "dim")
     for told in expected.unmet(run):
         yield Text(f"! {told}", "bold red")
     for verdict, reason, claims in expected.by_reason(run):

@@ -7,6 +7,7 @@ import pytest
 from probes import splats
 from probes.kernels import console
 
+PSI = "psi: inconsistent task state! task=3195:w0.130 cpu=0 psi_flags=0 clear=1 set=4"
 CONSOLE = """\
 [    0.036000] tsc: Unable to calibrate against PIT\r
 [    1.200000][    T1] Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on\r
@@ -62,6 +63,26 @@ def test_each_kind_of_complaint_is_seen(line: str) -> None:
 )
 def test_harmless_words_are_none(line: str) -> None:
     assert not splats.is_splat(line)
+
+
+def test_a_complaint_that_is_understood_has_an_explanation_and_a_source() -> None:
+    (known,) = [one for one in splats.UNDERSTOOD if one.sign.search(PSI)]
+    assert "wake-ups" in known.explanation
+    assert known.source.startswith("kernel/sched/psi.c")
+    assert splats.in_words(PSI) == f"{PSI} (known: {known.explanation})"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "psi: inconsistent task state! task=3195:w0.130 cpu=0 psi_flags=4 clear=4 set=4",
+        "psi: task underflow! cpu=1 t=2 tasks=[0 0 0 0] clear=4 set=0",
+        "BUG: sleeping function called, psi: inconsistent task state! task=1:a cpu=0 psi_flags=0 clear=1 set=4",
+    ],
+)
+def test_a_complaint_that_only_looks_alike_is_not_understood(line: str) -> None:
+    assert splats.is_splat(line)
+    assert splats.not_understood([PSI, line]) == [line]
 
 
 def test_the_first_death_is_the_cause() -> None:

@@ -13,9 +13,12 @@ from probes.report import compare
 from probes.report.compare import BETTER, CHANGED, NUMBERS, WORSE, Change, changes
 
 from . import broken
+from .judging import claims_with_stars
+from .model import Kernel
 from .runs import run_of, say, without
 
 Run = dict[str, Any]
+PSI = "psi: inconsistent task state! task=3195:w0.130 cpu=0 psi_flags=0 clear=1 set=4"
 ONE = "accept.wakes-one"
 
 
@@ -35,6 +38,13 @@ def kinds(before: Run, after: Run) -> list[tuple[str, str | None, str, str]]:
 
 def test_a_run_is_like_itself(healthy: Run, after: Run) -> None:
     assert changes(healthy, after) == []
+
+
+@pytest.mark.parametrize("seed", range(2, 7))
+def test_nothing_that_a_hash_or_a_race_decides_is_a_change(seed: int) -> None:
+    """One healthy kernel, judged twice, with one untraced trial of each case: whatever differs is chance."""
+    once, again = (run_of("one", "6.12.22", Kernel(number), claims_with_stars()) for number in (1, seed))
+    assert [(one.case, one.figure, one.before, one.after) for one in changes(once, again)] == []
 
 
 @pytest.mark.parametrize(
@@ -96,6 +106,28 @@ def test_controls_and_complaints(healthy: Run, after: Run) -> None:
     after["controls"]["silent"] = "not applicable"
     after["kernel"]["splats"] = ["BUG: sleeping function"]
     assert kinds(healthy, after) == [(WORSE, "silent", "held", "not applicable"), (WORSE, None, "silent", "complained")]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "kind"),
+    [([], [PSI], CHANGED), ([PSI], [], CHANGED), ([PSI], [PSI, "BUG: at 1"], WORSE), (["BUG: at 1"], [PSI], BETTER)],
+)
+def test_a_complaint_that_is_understood_makes_nothing_worse(
+    was: list[str], now: list[str], kind: str, healthy: Run, after: Run
+) -> None:
+    before = copy.deepcopy(healthy)
+    before["kernel"]["splats"], after["kernel"]["splats"] = was, now
+    (found,) = changes(before, after)
+    assert (found.kind, found.what) == (kind, "kernel")
+    file = io.StringIO()
+    compare.show(before, after, Console(file=file, width=400))
+    assert ("(known: " in file.getvalue()) is (kind == CHANGED)
+
+
+def test_the_same_complaint_is_no_change(healthy: Run, after: Run) -> None:
+    before = copy.deepcopy(healthy)
+    before["kernel"]["splats"], after["kernel"]["splats"] = [PSI], [PSI.replace("3195", "3196")]
+    assert changes(before, after) == []
 
 
 def test_figures_under_hold(healthy: Run, after: Run) -> None:

@@ -70,6 +70,9 @@ def test_a_kernel_that_complained(run: dict[str, Any]) -> None:
     run = _well(run)
     run["kernel"]["splats"] = ["WARNING: CPU: 0"]
     assert "**the kernel complained** during the run: WARNING: CPU: 0" in render([run])
+    run["kernel"]["splats"] = ["psi: inconsistent task state! task=3195:w0.130 cpu=0 psi_flags=0 clear=1 set=4"]
+    assert "complained" not in render([run])
+    assert "- the kernel logged psi: inconsistent task state!" in render([run])
 
 
 def test_an_expected_deviation_is_still_broken(run: dict[str, Any]) -> None:

@@ -220,13 +220,21 @@ def test_markup_in_labels_is_shown_and_not_obeyed(four: list[Run]) -> None:
 
 def test_the_same_complaint_is_told_once() -> None:
     runs = [
-        run_of("a", "6.1", splats=["psi: inconsistent task state! task=3200:w0.133"]),
-        run_of("b", "6.12", splats=["psi: inconsistent task state! task=41:w1.9"]),
+        run_of("a", "6.1", splats=["rcu: rcu_sched self-detected stall on CPU 3200"]),
+        run_of("b", "6.12", splats=["rcu: rcu_sched self-detected stall on CPU 41"]),
         run_of("c", "6.16", splats=["WARNING: at fs/eventpoll.c:1"]),
     ]
     told = [line for line in matrix.warnings(lineage.ordered(runs)) if "complained" in line]
     assert [line.split(" complained during ")[0] for line in told] == ["c", "b, a"]
-    assert "their runs: psi: inconsistent task state!" in told[1]
+    assert "their runs: rcu: rcu_sched" in told[1]
+
+
+def test_a_complaint_that_is_understood_is_explained_in_its_place() -> None:
+    psi = "psi: inconsistent task state! task=3195:w0.130 cpu=0 psi_flags=0 clear=1 set=4"
+    runs = [run_of("a", "6.1"), run_of("b", "6.12", splats=[psi])]
+    assert matrix.warnings(lineage.ordered(runs)) == []
+    assert f'<span class="mark mild">{psi} (known: ' in page(*runs)
+    assert "kernel complained" not in page(*runs)
 
 
 def test_what_cannot_be_trusted_is_marked() -> None:

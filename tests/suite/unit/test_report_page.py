@@ -14,6 +14,7 @@ import pytest
 from probes.report import page
 from probes.report.page import breakable, link, render
 
+PSI = "psi: inconsistent task state! task=3195:w0.130 cpu=0 psi_flags=0 clear=1 set=4"
 SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
 VOID = {"meta", "br", "wbr", "use", "path", "circle"}
 
@@ -135,6 +136,12 @@ def test_the_banner_tells_of_a_partial_run_and_a_failed_control(run: dict[str, A
     assert 'class="banner"' not in render(run)
     run["kernel"]["splats"] = ["WARNING"]
     assert "complained 1 time during the run" in render(run)
+
+
+def test_a_complaint_that_is_understood_is_no_banner_and_is_explained(run: dict[str, Any]) -> None:
+    run["kernel"]["splats"] = [PSI]
+    assert "complained" not in render(run).replace(PSI, "")
+    assert f"<div>{PSI} (known: " in render(run)
 
 
 def test_a_missing_observer_is_named_with_its_reason(run: dict[str, Any]) -> None:
