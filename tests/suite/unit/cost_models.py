@@ -101,7 +101,7 @@ class Recounts(worker.Worker):
     def _answer(self, connection: int) -> None:
         super()._answer(connection)
         if self._line[WON] == 3:
-            self._line[RETURNED] = -100
+            self._line[RETURNED] = -1_000
 
 
 FAULTS = {
