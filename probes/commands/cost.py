@@ -26,14 +26,15 @@ def run(options: argparse.Namespace) -> int:
     """Measure, and print.  Raises BadInput, and Inconclusive where a check of the figures fails."""
     from rich.console import Console
 
-    from ..cost import answer, table
+    from ..cost import answer, charts, table
     from ..cost.measure import measure
     from ..report.files import why_not_writable, write_whole
     from ..verdict import Inconclusive
 
     request = request_from(options)
-    if request.json is not None and (problem := why_not_writable(request.json)):
-        raise BadInput(problem)
+    for path in (request.json, request.plots and request.plots / "dots.svg"):
+        if path is not None and (problem := why_not_writable(path)):
+            raise BadInput(problem)
     with _terminated_cleanly():
         document = measure(request, Console(stderr=True))
     if problem := answer.violation(document):
@@ -44,6 +45,12 @@ def run(options: argparse.Namespace) -> int:
     table.show(document, console)
     if request.json is not None:
         console.print(f"figures: {request.json}", markup=False, highlight=False, soft_wrap=True)
+    if request.plots is not None:
+        drawings = charts.draw(document)
+        for name, drawing in drawings.items():
+            write_whole(drawing, request.plots / name)
+        said = f"plots: {', '.join(drawings)} in {request.plots}"
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
     return WELL
 
 

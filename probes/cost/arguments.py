@@ -16,7 +16,7 @@ What does each strategy cost a server, and who waits?
   wakecheck cost --quick                            in a quarter of that
   wakecheck cost poll epoll_wait.exclusive.listener --workers 8,64,256 --load rest
   wakecheck cost --load saturating --work 0,mixed --workers 8 --rounds 9
-  wakecheck cost --json cost.json
+  wakecheck cost --json cost.json --plots plots/
 
 Workers are processes that serve: each waits by one strategy, accepts, spins for the time of the work,
 answers one byte, closes, and waits again.  A client connects over loopback, in a network namespace of
@@ -82,6 +82,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         help="; ".join(f"{name}: {what}" for name, what in cpus.PINS.items()),
     )
     parser.add_argument("--json", metavar="FILE", help="write all figures (probes/cost/cost.schema.json)")
+    parser.add_argument("--plots", metavar="DIR", help="draw them as SVG: the herd in dots, growth, latencies, shares")
 
 
 def _strategies() -> str:
@@ -124,7 +125,8 @@ def request_from(options: argparse.Namespace) -> Request:
         quick=options.quick,
     )
     json = Path(options.json) if options.json is not None else None
-    return Request(made, options.pin, json, None)
+    plots = Path(options.plots) if options.plots is not None else None
+    return Request(made, options.pin, json, plots)
 
 
 def _listed(text: str | None, option: str) -> list[str]:

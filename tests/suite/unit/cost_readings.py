@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from probes.cost import answer, plan, ways
 from probes.cost.reading import SLEPT, WOKEN, WON, Counters, Reading
 
 _NONE = [0, 0, 0, 0]
@@ -57,3 +58,37 @@ def reading(**changes: Any) -> Reading:
 def under_load(**changes: Any) -> Reading:
     """The same in a closed loop of two."""
     return reading(**{"load": "light", "outstanding": 2, "each_woken": [], "dots": [], **changes})
+
+
+IDLE = {"foreign": 0.0, "stolen": 0.0, "load": 1.0}
+
+
+def document(machine: dict[str, float | None] | None = None) -> dict[str, Any]:
+    """Of `accept` and `poll` at rest with two and four workers, and in a closed loop; io_uring is not there."""
+    made = plan.make(
+        tuple(map(ways.parse, ("accept", "poll", "io_uring_accept"))),
+        loads=("rest", "light"),
+        sizes=(2, 4),
+        rounds=2,
+    )
+    readings = []
+    for number, scene, way in made.sittings():
+        if way.id != "io_uring_accept":
+            which = reading if scene.load == "rest" else under_load
+            readings.append(_of(which(way=way.id, round=number), scene.workers))
+    options = {"pin": "auto", "apart": False}
+    absent = {"io_uring_accept": "io_uring_setup: EPERM"}
+    return answer.document(made, readings, absent, [machine or IDLE] * 2, {"isolation": "namespaces"}, options)
+
+
+def _of(four: Reading, workers: int) -> Reading:
+    """The same with fewer workers; `accept` wakes one of them."""
+    woken = workers if four.way == "poll" else 1
+    sides = {}
+    for side in ("before", "after"):
+        whole = getattr(four, side)
+        columns = {name: getattr(whole, name)[:workers] for name in vars(whole)}
+        sides[side] = replace(whole, **columns)
+    sides["after"] = replace(sides["after"], voluntary=[5 + 10 * (i < woken) for i in range(workers)])
+    dots = [WON, *[WOKEN] * (woken - 1), *[SLEPT] * (workers - woken)] if four.dots else []
+    return replace(four, workers=workers, dots=dots, each_woken=[woken] * len(four.each_woken), **sides)

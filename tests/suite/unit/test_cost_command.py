@@ -43,6 +43,7 @@ _SMALL = ("poll", "--workers", "2", "--load", "rest,light", "--rounds", "2")
         (["--work", "1.5"], "no work '1.5'"),
         (["--rounds", "0"], "0 rounds"),
         (["--rounds", "1001"], "1001 rounds"),
+        (["--plots", "/proc/nowhere"], "/proc/nowhere/dots.svg cannot be written"),
         (["--json", "/proc/nowhere/x.json"], "/proc/nowhere/x.json cannot be written"),
     ],
 )
@@ -67,11 +68,16 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
 def test_it_measures(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "130")
     file = tmp_path / "cost.json"
-    assert __main__.main(["cost", *_SMALL, "--json", str(file)]) == WELL
+    assert __main__.main(["cost", *_SMALL, "--json", str(file), "--plots", str(tmp_path / "plots")]) == WELL
     said = capsys.readouterr()
     assert "8 readings of 2 strategies, 2 rounds; about" in said.err
     assert "poll, one listener" in said.out
     assert f"figures: {file}" in said.out
+    drawn = {path.name for path in (tmp_path / "plots").iterdir()}
+    assert drawn == {
+        "dots.svg",
+        *(f"{kind}-{load}-0-2.svg" for kind in ("latency", "shares") for load in ("rest", "light")),
+    }
     written = json.loads(file.read_text(encoding="utf-8"))
     assert answer.violation(written) is None
     cells = {(cell["way"], cell["load"]): cell for cell in written["cells"]}
