@@ -13,7 +13,8 @@ reading    the record of one reading
 checks     what must be true of every reading, or none of them counts
 figures    one reading in figures, and figures over rounds as ratios to `accept`
 answer     everything as one JSON document (cost.schema.json)
+words      where the figures come from, in a line or two
 table      the terminal
-charts     SVG
+charts     SVG, a folder
 measure    runs all of it; the command line is probes/commands/cost.py
 """

@@ -12,7 +12,7 @@ from .plan import REST
 from .reading import SLEPT, Reading
 from .ways import parse
 
-_MONOTONE = ("voluntary", "involuntary", "cpu_ns", "returned", "won", "empty", "failed")
+_MONOTONE = ("voluntary", "involuntary", "cpu_ns", "returned", "won", "empty", "failed", "long", "work_ns")
 _CLOCK_SLACK_NS = 1_000_000
 """CPU clocks of several CPUs are read one after the other."""
 
@@ -85,6 +85,19 @@ def time_adds_up(reading: Reading) -> str | None:
     return None
 
 
+def work_was_done(reading: Reading) -> str | None:
+    """Workers took for long the requests that clients meant so, and worked where they should and nowhere else."""
+    long, worked = sum(reading.gained("long") or []), sum(reading.gained("work_ns") or [])
+    if long != reading.long_connections:
+        return f"clients meant {reading.long_connections} requests to be long, and workers took {long} for that"
+    if (worked > 0) != (reading.work != "0"):
+        return f"the work asked for was {reading.work}, and workers worked {worked / 1e6:.1f} ms"
+    cpu_ns = reading.gained("cpu_ns")
+    if cpu_ns is not None and worked > sum(cpu_ns):
+        return f"workers worked {worked / 1e6:.1f} ms, and used {sum(cpu_ns) / 1e6:.1f} ms of CPU time in all"
+    return None
+
+
 def cpu_adds_up(reading: Reading) -> str | None:
     """Two clocks agree: the CPU clocks, read from outside, and getrusage(2) of the workers, which has a little more."""
     gained = reading.gained("cpu_ns")
@@ -121,6 +134,7 @@ CHECKS: tuple[Callable[[Reading], str | None], ...] = (
     returns_add_up,
     shares_are_whole,
     time_adds_up,
+    work_was_done,
     cpu_adds_up,
     sleepers_were_woken,
 )

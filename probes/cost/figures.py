@@ -69,7 +69,7 @@ def figures(reading: Reading) -> dict[str, float | None]:
     short = sorted(
         latency / 1000 for latency, long in zip(reading.latencies_ns, reading.long, strict=False) if not long
     )
-    cpu_ns = reading.gained("cpu_ns")
+    cpu_ns, work_ns = reading.gained("cpu_ns"), sum(reading.gained("work_ns") or [])
     at_rest = reading.load == REST
     return {
         "woken": sum(woken) / k,
@@ -81,7 +81,7 @@ def figures(reading: Reading) -> dict[str, float | None]:
         if way.calls_per_wait is not None
         else None,
         "cpu_us": None if cpu_ns is None else sum(cpu_ns) / k / 1000,
-        "overhead_us": None if cpu_ns is None else (sum(cpu_ns) - reading.work_ns) / k / 1000,
+        "overhead_us": None if cpu_ns is None else (sum(cpu_ns) - work_ns) / k / 1000,
         "rate": None if at_rest else k / (reading.elapsed_ns / 1e9),
         "latency_median_us": quantile(us, 0.5),
         "latency_p99_us": quantile(us, 0.99),
@@ -94,10 +94,11 @@ def figures(reading: Reading) -> dict[str, float | None]:
 
 
 def _system_calls(reading: Reading, per_wait: int, takes: bool, returned: int, empty: int) -> int:
-    """Waits; accepts, where the wait call does not take itself; write and close of each connection; and one more
-    where the worker asks who connects (mixed work)."""
+    """Waits; accepts, where the wait call does not take itself; write and close of each connection; two looks at its
+    CPU time where it works; and one at who connects where work is mixed."""
     accepts = 0 if takes else reading.connections + empty
-    return per_wait * returned + accepts + (3 if reading.long else 2) * reading.connections
+    each = 2 + 2 * (reading.work != "0") + bool(reading.long)
+    return per_wait * returned + accepts + each * reading.connections
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ class Counters:
     won: list[int]
     empty: list[int]
     failed: list[int]
+    long: list[int]
+    work_ns: list[int]
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,6 @@ class Reading:
     connections: int
     outstanding: int
     long_connections: int
-    work_ns: int
-    """CPU time that the work of all requests takes, as it was asked for."""
     before: Counters
     after: Counters
     user_ns: list[int]

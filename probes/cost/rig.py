@@ -149,7 +149,6 @@ class Rig:
                 served = clients.closed_loop(herd.address, scene.connections, outstanding, long, patience_s())
             after = _counters(herd)
             user_ns, system_ns = herd.end()
-        short = scene.connections - len(long)
         return Reading(
             way=way.id,
             load=scene.load,
@@ -159,7 +158,6 @@ class Rig:
             connections=scene.connections,
             outstanding=outstanding,
             long_connections=len(long),
-            work_ns=1000 * (short * scene.work.short_us + len(long) * scene.work.long_us),
             before=before,
             after=after,
             user_ns=user_ns,

@@ -11,7 +11,7 @@ import mmap
 LINE_BYTES = 128
 _FIELDS = LINE_BYTES // 8
 
-PHASE, RETURNED, WON, EMPTY, FAILED, ERRNO, USER_NS, SYSTEM_NS = range(8)
+PHASE, RETURNED, WON, EMPTY, FAILED, LONG, WORK_NS, ERRNO, USER_NS, SYSTEM_NS = range(10)
 """Fields of a line, 8 bytes each.
 
 PHASE      one of the phases below
@@ -19,13 +19,15 @@ RETURNED   times the wait call came back to user space
 WON        connections that it took, and answered
 EMPTY      times that it looked and nothing was there (EAGAIN)
 FAILED     connections that it took and could not answer
+LONG       requests that it took for long ones
+WORK_NS    CPU time that the work itself took
 ERRNO      why it gave up
 USER_NS, SYSTEM_NS   its CPU time by getrusage(2), from when it was ready until it was told to end
 """
 
 BORN, READY, GAVE_UP, ENDED = range(4)
 
-COUNTED = {"returned": RETURNED, "won": WON, "empty": EMPTY, "failed": FAILED}
+COUNTED = {"returned": RETURNED, "won": WON, "empty": EMPTY, "failed": FAILED, "long": LONG, "work_ns": WORK_NS}
 
 
 class Tally:

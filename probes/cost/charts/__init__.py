@@ -7,7 +7,6 @@ Altair and Bokeh draw in a browser.
 dots      what became of eight workers at one connection
 growth    a figure against the number of workers, a small chart for each strategy
 rows      latencies and shares, a row for each strategy
-words     where the figures come from
 paper     scales, names, and the templates' environment
 """
 

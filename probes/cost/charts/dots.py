@@ -7,8 +7,8 @@ from typing import Any
 
 from ..plan import REST
 from ..reading import RETURNED, SLEPT, WOKEN, WON
+from ..words import notes
 from .paper import in_two_lines, render
-from .words import notes
 
 MEANINGS = {
     SLEPT: "slept on",

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..plan import REST
 from ..ways import BASE
+from ..words import notes
 from .paper import Scale, count, in_two_lines, microseconds, render
-from .words import notes
 
 _CHARTS: dict[str, tuple[str, str, Callable[[float], str]]] = {
     "woken": ("woken.svg", "Workers woken per connection, by the number of workers", count),

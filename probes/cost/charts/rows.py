@@ -8,8 +8,8 @@ from statistics import fmean
 from typing import Any
 
 from ..figures import jain
+from ..words import notes, scene_in_file_names, scene_in_words
 from .paper import Scale, in_two_lines, microseconds, render
-from .words import notes, scene_in_file_names, scene_in_words
 
 _LEFT, _RIGHT, _WIDTH, _TOP, _ROW = 236, 700, 920, 88, 40
 

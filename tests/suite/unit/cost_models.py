@@ -1,4 +1,4 @@
-"""Model workers, each with one fault: `python -m tests.suite.unit.cost_models FAULT [WAY]` prints its reading as JSON.
+"""Model workers, each with one fault.  Run with FAULT WAY LOAD WORK, this module prints a reading as JSON.
 
 In a process of its own, because it forks, and pytest may have threads.
 """
@@ -95,6 +95,13 @@ class Dozes(worker.Worker):
         time.sleep(1e-4)  # this is the fault: nothing waits for it
 
 
+class Hurries(worker.Worker):
+    """Takes every request for a short one."""
+
+    def _is_long(self, connection: int) -> bool:
+        return False
+
+
 class Recounts(worker.Worker):
     """Starts counting anew."""
 
@@ -106,19 +113,21 @@ class Recounts(worker.Worker):
 
 FAULTS = {
     "none": worker.Worker,
-    **{kind.__name__.lower(): kind for kind in (Twice, Loses, Keeps, Boasts, Poses, Herds, Burns, Dozes, Recounts)},
+    **{
+        kind.__name__.lower(): kind
+        for kind in (Twice, Loses, Keeps, Boasts, Poses, Herds, Burns, Dozes, Hurries, Recounts)
+    },
 }
 
 
-def read(fault: str, way: str, load: str) -> Reading:
+def read(fault: str, way: str, load: str, does: str) -> Reading:
     """One reading with these workers."""
     worker.Worker = FAULTS[fault]  # type: ignore[misc]
     made = rig.Rig()
     if fault == "keeps":  # nothing comes of waiting for what will never be
         deadline._patience_s = 1.0
-    return made.read(0, plan.Scene(load, work.parse("0"), WORKERS), ways.parse(way))
+    return made.read(0, plan.Scene(load, work.parse(does), WORKERS), ways.parse(way))
 
 
 if __name__ == "__main__":
-    fault, way, load = sys.argv[1:]
-    print(json.dumps(read(fault, way, load).as_json()))
+    print(json.dumps(read(*sys.argv[1:]).as_json()))

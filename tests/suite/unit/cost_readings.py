@@ -14,7 +14,8 @@ _NONE = [0, 0, 0, 0]
 def counters(**columns: Any) -> Counters:
     """Of four workers that have done nothing, but for these columns."""
     nothing = {
-        name: list(_NONE) for name in ("voluntary", "involuntary", "cpu_ns", "returned", "won", "empty", "failed")
+        name: list(_NONE)
+        for name in ("voluntary", "involuntary", "cpu_ns", "returned", "won", "empty", "failed", "long", "work_ns")
     }
     return Counters(**{**nothing, **columns})
 
@@ -30,7 +31,6 @@ def reading(**changes: Any) -> Reading:
         connections=10,
         outstanding=1,
         long_connections=0,
-        work_ns=0,
         before=counters(voluntary=[5, 5, 5, 5]),
         after=counters(
             voluntary=[15, 15, 15, 15],

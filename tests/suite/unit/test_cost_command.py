@@ -66,7 +66,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_it_measures(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "130")
+    monkeypatch.setenv("COLUMNS", "156")
     file = tmp_path / "cost.json"
     assert __main__.main(["cost", *_SMALL, "--json", str(file), "--plots", str(tmp_path / "plots")]) == WELL
     said = capsys.readouterr()
@@ -82,8 +82,9 @@ def test_it_measures(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert answer.violation(written) is None
     cells = {(cell["way"], cell["load"]): cell for cell in written["cells"]}
     assert set(cells) == {(way, load) for way in ("accept", "poll") for load in ("rest", "light")}
-    assert cells["poll", "rest"]["figures"]["woken"]["median"] == 2
-    assert cells["poll", "rest"]["ratios"]["woken"]["median"] == 2
+    # More only where one sleeps once more on its way, for the listener's lock for example.
+    assert 2 <= cells["poll", "rest"]["figures"]["woken"]["median"] < 3
+    assert 1 <= cells["accept", "rest"]["figures"]["woken"]["median"] < 2
     assert cells["accept", "rest"]["ratios"]["cpu_us"]["median"] == 1
     for cell in cells.values():
         assert [pytest.approx(1)] * 2 == [sum(shares) for shares in cell["shares"]]

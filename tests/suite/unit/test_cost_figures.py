@@ -38,7 +38,8 @@ def test_under_load_there_are_a_rate_and_a_busy_client() -> None:
 
 
 def test_work_is_no_overhead() -> None:
-    found = figures(reading(work_ns=100_000))
+    worked = replace(reading().after, work_ns=[25_000] * 4)
+    found = figures(reading(work="10", after=worked))
     assert (found["cpu_us"], found["overhead_us"]) == (40.0, 30.0)
 
 
@@ -52,8 +53,8 @@ def test_in_vain_never_falls_below_nothing() -> None:
 def test_short_requests_stand_apart() -> None:
     mixed = reading(work="mixed", long=[False] * 9 + [True])
     assert figures(mixed)["short_p99_us"] == 9.0
-    # One more call of each: who connects?
-    assert figures(mixed)["system_calls"] == pytest.approx(5.4)
+    # Three calls more of each: two looks at its CPU time, and one at who connects.
+    assert figures(mixed)["system_calls"] == pytest.approx(7.4)
 
 
 def test_unknown_is_null() -> None:

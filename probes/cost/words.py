@@ -1,4 +1,4 @@
-"""What a chart says of where its figures come from."""
+"""What tables and charts say of where their figures come from."""
 
 from __future__ import annotations
 
