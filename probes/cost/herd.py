@@ -8,16 +8,18 @@ import signal
 import socket
 from types import TracebackType
 
+from .. import syscalls
 from ..lab.deadline import until
 from ..listeners import open_listener
 from ..locks import Lock, make
+from ..scenario import Scenario
 from ..strategies import prepare
 from ..verdict import Inconclusive
 from .tally import ENDED, ERRNO, GAVE_UP, PHASE, READY, SYSTEM_NS, USER_NS, Tally
 from .watch import Watch
 from .ways import Way
 from .work import Work
-from .worker import spawn
+from .worker import Place, Worker, spawn
 
 
 class Herd:
@@ -36,24 +38,23 @@ class Herd:
         self._open = contextlib.ExitStack()
         try:
             scenario = way.scenario(workers)
-            listener = open_listener(scenario, None)
-            self._open.callback(listener.close)
-            self.address = _address(listener.fds[0])
-            strategy = prepare(scenario, listener.fds)
-            self._open.callback(strategy.close)
+            here = _places(scenario, self._open)
+            self.address = here[0].address
             lock: Lock | None = self._open.enter_context(make(way.lock)) if way.lock else None
             ours = os.sched_getaffinity(0)
             if cpus != ours:  # inherited by whoever is forked meanwhile
                 os.sched_setaffinity(0, cpus)
             try:
                 for i in range(workers):
-                    line = self.tally.line(i)
-                    self._pids.append(spawn(i, way, work, loops_per_us, line, strategy, lock, listener.fds[i]))
-                    self._wait_until_ready(i)
+                    worker = Worker(i, way, work, loops_per_us, self.tally.line(i))
+                    with contextlib.ExitStack() as apart:
+                        self._pids.append(spawn(worker, here[i], _places(way.scenario(1), apart)[0], lock))
+                        self._wait_until_ready(i)
             finally:
                 if cpus != ours:
                     os.sched_setaffinity(0, ours)
-            self.watch = Watch(self._pids, self._ready, syscall_readable=syscall_readable)
+            calls = {syscalls.NUMBERS[call] for call in (scenario.system_call, *([lock.call] if lock else []))}
+            self.watch = Watch(self._pids, self._ready, calls, syscall_readable=syscall_readable)
             self._open.callback(self.watch.close)
             self.watch.rest()
         except BaseException:
@@ -110,6 +111,15 @@ class Herd:
         line = self.tally.line(i)
         if line[PHASE] == GAVE_UP:
             raise Inconclusive(f"worker {i} gave up: {os.strerror(line[ERRNO]) if line[ERRNO] else 'unknown reason'}")
+
+
+def _places(scenario: Scenario, at_end: contextlib.ExitStack) -> list[Place]:
+    """Where each worker of this scenario waits; closed in this process `at_end`."""
+    listener = open_listener(scenario, None)
+    at_end.callback(listener.close)
+    strategy = prepare(scenario, listener.fds)
+    at_end.callback(strategy.close)
+    return [Place(strategy, fd, _address(fd)) for fd in listener.fds]
 
 
 def _address(fd: int) -> tuple[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from ..lab.deadline import until
@@ -25,12 +25,21 @@ class Look(NamedTuple):
 
 
 class Watch:
-    """The workers of one reading.  `ready` says of each whether it has begun to serve."""
+    """The workers of one reading.  `ready` says of each whether it has begun to serve, and
+    `calls` are the numbers of the system calls that it may rest in."""
 
-    def __init__(self, pids: Sequence[int], ready: Callable[[], Sequence[bool]], *, syscall_readable: bool) -> None:
+    def __init__(
+        self,
+        pids: Sequence[int],
+        ready: Callable[[], Sequence[bool]],
+        calls: Collection[int],
+        *,
+        syscall_readable: bool,
+    ) -> None:
         """Raises OSError where one of them is gone."""
         self.pids = pids
         self._ready = ready
+        self._calls = {str(number).encode() for number in calls}
         self._status: list[int] = []
         self._syscall: list[int] = []
         try:
@@ -79,11 +88,10 @@ class Watch:
             if state != "S" or voluntary is None:
                 return None
             found.append(Look(voluntary, _involuntary(text)))
-        # The kernel answers this only once the task is off the run queue (lib/syscall.c): one that has set its
+        # The kernel names the call only once the task is off the run queue (lib/syscall.c): one that has set its
         # state and was preempted before it slept shows S as well.
-        if any(os.pread(fd, _PAGE, 0).startswith(b"running") for fd in self._syscall):
-            return None
-        return found
+        in_calls = (os.pread(fd, _PAGE, 0).split(None, 1)[0] in self._calls for fd in self._syscall)
+        return found if all(in_calls) else None
 
     def cpu_ns(self) -> list[int] | None:
         """CPU time of each worker until now, in nanoseconds (clock_getcpuclockid(3)); None where the kernel does

@@ -14,13 +14,11 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Callable
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from .. import syscalls
-from ..listeners.tcp import BACKLOG
 from ..locks import Lock
-from ..strategies import Strategy, Waiting, prepare
+from ..strategies import Strategy, Waiting
 from ..verdict import NotApplicable
 from .tally import (
     COUNTED,
@@ -39,7 +37,7 @@ from .tally import (
     WORK_NS,
 )
 from .ways import Way
-from .work import LONG_SOURCE, SHORT_SOURCE, Work, spin
+from .work import LONG_SOURCE, Work, spin
 
 _SOCK_CLOEXEC = 0o2000000
 _WARM_UP = 3
@@ -48,10 +46,20 @@ shared with its parent until then."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+class Place(NamedTuple):
+    """Where a worker waits."""
+
+    strategy: Strategy
+    fd: int
+    """The listener, to accept from."""
+    address: tuple[str, int]
+
+
 class Worker:
     """Serves until told to end."""
 
     def __init__(self, i: int, way: Way, work: Work, loops_per_us: float, line: memoryview) -> None:
+        self._i = i
         self._answer_byte = bytes([i])
         self._way = way
         self._line = line
@@ -63,19 +71,19 @@ class Worker:
         self._peer_size = ctypes.c_uint32(16)
         self._ending = False
 
-    def live(self, strategy: Strategy, lock: Lock | None, i: int, fd: int) -> NoReturn:
+    def live(self, here: Place, apart: Place, lock: Lock | None) -> NoReturn:
         """Get ready, serve, and end.  Whatever goes wrong is left in the tally for the rig."""
         try:
             signal.signal(signal.SIGTERM, self._told_to_end)
-            self._warm_up()
+            self._warm_up(apart)
             if lock is not None:
                 lock.attach()
-            waiting = strategy.waiting(i)
+            waiting = here.strategy.waiting(self._i)
             for field in COUNTED.values():
                 self._line[field] = 0
             before = resource.getrusage(resource.RUSAGE_SELF)
             self._line[PHASE] = READY
-            self._serve(waiting, lock, fd)
+            self._serve(waiting, lock, here.fd)
             after = resource.getrusage(resource.RUSAGE_SELF)
             self._line[USER_NS] = round((after.ru_utime - before.ru_utime) * 1e9)
             self._line[SYSTEM_NS] = round((after.ru_stime - before.ru_stime) * 1e9)
@@ -92,27 +100,21 @@ class Worker:
         self._ending = True
 
     def _serve(self, waiting: Waiting, lock: Lock | None, fd: int) -> None:
-        serve = self._serve_one(waiting, fd)
         if lock is None:
             while not self._ending:
-                serve()
+                self._came_back(waiting.wait(), fd)
             return
         while not self._ending:
-            lock.acquire()
+            try:
+                lock.acquire()
+            except InterruptedError:
+                continue  # told to end
             try:
                 # Told to end while it waited for the lock: on to the next.
                 result = -errno.EINTR if self._ending else waiting.wait()
             finally:
                 lock.release()
             self._came_back(result, fd)
-
-    def _serve_one(self, waiting: Waiting, fd: int) -> Callable[[], None]:
-        wait, came_back = waiting.wait, self._came_back
-
-        def serve() -> None:
-            came_back(wait(), fd)
-
-        return serve
 
     def _came_back(self, result: int, fd: int) -> None:
         """After the wait call: take what is there, and answer it.  Raises OSError where the call failed."""
@@ -169,31 +171,26 @@ class Worker:
         # struct sockaddr_in: family, port, then the address (ip(7)).
         return self._peer.raw[4:8] == _LONG
 
-    def _warm_up(self) -> None:
-        """Serve a few requests of its own, on a listener of its own, the same way."""
-        with socket.socket() as listener:
-            listener.bind((SHORT_SOURCE, 0))
-            listener.listen(BACKLOG)
-            listener.setblocking(self._way.takes)
-            strategy = prepare(self._way.scenario(1), [listener.fileno()])
-            # A ring stays open until this process ends: it is empty, and nobody connects to its listener any more.
-            waiting = strategy.waiting(0)
-            serve = self._serve_one(waiting, listener.fileno())
-            for _ in range(_WARM_UP):
-                with socket.socket() as client:
-                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    client.connect(listener.getsockname())
-                    serve()
-                    client.recv(1)
+    def _warm_up(self, apart: Place) -> None:
+        """Serve a few requests of its own, on a listener apart, in the same way."""
+        # The ring of a worker in io_uring stays open until it ends: the kernel would wake its owner to close it.
+        self._apart = apart.strategy.waiting(0)
+        for _ in range(_WARM_UP):
+            with socket.socket() as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.connect(apart.address)
+                self._came_back(self._apart.wait(), apart.fd)
+                client.recv(1)
 
 
 _LONG = socket.inet_aton(LONG_SOURCE)
 
 
-def spawn(
-    i: int, way: Way, work: Work, loops_per_us: float, line: memoryview, strategy: Strategy, lock: Lock | None, fd: int
-) -> int:
-    """Fork worker `i`; its process id.  It dies with this process.  Raises OSError where no process is to be had."""
+def spawn(worker: Worker, here: Place, apart: Place, lock: Lock | None) -> int:
+    """Fork a worker that serves `here`, and warms up `apart`; its process id.  It dies with this process.
+
+    Raises OSError where no process is to be had.
+    """
     parent = os.getpid()
     pid = os.fork()
     if pid:
@@ -201,5 +198,5 @@ def spawn(
     # Nothing of the rig may run on in a worker, whatever happens.
     with contextlib.suppress(BaseException):
         syscalls.die_with_parent(parent)
-        Worker(i, way, work, loops_per_us, line).live(strategy, lock, i, fd)
+        worker.live(here, apart, lock)
     os._exit(1)
