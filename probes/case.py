@@ -10,7 +10,7 @@ import pytest
 
 from . import facts, failure
 from .claims import FAILING_LEVELS, MEASURED, Claim
-from .controls import Outcome, why_failed
+from .controls import ControlOutcome, why_failed
 from .expectations import Expectations
 from .judged import JudgedCase
 from .scenario import Scenario
@@ -68,7 +68,7 @@ class Case:
     def judged(
         self,
         excinfo: pytest.ExceptionInfo[BaseException] | None,
-        controls: Mapping[str, Outcome],
+        controls: Mapping[str, ControlOutcome],
         expectations: Expectations | None,
         last_level: str,
     ) -> JudgedCase:

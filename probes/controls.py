@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .evidence import REST_IS_HIDDEN, Trial
 from .lab.session import Lab
@@ -64,25 +65,67 @@ CONTROLS = (
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ControlOutcome:
     """How one control went."""
 
     verdict: str
     reason: str | None
 
 
-def run_controls(lab: Lab) -> dict[str, Outcome]:
+class ControlledLab:
+    """The lab of a process, behind its controls: while one of them has failed, nothing is run."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.outcomes: Mapping[str, ControlOutcome] = {}
+        """How the controls went that were run last; empty before the first time."""
+        self._lab = lab
+        self._generation = 0
+        """Which conductor they were the controls of."""
+
+    @property
+    def greeting(self) -> dict[str, Any]:
+        """What the conductor can do here (Lab.greeting)."""
+        return self._lab.greeting
+
+    def run_controls(self) -> Mapping[str, ControlOutcome]:
+        """The controls of the conductor that is there now: one that replaces another runs its own."""
+        generation = self._lab.generation
+        if generation != self._generation:
+            self.outcomes, self._generation = run_controls(self._lab), generation
+        return self.outcomes
+
+    def run(self, scenario: Scenario, *, traced: bool) -> Trial:
+        """One trial.  Raises as Lab.run does, and Inconclusive where a control has failed."""
+        self._insist()
+        return self._lab.run(scenario, traced=traced)
+
+    def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:
+        """What an experiment noted.  Raises as Lab.play does, and Inconclusive where a control has failed."""
+        self._insist()
+        return self._lab.play(experiment, argument)
+
+    def close(self) -> None:
+        """End the conductor."""
+        self._lab.close()
+
+    def _insist(self) -> None:
+        if untrusted := why_failed(self.outcomes):
+            raise Inconclusive(untrusted)
+
+
+def run_controls(lab: Lab) -> dict[str, ControlOutcome]:
     """All controls, untraced and, where ptrace is allowed, traced."""
     return {control.name: _run(control, lab) for control in CONTROLS}
 
 
-def why_failed(outcomes: Mapping[str, Outcome]) -> str | None:
+def why_failed(outcomes: Mapping[str, ControlOutcome]) -> str | None:
     """One sentence on the controls that failed, or None where the instrument can be trusted."""
-    failed = [f"{name} ({one.reason})" for name, one in outcomes.items() if one.verdict in (BROKEN, INCONCLUSIVE)]
-    return f"the instrument failed its control: {', '.join(failed)}" if failed else None
+    failed = {name: outcome for name, outcome in outcomes.items() if outcome.verdict in (BROKEN, INCONCLUSIVE)}
+    reasons = ", ".join(f"{name} ({outcome.reason})" for name, outcome in failed.items())
+    return f"the instrument failed its control: {reasons}" if failed else None
 
 
-def _run(control: Control, lab: Lab) -> Outcome:
+def _run(control: Control, lab: Lab) -> ControlOutcome:
     scenario = Scenario.parse(control.scenario)
     traced_too = lab.greeting["why_not"]["syscall_exit"] is None
     unseen: str | None = None
@@ -90,16 +133,16 @@ def _run(control: Control, lab: Lab) -> Outcome:
         try:
             trial = lab.run(scenario, traced=traced)
         except NotApplicable as reason:
-            return Outcome(NOT_APPLICABLE, str(reason))
+            return ControlOutcome(NOT_APPLICABLE, str(reason))
         except Inconclusive as reason:
-            return Outcome(INCONCLUSIVE, str(reason))
+            return ControlOutcome(INCONCLUSIVE, str(reason))
         if trial.inconclusive is not None:
             # There few trials say anything, and that is no fault of the instrument.
             blind = trial.inconclusive.endswith(REST_IS_HIDDEN)
-            return Outcome(NOT_APPLICABLE if blind else INCONCLUSIVE, trial.inconclusive)
+            return ControlOutcome(NOT_APPLICABLE if blind else INCONCLUSIVE, trial.inconclusive)
         if trial.woken is None or trial.returned is None:
             unseen = "woken is not observed" if trial.woken is None else "returned is not observed"
         if control.contradicted_by(trial):
             how = "traced" if traced else "untraced"
-            return Outcome(BROKEN, f"woken {trial.woken}, returned {trial.returned} in the {how} trial")
-    return Outcome(NOT_APPLICABLE, unseen) if unseen else Outcome(HELD, None)
+            return ControlOutcome(BROKEN, f"woken {trial.woken}, returned {trial.returned} in the {how} trial")
+    return ControlOutcome(NOT_APPLICABLE, unseen) if unseen else ControlOutcome(HELD, None)

@@ -16,7 +16,7 @@ REST_IS_HIDDEN = "here a task looks asleep until it runs"
 
 
 @dataclass(frozen=True)
-class Step:
+class StepRecord:
     """What one stimulus of a series did.  Counts waiters, but for the connections."""
 
     woken: int | None
@@ -94,7 +94,7 @@ class Trial:
     """How many waiters each observer saw moving or returning."""
     missing: Mapping[str, str]
     """Observers that were on and lost their count in this trial, with the reason."""
-    steps: tuple[Step, ...]
+    steps: tuple[StepRecord, ...]
     """One for each stimulus of a series."""
     answers: tuple[tuple[int, ...], ...]
     """For each connection, the waiters that answered on it; empty under hold, where nobody answers."""
@@ -121,7 +121,7 @@ class Trial:
         return _record(cls, {**kept, **parts, "answers": answers})
 
 
-_PARTS: dict[str, type[Any]] = {"steps": Step, "waiters": WaiterRecord, "wakings": WakeUp, "exits": CallExit}
+_PARTS: dict[str, type[Any]] = {"steps": StepRecord, "waiters": WaiterRecord, "wakings": WakeUp, "exits": CallExit}
 """What a trial is made of: the key, and the type of each."""
 
 _KINDS: tuple[type[Any], ...] = (Trial, *_PARTS.values())

@@ -27,7 +27,7 @@ from typing import Any
 
 from . import catalogue
 from .controls import CONTROLS
-from .expectations import EXPECTABLE, Entry, Expectations, matches
+from .expectations import EXPECTABLE, Expectation, Expectations, matches
 from .nearest import did_you_mean
 from .verdict import NOT_APPLICABLE
 
@@ -91,7 +91,7 @@ def _expectations(path: str, found: Mapping[str, Any], known: Mapping[str, list[
     return Expectations(path, kernel, tuple(_entry(one, number, known) for number, one in enumerate(entries, 1)))
 
 
-def _entry(found: Mapping[str, Any], number: int, known: Mapping[str, list[str]]) -> Entry:
+def _entry(found: Mapping[str, Any], number: int, known: Mapping[str, list[str]]) -> Expectation:
     where = f"entry {number}"
     _only(found, _KEYS, f"in {where}")
     verdict, reason, sometimes = found.get("verdict"), found.get("reason"), found.get("sometimes", False)
@@ -112,11 +112,11 @@ def _entry(found: Mapping[str, Any], number: int, known: Mapping[str, list[str]]
                 f"{where}: a control can only be expected to be not applicable; one that fails leaves nothing judged"
             )
         _each_names_one(controls, [control.name for control in CONTROLS], "control", where)
-        return Entry(verdict, reason, controls=controls)
+        return Expectation(verdict, reason, controls=controls)
     _each_names_one(claims, known, "claim", where)
     chosen = {claim for claim in known for pattern in claims if matches(claim, pattern)}
     _each_names_one(cases, {case for claim in chosen for case in known[claim]}, "case of its claims", where)
-    return Entry(verdict, reason, claims, cases or ("*",), sometimes=sometimes)
+    return Expectation(verdict, reason, claims, cases or ("*",), sometimes=sometimes)
 
 
 def _only(found: Mapping[str, Any], known: Iterable[str], where: str) -> None:

@@ -23,7 +23,7 @@ def matches(name: str, pattern: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Expectation:
     """One thing that is known.  All patterns are those of fnmatch."""
 
     verdict: str
@@ -54,7 +54,7 @@ class Expectations:
     """As the user wrote it: for messages."""
     kernel: str
     """Whose deviations these are, in words."""
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[Expectation, ...] = ()
 
     def excuse(self, claim: str, case: str, verdict: str) -> str | None:
         """Why this verdict of this case was to be expected, or None where it was not."""

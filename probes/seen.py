@@ -47,7 +47,7 @@ class Contradiction:
 
 
 @dataclass(frozen=True)
-class Answer:
+class TrialValue:
     """One trial's value for one question; None with a reason where it could not tell."""
 
     trial: Trial
@@ -60,7 +60,7 @@ class Each:
 
     __hash__ = None  # type: ignore[assignment]  # its == is a question, not an identity
 
-    def __init__(self, what: str, answers: Iterable[Answer], case: Seen) -> None:
+    def __init__(self, what: str, answers: Iterable[TrialValue], case: Seen) -> None:
         self.what = what
         self.answers = tuple(answers)
         self._case = case
@@ -98,7 +98,7 @@ class Each:
         unknown: str | None = None
         failing: list[Contradiction] = []
         for place, one in enumerate(self.answers):
-            against = other.answers[place] if isinstance(other, Each) else Answer(one.trial, other)
+            against = other.answers[place] if isinstance(other, Each) else TrialValue(one.trial, other)
             reason = one.unknown or against.unknown
             if reason is not None:
                 unknown = unknown or reason
@@ -162,25 +162,25 @@ class Seen:
     def each(self, what: str, of: Callable[[Trial], Any]) -> Each:
         """Any question to each trial; `of` gives None where the trial cannot tell."""
 
-        def answer(trial: Trial) -> Answer:
+        def answer(trial: Trial) -> TrialValue:
             if trial.inconclusive is not None:
-                return Answer(trial, None, trial.inconclusive)
+                return TrialValue(trial, None, trial.inconclusive)
             value = of(trial)
-            return Answer(trial, value, self._why_unknown(what) if value is None else None)
+            return TrialValue(trial, value, self._why_unknown(what) if value is None else None)
 
         return Each(what, map(answer, self.trials), self)
 
     def each_step(self, name: str) -> Each:
         """One figure (woken, returned, won, connections, spurious, order, queued) of every step of every trial."""
 
-        def answers() -> Iterable[Answer]:
+        def answers() -> Iterable[TrialValue]:
             for trial in self.trials:
                 if trial.inconclusive is not None:
-                    yield Answer(trial, None, trial.inconclusive)
+                    yield TrialValue(trial, None, trial.inconclusive)
                     continue
                 for step in trial.steps:
                     value = getattr(step, name)
-                    yield Answer(trial, value, self._why_unknown(name) if value is None else None)
+                    yield TrialValue(trial, value, self._why_unknown(name) if value is None else None)
 
         return Each(f"{name} per step", answers(), self)
 

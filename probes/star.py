@@ -5,8 +5,9 @@ The centre is the strategy on tcp4 with 8 processes, unless a star says otherwis
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from .axes import SOCKETS
 from .scenario import BadScenario, Scenario
@@ -85,6 +86,16 @@ class Star:
             if listener == self.listener and not (size.endswith("t") and self.waiter == "process"):
                 raise
             return None
+
+
+def over(*stars: Star) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Try a claim on every scenario of these stars: the test gets them one by one as `scenario`."""
+
+    def mark(test: Callable[..., Any]) -> Callable[..., Any]:
+        test.stars = stars  # type: ignore[attr-defined]  # read by the catalogue, and where pytest collects
+        return test
+
+    return mark
 
 
 def scenarios(stars: Iterable[Star], preset: str, sizes: Iterable[int] | None = None) -> dict[str, Scenario]:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 
-from ..evidence import CallExit, Step, Trial, WaiterRecord, WakeUp, call_name, errno_name
+from ..evidence import CallExit, StepRecord, Trial, WaiterRecord, WakeUp, call_name, errno_name
 from ..observers.counters import AT_NS, RESULT, RETURNED, SPURIOUS, WON
 from ..observers.sched_waking import Waking
 from ..scenario import Scenario
@@ -32,7 +32,7 @@ class Ledger:
         self._instruments = instruments
         self._tracer = tracer
         self._began_ns = time.monotonic_ns()
-        self._steps: list[Step] = []
+        self._steps: list[StepRecord] = []
         self._answers: list[list[int]] = []
         self._seen: dict[str, set[int] | None] = {}
         self._wakings: list[Waking] = []
@@ -57,7 +57,7 @@ class Ledger:
         times = self.herd.board.column(AT_NS)
         connections = sum(after.won) - sum(before.won)
         self._steps.append(
-            Step(
+            StepRecord(
                 woken=None if woken is None else len(woken),
                 returned=None if returned is None else len(returned),
                 won=sum(now > then for now, then in zip(after.won, before.won, strict=True)),

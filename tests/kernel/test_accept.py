@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from probes.claims import OBSERVED, claim, kernel, man
-from probes.plugin import Herd, over
+from probes.fixtures import RunTrials
 from probes.scenario import Scenario
-from probes.star import Star, centre, star
+from probes.star import Star, centre, over, star
 
 _EXCLUSIVE_WAIT = kernel("net/ipv4/inet_connection_sock.c", "inet_csk_wait_for_connect: an exclusive wait")
 _WAKE_ONE = kernel("kernel/sched/wait.c", "__wake_up_common: the walk ends with the first exclusive waiter woken")
@@ -23,7 +23,7 @@ _WAKE_ONE = kernel("kernel/sched/wait.c", "__wake_up_common: the walk ends with 
     rows=["L-A1", "N1", "W5"],
 )
 @over(star("accept"), star("accept", "accept"), centre("accept4"), centre("accept4", "accept"))
-def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
+def test_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (accept)
       \\ |   /
@@ -43,7 +43,7 @@ def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
     rows=["L-A1"],
 )
 @over(*(Star(call, "hold", "burst", "k3", spokes=(), size=8) for call in ("accept", "accept4")))
-def test_one_waiter_per_connection(herd: Herd, scenario: Scenario) -> None:
+def test_one_waiter_per_connection(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (accept)
       \\ |   /
@@ -67,7 +67,7 @@ def test_one_waiter_per_connection(herd: Herd, scenario: Scenario) -> None:
     rows=["L-C15", "N2", "Q3"],
 )
 @over(Star("accept", "hold", "one-by-one", smallest=2), centre("accept4", "hold", "one-by-one"))
-def test_first_in_first_out(herd: Herd, scenario: Scenario) -> None:
+def test_first_in_first_out(herd: RunTrials, scenario: Scenario) -> None:
     """
     blocked first  w0 w1 ... wn  blocked last      (accept)
                      \\ |   /
@@ -85,7 +85,7 @@ def test_first_in_first_out(herd: Herd, scenario: Scenario) -> None:
     rows=["Q3", "N2"],
 )
 @over(centre("accept", "loop", "one-by-one", "k24"), centre("accept4", "loop", "one-by-one", "k24"))
-def test_goes_round(herd: Herd, scenario: Scenario) -> None:
+def test_goes_round(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... w7      (accept, and again)
       \\ |   /

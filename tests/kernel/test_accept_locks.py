@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
+from probes.fixtures import Play
 from probes.locks import LOCKS
-from probes.plugin import Play
 
 _ARTICLE = text("uWSGI documentation, articles/SerializingAccept")
 _FILE_LOCKS = kernel("fs/locks.c", "__locks_insert_block: a waiter waits beneath the waiter that it conflicts with")

@@ -7,8 +7,8 @@ import pytest
 from probes.case import Facts
 from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
 from probes.facts import HAS_IT, STILL_WAITS
+from probes.fixtures import Play
 from probes.locks import LOCKS
-from probes.plugin import Play
 
 _ARTICLE = text("uWSGI documentation, articles/SerializingAccept")
 

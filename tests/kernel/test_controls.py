@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from probes.controls import CONTROLS, Control, Outcome
+from probes.controls import CONTROLS, Control, ControlOutcome
 from probes.verdict import HELD, NOT_APPLICABLE, NotApplicable
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
-def test_control(control: Control, controls: dict[str, Outcome]) -> None:
+def test_control(control: Control, controls: dict[str, ControlOutcome]) -> None:
     """
     eventfd --- w0 w1 ... w7            (silent, null: one eventfd, all read it)
     eventfd_i --- w_i                   (positive, negative: one eventfd each)

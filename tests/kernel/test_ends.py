@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
-from probes.plugin import Play
+from probes.fixtures import Play
 
 _SELECT = man("select", 2, "Multithreaded applications: closing the file descriptor in another thread has no effect")
 _WAKE_ALL = kernel("net/core/sock.c", "sock_def_wakeup: wake_up_interruptible_all")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from probes.claims import DOCUMENTED, claim, kernel, man
-from probes.plugin import Ask
+from probes.fixtures import Ask
 from probes.strategies.epoll import EPOLLEXCLUSIVE
 from probes.verdict import NotApplicable
 

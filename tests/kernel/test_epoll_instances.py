@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
-from probes.plugin import Play
+from probes.fixtures import Play
 
 _CREATE = man("epoll_create", 2, "DESCRIPTION: the size argument is ignored, but must be greater than zero")
 _ANSWERS = "Questions and answers"

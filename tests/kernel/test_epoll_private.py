@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, linux, man
-from probes.plugin import Herd, over
+from probes.fixtures import RunTrials
 from probes.scenario import Scenario
-from probes.star import Star, centre, star
+from probes.star import Star, centre, over, star
 
 _EXCLUSIVE = linux("4.5", "df0108c5da561c66c333bb46bfe3c1fc65905898", "epoll: add EPOLLEXCLUSIVE flag")
 _MAN_EXCLUSIVE = man("epoll_ctl", 2, "EPOLLEXCLUSIVE")
@@ -42,7 +42,7 @@ def _exclusive(reaction: str) -> tuple[Star, ...]:
     rows=["L-A3", "L-C12", "L-C13", "Q1", "Q4"],
 )
 @over(*_plain("hold"))
-def test_wakes_all(herd: Herd, scenario: Scenario) -> None:
+def test_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  wn      (epoll_wait)
     e0   e1  ...  en      (level, edge, oneshot)
@@ -62,7 +62,7 @@ def test_wakes_all(herd: Herd, scenario: Scenario) -> None:
     rows=["G1", "G2"],
 )
 @over(*(centre(f"epoll_wait.{trigger}.listener") for trigger in ("level", "edge", "oneshot")))
-def test_all_get_the_event(herd: Herd, scenario: Scenario) -> None:
+def test_all_get_the_event(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  wn      (epoll_wait)
     e0   e1  ...  en      (level, edge, oneshot)
@@ -80,7 +80,7 @@ def test_all_get_the_event(herd: Herd, scenario: Scenario) -> None:
     rows=["L-A3", "L-A4", "L-C12", "Q1", "Q10"],
 )
 @over(*_plain("accept"))
-def test_wakes_all_for_one_winner(herd: Herd, scenario: Scenario) -> None:
+def test_wakes_all_for_one_winner(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  wn      (epoll_wait; then accept at once)
     e0   e1  ...  en      (level, edge, oneshot)
@@ -102,7 +102,7 @@ def test_wakes_all_for_one_winner(herd: Herd, scenario: Scenario) -> None:
     rows=["Q2", "L-C12", "L-C13", "Q10"],
 )
 @over(*_exclusive("hold"))
-def test_exclusive_wakes_one(herd: Herd, scenario: Scenario) -> None:
+def test_exclusive_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  wn      (epoll_wait)
     e0   e1  ...  en      (exclusive)
@@ -122,7 +122,7 @@ def test_exclusive_wakes_one(herd: Herd, scenario: Scenario) -> None:
     rows=["Q2", "Q10"],
 )
 @over(*_exclusive("accept"))
-def test_exclusive_one_winner(herd: Herd, scenario: Scenario) -> None:
+def test_exclusive_one_winner(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  wn      (epoll_wait; then accept at once)
     e0   e1  ...  en      (exclusive)
@@ -144,7 +144,7 @@ def test_exclusive_one_winner(herd: Herd, scenario: Scenario) -> None:
     rows=["G1", "Q2"],
 )
 @over(*(centre(f"epoll_wait.{trigger}.listener") for trigger in ("exclusive", "edge-exclusive")))
-def test_exclusive_wakes_some(herd: Herd, scenario: Scenario) -> None:
+def test_exclusive_wakes_some(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  wn      (epoll_wait)
     e0   e1  ...  en      (exclusive)
@@ -167,7 +167,7 @@ def test_exclusive_wakes_some(herd: Herd, scenario: Scenario) -> None:
     centre("epoll_wait.exclusive.listener", "hold", "one-by-one", "blocked-reversed"),
     centre("epoll_wait.exclusive.listener", "hold", "one-by-one", "registered-before-fork/blocked-reversed"),
 )
-def test_exclusive_first_registered(herd: Herd, scenario: Scenario) -> None:
+def test_exclusive_first_registered(herd: RunTrials, scenario: Scenario) -> None:
     """
     registered first  e0   e1  ...  en  registered last
                       w0   w1  ...  wn      (blocked in this order, or in the reverse)
@@ -185,7 +185,7 @@ def test_exclusive_first_registered(herd: Herd, scenario: Scenario) -> None:
     rows=["Q2", "Q3"],
 )
 @over(centre("epoll_wait.exclusive.listener", "loop", "one-by-one", "k24"))
-def test_exclusive_favours_first(herd: Herd, scenario: Scenario) -> None:
+def test_exclusive_favours_first(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  w7      (epoll_wait, accept, and again)
     e0   e1  ...  e7      (exclusive)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, linux, man
 from probes.evidence import Trial
-from probes.plugin import Herd, over
+from probes.fixtures import RunTrials
 from probes.scenario import Scenario
-from probes.star import Star, centre, star
+from probes.star import Star, centre, over, star
 
 _HEAD = kernel("fs/eventpoll.c", "ep_poll: __add_wait_queue_exclusive, so the last one to block stands first")
 _CALLBACK = kernel("fs/eventpoll.c", "ep_poll_callback: wake_up, one waiter of the instance")
@@ -42,7 +42,7 @@ def _all(reaction: str) -> tuple[Star, ...]:
     rows=["L-C13", "Q4", "Q7", "Q10"],
 )
 @over(*_one("hold"))
-def test_edge_wakes_one(herd: Herd, scenario: Scenario) -> None:
+def test_edge_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (epoll_wait)
       \\ |   /
@@ -63,7 +63,7 @@ def test_edge_wakes_one(herd: Herd, scenario: Scenario) -> None:
     rows=["G2"],
 )
 @over(star("epoll_wait.edge.epoll"))
-def test_edge_just_one(herd: Herd, scenario: Scenario) -> None:
+def test_edge_just_one(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (epoll_wait)
       \\ |   /
@@ -84,7 +84,7 @@ def test_edge_just_one(herd: Herd, scenario: Scenario) -> None:
     rows=["L-C13", "Q4", "Q7", "Q10"],
 )
 @over(*_one("accept"))
-def test_edge_one_winner(herd: Herd, scenario: Scenario) -> None:
+def test_edge_one_winner(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (epoll_wait; then accept at once)
       \\ |   /
@@ -107,7 +107,7 @@ def test_edge_one_winner(herd: Herd, scenario: Scenario) -> None:
     rows=["G1", "L-C11", "Q7"],
 )
 @over(centre("epoll_wait.oneshot.epoll", "hold", "one-by-one", "k3"))
-def test_oneshot_told_once(herd: Herd, scenario: Scenario) -> None:
+def test_oneshot_told_once(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (epoll_wait)
       \\ |   /
@@ -129,7 +129,7 @@ def test_oneshot_told_once(herd: Herd, scenario: Scenario) -> None:
     rows=["N3", "L-C13", "Q4"],
 )
 @over(*_all("hold"))
-def test_level_wakes_all(herd: Herd, scenario: Scenario) -> None:
+def test_level_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (epoll_wait)
       \\ |   /
@@ -151,7 +151,7 @@ def test_level_wakes_all(herd: Herd, scenario: Scenario) -> None:
     rows=["L-C13", "N3", "Q4", "Q10"],
 )
 @over(*_all("accept"))
-def test_level_each_return_wakes_one(herd: Herd, scenario: Scenario) -> None:
+def test_level_each_return_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (epoll_wait; then accept at once)
       \\ |   /
@@ -182,7 +182,7 @@ def test_level_each_return_wakes_one(herd: Herd, scenario: Scenario) -> None:
     centre("epoll_pwait.edge.epoll", "hold", "one-by-one"),
     centre("epoll_pwait2.edge.epoll", "hold", "one-by-one"),
 )
-def test_last_blocked_first(herd: Herd, scenario: Scenario) -> None:
+def test_last_blocked_first(herd: RunTrials, scenario: Scenario) -> None:
     """
     blocked first  w0 w1 ... wn  blocked last      (epoll_wait)
                      \\ |   /
@@ -207,7 +207,7 @@ def test_last_blocked_first(herd: Herd, scenario: Scenario) -> None:
         for trigger in ("edge", "oneshot", "edge-exclusive")
     )
 )
-def test_favours_last(herd: Herd, scenario: Scenario) -> None:
+def test_favours_last(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... w7      (epoll_wait, accept, and again)
       \\ |   /

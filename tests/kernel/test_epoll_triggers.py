@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from probes.claims import DOCUMENTED, claim, kernel, man
-from probes.plugin import Play
+from probes.fixtures import Play
 
 _EPOLL7 = man("epoll", 7, "Level-triggered and edge-triggered")
 _SEND = kernel("fs/eventpoll.c", "ep_send_events: only a level-triggered item is put back on the ready list")

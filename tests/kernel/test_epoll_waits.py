@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
-from probes.plugin import Play
+from probes.fixtures import Play
 
 _WAIT = man("epoll_wait", 2, "DESCRIPTION: timeout, maxevents")
 _EPOLL7 = man("epoll", 7, "Level-triggered and edge-triggered")

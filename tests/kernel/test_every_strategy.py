@@ -8,9 +8,9 @@ import pytest
 
 from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
 from probes.evidence import Trial
-from probes.plugin import Herd, over
+from probes.fixtures import RunTrials
 from probes.scenario import Scenario
-from probes.star import Star, centre
+from probes.star import Star, centre, over
 
 from .every import ACCEPTING, EVERY, READINESS
 
@@ -37,7 +37,7 @@ def _answered_once(trial: Trial) -> int:
     *(centre(strategy, "loop", "one-by-one", "k48") for strategy in EVERY if strategy not in _WIDELY),
     Star("io_uring_accept.ring", "loop", "one-by-one", "k48", spokes=(), waiter="thread"),
 )
-def test_no_lost_wake_up(herd: Herd, scenario: Scenario) -> None:
+def test_no_lost_wake_up(herd: RunTrials, scenario: Scenario) -> None:
     """
         w0 w1 ... w7      (wait, accept, and again)
           \\ |   /
@@ -62,7 +62,7 @@ def test_no_lost_wake_up(herd: Herd, scenario: Scenario) -> None:
     *(centre(strategy, "hold", "elsewhere") for strategy in EVERY if strategy not in _WIDELY),
     *(centre(strategy, "hold", "nothing") for strategy in ("accept", "poll", "epoll_wait.level.listener")),
 )
-def test_no_phantom_wake_up(herd: Herd, scenario: Scenario) -> None:
+def test_no_phantom_wake_up(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... w7      (any call)
       \\ |   /
@@ -81,7 +81,7 @@ def test_no_phantom_wake_up(herd: Herd, scenario: Scenario) -> None:
     rows=["L-A2", "G4"],
 )
 @over(*(centre(strategy, "accept") for strategy in EVERY))
-def test_won_once(herd: Herd, scenario: Scenario) -> None:
+def test_won_once(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... w7      (wait; then accept at once)
       \\ |   /
@@ -104,7 +104,7 @@ def test_won_once(herd: Herd, scenario: Scenario) -> None:
     *(centre(strategy, "loop", "burst", "k20") for strategy in ACCEPTING),
     *(centre(strategy, "drain", "burst", "k20") for strategy in READINESS),
 )
-def test_burst_won_whole(herd: Herd, scenario: Scenario) -> None:
+def test_burst_won_whole(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... w7      (wait, accept until EAGAIN, and again)
       \\ |   /
@@ -137,7 +137,7 @@ def test_burst_won_whole(herd: Herd, scenario: Scenario) -> None:
         )
     )
 )
-def test_level_comes_again(herd: Herd, scenario: Scenario) -> None:
+def test_level_comes_again(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0      (wait, accept one, and again)
     |
@@ -168,7 +168,7 @@ _SWEEP = {"one": 1, "as-many": _CPUS, "twice": 2 * _CPUS, "four-times": 4 * _CPU
 )
 @pytest.mark.parametrize("many", _SWEEP)
 @pytest.mark.parametrize("strategy", ["poll", "epoll_wait.level.listener"])
-def test_cpus_do_not_bound_the_herd(herd: Herd, strategy: str, many: str) -> None:
+def test_cpus_do_not_bound_the_herd(herd: RunTrials, strategy: str, many: str) -> None:
     """
     w0 w1 ... wn      (poll, epoll_wait; then accept at once)
       \\ |   /         n: 1, the number of CPUs, twice and four times as many

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from probes.claims import OBSERVED, claim, kernel
-from probes.plugin import Herd, over
+from probes.fixtures import RunTrials
 from probes.scenario import Scenario
-from probes.star import Star, centre, star
+from probes.star import Star, centre, over, star
 
 _EXCLUSIVE = kernel("io_uring/poll.c", "io_arm_poll_handler and __io_queue_proc: accept waits exclusively, at the tail")
 _OPDEF = kernel("io_uring/opdef.c", "IORING_OP_ACCEPT: poll_exclusive")
@@ -27,7 +27,7 @@ _NOT_EXCLUSIVE = kernel("io_uring/poll.c", "__io_queue_proc: add_wait_queue, unl
     centre("io_uring_multishot", "accept"),
     centre("io_uring_accept.nothing"),
 )
-def test_accept_wakes_one(herd: Herd, scenario: Scenario) -> None:
+def test_accept_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  wn      (io_uring_enter)
     r0   r1  ...  rn      (accept, multishot accept)
@@ -51,7 +51,7 @@ def test_accept_wakes_one(herd: Herd, scenario: Scenario) -> None:
     Star("io_uring_accept", "hold", "one-by-one", smallest=2),
     centre("io_uring_accept", "loop", "one-by-one", "k24"),
 )
-def test_accept_first_in_first_out(herd: Herd, scenario: Scenario) -> None:
+def test_accept_first_in_first_out(herd: RunTrials, scenario: Scenario) -> None:
     """
     armed first  r0 ... rn  armed last      (accept; in a loop: and again)
                   \\ | /
@@ -69,7 +69,7 @@ def test_accept_first_in_first_out(herd: Herd, scenario: Scenario) -> None:
     rows=["Q8", "N4", "N2", "Q3"],
 )
 @over(centre("io_uring_multishot", "loop", "one-by-one", "k24"))
-def test_multishot_favours_first(herd: Herd, scenario: Scenario) -> None:
+def test_multishot_favours_first(herd: RunTrials, scenario: Scenario) -> None:
     """
     armed first  r0 ... r7  armed last      (multishot accept)
                   \\ | /
@@ -87,7 +87,7 @@ def test_multishot_favours_first(herd: Herd, scenario: Scenario) -> None:
     rows=["Q8", "W1"],
 )
 @over(star("io_uring_poll"), centre("io_uring_poll", "accept"))
-def test_poll_wakes_all(herd: Herd, scenario: Scenario) -> None:
+def test_poll_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  wn      (io_uring_enter)
     r0   r1  ...  rn      (poll)
@@ -128,7 +128,7 @@ def _on_one_ring(call: str, reaction: str = "hold") -> Star:
         for reaction in ("hold", "accept")
     )
 )
-def test_one_ring_wakes_all_threads(herd: Herd, scenario: Scenario) -> None:
+def test_one_ring_wakes_all_threads(herd: RunTrials, scenario: Scenario) -> None:
     """
     t0 t1 ... tn      (io_uring_enter)
       \\ |   /

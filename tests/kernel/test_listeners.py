@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
 from probes.evidence import Trial
-from probes.plugin import Herd, over
+from probes.fixtures import RunTrials
 from probes.scenario import Scenario
-from probes.star import Star
+from probes.star import Star, over
 
 _MPTCP = kernel("net/mptcp/protocol.c", "mptcp_stream_accept: waits in the accept of the first subflow, which is TCP's")
 _MPTCP_WAKES = kernel("net/mptcp/subflow.c", "subflow_data_ready: a listening subflow wakes its MPTCP socket")
@@ -32,7 +32,7 @@ def _at(listener: str, strategy: str, reaction: str = "hold", stimulus: str = "o
     rows=["W3", "N1"],
 )
 @over(*(_at("mptcp4", strategy) for strategy in ("accept", "accept4", "io_uring_accept", *TOLD_ONE)))
-def test_mptcp_wakes_one(herd: Herd, scenario: Scenario) -> None:
+def test_mptcp_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (accept, epoll_wait)
       \\ |   /
@@ -52,7 +52,7 @@ def test_mptcp_wakes_one(herd: Herd, scenario: Scenario) -> None:
     rows=["W3", "L-A3"],
 )
 @over(*(_at("mptcp4", strategy) for strategy in TOLD_ALL))
-def test_mptcp_wakes_all(herd: Herd, scenario: Scenario) -> None:
+def test_mptcp_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (select, poll, epoll_wait)
       \\ |   /
@@ -72,7 +72,7 @@ def test_mptcp_wakes_all(herd: Herd, scenario: Scenario) -> None:
     rows=["W3", "N2"],
 )
 @over(*(_at("mptcp4", strategy, stimulus="one-by-one") for strategy in ("accept", "epoll_wait.edge.epoll")))
-def test_mptcp_order(herd: Herd, scenario: Scenario) -> None:
+def test_mptcp_order(herd: RunTrials, scenario: Scenario) -> None:
     """
     blocked first  w0 w1 ... wn  blocked last      (accept, epoll_wait)
                      \\ |   /
@@ -91,7 +91,7 @@ def test_mptcp_order(herd: Herd, scenario: Scenario) -> None:
     rows=["W3", "N1", "L-A1"],
 )
 @over(_at("vsock", "accept"), _at("vsock", "accept4"), _at("vsock", "accept", "accept"))
-def test_vsock_accept_herds(herd: Herd, scenario: Scenario) -> None:
+def test_vsock_accept_herds(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (accept)
       \\ |   /
@@ -112,7 +112,7 @@ def test_vsock_accept_herds(herd: Herd, scenario: Scenario) -> None:
     rows=["W3", "L-A3"],
 )
 @over(*(_at("vsock", strategy) for strategy in (*TOLD_ALL, *TOLD_ONE)))
-def test_vsock_readiness(herd: Herd, scenario: Scenario) -> None:
+def test_vsock_readiness(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (select, poll, epoll_wait)
       \\ |   /
@@ -143,7 +143,7 @@ def _answered_once(trial: Trial) -> int:
         for strategy in ("accept", "epoll_wait.edge.epoll")
     )
 )
-def test_no_lost_wake_up(herd: Herd, scenario: Scenario) -> None:
+def test_no_lost_wake_up(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... w7      (wait, accept, and again)
       \\ |   /

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, linux, man
-from probes.plugin import Play
+from probes.fixtures import Play
 
 _MIXED = man("epoll_ctl", 2, "EPOLLEXCLUSIVE: some with the flag, and others without")
 _WALK = kernel("kernel/sched/wait.c", "__wake_up_common: all that are not exclusive, and one that is")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, linux, man
-from probes.plugin import Herd, over
+from probes.fixtures import RunTrials
 from probes.scenario import Scenario
-from probes.star import Star
+from probes.star import Star, over
 
 _PIPE = kernel("fs/pipe.c", "pipe_read: wait_event_interruptible_exclusive")
 _DATAGRAM = kernel("net/core/datagram.c", "__skb_wait_for_more_packets: prepare_to_wait_exclusive")
@@ -38,7 +38,7 @@ def _loop(who: tuple[str, str], further: str) -> Star:
     rows=["W1", "L-A6"],
 )
 @over(_star(PIPE))
-def test_pipe_wakes_one(herd: Herd, scenario: Scenario) -> None:
+def test_pipe_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (read)
       \\ |   /
@@ -58,7 +58,7 @@ def test_pipe_wakes_one(herd: Herd, scenario: Scenario) -> None:
     rows=["W1"],
 )
 @over(_star(DATAGRAM))
-def test_datagram_wakes_one(herd: Herd, scenario: Scenario) -> None:
+def test_datagram_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (recvfrom)
       \\ |   /
@@ -78,7 +78,7 @@ def test_datagram_wakes_one(herd: Herd, scenario: Scenario) -> None:
     rows=["W1", "L-A3"],
 )
 @over(_star(EVENTFD))
-def test_eventfd_wakes_all(herd: Herd, scenario: Scenario) -> None:
+def test_eventfd_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (read)
       \\ |   /
@@ -101,7 +101,7 @@ def test_eventfd_wakes_all(herd: Herd, scenario: Scenario) -> None:
     *(_star(who, "writes-one-by-one", smallest=2) for who in (PIPE, DATAGRAM)),
     *(_loop(who, "k24") for who in (PIPE, DATAGRAM)),
 )
-def test_first_in_first_out(herd: Herd, scenario: Scenario) -> None:
+def test_first_in_first_out(herd: RunTrials, scenario: Scenario) -> None:
     """
     blocked first  w0 w1 ... wn  blocked last      (read, recvfrom; in a loop: and again)
                      \\ |   /
@@ -123,7 +123,7 @@ def test_first_in_first_out(herd: Herd, scenario: Scenario) -> None:
     rows=["W1"],
 )
 @over(*(_loop(who, "k48") for who in (PIPE, EVENTFD, DATAGRAM)))
-def test_no_lost_wake_up(herd: Herd, scenario: Scenario) -> None:
+def test_no_lost_wake_up(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... w7      (read, recvfrom, and again)
       \\ |   /

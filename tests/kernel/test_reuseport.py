@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
 from probes.evidence import Trial
-from probes.plugin import Herd, over
+from probes.fixtures import RunTrials
 from probes.scenario import Scenario
-from probes.star import Star, centre, star
+from probes.star import Star, centre, over, star
 
 _MAN = man("socket", 7, "SO_REUSEPORT")
 _SELECT = kernel("net/core/sock_reuseport.c", "reuseport_select_sock: one socket of the group, by the flow's hash")
@@ -33,7 +33,7 @@ def _each_way(reaction: str) -> tuple[Star, ...]:
     rows=["L-C5", "Q1", "Q6", "Q10"],
 )
 @over(*_each_way("hold"))
-def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
+def test_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  wn      (accept, select, poll, epoll_wait)
     |    |        |
@@ -52,7 +52,7 @@ def test_wakes_one(herd: Herd, scenario: Scenario) -> None:
     rows=["L-C5", "Q6", "Q10"],
 )
 @over(*_each_way("accept"))
-def test_one_winner(herd: Herd, scenario: Scenario) -> None:
+def test_one_winner(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  wn      (accept, or wait and then accept at once)
     |    |        |
@@ -79,7 +79,7 @@ def test_one_winner(herd: Herd, scenario: Scenario) -> None:
         for strategy in ("accept.nothing", "epoll_wait.level.nothing")
     )
 )
-def test_spreads(herd: Herd, scenario: Scenario) -> None:
+def test_spreads(herd: RunTrials, scenario: Scenario) -> None:
     """
         w0   w1  ...  w7      (accept, and again)
         |    |        |

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from probes.claims import OBSERVED, claim, kernel, man
 from probes.evidence import Trial
-from probes.plugin import Herd, over
+from probes.fixtures import RunTrials
 from probes.scenario import Scenario
-from probes.star import Star, centre, star
+from probes.star import Star, centre, over, star
 
 _NOT_EXCLUSIVE = kernel("fs/select.c", "__pollwait: add_wait_queue, so never an exclusive waiter")
 _ALL_WOKEN = kernel("kernel/sched/wait.c", "__wake_up_common: every waiter that is not exclusive is woken")
@@ -29,7 +29,7 @@ def _each_call(reaction: str) -> tuple[Star, ...]:
     rows=["L-A3", "Q1", "L-C12", "W5", "E1"],
 )
 @over(*_each_call("hold"))
-def test_wakes_all(herd: Herd, scenario: Scenario) -> None:
+def test_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (select, poll)
       \\ |   /
@@ -52,7 +52,7 @@ def test_wakes_all(herd: Herd, scenario: Scenario) -> None:
     rows=["L-A3", "L-A4", "Q1", "Q10"],
 )
 @over(*_each_call("accept"))
-def test_wakes_all_for_one_winner(herd: Herd, scenario: Scenario) -> None:
+def test_wakes_all_for_one_winner(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (select, poll; then accept at once)
       \\ |   /
@@ -73,7 +73,7 @@ def test_wakes_all_for_one_winner(herd: Herd, scenario: Scenario) -> None:
     rows=["G4", "L-C3"],
 )
 @over(*(centre(call) for call in ("select", "pselect6", "poll", "ppoll")))
-def test_listener_is_readable(herd: Herd, scenario: Scenario) -> None:
+def test_listener_is_readable(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (select, poll)
       \\ |   /

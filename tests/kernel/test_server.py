@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
-from probes.plugin import Play
+from probes.fixtures import Play
 
 STRATEGIES = ("accept", "select", "poll", "epoll_wait.level.listener")
 _FORK = man("fork", 2, "DESCRIPTION: the child inherits copies of the parent's open file descriptors")

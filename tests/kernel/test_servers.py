@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
-from probes.plugin import Play
+from probes.fixtures import Play
 
 EACH, ONE, WINNER_AND_NEXT = "each", "one", "the winner, and the next in accept"
 SERVERS = {

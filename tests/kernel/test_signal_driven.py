@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
 from probes.evidence import Trial
-from probes.plugin import Herd, Play, over
+from probes.fixtures import Play, RunTrials
 from probes.scenario import Scenario
-from probes.star import Star, centre
+from probes.star import Star, centre, over
 
 _CALL = "rt_sigtimedwait"
 _OWNER = man("fcntl", 2, "F_SETOWN: the process ID or process group ID that will receive SIGIO")
@@ -24,7 +24,7 @@ _KINDS = ("listeners",)
     rows=["W1", "Q1", "Q10", "L-A3"],
 )
 @over(Star(_CALL, spokes=_KINDS), centre(_CALL, "accept"))
-def test_group_wakes_all(herd: Herd, scenario: Scenario) -> None:
+def test_group_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (rt_sigtimedwait)
       \\ |   /   SIGIO
@@ -49,7 +49,7 @@ def test_group_wakes_all(herd: Herd, scenario: Scenario) -> None:
     rows=["W1", "Q10", "L-A2"],
 )
 @over(centre(_CALL, "accept"))
-def test_losers_find_nothing(herd: Herd, scenario: Scenario) -> None:
+def test_losers_find_nothing(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (rt_sigtimedwait; then accept at once)
       \\ |   /   SIGIO
@@ -73,7 +73,7 @@ def _received(trial: Trial) -> int:
     rows=["W1", "L-A8"],
 )
 @over(Star(_CALL, spokes=(), waiter="thread"))
-def test_one_thread_receives(herd: Herd, scenario: Scenario) -> None:
+def test_one_thread_receives(herd: RunTrials, scenario: Scenario) -> None:
     """
     t0 t1 ... tn      (rt_sigtimedwait)
       \\ |   /   one SIGIO
@@ -95,7 +95,7 @@ def test_one_thread_receives(herd: Herd, scenario: Scenario) -> None:
     rows=["W1", "L-A8"],
 )
 @over(Star(_CALL, smallest=2, spokes=(), waiter="thread"))
-def test_second_thread_in_vain(herd: Herd, scenario: Scenario) -> None:
+def test_second_thread_in_vain(herd: RunTrials, scenario: Scenario) -> None:
     """
     t0 t1 ... tn      (rt_sigtimedwait)
     |  |
@@ -161,7 +161,7 @@ def test_told_once(play: Play) -> None:
     rows=["W1", "L-C5", "Q6"],
 )
 @over(centre(f"{_CALL}.nothing"), centre(f"{_CALL}.nothing", "accept"))
-def test_wakes_own_process(herd: Herd, scenario: Scenario) -> None:
+def test_wakes_own_process(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  wn      (rt_sigtimedwait)
     |    |        |

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probes.claims import DOCUMENTED, claim, kernel, man
-from probes.plugin import Play
+from probes.fixtures import Play
 
 _SIGNAL7 = man("signal", 7, "Interruption of system calls and library functions by signal handlers")
 MULTIPLEXERS = ("select", "pselect6", "poll", "ppoll", "epoll_wait.level.listener", "epoll_pwait.level.listener")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
-from probes.plugin import Play
+from probes.fixtures import Play
 
 _IS_FULL = kernel("include/net/sock.h", "sk_acceptq_is_full: more than the backlog, so one more is taken")
 

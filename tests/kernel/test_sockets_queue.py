@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
-from probes.plugin import Play
+from probes.fixtures import Play
 
 STRATEGIES = ("accept", "select", "poll", "epoll_wait.level.listener")
 LISTENERS = ("tcp4", "tcp6", "unix", "unix-abstract", "unix-seqpacket")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probes.claims import DOCUMENTED, LORE, claim, kernel, man
-from probes.plugin import Play
+from probes.fixtures import Play
 
 
 @claim(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from probes.claims import OBSERVED, Basis, Claim
-from probes.evidence import Step, Trial, WaiterRecord
+from probes.evidence import StepRecord, Trial, WaiterRecord
 from probes.observers import NAMES
 from probes.scenario import Scenario
 from probes.seen import Seen
@@ -28,7 +28,7 @@ def trial(
     inconclusive: str | None = None,
     results: Sequence[int | None] = (),
     at_us: Sequence[int | None] = (),
-    steps: Iterable[Step] = (),
+    steps: Iterable[StepRecord] = (),
     answers: Iterable[tuple[int, ...]] = (),
     agree: bool = True,
 ) -> Trial:
@@ -87,9 +87,9 @@ def step(
     *,
     order: Sequence[int] = (),
     queued: int | None = 0,
-) -> Step:
-    """A Step in which each winner took one connection, and nobody looked whether a return found nothing."""
-    return Step(woken, returned, won, won, None, tuple(order), queued)
+) -> StepRecord:
+    """A StepRecord in which each winner took one connection, and nobody looked whether a return found nothing."""
+    return StepRecord(woken, returned, won, won, None, tuple(order), queued)
 
 
 def seen(*trials: Trial, scenario: Scenario = CENTRE, why_not: dict[str, str | None] | None = None) -> Seen:

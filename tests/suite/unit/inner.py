@@ -15,8 +15,7 @@ from .fake_lab import FakeLab
 
 WAKES_ONE = """
 from probes.claims import claim, man
-from probes.plugin import over
-from probes.star import centre, star
+from probes.star import centre, over, star
 
 @claim("made.wakes-one", "So it is.", level="observed", basis=[man("accept", 2)])
 @over(centre("accept"), centre("poll", "accept"))
@@ -59,7 +58,7 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def lab_fixture(monkeypatch: pytest.MonkeyPatch) -> type[FakeLab]:
     """The lab that the inner run will have."""
     fake = type("Fake", (FakeLab,), {})
-    monkeypatch.setattr("probes.plugin.Lab", fake)
+    monkeypatch.setattr("probes.fixtures.Lab", fake)
     return fake
 
 

@@ -12,7 +12,7 @@ import pytest
 from probes import chapters
 from probes.case import Case, judge
 from probes.claims import Claim
-from probes.plugin import Herd
+from probes.fixtures import RunTrials
 from probes.scenario import Scenario
 from probes.seen import Seen
 from probes.star import PRESETS
@@ -49,12 +49,12 @@ def verdict_on(kernel: Kernel, id: str, scenario: Scenario, untraced: int = PRES
     return _judged(kernel, test.claim, lambda herd: test(herd, scenario), untraced)
 
 
-def verdict_of(kernel: Kernel, act: Callable[[Herd], None]) -> str:
+def verdict_of(kernel: Kernel, act: Callable[[RunTrials], None]) -> str:
     """What the suite says of a test that chooses its scenarios itself."""
     return _judged(kernel, made_claim(), act, PRESET.untraced)[0]
 
 
-def _judged(kernel: Kernel, claim: Claim, act: Callable[[Herd], None], untraced: int) -> tuple[str, str | None]:
+def _judged(kernel: Kernel, claim: Claim, act: Callable[[RunTrials], None], untraced: int) -> tuple[str, str | None]:
     case = Case(claim)
 
     def herd(scenario: Scenario) -> Seen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from probes.axes import CALLS, SIGNAL, WRITTEN
-from probes.evidence import Step, Trial
+from probes.evidence import StepRecord, Trial
 from probes.scenario import Scenario
 
 from .builders import trial
@@ -39,7 +39,7 @@ class Run:
         self._at: list[int | None] = [None] * n
         self._result: list[int | None] = [None] * n
         self._answers: list[list[int]] = []
-        self._steps: list[Step] = []
+        self._steps: list[StepRecord] = []
         self._all_woken: set[int] = set()
         self._all_spurious: set[int] = set()
 
@@ -243,7 +243,7 @@ class Run:
         self._all_woken |= self._woken
         self._all_spurious |= self._spurious
         self._steps.append(
-            Step(
+            StepRecord(
                 woken=len(self._woken),
                 returned=len(self._returned),
                 won=len(set(self._takers)),

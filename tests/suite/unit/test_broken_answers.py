@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from probes.plugin import Ask
+from probes.fixtures import Ask
 from tests.kernel import test_epoll_ctl
 
 

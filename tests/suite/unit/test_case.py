@@ -9,9 +9,9 @@ import pytest
 
 from probes.case import Case, fails, judge
 from probes.claims import DOCUMENTED, LORE, MEASURED, OBSERVED, Claim
-from probes.controls import Outcome
+from probes.controls import ControlOutcome
 from probes.evidence import Trial
-from probes.expectations import Entry, Expectations
+from probes.expectations import Expectation, Expectations
 from probes.judged import JudgedCase
 from probes.outcome import properties
 from probes.scenario import Scenario
@@ -162,7 +162,7 @@ def _case_of(claim: Claim, **params: Any) -> Case:
     return case
 
 
-CONTROLS = {"positive": Outcome(HELD, None), "silent": Outcome(NOT_APPLICABLE, "woken is not observed")}
+CONTROLS = {"positive": ControlOutcome(HELD, None), "silent": ControlOutcome(NOT_APPLICABLE, "woken is not observed")}
 
 
 def test_judged_case_crosses_as_text() -> None:
@@ -219,7 +219,7 @@ def test_case_that_never_ran_knows_its_scenario() -> None:
 def test_what_fails_the_run(level: str, error: BaseException, expected: str | None, fails_run: bool) -> None:
     """With --herd-level observed, and where broken is expected."""
     case = _case_of(made_claim(level, truth="true" if level == LORE else None))
-    entries = (Entry(expected, "known", ("made.up",)),) if expected else ()
+    entries = (Expectation(expected, "known", ("made.up",)),) if expected else ()
     judged = case.judged(_excinfo(error), CONTROLS, Expectations("known.toml", "", entries), OBSERVED)
     assert judged.fails is fails_run
 

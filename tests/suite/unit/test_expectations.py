@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from probes import catalogue, expectation_file
-from probes.expectations import Entry, Expectations, sentence
+from probes.expectations import Expectation, Expectations, sentence
 from probes.host import PROJECT
 from probes.report import expected, ktap, page
 
@@ -138,7 +138,7 @@ def test_files_of_the_project_name_claims_that_exist(file: Path, monkeypatch: py
 
 # --- what is expected --------------------------------------------------------------------------
 
-ONLY_ACCEPT = Expectations("known.toml", "", (Entry("broken", "it herds", ("made.*",), ("accept/*",)),))
+ONLY_ACCEPT = Expectations("known.toml", "", (Expectation("broken", "it herds", ("made.*",), ("accept/*",)),))
 
 
 def case(name: str, verdict: str) -> dict[str, str]:
@@ -178,13 +178,15 @@ def test_whether_it_came_so(cases: list[dict[str, str]], whole: bool, met: bool 
 
 
 def test_a_race_may_be_held() -> None:
-    race = Expectations("f", "", (Entry("broken", "a race", ("made.one",), sometimes=True),))
+    race = Expectations("f", "", (Expectation("broken", "a race", ("made.one",), sometimes=True),))
     assert race.of_claim("made.one", [case("x", "held")], whole=True)[0]["met"] is None
     assert race.excuse("made.one", "x", "broken") == "a race"
 
 
 def test_two_entries_of_one_claim_must_both_come() -> None:
-    both = Expectations("f", "", (Entry("broken", "b", ("made.one",)), Entry("inconclusive", "i", ("made.one",))))
+    both = Expectations(
+        "f", "", (Expectation("broken", "b", ("made.one",)), Expectation("inconclusive", "i", ("made.one",)))
+    )
     told = both.of_claim("made.one", [case("x", "broken"), case("y", "held")], whole=True)
     assert [one["met"] for one in told] == [True, False]
 

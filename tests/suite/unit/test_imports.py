@@ -20,8 +20,8 @@ NOUNS = (
 PARTS = ("strategies", "stimuli", "listeners", "observers", "locks")
 LAB = ("lab",)
 REPORT = ("report",)
-MAY_IMPORT_REPORT = ("plugin.py", "commands/", "kernels/aftermath.py")
-"""The plugin and the commands."""
+MAY_IMPORT_REPORT = ("plugin.py", "reporting.py", "commands/", "kernels/aftermath.py")
+"""What pytest calls, and the commands."""
 
 
 def _layer(name: str) -> int:

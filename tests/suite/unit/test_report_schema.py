@@ -12,7 +12,7 @@ import fastjsonschema
 import pytest
 
 from probes.claims import LEVELS, TRUTHS
-from probes.evidence import CallExit, Step, Trial, WaiterRecord, WakeUp
+from probes.evidence import CallExit, StepRecord, Trial, WaiterRecord, WakeUp
 from probes.report.run import SCHEMA, SCHEMA_FILE, violation
 from probes.scenario import Scenario
 from probes.verdict import VERDICTS
@@ -76,10 +76,10 @@ def _resolved(rules: dict[str, Any]) -> dict[str, Any]:
     return PARTS[rules["$ref"].rpartition("/")[2]] if "$ref" in rules else rules
 
 
-@pytest.mark.parametrize("kind", [Trial, Step, WaiterRecord, WakeUp, CallExit], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [Trial, StepRecord, WaiterRecord, WakeUp, CallExit], ids=lambda kind: kind.__name__)
 def test_it_describes_every_field_of_a_trial_and_of_its_parts(kind: Any) -> None:
     """Names and types: whoever adds a field to the record, or changes one, has to say so in the schema."""
-    keys = {Step: "steps", WaiterRecord: "waiters", WakeUp: "wakings", CallExit: "exits"}
+    keys = {StepRecord: "steps", WaiterRecord: "waiters", WakeUp: "wakings", CallExit: "exits"}
     trial = PARTS["trial"]
     rules = trial if kind is Trial else _resolved(trial["properties"][keys[kind]]["items"])
     fields = {field.name: _types(field.type) for field in dataclasses.fields(kind)}

@@ -14,11 +14,11 @@ from .inner import WAKES_ONE, run_json
 pytest_plugins = ["pytester"]
 
 ON_A_MODEL = """
-from probes import catalogue, plugin
+from probes import catalogue, fixtures
 from tests.suite.unit.fake_lab import FakeLab
 from tests.suite.unit.inner import cases_of_wakes_one
 
-plugin.Lab = FakeLab
+fixtures.Lab = FakeLab
 catalogue.cases = cases_of_wakes_one
 catalogue.load = lambda: [{"test": f"test_inner.py::{name}"} for name in ("test_wakes_one", "test_also_here")]
 """

@@ -1,0 +1,97 @@
+"""The report of a session, in the process that collects: from the options to the files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from . import catalogue, chapters
+from .expectations import Expectations
+from .options import judging
+from .report.assemble import EveryCase
+from .report.places import Places
+from .report.recorder import Recorder
+from .verdict import Inconclusive
+
+
+class Reporting:
+    """One per session.  Raises report.places.NoPlace where its files cannot go where they are wanted."""
+
+    def __init__(self, options: Any, expectations: Expectations | None) -> None:
+        self._options = options
+        self._places = Places(options.herd_report, options.herd_run, options.herd_ktap, options.herd_journal)
+        self._places.check()
+        self._recorder = Recorder(judging(options), options.herd_label, self._places.journal, expectations)
+
+    def greet(self, greeting: Mapping[str, Any]) -> None:
+        """What the conductor can do here."""
+        self._recorder.greeting = greeting
+
+    def expect(self, cases: int) -> None:
+        """So many cases are to be judged; where there are any, the folder is ours from now on.  Raises NoPlace."""
+        if cases and not self._options.collectonly and not self._recorder.expected_cases:
+            self._places.occupy()
+            self._recorder.expect(cases)
+
+    def expect_nodes(self, nodeids: list[str]) -> None:
+        """The same, of what a worker of pytest-xdist has collected: each collects all, and the controller nothing."""
+        with contextlib.suppress(chapters.NoChapters):
+            tests = {claim["test"] for claim in catalogue.load()}
+            self.expect(sum(nodeid.partition("[")[0] in tests for nodeid in nodeids))
+
+    def add(self, judged_case: str) -> None:
+        """One judged case, as text.  Raises NoPlace."""
+        # Under xdist a claim that is in no chapter is heard of here for the first time.
+        self.expect(1)
+        self._recorder.add(judged_case)
+
+    def stopped(self, by: str) -> None:
+        """Somebody has stopped the session: Ctrl-C, or the name of a signal."""
+        self._recorder.ended = f"stopped ({by})"
+
+    def write(self, greeting: Callable[[], Mapping[str, Any]]) -> None:
+        """The session is over.  `greeting` asks the conductor, if nobody has done it yet."""
+        if self._recorder.greeting is None and self._recorder.expected_cases:
+            with contextlib.suppress(Inconclusive):
+                self._recorder.greeting = greeting()
+        self._recorder.finish(self._every_case())
+        if self._recorder.run is not None:
+            self._places.write(self._recorder.run)
+
+    @property
+    def fails(self) -> bool:
+        """Whether the session has failed: by a verdict, or because the report could not be written."""
+        return self._recorder.fails or self._places.complaint is not None
+
+    def release(self) -> None:
+        """Other runs may write to the folder."""
+        self._places.release()
+
+    def show(self, terminal_reporter: pytest.TerminalReporter) -> None:
+        """The last words on the terminal; none where no test judges a claim."""
+        from rich.console import Console
+
+        from .report import terminal
+
+        run = self._recorder.run
+        if run is None:
+            return
+        terminal_reporter.section("wakecheck")
+        terminal_reporter.flush()
+        if self._places.complaint:
+            terminal_reporter.write_line(self._places.complaint, red=True)
+        terminal.summary(run, Console(file=terminal_reporter._tw._file), self._places.written)
+        if remark := self._places.remark(run):
+            terminal_reporter.write_line(remark)
+
+    def _every_case(self) -> EveryCase | None:
+        """What a whole run with these options judges; None where nobody knows."""
+        if not self._recorder.expected_cases:
+            return None
+        try:
+            return catalogue.cases(self._options.herd_preset, self._options.herd_sizes)
+        except Exception:  # noqa: BLE001  # a chapter that cannot be imported must not cost the report of the others
+            return None
