@@ -66,6 +66,7 @@ def _examine(server: AuditedServer, request: Request, known: Answer, tell: Tell,
     known["observers"] = {"switches": None, **eyes.why_not}
 
     idle = measure(watch, lambda: [wait.tid for wait in watch.waits(server.holders) if wait.is_candidate], tell)
+    watch.ticking = idle.ticking
     workers = workers_of(server, watch, count.REST_S)
     known.update(workers=workers.number, strategy=workers.way.id, waits=workers.way.sentence)
     known["waiters"] = [answer.described(wait, idle) for wait in workers.waiting]

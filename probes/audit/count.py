@@ -126,6 +126,7 @@ class Counter:
 
         def waiting() -> bool:
             self._waits = self._watch.waits(self._server.holders)
+            self._watch.look_at_candidates(self._waits)
             return sum(wait.is_candidate for wait in self._waits) >= self._fewest
 
         return self._noted("the server did not come back to where it waits", waiting)

@@ -25,6 +25,11 @@ class Idle:
     rates: dict[int, float]
     period_s: float
 
+    @property
+    def ticking(self) -> frozenset[int]:
+        """Threads that moved."""
+        return frozenset(tid for tid, rate in self.rates.items() if rate > 0)
+
     def rate(self, tids: Collection[int]) -> float:
         """Moves per second of all these threads together."""
         return sum(self.rates.get(tid, 0.0) for tid in tids)

@@ -15,6 +15,7 @@ import contextlib
 import os
 import struct
 from collections.abc import Collection, Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 from ..lab.deadline import until
@@ -23,8 +24,8 @@ from ..observers.task_files import TaskFiles
 from .names import comm_of
 
 _HARDIRQ, _SOFTIRQ = 0x08, 0x10
-_MOST_NARROWED = 150
-"""A filter names at most this many threads; it must fit into one page (perf_event_set_filter)."""
+_MOST_RANGES = 70
+"""A filter names at most this many ranges of thread ids; it must fit into one page (perf_event_set_filter)."""
 
 
 class WakeUp(NamedTuple):
@@ -74,10 +75,26 @@ class Wakers(PerfRings):
 
 
 def filter_for(field: str, tids: Collection[int]) -> str:
-    """The kernel's filter for these thread ids; where there are too many, one that lets every thread through."""
-    if 0 < len(tids) <= _MOST_NARROWED:
-        return " || ".join(f"{field} == {tid}" for tid in sorted(tids))
-    return f"{field} > 0"
+    """The kernel's filter for these thread ids (Documentation/trace/events.rst), as ranges of them.
+
+    Where there are too many ranges, those with the smallest gaps between them become one: the filter then lets some
+    other threads through, and whoever reads the records leaves them out.
+    """
+    ranges = [(tid, tid) for tid in sorted(tids)]
+    gaps = sorted(later[0] - earlier[1] for earlier, later in pairwise(ranges))
+    widest = max(1, gaps[-_MOST_RANGES] if len(gaps) >= _MOST_RANGES else 1)
+    joined: list[tuple[int, int]] = []
+    for low, high in ranges:
+        if joined and low - joined[-1][1] <= widest:
+            joined[-1] = (joined[-1][0], high)
+        else:
+            joined.append((low, high))
+    return (
+        " || ".join(
+            f"{field} == {low}" if low == high else f"({field} >= {low} && {field} <= {high})" for low, high in joined
+        )
+        or f"{field} < 0"
+    )
 
 
 def source_of(waking: WakeUp, caller: int, softirqs: Collection[int], server: Collection[int]) -> str:

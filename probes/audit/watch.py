@@ -27,6 +27,9 @@ class Look(NamedTuple):
     """Voluntary and involuntary context switches together: it moved if this grew."""
 
 
+_AT_REST = "STtZX"
+"""Asleep; stopped, by a signal or a tracer, or dead: these do not move either."""
+
 Looks = dict[int, Look]
 """By thread id."""
 
@@ -43,6 +46,12 @@ class ServerThreads:
         self._poll = select.poll()
         self.threads: dict[int, int] = {}
         """Thread id -> process id."""
+        self.ticking: frozenset[int] = frozenset()
+        """Threads that move by themselves, as by a timer."""
+        self.restless: frozenset[int] = frozenset()
+        """Those of them that no connection can wake through the listener: they need not rest."""
+        self._looked_at_all = True
+        """Whether the last look was at all that are to rest."""
         for pid in pids:
             self._add(pid)
         self._leave_out_zombies()
@@ -74,9 +83,9 @@ class ServerThreads:
             raise Ended(f"process {ended[0]} of the server ended during the audit")
 
     def looks(self) -> Looks:
-        """One look at every thread; one that is gone is left out."""
+        """One look at every thread that is to rest; one that is gone is left out."""
         found = {}
-        for tid, pid in self.threads.items():
+        for tid, pid in self._to_rest():
             try:
                 with open(f"/proc/{pid}/task/{tid}/status", "rb", buffering=0) as file:
                     text = file.read(8192)
@@ -85,6 +94,10 @@ class ServerThreads:
             if text:
                 found[tid] = Look(parse_status(text)[0], switches_in(text))
         return found
+
+    def _to_rest(self) -> list[tuple[int, int]]:
+        """Thread id and process id of each thread that is to rest."""
+        return [(tid, pid) for tid, pid in self.threads.items() if tid not in self.restless]
 
     @property
     def pids(self) -> list[int]:
@@ -98,9 +111,10 @@ class ServerThreads:
         also: Callable[[], bool] = lambda: True,
         pump: Callable[[], None] = lambda: None,
     ) -> Looks:
-        """Return once all sleep, off their CPUs, with two successive looks equal, and `also` holds.
+        """Return once all that are to rest sleep, off their CPUs, with two successive looks equal, and `also` holds.
 
-        `pump` is called in between.  Raises Inconclusive with `what` at the deadline, and Ended where a process ends.
+        `pump` is called in between.  Raises Inconclusive at the deadline, with `what` where `also` does not hold then,
+        and Ended where a process ends.
         """
 
         def look() -> Looks:
@@ -110,23 +124,29 @@ class ServerThreads:
             return self.looks()
 
         def otherwise(last: Looks | None) -> str:
+            if not also():
+                return what
             before = last or {}
-            moving = [tid for tid, now in self.looks().items() if now.state != "S" or before.get(tid) != now]
-            return f"{what} (thread {moving[0]} keeps moving)" if moving else what
+            now = self.looks()
+            moving = [tid for tid, look in now.items() if look.state not in _AT_REST or before.get(tid) != look]
+            return f"the server did not come to rest{f' (thread {moving[0]} keeps moving)' if moving else ''}"
 
-        return two_equal_looks(look, lambda seen: also() and self.still(seen), otherwise, limit_s=limit_s)
+        return two_equal_looks(
+            look, lambda seen: also() and self._looked_at_all and self.still(seen), otherwise, limit_s=limit_s
+        )
 
     def still(self, seen: Looks) -> bool:
         """Whether all slept in this look, and still do, without having run since."""
         # Who has set its state to S and was preempted looks asleep, one switch short of its sleep.
-        return all(look.state == "S" for look in seen.values()) and self._are_off_cpu() and self.looks() == seen
+        at_rest = all(look.state in _AT_REST for look in seen.values())
+        return at_rest and self._are_off_cpu() and self.looks() == seen
 
     def _are_off_cpu(self) -> bool:
         """Whether every thread is off the run queue: /proc/PID/task/TID/syscall waits for that (TaskFiles.syscall).
 
         Where that file is denied, nothing else tells, and the state has to do.
         """
-        for tid, pid in self.threads.items():
+        for tid, pid in self._to_rest():
             try:
                 if TaskFiles(pid, tid, True).syscall() is None:
                     return False
@@ -143,6 +163,15 @@ class ServerThreads:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 found.append(wait_of(pid, tid, holders.get(pid, {})))
         return found
+
+    def look_at_candidates(self, waits: Iterable[Wait]) -> None:
+        """From now on look at all that may be woken through the listener, whether they tick or not.
+
+        Where several threads take turns at waiting, as Go's do, that may be another one each time.
+        """
+        restless = self.ticking - {wait.tid for wait in waits if wait.is_candidate}
+        self._looked_at_all = restless == self.restless
+        self.restless = restless
 
     def close(self) -> None:
         for fd in self._fds.values():

@@ -70,6 +70,8 @@ class PerfRings:
         self._tracepoint = tracepoint
         self._fds = []
         self._rings = []
+        self._forgotten: list[int] = []
+        """Where the count of each ring started."""
         self._open_all(narrow)
 
     def _open_all(self, narrow: str) -> None:
@@ -99,24 +101,30 @@ class PerfRings:
         self._fds.append(fd)
         _set_filter(fd, narrow)
         self._rings.append(mmap.mmap(fd, _PAGE + self._data_bytes))
+        self._forgotten.append(-1)
         fcntl.ioctl(fd, _IOC_ENABLE, 0)
 
     def forget(self) -> None:
         """Drop everything seen so far: the count starts here."""
+        self._forgotten = []
         for ring in self._rings:
-            ring[_DATA_TAIL : _DATA_TAIL + 8] = ring[_DATA_HEAD : _DATA_HEAD + 8]
+            (head,) = struct.unpack_from("=Q", ring, _DATA_HEAD)
+            struct.pack_into("=Q", ring, _DATA_TAIL, head)
+            self._forgotten.append(head)
 
     def samples(self) -> Iterator[bytes]:
         """The body of every sample since the last call, CPU by CPU.  Raises Lost on overflow."""
-        for ring in self._rings:
-            yield from self._drain(ring)
+        for ring, forgotten in zip(self._rings, self._forgotten, strict=True):
+            yield from self._drain(ring, forgotten)
 
-    def _drain(self, ring: mmap.mmap) -> Iterator[bytes]:
+    def _drain(self, ring: mmap.mmap, forgotten: int) -> Iterator[bytes]:
         head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
         found = []
         while tail < head:
             kind, _, size = struct.unpack("=IHH", self._bytes(ring, tail, 8))
-            if kind == _RECORD_LOST:
+            # What a full ring lost is said before the next record that finds room (perf_output_begin,
+            # kernel/events/ring_buffer.c): the first after `forget` tells of what was forgotten.
+            if kind == _RECORD_LOST and tail != forgotten:
                 self.forget()
                 raise Lost(f"{self._tracepoint.short_name} lost records: its ring was full")
             if kind == _RECORD_SAMPLE:
@@ -146,7 +154,7 @@ class PerfRings:
         for fd in self._fds:
             with contextlib.suppress(OSError):
                 os.close(fd)
-        self._rings, self._fds = [], []
+        self._rings, self._fds, self._forgotten = [], [], []
 
 
 def _set_filter(fd: int, narrow: str) -> None:

@@ -157,6 +157,18 @@ def _grow(listener: socket.socket) -> None:
     _serve(lambda: None, listener)
 
 
+def _stop(listener: socket.socket) -> None:
+    """As a helper that is stopped until it is needed (Traffic Server's crash log helper)."""
+    listener.close()
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _tick(period_s: float) -> None:
+    never = threading.Event()
+    while not never.wait(period_s):
+        pass
+
+
 def _log_in(listener: socket.socket) -> None:
     """As a program that is stopped (Ctrl-Z) in a login below sshd: it never comes to rest."""
     listener.close()
@@ -194,13 +206,20 @@ def main(kind: str, workers: int, address: str) -> None:
     port = str(listener.getsockname()[1]) if address.isdigit() else address
     if kind == "dispatch":
         _dispatch(listener, workers)
+    if kind == "ticking":
+        # As a large JVM: one thread accepts, and hundreds have timers of their own, so that one always moves.
+        for number in range(workers):
+            threading.Thread(target=_tick, args=(0.5 + number / workers,), daemon=True).start()
+        _say(f"listens {port}")
+        _serve(lambda: None, listener)
     if kind == "threads":
         for _ in range(workers):
             threading.Thread(target=_serve, args=(lambda: None, listener), daemon=True).start()
         _say(f"listens {port}")
         threading.Event().wait()
-    if kind in ("zombie", "login"):
-        _fork((lambda: _log_in(listener)) if kind == "login" else lambda: None)
+    if kind in ("zombie", "login", "stopped"):
+        helpers = {"zombie": lambda: None, "login": lambda: _log_in(listener), "stopped": lambda: _stop(listener)}
+        _fork(helpers[kind])
         kind = "accept"
     if kind not in ("accept", "die", "grow"):
         listener.setblocking(False)

@@ -128,3 +128,24 @@ def test_another_session(start: Start, audit: Audit) -> None:
     """What runs in a session of its own below the server, as logins do below sshd, need not come to rest."""
     answer = _judged(audit("--port", start("login", 2).address))
     assert answer["woken"] == _spread(1)
+
+
+def test_a_stopped_child(start: Start, audit: Audit) -> None:
+    """It does not sleep, and does not move either."""
+    answer = _judged(audit("--port", start("stopped", 2).address))
+    assert answer["woken"] == _spread(1)
+
+
+def test_hundreds_of_threads_wait(start: Start, audit: Audit) -> None:
+    """More threads than a filter of the tracepoint can name one by one."""
+    answer = _judged(audit("--port", start("threads", 400).address))
+    assert answer["workers"] == 400
+    assert answer["woken"] == _spread(1)
+
+
+def test_hundreds_of_threads_have_timers(start: Start, audit: Audit) -> None:
+    """One of them always moves; the one that accepts is asleep in accept all the time."""
+    answer = _judged(audit("--port", start("ticking", 300).address))
+    assert (answer["workers"], answer["waiters"][0]["timer_per_s"]) == (1, 0.0), answer.text
+    assert answer["woken"] == _spread(1)
+    assert answer["others"] == _spread(0)

@@ -91,9 +91,19 @@ def test_source(waker: int, flags: int, source: str) -> None:
     assert source_of(WakeUp(1, waker, 201, flags), CALLER, {KSOFTIRQD}, {WORKER, 201}) == source
 
 
-def test_filter_names_threads_until_there_are_too_many() -> None:
-    assert filter_for("pid", {7, 5}) == "pid == 5 || pid == 7"
-    assert filter_for("pid", range(1, 1000)) == "pid > 0"
+def test_a_filter_names_threads_as_ranges() -> None:
+    assert filter_for("pid", {9, 5}) == "pid == 5 || pid == 9"
+    assert filter_for("pid", [*range(1, 1000), 2000]) == "(pid >= 1 && pid <= 999) || pid == 2000"
+    assert filter_for("pid", ()) == "pid < 0"
+
+
+def test_a_filter_for_many_threads_fits_into_a_page_and_leaves_out_no_thread() -> None:
+    tids = [3_000_000 + number * number % 65_521 * 17 for number in range(2000)]
+    text = filter_for("common_pid", tids)
+    assert len(text) < 4096
+    lets_through = eval(f"lambda common_pid: {text.replace('||', 'or').replace('&&', 'and')}")
+    assert all(lets_through(tid) for tid in tids)
+    assert not any(lets_through(tid) for tid in range(1, 100_000))
 
 
 # --- what the user names -----------------------------------------------------------------------

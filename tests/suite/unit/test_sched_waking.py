@@ -89,7 +89,7 @@ def _reader(*rings: bytearray) -> SchedWaking:
     made._name = re.compile(rb"w(\d+)\.%d\0" % CONDUCTOR)
     made._tracepoint = Tracepoint("sched/sched_waking", 1, "")
     made._comm, made._data_bytes = COMM, DATA
-    made._rings, made._fds = list(rings), []
+    made._rings, made._fds, made._forgotten = list(rings), [], [-1] * len(rings)
     return made
 
 
@@ -116,6 +116,18 @@ def test_record_that_wraps_around(before_the_end: int) -> None:
     """Wherever the end of the ring cuts it: in the header, in the times, in the name."""
     ring = _ring(_sample(5, 123_456_789), _sample(6, 123_456_790), begin=3 * DATA - before_the_end)
     assert _reader(ring).seen() == [Waking(123_456_789, 77, 5), Waking(123_456_790, 77, 6)]
+
+
+def test_what_was_lost_before_the_count_starts_is_no_loss() -> None:
+    """A ring that was full says so before its next record, which comes after `forget`."""
+    ring = _ring(_sample(1, 100))
+    reader = _reader(ring)
+    reader.forget()
+    head = struct.unpack_from("=Q", ring, 1024)[0]
+    after = _record(LOST) + _sample(2, 300)
+    ring[PAGE + head : PAGE + head + len(after)] = after
+    struct.pack_into("=Q", ring, 1024, head + len(after))
+    assert reader.seen() == [Waking(300, 77, 2)]
 
 
 def test_lost_record_is_said_and_the_ring_goes_on() -> None:
