@@ -32,9 +32,6 @@ FIGURES = {
 }
 """What one reading comes to, and in which unit.  A figure that was not observed is null."""
 
-RATIOS = ("woken", "cpu_us", "overhead_us", "rate", "latency_median_us", "latency_p99_us", "short_p99_us", "jain")
-"""Figures that are also stated as a ratio to `accept`."""
-
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 
 
@@ -136,7 +133,7 @@ def ratios(
     """Every figure divided by that of `base` in the same round, over the rounds."""
     return {
         name: Spread.of(_ratio(each[name], other[name]) for each, other in zip(rounds, base, strict=True))
-        for name in RATIOS
+        for name in FIGURES
     }
 
 

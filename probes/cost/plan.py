@@ -25,7 +25,9 @@ MOST_WORKERS = 256
 """A worker says who it is in one byte."""
 
 CONNECTIONS = {REST: 40, LIGHT: 400, SATURATING: 400}
-"""Of one reading.  At rest at least as many as there are workers, so that each could have had one."""
+"""Of one reading."""
+MOST_AT_REST = 64
+"""At rest there are as many as workers, so that each could have one, up to this: each takes a look at all workers."""
 
 LEAST_OUTSTANDING = 64
 
@@ -44,7 +46,7 @@ class Scene:
     @property
     def connections(self) -> int:
         """How many connections one reading makes."""
-        return max(CONNECTIONS[self.load], self.workers)
+        return max(CONNECTIONS[self.load], min(self.workers, MOST_AT_REST))
 
     def outstanding(self, cpus: int) -> int:
         """Connections that are open at a time, where the workers have so many CPUs."""

@@ -16,7 +16,7 @@ import pytest
 
 from probes import __main__
 from probes.cost import answer, arguments, checks, cpus, plan, ways, work
-from probes.cost.figures import FIGURES, RATIOS
+from probes.cost.figures import FIGURES
 from probes.exits import BAD_INPUT, CANNOT_JUDGE, WELL
 
 _SMALL = ("poll", "--workers", "2", "--load", "rest,light", "--rounds", "2")
@@ -173,7 +173,7 @@ def test_schema() -> None:
     parts = RULES["definitions"]
     assert list(parts["figures"]["properties"]) == list(FIGURES) == parts["figures"]["required"]
     assert list(parts["cell"]["properties"]["figures"]["properties"]) == list(FIGURES)
-    assert list(parts["cell"]["properties"]["ratios"]["properties"]) == list(RATIOS)
+    assert list(parts["cell"]["properties"]["ratios"]["properties"]) == list(FIGURES)
     assert parts["cell"]["properties"]["load"]["enum"] == list(plan.LOADS)
     described = {name: rule["description"] for name, rule in parts["figures"]["properties"].items()}
     assert {name: f"{text[0].upper()}{text[1:]}." for name, text in FIGURES.items()} == described

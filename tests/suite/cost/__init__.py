@@ -1,0 +1,1 @@
+"""What others have published of the cost of waiting, beside what `wakecheck cost` measures."""

@@ -1,0 +1,291 @@
+"""The published figures: what was measured then, and what is measured here in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from probes.cost.figures import Spread
+
+from .measured import Measured
+
+YES, DIRECTION, NO = "yes", "in direction", "no"
+
+ACCEPT, POLL, SERIAL = "accept", "poll", "accept+robust-mutex"
+LEVEL, EXCLUSIVE, SHARDS = (f"epoll_wait.{kind}" for kind in ("level.listener", "exclusive.listener", "level.nothing"))
+ONE_SHOT, MULTISHOT = "io_uring_accept", "io_uring_multishot"
+
+Here = Iterator[tuple[str, Spread]]
+
+
+@dataclass(frozen=True)
+class Published:
+    """One figure."""
+
+    title: str
+    source: str
+    then: str
+    here: Callable[[Measured], Here]
+    """What is measured here: in words, and the spread over the rounds."""
+    agrees: Callable[[list[Spread]], str]
+    """YES, DIRECTION or NO, from the spreads of `here`, in their order."""
+    why: str
+
+
+_CLOUDFLARE = (
+    "[The sad state of Linux socket balancing](https://blog.cloudflare.com/the-sad-state-of-linux-socket-balancing/)"
+)
+_SCRIPTS = (
+    "[its programs and output](https://github.com/cloudflare/cloudflare-blog/tree/master/2017-10-accept-balancing)"
+)
+
+
+def _turns(measured: Measured) -> Here:
+    yield "share of the busiest of 3 workers in `accept`, at rest", measured.value("busiest", ACCEPT, "rest", 3)
+
+
+def _one_takes_all(measured: Measured) -> Here:
+    yield (
+        "share of the busiest of 3 workers in epoll with `EPOLLEXCLUSIVE`, at rest",
+        measured.value("busiest", EXCLUSIVE, "rest", 3),
+    )
+
+
+def _without_exclusive(measured: Measured) -> Here:
+    yield "share of the busiest of 8, `EPOLLEXCLUSIVE`, light load", measured.value("busiest", EXCLUSIVE, "light", 8)
+    yield "share of the busiest of 8, not exclusive, light load", measured.value("busiest", LEVEL, "light", 8)
+
+
+def _even(measured: Measured) -> Here:
+    yield "share of the busiest of 8, one listener (`EPOLLEXCLUSIVE`)", measured.value("busiest", EXCLUSIVE, "light", 8)
+    yield "share of the busiest of 8, `SO_REUSEPORT`", measured.value("busiest", SHARDS, "light", 8)
+    yield "busiest to idlest of 8, `SO_REUSEPORT`", measured.most_to_least(SHARDS, "light", 8)
+
+
+def _tail(measured: Measured) -> Here:
+    for work, said in (("1000", "1 ms of work each"), ("mixed", "mixed work")):
+        for figure, word in (("latency_median_us", "median"), ("latency_p99_us", "p99"), ("latency_max_us", "maximum")):
+            yield (
+                f"{word} latency, `SO_REUSEPORT` to one listener, 2 workers, {said}",
+                measured.ratio(figure, SHARDS, EXCLUSIVE, "saturating", 2, work),
+            )
+
+
+def _exclusive(measured: Measured) -> Here:
+    for workers in (8, 64, 256):
+        yield (
+            f"CPU time per connection, not exclusive to `EPOLLEXCLUSIVE`, {workers} workers at rest",
+            measured.ratio("cpu_us", LEVEL, EXCLUSIVE, "rest", workers),
+        )
+
+
+def _three_to_one(measured: Measured) -> Here:
+    yield "busiest to idlest of 8 in `accept`, saturating", measured.most_to_least(ACCEPT, "saturating", 8)
+    yield "busiest to idlest of 8 in `accept`, light load", measured.most_to_least(ACCEPT, "light", 8)
+    yield "busiest to idlest of 8, `SO_REUSEPORT`, saturating", measured.most_to_least(SHARDS, "saturating", 8)
+
+
+def _shards(measured: Measured) -> Here:
+    yield (
+        "connections a second, `SO_REUSEPORT` to one listener, 8 workers, saturating",
+        measured.ratio("rate", SHARDS, LEVEL, "saturating", 8),
+    )
+    yield (
+        "p99 latency, `SO_REUSEPORT` to one listener, 8 workers, saturating",
+        measured.ratio("latency_p99_us", SHARDS, LEVEL, "saturating", 8),
+    )
+
+
+def _tengine(measured: Measured) -> Here:
+    yield (
+        "connections a second, `SO_REUSEPORT` to a lock around `accept`, 8 workers, saturating",
+        measured.ratio("rate", SHARDS, SERIAL, "saturating", 8),
+    )
+    yield (
+        "connections a second, `SO_REUSEPORT` to one listener without a lock, 8 workers, saturating",
+        measured.ratio("rate", SHARDS, LEVEL, "saturating", 8),
+    )
+
+
+def _multishot(measured: Measured) -> Here:
+    yield (
+        "CPU time per connection, multishot to one-shot, 1 worker, light load",
+        measured.ratio("cpu_us", MULTISHOT, ONE_SHOT, "light", 1),
+    )
+
+
+def _wake_one(measured: Measured) -> Here:
+    yield (
+        "CPU time per connection, all woken (`poll`) to one woken (`accept`), 64 workers at rest",
+        measured.ratio("cpu_us", POLL, ACCEPT, "rest", 64),
+    )
+    yield (
+        "connections a second, one woken (`accept`) to all woken (`poll`), 64 workers, light load",
+        measured.ratio("rate", ACCEPT, POLL, "light", 64),
+    )
+
+
+def _serialised(measured: Measured) -> Here:
+    for workers in (3, 8, 64, 256):
+        yield (
+            f"CPU time per connection, `poll` under a lock to `poll`, {workers} workers at rest",
+            measured.ratio("cpu_us", f"{POLL}+robust-mutex", POLL, "rest", workers),
+        )
+
+
+def _irrelevant(measured: Measured) -> Here:
+    yield "woken per connection, 8 workers in `poll`, at rest", measured.value("woken", POLL, "rest", 8)
+    yield (
+        "CPU time per connection, `poll` to `accept`, 8 workers at rest",
+        measured.ratio("cpu_us", POLL, ACCEPT, "rest", 8),
+    )
+    yield (
+        "woken per connection, 8 workers in `poll`, saturating, mixed work",
+        measured.value("woken", POLL, "saturating", 8, "mixed"),
+    )
+
+
+def _above(least: float, near: float = 1.05) -> Callable[[list[Spread]], str]:
+    """YES where the first spread is above `least`, DIRECTION where it is above `near`."""
+
+    def agrees(spreads: list[Spread]) -> str:
+        return YES if spreads[0].median >= least else DIRECTION if spreads[0].median >= near else NO
+
+    return agrees
+
+
+PUBLISHED = (
+    Published(
+        "Blocking `accept` deals connections out in turns",
+        f"Cloudflare, {_CLOUDFLARE} (2017); {_SCRIPTS}",
+        "Three processes in blocking `accept`, six connections: 2 1 0 2 1 0.",
+        _turns,
+        lambda spreads: YES if spreads[0].median < 0.4 else NO,
+        "Who waits in `accept` stands in a queue of exclusive waiters, and the first one is woken; having served, it "
+        "joins at the end.",
+    ),
+    Published(
+        "With `EPOLLEXCLUSIVE` one worker takes all, while nobody is busy",
+        f"Cloudflare, {_CLOUDFLARE} (2017); {_SCRIPTS}",
+        "Three processes, each with its own epoll instance and `EPOLLEXCLUSIVE`, six connections: 0 0 0 0 0 0.",
+        _one_takes_all,
+        lambda spreads: YES if spreads[0].median > 0.95 else NO,
+        "The kernel asks the instances in the order in which they were registered, and wakes the first that has a "
+        "sleeper.  The article says last in, first out; it is the same worker either way, because nobody is busy.",
+    ),
+    Published(
+        "Without `EPOLLEXCLUSIVE` the load is less uneven",
+        "Marek Majkowski, [linux-fsdevel](http://mail.spinics.net/lists/linux-fsdevel/msg141627.html)",
+        "Without the flag “the described load-balancing problem is less prominent”, because all who were woken race.",
+        _without_exclusive,
+        lambda spreads: YES if spreads[1].median < spreads[0].median else NO,
+        "All are woken, and who gets a CPU first wins.",
+    ),
+    Published(
+        "`SO_REUSEPORT` evens the load",
+        f"Cloudflare, {_CLOUDFLARE} (2017)",
+        "nginx, 12 workers.  One listener: the busiest at 30 % of a CPU, the last with almost nothing.  "
+        "`SO_REUSEPORT`: 13.2 % the busiest, 9.3 % the idlest, so 1.4 to 1.",
+        _even,
+        lambda spreads: YES if spreads[1].median < 0.2 < spreads[0].median else NO,
+        "A hash of the connection's addresses and ports chooses the listener.  That is even in the long run only: "
+        "400 connections over 8 workers differ by chance as well.",
+    ),
+    Published(
+        "`SO_REUSEPORT` lengthens the tail",
+        f"Cloudflare, {_CLOUDFLARE} (2017); {_SCRIPTS}",
+        "nginx, 12 workers on 12 CPUs, 200 at a time, a loop of a million steps in each.  From one listener to "
+        "`SO_REUSEPORT`: median 30.28 to 24.67 ms (0.81), maximum 72.65 to 144.55 ms (2.0), standard deviation 1.58 "
+        "to 25.27 ms.",
+        _tail,
+        lambda spreads: YES if spreads[1].median > 1.2 else DIRECTION if spreads[1].median > 1.05 else NO,
+        "A connection in the queue of a busy worker waits for that worker, even where another one idles.  With one "
+        "queue it goes to whoever is free first.  It shows where workers have CPUs of their own and the queues are "
+        "not empty.",
+    ),
+    Published(
+        "`EPOLLEXCLUSIVE` takes a herd's cost away",
+        "Jason Baron, commit df0108c5da56 (Linux 4.5, 2016): measured by Madars Vitolins with Enduro/X",
+        "“reduce the length of this particular workload from 860s down to 24s”: 36 to 1.",
+        _exclusive,
+        lambda spreads: YES if spreads[-1].median > 10 else DIRECTION if spreads[-1].median > 1.2 else NO,
+        "The message names neither the number of waiters nor what a request cost besides, and the factor depends on "
+        "both: the more sleep on one source, and the less there is to do, the larger it is.",
+    ),
+    Published(
+        "Workers in `accept` get uneven shares, up to 3 to 1",
+        "Tom Herbert, commit da5e36308d9f (Linux 3.9, 2013); LWN on it: "
+        "[The SO_REUSEPORT socket option](https://lwn.net/Articles/542629/)",
+        "Threads that accept from one listener under a high rate: “as high as 3:1” between the busiest and the idlest; "
+        "with `SO_REUSEPORT` “the distribution is uniform”.",
+        _three_to_one,
+        lambda spreads: YES if spreads[0].median > 1.5 else DIRECTION if spreads[0].median > 1.2 else NO,
+        "Under load a worker finds the next connection without sleeping, so who runs, takes, and the queue of sleepers "
+        "decides nothing.  At rest the same workers take turns.",
+    ),
+    Published(
+        "nginx with `reuseport` serves two to three times as much",
+        "NGINX, [Socket Sharding in NGINX Release "
+        "1.9.1](https://www.nginx.com/blog/socket-sharding-nginx-release-1-9-1/) (2015)",
+        "wrk against nginx with 4 workers on 36 cores, over loopback: two to three times the requests a second of one "
+        "listener, with and without `accept_mutex`, and a lower and steadier latency.",
+        _shards,
+        _above(2.0, 1.1),
+        "What sharding saves is the contention of many CPUs for one listener.  On two CPUs, one of them busy with the "
+        "client, there is next to none.",
+    ),
+    Published(
+        "Tengine with `reuse_port` against nginx with and without a lock",
+        "Tengine, [Benchmark](https://tengine.taobao.org/document/benchmark.html)",
+        "ab from three machines, 100 to 1,000 at a time: 3.0 times as many requests as with `accept_mutex on`, 1.6 "
+        "times as many as with it off.",
+        _tengine,
+        _above(2.0, 1.1),
+        "As above.  nginx's lock is tried, and tried again after a while; the one here is handed on, which costs less "
+        "time and one wake-up.",
+    ),
+    Published(
+        "Multishot accept is a little cheaper",
+        "Hao Xu, [fast poll multishot mode](https://lkml.indiana.edu/hypermail/linux/kernel/2205.0/06717.html), "
+        "commit 4e86a2c98013 (Linux 5.19, 2022)",
+        "10,000 clients, one server that echoes 128 bytes: 1.65 % less CPU time (`clock()`) than one-shot, 20 runs "
+        "each.",
+        _multishot,
+        lambda spreads: YES if spreads[0].median < 1 else NO,
+        "One system call less for each connection, and no new poll request.  The larger the share of a connection "
+        "that is accepting, the more that saves.",
+    ),
+    Published(
+        "Waking one in `accept` instead of all",
+        "Honeyman, Lever, Molloy, Provos, "
+        "[The Linux Scalability "
+        "Project](https://m.moam.info/the-linux-scalability-project_5baf44fa097c47592e8b45d9.html), CITI Technical "
+        "Report 99-4 (1999), and Molloy and Lever, [Accept() scalability on "
+        "Linux](https://www.usenix.org/legacy/event/usenix2000/freenix/molloy.html) (2000)",
+        "A few dozen lines in Linux 2.2 that wake one, not all: a macro-benchmark gains over 50 % on fast hardware.",
+        _wake_one,
+        lambda spreads: YES if spreads[1].median > 1.5 else DIRECTION if spreads[1].median > 1.05 else NO,
+        "Mainline wakes one in `accept` since then.  `poll` still wakes all, so the two stand for after and before.",
+    ),
+    Published(
+        "A lock around the wait pays only with many workers",
+        "Pgpool-II, "
+        "[serialize_accept](https://www.pgpool.net/docs/latest/en/html/runtime-config-connection-pooling.html)",
+        "Recommended “only with the larger values of num_init_children”; with few it “can degrade the performance "
+        "because of serializing overhead”.",
+        _serialised,
+        lambda spreads: YES if spreads[0].median > spreads[-1].median and spreads[-1].median < 1 else NO,
+        "The lock costs one wake-up more, however many there are; the herd that it prevents grows with their number.",
+    ),
+    Published(
+        "The herd is no problem on idle sites, and loaded ones have none",
+        "uWSGI, [Serializing accept(), AKA Thundering Herd, AKA the Zeeg Problem]"
+        "(https://uwsgi-docs.readthedocs.io/en/latest/articles/SerializingAccept.html)",
+        "“On highly loaded sites you will pray for a free process, and in non-loaded sites the thundering herd "
+        "problem is completely irrelevant”: no figure.",
+        _irrelevant,
+        lambda spreads: YES if spreads[2].median < 1 else NO,
+        "Who is busy does not sleep, so nobody wakes him.  Between the two, where some sleep and connections come "
+        "often, it costs, and it costs the idle site's battery or its neighbours.",
+    ),
+)

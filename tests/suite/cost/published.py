@@ -1,0 +1,161 @@
+"""docs/published.md: published figures beside those of this machine.
+
+    python -m tests.suite.cost.published measure     run `wakecheck cost`, some minutes, on an idle machine
+    python -m tests.suite.cost.published page        write the page anew from what was measured last
+
+What was measured is kept in docs/published.json, and a test compares the page with it.
+Exit codes: 0 written, 2 bad input, 3 it could not be measured.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from probes import host
+from probes.cost.figures import Spread
+
+from .figures import ACCEPT, EXCLUSIVE, LEVEL, MULTISHOT, NO, ONE_SHOT, POLL, PUBLISHED, SERIAL, SHARDS, Published
+from .measured import Measured
+
+PAGE = host.PROJECT / "docs" / "published.md"
+KEPT = host.PROJECT / "docs" / "published.json"
+ROUNDS = 9
+
+RUNS: tuple[tuple[str, ...], ...] = (
+    (ACCEPT, POLL, f"{POLL}+robust-mutex", LEVEL, EXCLUSIVE, "--load", "rest", "--workers", "3,8,64,256"),
+    (ACCEPT, POLL, LEVEL, EXCLUSIVE, SHARDS, "--load", "light", "--workers", "8,64"),
+    (ONE_SHOT, MULTISHOT, "--load", "light", "--workers", "1"),
+    (POLL, SERIAL, LEVEL, EXCLUSIVE, SHARDS, "--load", "saturating", "--work", "0,1000,mixed", "--workers", "2,8"),
+)
+"""The commands that the figures come from, without `wakecheck cost` and the number of rounds."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, or write the page; the exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given == ["measure"]:
+        answers = []
+        for run in RUNS:
+            answer = _run(run)
+            if answer is None:
+                return 3
+            answers.append(answer)
+        KEPT.write_text(json.dumps(extract(answers), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    elif given != ["page"]:
+        print(__doc__, file=sys.stderr)
+        return 2
+    PAGE.write_text(page(kept()), encoding="utf-8")
+    return 0
+
+
+def kept() -> dict[str, Any] | None:
+    """What was measured last; None where nothing was yet."""
+    if not KEPT.exists():
+        return None
+    found: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
+    return found
+
+
+def _run(run: tuple[str, ...]) -> dict[str, Any] | None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "cost.json"
+        command = [sys.executable, "-m", "probes", "cost", *run, "--rounds", str(ROUNDS), "--json", str(file)]
+        if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode != 0:
+            return None
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return found
+
+
+def extract(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of the page, out of whole answers."""
+    measured = Measured(answers)
+    kernel = answers[0]["kernel"]
+    return {
+        "kernel": f"Linux {kernel['release']} {kernel['machine']}, {kernel['cpus']} CPUs",
+        "marks": list(dict.fromkeys(mark for answer in answers for mark in answer["marks"])),
+        "rounds": answers[0]["rounds"],
+        "here": {
+            figure.title: [[words, spread.as_json()] for words, spread in figure.here(measured)] for figure in PUBLISHED
+        },
+    }
+
+
+def page(found: dict[str, Any] | None) -> str:
+    """docs/published.md"""
+    return (
+        "\n".join([*_head(found), *(line for figure in PUBLISHED for line in _section(figure, found))]).rstrip() + "\n"
+    )
+
+
+def _head(found: dict[str, Any] | None) -> Iterator[str]:
+    yield "# Published figures, beside this machine's"
+    yield ""
+    yield from _wrapped(
+        "What articles, commit messages and manuals say that waiting costs, and what `wakecheck cost` measures in its "
+        "place.  A machine, a kernel and a server differ in every one of them, so only ratios are compared: how many "
+        "times as much, and which way."
+    )
+    yield ""
+    if found is None:
+        yield from _wrapped(
+            "Not measured yet: `python -m tests.suite.cost.published measure`, on an idle machine, fills this page."
+        )
+    else:
+        yield from _wrapped(
+            f"Here: {found['kernel']}, {found['rounds']} rounds, median and middle half of the rounds.  "
+            "`python -m tests.suite.cost.published measure` measures anew."
+        )
+        for mark in found["marks"]:
+            yield from _wrapped(f"**Take care: {mark}.**")
+    yield ""
+    yield "| figure | agrees |"
+    yield "|---|---|"
+    for number, figure in enumerate(PUBLISHED, 1):
+        yield f"| {number}. {figure.title} | {_agrees(figure, found)} |"
+    yield ""
+
+
+def _section(figure: Published, found: dict[str, Any] | None) -> Iterator[str]:
+    yield f"## {PUBLISHED.index(figure) + 1}. {figure.title}"
+    yield ""
+    yield from _wrapped(f"Source: {figure.source}.")
+    yield ""
+    yield from _wrapped(f"Then: {figure.then}")
+    yield ""
+    yield "| measured here | median | middle half |"
+    yield "|---|---:|---:|"
+    if found is None:
+        yield "| not yet | | |"
+    else:
+        for words, spread in found["here"][figure.title]:
+            yield f"| {words} | {_short(spread['median'])} | {_short(spread['q1'])}–{_short(spread['q3'])} |"
+    yield ""
+    yield from _wrapped(f"Agrees: **{_agrees(figure, found)}**.  {figure.why}")
+    yield ""
+
+
+def _agrees(figure: Published, found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "?"
+    said = figure.agrees([Spread(**spread) for _, spread in found["here"][figure.title]])
+    return f"{said}, not here" if said == NO else said
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _wrapped(text: str) -> list[str]:
+    """Prose in lines of the repository's width."""
+    return textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
