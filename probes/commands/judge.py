@@ -22,15 +22,15 @@ def main(arguments: Sequence[str]) -> int:
     """
     chosen = list(_resolved(arguments))
     command = [f"--config-file={HOME / 'pytest.ini'}", f"--rootdir={HOME}", "-p", "probes.plugin"]
-    named = any(_is_path(one) for one in chosen)
+    named = any(map(_is_path, chosen))
     return int(pytest.main([*command, *chosen, *([] if named else [str(HOME / FOLDER)])]))
 
 
 def _resolved(arguments: Sequence[str]) -> Iterator[str]:
-    for one in arguments:
-        path = one.partition("::")[0]
+    for argument in arguments:
+        path = argument.partition("::")[0]
         below_home = path.startswith(f"{FOLDER}/") and not os.path.exists(path)
-        yield str(HOME / path) + one[len(path) :] if below_home else one
+        yield str(HOME / path) + argument[len(path) :] if below_home else argument
 
 
 def _is_path(argument: str) -> bool:

@@ -47,15 +47,15 @@ def run(options: argparse.Namespace) -> int:
     """Write what was asked for; the exit code is that of the worst run.  Raises BadInput."""
     if len(options.files) > 1 and options.ktap:
         raise BadInput("--ktap is for one run, so give one run.json at a time")
-    found = [runs.read(name) for name in options.files]
+    all_runs = [runs.read(name) for name in options.files]
     if options.kcidb is not None:
         try:
-            runs.write(kcidb.render(found, options.kcidb_origin, options.kcidb_build), options.kcidb)
+            runs.write(kcidb.render(all_runs, options.kcidb_origin, options.kcidb_build), options.kcidb)
         except kcidb.BadName as error:
             raise BadInput(str(error)) from error
-    if len(found) > 1:
-        return several(found, Path(options.html or MATRIX))
-    return single(found[0], Path(options.html or Path(options.files[0]).with_name("index.html")), options.ktap)
+    if len(all_runs) > 1:
+        return several(all_runs, Path(options.html or MATRIX))
+    return single(all_runs[0], Path(options.html or Path(options.files[0]).with_name("index.html")), options.ktap)
 
 
 def single(run: dict[str, Any], html: Path, ktap_path: str | None = None) -> int:

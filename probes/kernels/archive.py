@@ -111,15 +111,15 @@ class Archive:
 
     def find(self, kernel_packages: Iterable[str]) -> list[Candidate]:
         """Every version of every package whose name matches one of these expressions."""
-        expression = "^(" + "|".join(_for_apt(one) for one in kernel_packages) + ")$"
+        expression = "^(" + "|".join(map(_for_apt, kernel_packages)) + ")$"
         searched = self._run(["apt-cache", "search", "--names-only", expression]).stdout
         names = [line.split(" ", 1)[0] for line in searched.splitlines()]
         return candidates(self._run(["apt-cache", "madison", *names]).stdout) if names else []
 
     def show(self, package: str, version: str) -> dict[str, str] | None:
         """The fields of this version of a package, or None where the archive has it no more."""
-        found = fields(self._run(["apt-cache", "show", f"{package}={version}"]).stdout)
-        return found[0] if found else None
+        stanzas = fields(self._run(["apt-cache", "show", f"{package}={version}"]).stdout)
+        return stanzas[0] if stanzas else None
 
     def download(self, package: str, version: str) -> Path:
         """This version of a package, from the cache or from the archive.  Raises ArchiveFailed."""
@@ -190,8 +190,8 @@ def gone_suites(errors: str) -> list[str]:
 def reason(errors: str) -> str:
     """apt's own last error, in one line."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith("E: ")] or lines or ["it said nothing"]
-    return told[0].removeprefix("E: ")
+    errors_first = [line for line in lines if line.startswith("E: ")] or lines or ["it said nothing"]
+    return errors_first[0].removeprefix("E: ")
 
 
 def _for_apt(expression: str) -> str:

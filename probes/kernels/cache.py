@@ -74,10 +74,10 @@ class Cache:
     def record(self, name: str) -> dict[str, Any] | None:
         """What was fetched under this name: package, version, sha256 and more; None where nothing was, whole."""
         try:
-            found = json.loads((self.place(name) / RECORD).read_text(encoding="utf-8"))
+            record = json.loads((self.place(name) / RECORD).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return found if isinstance(found, dict) and isinstance(found.get("version"), str) else None
+        return record if isinstance(record, dict) and isinstance(record.get("version"), str) else None
 
     def keep_record(self, name: str, record: Mapping[str, Any]) -> None:
         """Write the record; it comes last, so that what has one is whole."""

@@ -17,8 +17,8 @@ _DEATHS = re.compile(
 def last_word(console: str) -> str | None:
     """The line that says how the kernel, or the program that plays it, died: of several the first, the cause."""
     for line in console.splitlines():
-        if found := _DEATHS.search(message(line)):
-            return found[0].strip().removeprefix("---[ ").split(" ]---")[0]
+        if death := _DEATHS.search(message(line)):
+            return death[0].strip().removeprefix("---[ ").split(" ]---")[0]
     return None
 
 

@@ -67,10 +67,10 @@ class Fetcher:
         if (have := self._have(kernel.name)) is not None:
             return have
         notes: list[str] = []
-        for one in versions.of_kernel(kernel, self._offers(), versions.dpkg_older):
-            packages = self._packages(kernel, one, notes)
+        for offer in versions.of_kernel(kernel, self._offers(), versions.dpkg_older):
+            packages = self._packages(kernel, offer, notes)
             if packages is not None:
-                return self._unpacked(kernel.name, one.package, one.version, one.suite, packages, notes)
+                return self._unpacked(kernel.name, offer.package, offer.version, offer.suite, packages, notes)
         why = f" ({'; '.join(notes)})" if notes else ""
         raise ArchiveFailed(f"{kernel.name}: the archive has no such package any more{why}")
 
@@ -87,35 +87,35 @@ class Fetcher:
             self._offered = self._archive.find(sorted(wanted))
         return self._offered
 
-    def _packages(self, kernel: NamedKernel, one: Candidate, notes: list[str]) -> list[Path] | None:
+    def _packages(self, kernel: NamedKernel, offer: Candidate, notes: list[str]) -> list[Path] | None:
         """The packages of this version, downloaded; None, and a note, where the archive lacks one that it needs."""
-        self._say(f"{kernel.name}: downloading {one.package} {one.version} from {one.suite}")
+        self._say(f"{kernel.name}: downloading {offer.package} {offer.version} from {offer.suite}")
         try:
-            found = [self._archive.download(one.package, one.version)]
+            paths = [self._archive.download(offer.package, offer.version)]
             if kernel.boot == QEMU:
-                found += self._parts(one, notes)
-            if kernel.boot == UML and (libc := self._libc(one.suite)) is not None:
-                found.append(self._archive.download(libc.package, libc.version))
+                paths += self._parts(offer, notes)
+            if kernel.boot == UML and (libc := self._libc(offer.suite)) is not None:
+                paths.append(self._archive.download(libc.package, libc.version))
         except ArchiveFailed as error:
-            self._note(notes, f"{one.package} {one.version} is gone from the archive, taking the next ({error})")
+            self._note(notes, f"{offer.package} {offer.version} is gone from the archive, taking the next ({error})")
             return None
-        return found
+        return paths
 
-    def _parts(self, one: Candidate, notes: list[str]) -> list[Path]:
+    def _parts(self, offer: Candidate, notes: list[str]) -> list[Path]:
         """Image and modules, where they are packages of their own.  Without the image there is no kernel."""
-        found = []
-        for package, version in versions.parts(self._archive.show(one.package, one.version) or {"Version": ""}):
+        paths = []
+        for package, version in versions.parts(self._archive.show(offer.package, offer.version) or {"Version": ""}):
             try:
-                found.append(self._archive.download(package, version))
+                paths.append(self._archive.download(package, version))
             except ArchiveFailed:
                 if package.startswith("linux-binary-"):
                     raise
                 self._note(notes, f"{package} is gone from the archive; this kernel boots without it")
-        return found
+        return paths
 
     def _libc(self, suite: str) -> Candidate | None:
         """The libc that programs of this suite are linked against."""
-        return next((one for one in self._offered or [] if (one.package, one.suite) == ("libc6", suite)), None)
+        return next((offer for offer in self._offered or [] if (offer.package, offer.suite) == ("libc6", suite)), None)
 
     def _note(self, notes: list[str], sentence: str) -> None:
         notes.append(sentence)

@@ -75,7 +75,7 @@ def modules_below(folder: Path) -> dict[str, bytes]:
     module is compressed in a way that cannot be undone here.
     """
     files = {_name(path): path for path in folder.rglob("*.ko*") if path.name.endswith(_SUFFIXES)}
-    found: dict[str, bytes] = {}
+    modules: dict[str, bytes] = {}
     begun: set[str] = set()
 
     def add(name: str) -> None:
@@ -89,17 +89,17 @@ def modules_below(folder: Path) -> dict[str, bytes]:
             raise Missing(f"{files[name]} is damaged ({error}): fetch it again, or build it anew") from error
         for other in needed:
             add(other)
-        found[name] = content
+        modules[name] = content
 
     for name in (*ROOT_NEEDS, *LISTENERS_NEED):
         add(name)
-    return found
+    return modules
 
 
 def depends(module: bytes) -> list[str]:
     """What a module says that it depends on, in its section .modinfo: `depends=virtio,virtio_ring`."""
-    found = re.search(rb"\0depends=([^\0]*)\0", module)
-    return [_kernel_name(one) for one in found[1].decode().split(",") if one] if found else []
+    field = re.search(rb"\0depends=([^\0]*)\0", module)
+    return [_kernel_name(name) for name in field[1].decode().split(",") if name] if field else []
 
 
 def _name(path: Path) -> str:

@@ -48,8 +48,8 @@ class Tally:
     def __str__(self) -> str:
         done = sum(self.verdicts.values())
         of = f" of {self.cases}" if self.cases else ""
-        told = ", ".join(f"{count} {verdict}" for verdict in VERDICTS if (count := self.verdicts[verdict]))
-        return f"{done}{of} cases{': ' + told if told else ''}" if done or self.cases else ""
+        counts = ", ".join(f"{count} {verdict}" for verdict in VERDICTS if (count := self.verdicts[verdict]))
+        return f"{done}{of} cases{': ' + counts if counts else ''}" if done or self.cases else ""
 
 
 class Line:

@@ -92,7 +92,7 @@ def job(name: str, results: Path, settings: Settings) -> Job:
     command += [f"--herd-report={results}", f"--herd-label={name}", f"--herd-journal={results / JOURNAL}"]
     # gvisor-2024.toml is for both gvisor-2024-systrap and gvisor-2024-ptrace.
     names = (name, name.rpartition("-")[0]) if name.startswith("gvisor-") else (name,)
-    files = [HOME / "expectations" / f"{one}.toml" for one in names]
+    files = [HOME / "expectations" / f"{stem}.toml" for stem in names]
     if expected := next((file for file in files if file.is_file()), None):
         command.append(f"--herd-expect={expected}")
     python = os.path.dirname(sys.executable)

@@ -23,11 +23,11 @@ _NAME = re.compile(re.escape(_PREFIX) + r"(\d{1,9})-[a-z0-9_]+")
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
     """A fresh one, gone afterwards."""
-    made = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    fresh = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     try:
-        yield made
+        yield fresh
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def sweep() -> list[str]:
@@ -35,8 +35,8 @@ def sweep() -> list[str]:
     swept = []
     with os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
-            found = _NAME.fullmatch(entry.name)
-            if not found or is_alive(int(found[1])):
+            pid = _NAME.fullmatch(entry.name)
+            if not pid or is_alive(int(pid[1])):
                 continue
             # Another runner may sweep it at the same time.
             with contextlib.suppress(OSError):

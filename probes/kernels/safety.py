@@ -32,14 +32,14 @@ def insist_on_safety(top: Path, *places: Path, whole: bool = True) -> None:
         path = real
         for part in place.relative_to(top).parts:
             path = path / part
-            found = os.lstat(path)
-            _insist(path, found)
-            if stat.S_ISLNK(found.st_mode):
+            status = os.lstat(path)
+            _insist(path, status)
+            if stat.S_ISLNK(status.st_mode):
                 raise Unsafe(f"{path} is a link, and may lead out of the cache: {_REMEDY}")
         for name in _inside(path) if whole else ():
-            found = os.lstat(name)
-            _insist(name, found)
-            if stat.S_ISLNK(found.st_mode) and not Path(os.path.realpath(name)).is_relative_to(path):
+            status = os.lstat(name)
+            _insist(name, status)
+            if stat.S_ISLNK(status.st_mode) and not Path(os.path.realpath(name)).is_relative_to(path):
                 raise Unsafe(f"{name} is a link out of the cache: {_REMEDY}")
 
 
@@ -51,13 +51,13 @@ def _inside(place: Path) -> Iterator[str]:
         yield from (os.path.join(folder, name) for name in (*folders, *files))
 
 
-def _insist(path: Path | str, found: os.stat_result, *, sticky_is_well: bool = False) -> None:
-    if found.st_uid not in (0, os.geteuid()):
-        raise Unsafe(f"{path} belongs to uid {found.st_uid}, who could change what is run from it: {_REMEDY}")
-    if stat.S_ISLNK(found.st_mode) or (sticky_is_well and found.st_mode & stat.S_ISVTX):
+def _insist(path: Path | str, status: os.stat_result, *, sticky_is_well: bool = False) -> None:
+    if status.st_uid not in (0, os.geteuid()):
+        raise Unsafe(f"{path} belongs to uid {status.st_uid}, who could change what is run from it: {_REMEDY}")
+    if stat.S_ISLNK(status.st_mode) or (sticky_is_well and status.st_mode & stat.S_ISVTX):
         return
-    others = found.st_mode & stat.S_IWOTH
-    group = found.st_mode & stat.S_IWGRP and found.st_gid not in (0, os.getegid())
+    others = status.st_mode & stat.S_IWOTH
+    group = status.st_mode & stat.S_IWGRP and status.st_gid not in (0, os.getegid())
     if others or group:
-        who = "everybody" if others else f"gid {found.st_gid}"
+        who = "everybody" if others else f"gid {status.st_gid}"
         raise Unsafe(f"{path} can be written by {who}, who could change what is run from it: {_REMEDY}")

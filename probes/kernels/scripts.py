@@ -35,10 +35,10 @@ class Job:
     def shown(self, fresh: str) -> list[str]:
         """What of `visible` lies below this fresh folder; outer ones first, and none inside another."""
         chosen: list[str] = []
-        for one in sorted(dict.fromkeys(self.visible), key=len):
-            path = PurePosixPath(one)
+        for place in sorted(dict.fromkeys(self.visible), key=len):
+            path = PurePosixPath(place)
             if path.is_relative_to(fresh) and not any(path.is_relative_to(other) for other in chosen):
-                chosen.append(one)
+                chosen.append(place)
         return chosen
 
 
@@ -154,14 +154,14 @@ def for_gvisor(job: Job) -> str:
     # Nothing of the host is visible twice there, so what must be seen is bound to a place beside it first.
     lines = ["mount -t tmpfs fresh /mnt"]
     shown = {folder: [*job.shown(folder), *_if_below(job.results, folder)] for folder in FRESH}
-    for number, one in enumerate(one for some in shown.values() for one in some):
-        quoted = shlex.quote(one)
+    for number, place in enumerate(place for places in shown.values() for place in places):
+        quoted = shlex.quote(place)
         lines.append(f"mkdir /mnt/{number} && mount --bind {quoted} /mnt/{number} || fail 'no bind mounts'")
     number = 0
-    for folder, some in shown.items():
+    for folder, places in shown.items():
         lines.append(f"mount -t tmpfs fresh {folder} && chmod 1777 {folder}")
-        for one in some:
-            quoted = shlex.quote(one)
+        for place in places:
+            quoted = shlex.quote(place)
             lines.append(f"mkdir -p {quoted} && mount --bind /mnt/{number} {quoted} || fail 'no bind mounts'")
             number += 1
     return _GVISOR.format(fresh="\n".join(lines), **_words(job))
@@ -196,7 +196,7 @@ def _fresh(job: Job, prefix: str, seen: str) -> str:
     lines = []
     for folder in FRESH:
         lines.append(f"{prefix}mount -t tmpfs -o mode=1777 fresh .{folder}")
-        for one in job.shown(folder):
-            quoted = shlex.quote(one)
+        for place in job.shown(folder):
+            quoted = shlex.quote(place)
             lines.append(f"{prefix}mkdir -p .{quoted}; {prefix}mount --bind {seen}{quoted} .{quoted}")
     return "\n".join(lines)

@@ -25,24 +25,24 @@ class Candidate:
 
 def candidates(madison: str) -> list[Candidate]:
     """What `apt-cache madison` printed: `package | version | address suite/component architecture Packages`."""
-    found = []
+    offers = []
     for line in madison.splitlines():
         fields = [field.strip() for field in line.split("|")]
         if len(fields) == 3 and fields[2].endswith("Packages"):
             place = fields[2].split()
-            found.append(Candidate(fields[0], fields[1], place[1].split("/")[0] if len(place) > 1 else ""))
-    return found
+            offers.append(Candidate(fields[0], fields[1], place[1].split("/")[0] if len(place) > 1 else ""))
+    return offers
 
 
 def of_kernel(kernel: NamedKernel, all_candidates: Iterable[Candidate], older: Older) -> list[Candidate]:
     """The candidates for this kernel, the newest first.  `-unsigned`, `-dbg` and other flavours do not match."""
     wanted = [
-        one
-        for one in all_candidates
-        if re.fullmatch(kernel.package, one.package)
-        and one.version.startswith(kernel.version)
-        and kernel.suite in ("", one.suite)
-        and "unsigned" not in one.package
+        candidate
+        for candidate in all_candidates
+        if re.fullmatch(kernel.package, candidate.package)
+        and candidate.version.startswith(kernel.version)
+        and kernel.suite in ("", candidate.suite)
+        and "unsigned" not in candidate.package
     ]
 
     def order(a: Candidate, b: Candidate) -> int:
@@ -73,5 +73,5 @@ def parts(stanza: Mapping[str, str]) -> list[tuple[str, str]]:
 
     Package and version of each `linux-binary-` and `linux-modules-` in its Depends.
     """
-    found = (_PARTS.fullmatch(one.strip()) for one in stanza.get("Depends", "").split(","))
-    return [(one[1], one[2] or stanza["Version"]) for one in found if one]
+    matches = (_PARTS.fullmatch(dependency.strip()) for dependency in stanza.get("Depends", "").split(","))
+    return [(match[1], match[2] or stanza["Version"]) for match in matches if match]

@@ -5,6 +5,7 @@ It makes its own initramfs and root, and is slower than `qemu.py`; it is there f
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -31,13 +32,13 @@ class Vng:
 
     def __init__(self, tools: Toolbox, image: Image, job: Job, folder: Path) -> None:
         beside = Path(sys.executable).with_name("vng")
-        found = str(beside) if beside.exists() else shutil.which("vng")
-        if found is None:
+        program = str(beside) if beside.exists() else shutil.which("vng")
+        if program is None:
             raise Missing(f"vng (virtme-ng) is not here: {HOW_TO_GET}")
         for tool, package in (("script", "bsdutils"), ("depmod", "kmod")):
-            if not shutil.which(tool):
+            if not shutil.which(tool, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"):
                 raise Missing(f"{tool}, which vng needs, is not here: apt-get install {package}")
-        self._vng = found
+        self._vng = program
         self._tools = tools
         self._image = image
         self._job = job
@@ -49,6 +50,9 @@ class Vng:
             wrapper = self._folder / name
             wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
             wrapper.chmod(0o755)
+        busybox = self._folder / "busybox"  # which virtme-run copies into an initramfs: a script would not do
+        busybox.unlink(missing_ok=True)
+        busybox.symlink_to(self._tools.busybox)
         wrapper = self._folder / "outside"
         wrapper.write_text(outside(self._vng, self._image, self._job, self._folder), encoding="utf-8")
         return processes.start(["sh", str(wrapper)], out=pipes.output, errors=pipes.marks)
@@ -59,7 +63,8 @@ def outside(vng: str, image: Image, job: Job, folder: Path) -> str:
     log, status = (shlex.quote(f"{job.results}/vng.{name}") for name in ("log", "status"))
     return (
         f"rm -f {log} {status}; echo {BEGAN} >&2\n"
-        f"export PATH={shlex.quote(str(folder))}:$PATH\n"
+        # vng starts virtme-run, which pip puts beside it.
+        f"export PATH={shlex.quote(str(folder))}:$PATH:/usr/sbin:/sbin:{shlex.quote(os.path.dirname(vng))}\n"
         f"script -qec {shlex.quote(shlex.join(command(vng, image, job, folder)))} /dev/null </dev/null >&2\n"
         f"cat {log}; code=$(cat {status}) || exit 126\n"
         f"rm -f {log} {status}; exit $code\n"

@@ -57,10 +57,10 @@ def client(family: int, kind: int, patience_s: float, protocol: int = 0) -> sock
 
     SO_SNDTIMEO bounds connect, and SO_LINGER with time 0 leaves no TIME_WAIT (socket(7)).
     """
-    made = socket.socket(family, kind, protocol)
-    set_socket_option(made.fileno(), socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-    set_socket_option(made.fileno(), socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(patience_s))
-    return made
+    client_end = socket.socket(family, kind, protocol)
+    set_socket_option(client_end.fileno(), socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    set_socket_option(client_end.fileno(), socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(patience_s))
+    return client_end
 
 
 def timeval(seconds: float) -> bytes:

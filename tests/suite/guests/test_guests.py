@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from probes.kernels import qemu
+from probes.kernels.cache import Cache, default_folder
 
 from ..installs import clone, environment, wheel
 from .runs import FEW, GVISOR, INSIDE, QEMU, ROOT, UML, Runner, kill, verdicts
@@ -47,6 +52,19 @@ def test_a_checkout_whose_path_has_an_apostrophe(tmp_path: Path, name: str) -> N
     with Runner(tmp_path / "o'brien's check out", name, pytest=FEW, cwd=checkout) as runner:
         assert runner.finish() == 0, runner.said
         assert verdicts(runner.run_json(name))
+        runner.assert_nothing_left()
+
+
+@pytest.mark.skipif(
+    not os.environ.get("WAKECHECK_ALL_TOOLS") and not all(map(shutil.which, ("vng", "depmod", "script"))),
+    reason="virtme-ng, kmod or script is not here",
+)
+def test_a_kernel_of_ones_own_booted_by_virtme_ng(tmp_path: Path) -> None:
+    image = qemu.fetched(Cache(default_folder()), QEMU)
+    own = (f"--image={image.image}", f"--modules={image.modules}", "--boot=vng")
+    with Runner(tmp_path, *own, pytest=FEW) as runner:
+        assert runner.finish() == 0, runner.said
+        assert set(verdicts(runner.run_json(image.image.name))) == {"held"}
         runner.assert_nothing_left()
 
 
