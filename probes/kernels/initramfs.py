@@ -24,7 +24,7 @@ _SUFFIXES = (".ko", ".ko.xz", ".ko.gz", ".ko.zst")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchiveEntry:
     """One file, folder (ends in /) or character device of the archive."""
 
     name: str
@@ -33,16 +33,16 @@ class Entry:
     device: tuple[int, int] = (0, 0)
 
 
-def archive(entries: Iterable[Entry]) -> bytes:
+def archive(entries: Iterable[ArchiveEntry]) -> bytes:
     """A cpio archive in the one format that the kernel unpacks (`newc`,
     Documentation/driver-api/early-userspace/buffer-format.rst): a header of hexadecimal fields, the name with
     its NUL, and the content, the latter two padded to four bytes.
     """
     whole = b"".join(_packed(number, entry) for number, entry in enumerate(entries, 1))
-    return whole + _packed(0, Entry("TRAILER!!!", mode=0))
+    return whole + _packed(0, ArchiveEntry("TRAILER!!!", mode=0))
 
 
-def _packed(number: int, entry: Entry) -> bytes:
+def _packed(number: int, entry: ArchiveEntry) -> bytes:
     name = entry.name.encode() + b"\0"
     #         ino     mode        uid gid nlink mtime filesize
     fields = (number, entry.mode, 0, 0, 1, 0, len(entry.content), 0, 0, *entry.device, len(name), 0)
@@ -54,18 +54,18 @@ def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def guest_files(busybox: bytes, scripts: Mapping[str, str], modules: Mapping[str, bytes]) -> Iterator[Entry]:
+def guest_files(busybox: bytes, scripts: Mapping[str, str], modules: Mapping[str, bytes]) -> Iterator[ArchiveEntry]:
     """Everything in a guest's initramfs: the scripts by name (one is `init`), the modules in loading order."""
     for folder in ("bin", "dev", "proc", "sys", "root", "seen", "modules"):
-        yield Entry(folder, mode=0o040755)
+        yield ArchiveEntry(folder, mode=0o040755)
     # The kernel opens it for init before anybody can mount devtmpfs.
-    yield Entry("dev/console", mode=0o020600, device=(5, 1))
-    yield Entry("bin/busybox", busybox, 0o100755)
+    yield ArchiveEntry("dev/console", mode=0o020600, device=(5, 1))
+    yield ArchiveEntry("bin/busybox", busybox, 0o100755)
     for name, text in scripts.items():
-        yield Entry(name, text.encode(), 0o100755)
+        yield ArchiveEntry(name, text.encode(), 0o100755)
     for name, content in modules.items():
-        yield Entry(f"modules/{name}.ko", content)
-    yield Entry("modules/order", "".join(f"{name}\n" for name in modules).encode())
+        yield ArchiveEntry(f"modules/{name}.ko", content)
+    yield ArchiveEntry("modules/order", "".join(f"{name}\n" for name in modules).encode())
 
 
 def modules_below(folder: Path) -> dict[str, bytes]:

@@ -19,7 +19,7 @@ Lines = Callable[[bytes], "list[tuple[str, Any]]"]
 """What the whole lines of a piece of a journal say (report/journal.py)."""
 
 
-class Tally:
+class JournalTally:
     """The verdicts in a growing journal."""
 
     def __init__(self, path: Path, lines: Lines) -> None:
@@ -55,7 +55,7 @@ class Tally:
 class Line:
     """One kernel of those that run now."""
 
-    def __init__(self, progress: Progress, name: str, tally: Tally) -> None:
+    def __init__(self, progress: Progress, name: str, tally: JournalTally) -> None:
         self.text = ""
         self._progress = progress
         self._name = name
@@ -109,7 +109,7 @@ class Progress:
     @contextlib.contextmanager
     def kernel(self, name: str, journal: Path) -> Iterator[Line]:
         """One kernel, while it runs, and where the journal of its run will be."""
-        line = Line(self, name, Tally(journal, self._lines))
+        line = Line(self, name, JournalTally(journal, self._lines))
         self._running.append(line)
         try:
             yield line

@@ -17,7 +17,7 @@ MEMORY_MIB = 512
 
 
 @dataclass(frozen=True)
-class Program:
+class UmlKernel:
     """A User-Mode Linux kernel and how its process is started."""
 
     binary: Path
@@ -35,7 +35,7 @@ class Uml:
 
     ends_with_command = False
 
-    def __init__(self, tools: Toolbox, program: Program, job: Job, folder: Path, cpu: int) -> None:
+    def __init__(self, tools: Toolbox, program: UmlKernel, job: Job, folder: Path, cpu: int) -> None:
         self._tools = tools
         self._program = program
         self._job = job
@@ -115,8 +115,8 @@ def uml_options(init: Path, folder: Path, pipes: Pipes) -> list[str]:
     ]
 
 
-def fetched(cache: Cache, name: str) -> Program:
+def fetched(cache: Cache, name: str) -> UmlKernel:
     """The kernel of this name in the cache.  Raises Missing and Unsafe."""
     place = cache.fetched(name)
     libraries = place / "usr/lib/x86_64-linux-gnu"
-    return Program(place / "usr/bin/linux.uml", libraries if (libraries / "libc.so.6").exists() else None)
+    return UmlKernel(place / "usr/bin/linux.uml", libraries if (libraries / "libc.so.6").exists() else None)

@@ -15,7 +15,7 @@ import pytest
 from probes.kernels import gvisor, initramfs, qemu, runner, runtime, scripts, uml, vng
 from probes.kernels.cache import Cache, Missing
 from probes.kernels.guest import Keep, Patience, Pipes, Story, follow
-from probes.kernels.initramfs import Entry
+from probes.kernels.initramfs import ArchiveEntry
 from probes.kernels.processes import Processes
 from probes.kernels.runner import Settings
 from probes.kernels.scripts import BEGAN, ENDED, FAILED, Job
@@ -36,7 +36,12 @@ TOOLS = Toolbox(Path("/cache/tools"))
 
 @pytest.mark.skipif(not shutil.which("cpio"), reason="cpio is not here")
 def test_cpio_unpacks_the_archive(tmp_path: Path) -> None:
-    entries = [Entry("bin", mode=0o040755), Entry("bin/odd", b"abc", 0o100755), Entry("empty"), Entry("four", b"1234")]
+    entries = [
+        ArchiveEntry("bin", mode=0o040755),
+        ArchiveEntry("bin/odd", b"abc", 0o100755),
+        ArchiveEntry("empty"),
+        ArchiveEntry("four", b"1234"),
+    ]
     subprocess.run(["cpio", "-i", "--quiet"], input=initramfs.archive(entries), cwd=tmp_path, check=True)
     assert (tmp_path / "bin/odd").read_bytes() == b"abc"
     assert os.access(tmp_path / "bin/odd", os.X_OK)
@@ -45,7 +50,7 @@ def test_cpio_unpacks_the_archive(tmp_path: Path) -> None:
 
 
 def test_every_part_of_the_archive_is_padded_to_four() -> None:
-    made = initramfs.archive([Entry("a", b"12345")])
+    made = initramfs.archive([ArchiveEntry("a", b"12345")])
     assert len(made) % 4 == 0
     assert made[:6] == b"070701"
     name_at = 110
