@@ -11,6 +11,7 @@ from . import catalogue, chapters, expectation_file
 from .claims import FAILING_LEVELS
 from .expectations import Expectations
 from .observers import NAMES
+from .report.formats import FORMATS
 from .scenario import BadScenario, Scenario
 from .star import PRESETS
 
@@ -56,7 +57,8 @@ def add_options(parser: pytest.Parser) -> None:
         help="where the report goes (default: report; that of a run that left cases out: report/partial)",
     )
     group.addoption("--herd-run", metavar="FILE", help="where run.json goes (default: run.json in the report folder)")
-    group.addoption("--herd-ktap", metavar="FILE", help="also write KTAP, the kernel's test format")
+    for name, format_ in FORMATS.items():
+        group.addoption(f"--herd-{name}", metavar="FILE", help=f"also write {format_.meaning}")
     group.addoption(
         "--herd-journal", metavar="FILE", help="also write each case down as it is judged, for whoever survives the run"
     )
@@ -73,7 +75,13 @@ def expectations_of(config: pytest.Config) -> Expectations | None:
         raise pytest.UsageError(f"--herd-expect: {error}") from None
 
 
-_PLACES = ("herd_report", "herd_run", "herd_ktap", "herd_journal", "herd_label")
+_PLACES = ("herd_report", "herd_run", "herd_journal", "herd_label", *(f"herd_{name}" for name in FORMATS))
+
+
+def formats_of(chosen: Any) -> dict[str, str]:
+    """The file of each of FORMATS that is wanted."""
+    paths = {name: getattr(chosen, f"herd_{name}") for name in FORMATS}
+    return {name: path for name, path in paths.items() if path}
 
 
 def judging(chosen: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from . import catalogue, chapters
 from .expectations import Expectations
-from .options import judging
+from .options import formats_of, judging
 from .report.assemble import EveryCase
 from .report.places import Places
 from .report.recorder import Recorder
@@ -22,7 +22,7 @@ class Reporting:
 
     def __init__(self, options: Any, expectations: Expectations | None) -> None:
         self._options = options
-        self._places = Places(options.herd_report, options.herd_run, options.herd_ktap, options.herd_journal)
+        self._places = Places(options.herd_report, options.herd_run, formats_of(options), options.herd_journal)
         self._places.check()
         self._recorder = Recorder(judging(options), options.herd_label, self._places.journal, expectations)
 

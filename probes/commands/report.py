@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from ..exits import BadInput, worst
-from ..report import kcidb, ktap, lineage, matrix, page, terminal
+from ..report import kcidb, lineage, matrix, page, terminal
 from ..report.exit_code import code_of
+from ..report.formats import FORMATS, render
 from . import runs
 
 MATRIX = "matrix/index.html"
@@ -28,7 +29,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="where to write the page (default: index.html beside the run.json; of several runs: matrix/index.html, "
         "with the page of each run beside it)",
     )
-    parser.add_argument("--ktap", metavar="FILE", help="write KTAP here (of one run only)")
+    for name, format_ in FORMATS.items():
+        parser.add_argument(f"--{name}", metavar="FILE", help=f"also write {format_.meaning} (of one run only)")
     parser.add_argument(
         "--kcidb", metavar="FILE", help="write KCIDB JSON here, for KernelCI: all runs as one submission"
     )
@@ -45,8 +47,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write what was asked for; the exit code is that of the worst run.  Raises BadInput."""
-    if len(options.files) > 1 and options.ktap:
-        raise BadInput("--ktap is for one run, so give one run.json at a time")
+    chosen = {name: path for name in FORMATS if (path := getattr(options, name))}
+    if len(options.files) > 1 and chosen:
+        raise BadInput(f"--{next(iter(chosen))} is for one run, so give one run.json at a time")
     all_runs = [runs.read(name) for name in options.files]
     if options.kcidb is not None:
         try:
@@ -55,14 +58,16 @@ def run(options: argparse.Namespace) -> int:
             raise BadInput(str(error)) from error
     if len(all_runs) > 1:
         return several(all_runs, Path(options.html or MATRIX))
-    return single(all_runs[0], Path(options.html or Path(options.files[0]).with_name("index.html")), options.ktap)
+    return single(all_runs[0], Path(options.html or Path(options.files[0]).with_name("index.html")), chosen)
 
 
-def single(run: dict[str, Any], html: Path, ktap_path: str | None = None) -> int:
-    """Write the page of one run; its exit code.  Raises BadInput."""
+_NONE: Mapping[str, str] = {}
+
+
+def single(run: dict[str, Any], html: Path, formats: Mapping[str, str] = _NONE) -> int:
+    """Write the page of one run, and the files in other `formats`; its exit code.  Raises BadInput."""
     texts = {html: page.render(run)}
-    if ktap_path:
-        texts[Path(ktap_path)] = ktap.render(run)
+    texts |= {Path(path): render(name, run) for name, path in formats.items()}
     for path, text in texts.items():
         runs.write(text, path)
     terminal.summary(run, Console(), texts)

@@ -24,8 +24,8 @@ class NoPlace(Exception):
 class Places:
     """The files of one run.  `check` them before it, `occupy` the folder while it runs, `write` them after it."""
 
-    def __init__(self, folder: str | None, run: str | None, ktap: str | None, journal: str | None) -> None:
-        """As the options name them; None for what was not chosen."""
+    def __init__(self, folder: str | None, run: str | None, formats: Mapping[str, str], journal: str | None) -> None:
+        """As the options name them; None for what was not chosen.  `formats`: the file of each of FORMATS wanted."""
         self.journal = Path(journal) if journal else None
         self.complaint: str | None = None
         """Why something could not be written where it was wanted."""
@@ -33,7 +33,7 @@ class Places:
         self._folder = Path(folder or FOLDER)
         self._chosen = folder is not None
         self._run = Path(run) if run else None
-        self._ktap = Path(ktap) if ktap else None
+        self._formats = {name: Path(path) for name, path in formats.items()}
         self._lock: int | None = None
         self._missing: list[Path] = []
 
@@ -41,8 +41,7 @@ class Places:
         """Raise NoPlace where a file cannot be written: better before the run than after it."""
         regular = [self._folder / "index.html", self._run or self._folder / "run.json", *filter(None, [self.journal])]
         problems = [why_not_writable(path, regular=True) for path in regular]
-        if self._ktap is not None:
-            problems.append(why_not_writable(self._ktap))
+        problems += map(why_not_writable, self._formats.values())
         if problem := next(filter(None, problems), None):
             raise NoPlace(f"{problem}: choose another place with --herd-report or --herd-run")
 
@@ -76,7 +75,8 @@ class Places:
 
     def write(self, run: Mapping[str, Any]) -> None:
         """Write every file; what cannot be written is in `complaint`, and run.json then in the temporary folder."""
-        from . import ktap, page
+        from . import page
+        from .formats import render
 
         folder = self._folder / PARTIAL if self._goes_apart(run) else self._folder
         text = run_json.as_text(run)
@@ -84,8 +84,8 @@ class Places:
             with contextlib.suppress(OSError):
                 self.written.append(write_elsewhere(text, "wakecheck-run"))
         self._write(page.render(run), folder / "index.html")
-        if self._ktap is not None:
-            self._write(ktap.render(run), self._ktap)
+        for name, path in self._formats.items():
+            self._write(render(name, run), path)
 
     def _write(self, text: str, path: Path) -> bool:
         try:

@@ -11,6 +11,8 @@ import pytest
 from probes import __main__
 from probes.exits import BROKEN, CANNOT_JUDGE, WELL
 from probes.report import compare
+from probes.report.formats import FORMATS, render
+from probes.report.run import load
 
 from .test_command_line import Refused, refused  # noqa: F401  # a fixture
 
@@ -52,8 +54,12 @@ def test_report_that_cannot_be_written(option: str, refused: Refused, tmp_path: 
     assert "cannot be written" in refused("report", tmp_path / "run.json", option, tmp_path / "file" / "inside")
 
 
-def test_ktap_of_two_runs_is_refused(refused: Refused) -> None:  # noqa: F811
-    assert "one run.json at a time" in refused("report", SAMPLE, SAMPLE, "--ktap", "out.ktap")
+@pytest.mark.parametrize("name", FORMATS)
+def test_other_formats_are_of_one_run(name: str, refused: Refused, tmp_path: Path) -> None:  # noqa: F811
+    assert "one run.json at a time" in refused("report", SAMPLE, SAMPLE, f"--{name}", "out")
+    page, other = tmp_path / "index.html", tmp_path / name
+    __main__.main(["report", str(SAMPLE), f"--html={page}", f"--{name}={other}"])
+    assert other.read_text() == render(name, load(SAMPLE))
 
 
 def _judged(*verdicts: str, partial: bool = False, control: str = "held") -> dict[str, Any]:

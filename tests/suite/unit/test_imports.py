@@ -20,7 +20,7 @@ NOUNS = (
 PARTS = ("strategies", "stimuli", "listeners", "observers", "locks")
 LAB = ("lab",)
 REPORT = ("report",)
-MAY_IMPORT_REPORT = ("plugin.py", "reporting.py", "commands/", "kernels/aftermath.py")
+MAY_IMPORT_REPORT = ("plugin.py", "options.py", "reporting.py", "commands/", "kernels/aftermath.py")
 """What pytest calls, and the commands."""
 
 
