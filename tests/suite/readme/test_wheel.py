@@ -44,9 +44,9 @@ def _call(programs: Path, cwd: Path, *arguments: object) -> subprocess.Completed
 def test_judge(programs: Path, empty: Path) -> None:
     done = _call(programs, empty, "judge", *FEW)
     assert done.returncode == WELL, done.stdout + done.stderr
-    run = json.loads((empty / "report/run.json").read_text())
+    run = json.loads((empty / "report/partial/run.json").read_text())
     assert [claim["verdict"] for claim in run["claims"]] == ["held"]
-    assert (empty / "report/index.html").exists()
+    assert (empty / "report/partial/index.html").exists()
 
 
 def test_judge_names_chapters_as_in_a_checkout(programs: Path, empty: Path) -> None:
@@ -61,10 +61,14 @@ def test_judge_names_chapters_as_in_a_checkout(programs: Path, empty: Path) -> N
         (("show", "accept.wakes-one"), WELL, "wakecheck judge --herd-claim accept.wakes-one"),
         (("host",), WELL, "positive      held"),
         (("run", "poll/tcp4/n8/hold/one-connection", "--trials=1", "--timeline"), WELL, "woken 8"),
-        (("report", "report/run.json"), CANNOT_JUDGE, "partial: not every claim was judged"),
-        (("report", "report/run.json", "report/run.json", "--html=matrix/index.html"), CANNOT_JUDGE, "matrix"),
-        (("summary", "report/run.json"), WELL, "partial"),
-        (("compare", "report/run.json", "report/run.json"), WELL, "same verdict"),
+        (("report", "report/partial/run.json"), CANNOT_JUDGE, "partial: not every claim was judged"),
+        (
+            ("report", "report/partial/run.json", "report/partial/run.json", "--html=matrix/index.html"),
+            CANNOT_JUDGE,
+            "matrix",
+        ),
+        (("summary", "report/partial/run.json"), WELL, "partial"),
+        (("compare", "report/partial/run.json", "report/partial/run.json"), WELL, "same verdict"),
         (("kernels", "list"), WELL, "uml-7.2"),
         (("kernels", "run", "host", "--", *FEW), WELL, "host: 1 held, partial"),
         (("kernels", "run", "uml-7.2", "--cache=none"), BAD_INPUT, "wakecheck kernels get"),

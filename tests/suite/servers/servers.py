@@ -156,7 +156,7 @@ class Server:
     name: str
     """As in a test's id and on the command line of table.py."""
     title: str
-    """As in the README's table."""
+    """As in the table of docs/servers.md."""
     program: Program
     command: tuple[str, ...]
     """Arguments after the program, with $port and $folder."""

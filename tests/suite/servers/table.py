@@ -1,8 +1,8 @@
-"""Audits every server five times, and prints the README's table (Markdown).
+"""Audits every server five times, and prints the table of docs/servers.md.
 
     python -m tests.suite.servers.table                    all of them, some ten minutes
     python -m tests.suite.servers.table nginx uwsgi        these
-    python -m tests.suite.servers.table --write README.md  puts the table between its marks there
+    python -m tests.suite.servers.table --write docs/servers.md  puts it between its marks there
 
 Exit codes: 0 all were measured and their repeats agree, 2 bad input, 3 one could not be measured.
 """
@@ -113,7 +113,7 @@ def _shortened(waits: object) -> str:
     )
 
 
-# --- the README ---------------------------------------------------------------------------------
+# --- the page -----------------------------------------------------------------------------------
 
 
 def _why_not_writable(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""The README's table: what a row says, when there is none, and that the README has one for every server."""
+"""The table of docs/servers.md: what a row says, when there is none, and that there is one for every server."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_file_without_the_marks_is_refused(tmp_path: Path, capsys: pytest.Capt
     assert page.read_text() == "no marks"
 
 
-def test_the_readme_has_every_server() -> None:
-    lines = (ROOT / "README.md").read_text().partition(BEGIN + "\n")[2].partition("\n" + END)[0].splitlines()
+def test_the_page_has_every_server() -> None:
+    lines = (ROOT / "docs" / "servers.md").read_text().partition(BEGIN + "\n")[2].partition("\n" + END)[0].splitlines()
     assert tuple(lines[:2]) == HEADER
     assert [line.split(" | ")[0] for line in lines[2:]] == [f"| {server.title}" for server in SERVERS]
