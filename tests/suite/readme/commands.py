@@ -64,4 +64,5 @@ class Shell:
 
     def _lines(self) -> Iterator[str]:
         assert self._bash.stdout is not None
-        yield from self._bash.stdout
+        # Not `yield from`: that would close the stream with the generator.
+        yield from iter(self._bash.stdout.readline, "")
