@@ -9,7 +9,7 @@ case.py                    Case.judged: verdict and reason, from the evidence an
 judged.py                  JudgedCase: one text, which crosses from xdist's workers, and is a line of the journal
 outcome.py                 makes pytest's outcome of it, and failure.py the text of a failure
 report/recorder.py         takes every JudgedCase; assemble.py puts them under their claims
-report/places.py           writes run.json, the page and KTAP
+report/places.py           writes run.json, the page, and the other formats
 """
 
 from __future__ import annotations
