@@ -54,7 +54,7 @@ ENDS = {
     f"{W} serve epoll --workers 4 --port 8000": End(port=8000),
     f"{W} audit --port 8000": End(says="herds"),
     f"{W} audit --port 8000 --max-woken 1": End(code=1),
-    f"{W} audit -- .venv/bin/wakecheck serve reuseport": End(says="wakes one"),
+    f"{W} audit -- .venv/bin/wakecheck serve reuseport": End(says="does not herd"),
     "kill %1": End(),
     f"{W} cost --quick accept poll epoll_wait.exclusive.listener": End(says="accept"),
     f"{W} kernels list": End(says="uml-7.2"),
