@@ -10,6 +10,7 @@
     find         from a port, a path, a pid to one listener and the processes that hold it
     settings     backlog, SO_REUSEPORT, TCP_DEFER_ACCEPT of a live listener
     waits        what each thread is blocked in, and whether the listener is part of it
+    locks        whether that is a lock between processes
     registered   epoll instances: what is registered with which flags, and who shares one
     workers      who the workers are
     strategy     how they wait: an id of the lab's, and a sentence

@@ -12,10 +12,11 @@ import contextlib
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..axes import ACCEPTS, EPOLL_CALLS
 from ..evidence import call_name
+from .locks import has_a_limit, waits_for_a_lock
 from .registered import flags_for, socket_for, trigger_of
 
 _SLEEPS = {
@@ -47,6 +48,10 @@ class Wait:
     """(pid, descriptor) of the epoll instance."""
     inodes: tuple[int, ...] = ()
     """The listener's sockets that it waits for, where that is known."""
+    for_lock: bool = False
+    """Whether it waits for a lock that processes share."""
+    limited: bool = False
+    """Whether it waits for events for so long at most, and then looks again."""
 
     @property
     def is_candidate(self) -> bool:
@@ -77,7 +82,8 @@ def wait_of(pid: int, tid: int, held: Mapping[int, int]) -> Wait:
     call = call_name(number)
     if not held:
         return Wait(pid, tid, name, call, False)
-    return _decoded(pid, tid, name, call, arguments, dict(held))
+    wait = _decoded(pid, tid, name, call, arguments, dict(held))
+    return replace(wait, for_lock=waits_for_a_lock(call, arguments), limited=has_a_limit(call, arguments))
 
 
 def parse_syscall(line: str) -> tuple[int | None, tuple[int, ...]]:

@@ -45,18 +45,22 @@ def workers_of(server: AuditedServer, watch: ServerThreads, limit_s: float) -> W
 
 
 def _peers(server: AuditedServer, waits: list[Wait], waiting: list[Wait]) -> int:
-    """Processes that hold the listener beside the waiting ones, are of the same parent and name, and wait alike.
+    """How many take turns with the waiting ones: processes forked like these, that wait for their turn.
 
-    They take turns, as nginx' workers do with accept_mutex: who has its turn has it registered.
+    That is a lock; or, where one alone waits for the listener, the same call with a time limit: nginx' workers look
+    again whether accept_mutex is free.  A helper that holds the listener, and waits for other things, is no worker.
     """
     busy = {wait.pid for wait in waiting}
     kinds = set()
     for wait in waiting:
         with contextlib.suppress(OSError):
             kinds.add((parent_of(wait.pid), wait.name))
+    alone = waiting[0].call if len(waiting) == 1 else None
     number = 0
     for wait in waits:
-        if wait.pid not in busy and wait.pid in server.holders and wait.tid == wait.pid:
+        if wait.pid in busy or wait.pid not in server.holders or wait.tid != wait.pid:
+            continue
+        if wait.for_lock or (wait.limited and wait.call == alone):
             with contextlib.suppress(OSError):
                 number += (parent_of(wait.pid), wait.name) in kinds
     return number

@@ -13,6 +13,7 @@ after EINTR by itself (PEP 475).
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import select
 import signal
@@ -163,6 +164,24 @@ def _stop(listener: socket.socket) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
+def _help(listener: socket.socket) -> None:
+    """As a coordinator: forked like the workers, with their listener open, and waiting for other things."""
+    epoll = select.epoll()
+    while True:
+        _epoll_wait(epoll.fileno(), 700)
+
+
+def _take_turns(listener: socket.socket, path: str) -> None:
+    """Accepts while it has the lock, as servers that serialise accept do."""
+    with open(path, "w") as lock:
+        while True:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            taken = _call("accept4", listener.fileno(), 0, 0, 0)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            if taken >= 0:
+                os.close(taken)
+
+
 def _tick(period_s: float) -> None:
     never = threading.Event()
     while not never.wait(period_s):
@@ -221,7 +240,14 @@ def main(kind: str, workers: int, address: str) -> None:
         helpers = {"zombie": lambda: None, "login": lambda: _log_in(listener), "stopped": lambda: _stop(listener)}
         _fork(helpers[kind])
         kind = "accept"
-    if kind not in ("accept", "die", "grow"):
+    if kind == "helpers":
+        for _ in range(3):
+            _fork(lambda: _help(listener))
+        kind = "level"
+    if kind == "turns":
+        # Each worker needs a lock of its own on one file (flock(2)): by /proc, so that none stays behind.
+        path = f"/proc/{os.getpid()}/fd/{os.memfd_create('turns')}"
+    if kind not in ("accept", "die", "grow", "turns"):
         listener.setblocking(False)
     late_s = 0.0
     shared = _epoll(listener, EDGE if kind == "shared-edge" else 0) if kind.startswith("shared") else None
@@ -248,6 +274,8 @@ def main(kind: str, workers: int, address: str) -> None:
             _die(mine)
         elif kind == "grow":
             _grow(mine)
+        elif kind == "turns":
+            _take_turns(mine, path)
         elif kind == "deaf":
             signal.pause()
         else:

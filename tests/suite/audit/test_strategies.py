@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from .conftest import Answer, Audit, Start
@@ -149,3 +151,26 @@ def test_hundreds_of_threads_have_timers(start: Start, audit: Audit) -> None:
     assert (answer["workers"], answer["waiters"][0]["timer_per_s"]) == (1, 0.0), answer.text
     assert answer["woken"] == _spread(1)
     assert answer["others"] == _spread(0)
+
+
+def test_helpers_are_no_workers(start: Start, audit: Audit) -> None:
+    """Forked like the workers, of the same name, with the listener open: but they never accept."""
+    answer = _judged(audit("--port", start("helpers").address))
+    assert answer["workers"] == 4, answer.text
+    assert answer["waits"].startswith("4 workers, each with its own epoll instance")
+    assert answer["sentence"].startswith("herds: 4 of 4 workers")
+
+
+def test_who_waits_for_a_lock_takes_turns(start: Start, audit: Audit) -> None:
+    answer = _judged(audit("--port", start("turns").address))
+    assert answer["workers"] == 4, answer.text
+    assert answer["waits"].endswith("; 1 waits for it now, and the others take their turns")
+    assert answer["woken"] == _spread(1)
+
+
+def test_who_tries_again_after_a_while_takes_turns(audit: Audit) -> None:
+    """The textbook's accept mutex, which is nginx's."""
+    serve = (sys.executable, "-m", "probes", "serve", "accept-mutex", "--workers", "4", "--delay", "0.3")
+    answer = _judged(audit(server=serve))
+    assert answer["workers"] == 4, answer.text
+    assert answer["woken"] == _spread(1)

@@ -10,6 +10,7 @@ import pytest
 from probes.audit import sockets
 from probes.audit.arguments import HTTP, add_to, parse_port, request_from, unescape
 from probes.audit.find import BadTarget, Wanted, the_one_of
+from probes.audit.locks import has_a_limit, waits_for_a_lock
 from probes.audit.registered import EDGE, EXCLUSIVE, ONESHOT, parse_fdinfo, trigger_of
 from probes.audit.sockets import ListeningSocket, destination
 from probes.audit.waits import parse_syscall
@@ -67,6 +68,39 @@ def test_moved() -> None:
     """Who switched, and who was not there before; not who only slept on."""
     before = {1: Look("S", 5), 2: Look("S", 5)}
     assert moved(before, {1: Look("S", 5), 2: Look("S", 6), 3: Look("S", 1)}) == {2, 3}
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "locked"),
+    [
+        ("flock", (3, 2), True),
+        ("semtimedop", (0, 1, 1, 0, 0, 0), True),
+        ("futex", (1, 0, 2, 0, 0, 0), True),
+        ("futex", (1, 128, 2, 0, 0, 0), False),
+        ("fcntl", (3, 7, 0, 0, 0, 0), True),
+        ("fcntl", (3, 3, 0, 0, 0, 0), False),
+        ("epoll_wait", (3, 0, 1, 500, 0, 0), False),
+        ("futex", (), False),
+    ],
+)
+def test_locks(call: str, arguments: tuple[int, ...], locked: bool) -> None:
+    assert waits_for_a_lock(call, arguments) is locked
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "limited"),
+    [
+        ("epoll_wait", (3, 0, 1, 500, 0, 0), True),
+        ("epoll_wait", (3, 0, 1, 0xFFFFFFFF, 0, 0), False),
+        ("select", (4, 1, 0, 0, 0, 0), False),
+        ("pselect6", (4, 1, 0, 0, 0x7FFC, 0), True),
+        ("poll", (1, 1, 0xFFFFFFFF, 0, 0, 0), False),
+        ("ppoll", (1, 1, 0x7FFC, 0, 0, 0), True),
+        ("accept4", (3, 0, 0, 0, 0, 0), False),
+    ],
+)
+def test_limits(call: str, arguments: tuple[int, ...], limited: bool) -> None:
+    assert has_a_limit(call, arguments) is limited
 
 
 # --- who woke whom -----------------------------------------------------------------------------
