@@ -52,6 +52,8 @@ class Case:
         self.scenario = scenario
         self.seen: list[Seen] = []
         self.facts: list[dict[str, Any]] = []
+        self.experiments: list[str] = []
+        """Which of them were played, with their arguments."""
 
     @classmethod
     def of(cls, item: pytest.Item) -> Case | None:
@@ -90,6 +92,13 @@ class Case:
         beyond = verdict == BROKEN and not fails(self.claim, last_level)
         outcomes = {name: (control.verdict, control.reason) for name, control in controls.items()}
         return JudgedCase(self.claim.as_json(), case, outcomes, failing and not beyond)
+
+    def failure_text(self, judged: JudgedCase, kernel: str) -> str:
+        """What is to be read where it is broken; `kernel` is host.in_one_line()."""
+        contradicted = bool(self.seen and self.seen[-1].contradictions)
+        evidence = failure.of_trials(self.seen[-1]) if contradicted else failure.of_facts(self.experiments, self.facts)
+        first, command = judged.case["reason"], judged.case["again"]
+        return failure.explain(self.claim, first, evidence, kernel=kernel, test=self.nodeid, command=command)
 
 
 def claim_of(item: pytest.Item) -> Claim | None:

@@ -16,6 +16,9 @@ from .lab.session import Lab
 from .scenario import Scenario
 from .verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
 
+ATTEMPTS = 3
+"""How often a control is tried at most, as long as it is inconclusive."""
+
 
 @dataclass(frozen=True)
 class Control:
@@ -89,8 +92,10 @@ class ControlledLab:
 
     def run_controls(self) -> Mapping[str, ControlOutcome]:
         """The controls of the conductor that is there now: one that replaces another runs its own."""
-        generation = self._lab.generation
-        if generation != self._generation:
+        for _ in range(ATTEMPTS):
+            generation = self._lab.generation
+            if generation == self._generation:
+                break
             self.outcomes, self._generation = run_controls(self._lab), generation
         return self.outcomes
 
@@ -114,7 +119,11 @@ class ControlledLab:
 
 
 def run_controls(lab: Lab) -> dict[str, ControlOutcome]:
-    """All controls, untraced and, where ptrace is allowed, traced."""
+    """All controls, untraced and, where ptrace is allowed, traced.
+
+    One disturbance must not cost the whole run: a control that is inconclusive is repeated, ATTEMPTS times in all,
+    and its reason says so.  One that is broken is not.
+    """
     return {control.name: _run(control, lab) for control in CONTROLS}
 
 
@@ -126,6 +135,21 @@ def why_failed(outcomes: Mapping[str, ControlOutcome]) -> str | None:
 
 
 def _run(control: Control, lab: Lab) -> ControlOutcome:
+    disturbed: list[str | None] = []
+    for _ in range(ATTEMPTS):
+        outcome = _run_once(control, lab)
+        if outcome.verdict != INCONCLUSIVE:
+            break
+        disturbed.append(outcome.reason)
+    if not disturbed:
+        return outcome
+    if len(disturbed) == ATTEMPTS:
+        return ControlOutcome(outcome.verdict, f"{outcome.reason}, at the last of {ATTEMPTS} attempts")
+    how = f"at attempt {len(disturbed) + 1} of {ATTEMPTS}, after: {disturbed[-1]}"
+    return ControlOutcome(outcome.verdict, f"{outcome.reason}, {how}" if outcome.reason else how)
+
+
+def _run_once(control: Control, lab: Lab) -> ControlOutcome:
     scenario = Scenario.parse(control.scenario)
     traced_too = lab.greeting["why_not"]["syscall_exit"] is None
     unseen: str | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from . import facts
 from .claims import Claim
 from .evidence import Trial
 from .seen import Contradiction, Seen, plain
@@ -16,24 +18,47 @@ _COUNTED = {
 }
 
 
-def explain(claim: Claim, seen: Seen, kernel_line: str) -> str:
-    """The whole failure text of a claim that `seen` broke.  `kernel_line` is that of host.in_one_line()."""
-    worst = seen.contradictions[0]
-    first = sentence(worst, seen.scenario.n)
-    which = f"{len(seen.contradictions)} of {len(seen.trials)} trials; this one is "
-    which += "traced" if worst.trial.traced else "untraced"
+def explain(claim: Claim, first: str, evidence: Iterable[str], *, kernel: str, test: str, command: str) -> str:
+    """The whole failure text of a broken claim.
+
+    `first` is one sentence on what was seen, and `evidence` the lines of `of_trials` or `of_facts`; `kernel` is
+    host.in_one_line(), `test` where the test is, and `command` what repeats the case.
+    """
     lines = [
         f"{first:<70}  {claim.id} ({claim.level})",
-        f"  {waiters_line(worst.trial)}",
-        f"  observers  {observers_line(worst.trial)}",
-        f"  kernel     {kernel_line}",
-        f"  trials     {which}",
+        *evidence,
+        f"  claim      {claim.sentence}",
+        f"  kernel     {kernel}",
         f"  basis      {'; '.join(map(str, claim.basis))}",
-        f"  again      {again(seen.scenario.id)}",
+        f"  test       {test}",
+        f"  again      {command}",
     ]
     if claim.drawing.strip():
         lines += ["", *claim.drawing.rstrip().strip("\n").splitlines()]
     return "\n".join(lines)
+
+
+def of_trials(seen: Seen) -> list[str]:
+    """What the first trial that contradicted the claim showed."""
+    worst = seen.contradictions[0]
+    kind = "traced" if worst.trial.traced else "untraced"
+    return [
+        f"  {waiters_line(worst.trial)}",
+        f"  observers  {observers_line(worst.trial)}",
+        f"  trials     {len(seen.contradictions)} of {len(seen.trials)} trials; this one is {kind}",
+    ]
+
+
+def of_facts(experiments: Iterable[str], noted: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Each fact against what the claim allows; those of which it asks nothing, too.  `experiments` noted them."""
+    lines = [f"  experiment {experiment}" for experiment in experiments]
+    for fact in noted:
+        if not facts.is_met(fact):
+            lines.append(f"  differs    {facts.complaint(fact)}")
+        else:
+            how = "as allowed" if "expected" in fact else "noted"
+            lines.append(f"  {how:10} {fact['what']}: {facts.in_words(fact['seen'])}")
+    return lines
 
 
 def again(scenario_id: str) -> str:

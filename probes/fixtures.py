@@ -76,6 +76,8 @@ def play(request: pytest.FixtureRequest) -> Play:
     lab.run_controls()
 
     def on_stage(experiment: str, argument: Any = None) -> Facts:
+        if case is not None:
+            case.experiments.append(experiment if argument is None else f"{experiment} {argument!r}")
         return Facts(lab.play(experiment, argument), case)
 
     return on_stage

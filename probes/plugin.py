@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from . import failure, host, interrupt, outcome
+from . import host, interrupt, outcome
 from .case import claim_of
 from .expectations import Expectations
 from .fixtures import ask, begin_case, case_of, close_lab, controls, controls_so_far, herd, lab_of, play
@@ -117,9 +117,8 @@ def pytest_runtest_makereport(
         return report
     expectations = item.config.stash[_EXPECTATIONS]
     judged = case.judged(call.excinfo, controls_so_far(item.config), expectations, item.config.option.herd_level)
-    text = judged.case["reason"]
-    if judged.verdict == BROKEN and case.seen and case.seen[-1].contradictions:
-        text = failure.explain(case.claim, case.seen[-1], host.in_one_line())
+    broken = judged.verdict == BROKEN
+    text = case.failure_text(judged, host.in_one_line()) if broken else judged.case["reason"]
     outcome.set_outcome(report, item, judged, text, expectations)
     report.judged_case = judged.as_text()  # type: ignore[attr-defined]  # a string crosses xdist intact
     # On the item: junitxml reads the teardown's report, which copies them from there.

@@ -14,7 +14,7 @@ from .options import formats_of, judging
 from .report.assemble import EveryCase
 from .report.places import Places
 from .report.recorder import Recorder
-from .verdict import Inconclusive
+from .verdict import HELD, Inconclusive
 
 
 class Reporting:
@@ -84,6 +84,9 @@ class Reporting:
         if self._places.complaint:
             terminal_reporter.write_line(self._places.complaint, red=True)
         terminal.summary(run, Console(file=terminal_reporter._tw._file), self._places.written)
+        for name, reason in run["controls_reasons"].items():
+            if run["controls"][name] == HELD:
+                terminal_reporter.write_line(f"control {name}: held {reason}")
         if remark := self._places.remark(run):
             terminal_reporter.write_line(remark)
 

@@ -77,12 +77,15 @@ def _worst(judged: Iterable[JudgedCase]) -> Iterable[JudgedCase]:
 
 
 def _controls(cases: Iterable[JudgedCase]) -> dict[str, tuple[str, str | None]]:
-    """The worst verdict of each control, of all processes that judged a case, and its reason."""
+    """The worst verdict of each control, of all processes that judged a case, and its reason, if there is one."""
+
+    def rank(verdict: str, reason: str | None) -> tuple[int, bool]:
+        return VERDICTS.index(verdict), reason is None
+
     controls: dict[str, tuple[str, str | None]] = {}
     for case in cases:
         for name, (verdict, reason) in case.controls.items():
-            known = controls.get(name)
-            if known is None or VERDICTS.index(verdict) < VERDICTS.index(known[0]):
+            if name not in controls or rank(verdict, reason) < rank(*controls[name]):
                 controls[name] = (verdict, reason)
     return controls
 

@@ -66,6 +66,14 @@ class FakeLab:
         blind = all(self.greeting["why_not"][name] is not None for name in SEES_WOKEN)
         return replace(found, woken=None) if blind else found
 
+    def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:
+        """The same facts, whatever is played."""
+        return {
+            "served": {"what": "served", "seen": True},
+            "in-vain": {"what": "woken in vain", "seen": 2},
+            "waited": {"what": "how many waited", "seen": 3},
+        }
+
     def close(self) -> None:
         pass
 

@@ -6,8 +6,11 @@ from operator import eq
 
 import pytest
 
-from probes.claims import OBSERVED, Claim, linux, man
-from probes.failure import explain, names, observers_line, sentence, waiters_line
+from probes.case import Case
+from probes.claims import LORE, OBSERVED, Claim, linux, man
+from probes.evidence import Trial
+from probes.facts import fact
+from probes.failure import names, observers_line, sentence, waiters_line
 from probes.scenario import Scenario
 from probes.seen import Contradiction
 
@@ -31,9 +34,11 @@ GOLDEN = """\
 3 of 8 waiters were woken; the claim allows exactly 1                   epoll.exclusive.wakes-one (observed)
   returned   w0 +0.21ms  w3 +0.24ms        woken, slept again  w5        blocked  w1 w2 w4 w6 w7
   observers  counters=2  syscall_exit=-  switches=3  run_counts=3  sched_waking=3     agree
-  kernel     6.6.30 x86_64, 8 CPUs
   trials     1 of 2 trials; this one is untraced
+  claim      One connection returns from epoll_wait in exactly one of N private EPOLLEXCLUSIVE instances.
+  kernel     6.6.30 x86_64, 8 CPUs
   basis      epoll_ctl(2) EPOLLEXCLUSIVE; Linux 4.5 df0108c5da56
+  test       tests/kernel/test_epoll.py::test_one[tcp4]
   again      wakecheck run epoll_wait.exclusive.listener/tcp4/n8/hold/one-connection --trials 25 --timeline
 
     w0   w1
@@ -41,24 +46,67 @@ GOLDEN = """\
        L"""
 
 
+FACTS = """\
+connections that were lost: 2; the claim allows 0                       epoll.exclusive.wakes-one (observed)
+  experiment death.killed {'call': 'accept'}
+  as allowed told: w0, w1
+  differs    connections that were lost: 2; the claim allows 0
+  noted      how long it took: 3
+  claim      One connection returns from epoll_wait in exactly one of N private EPOLLEXCLUSIVE instances.
+  kernel     6.6.30 x86_64, 8 CPUs
+  basis      epoll_ctl(2) EPOLLEXCLUSIVE; Linux 4.5 df0108c5da56
+  test       tests/kernel/test_epoll.py::test_one[tcp4]
+  again      wakecheck judge 'tests/kernel/test_epoll.py::test_one[tcp4]'
+
+    w0   w1
+      \\  /
+       L"""
+
+
+def _text(case: Case) -> str:
+    """The failure text of a case that is broken."""
+    with pytest.raises(AssertionError) as caught:
+        raise AssertionError("connections that were lost: 2; the claim allows 0\nand more")
+    return case.failure_text(case.judged(caught, {}, None, LORE), "6.6.30 x86_64, 8 CPUs")
+
+
+def _case(*trials: Trial, scenario: Scenario = SCENARIO) -> Case:
+    """A case of which `woken == 1` was asked."""
+    case = Case(CLAIM, scenario.id, "tests/kernel/test_epoll.py::test_one[tcp4]", scenario)
+    case.seen.append(seen(*trials, scenario=scenario))
+    assert eq(case.seen[0].woken, 1) is False
+    return case
+
+
 def test_whole_text() -> None:
-    case = seen(HERDING, trial(woken=[0], order=[0]), scenario=SCENARIO)
-    assert eq(case.woken, 1) is False
-    assert explain(CLAIM, case, "6.6.30 x86_64, 8 CPUs") == GOLDEN
+    assert _text(_case(HERDING, trial(woken=[0], order=[0]))) == GOLDEN
+
+
+def test_whole_text_of_an_experiment() -> None:
+    """Each fact against what the claim allows, and the experiment that noted them."""
+    case = Case(CLAIM, "test_one[tcp4]", "tests/kernel/test_epoll.py::test_one[tcp4]")
+    case.experiments.append("death.killed {'call': 'accept'}")
+    case.facts += [
+        fact("told", "told", ["w0", "w1"], expected=["w0", "w1"]),
+        fact("lost", "connections that were lost", 2, expected=0),
+        fact("took", "how long it took", 3),
+    ]
+    assert _text(case) == FACTS
+
+
+def test_text_of_a_plain_assertion_has_all_but_evidence() -> None:
+    text = _text(Case(CLAIM, "test_one[tcp4]", "tests/kernel/test_epoll.py::test_one[tcp4]"))
+    assert [line[2:12].rstrip() for line in text.splitlines()[1:6]] == ["claim", "kernel", "basis", "test", "again"]
 
 
 def test_command_in_the_text_can_be_given_back() -> None:
     """`again` must name a scenario that parses."""
-    case = seen(HERDING, scenario=SCENARIO)
-    assert eq(case.woken, 1) is False
-    (line,) = (line for line in explain(CLAIM, case, "").splitlines() if line.startswith("  again"))
+    (line,) = (line for line in _text(_case(HERDING)).splitlines() if line.startswith("  again"))
     assert Scenario.parse(line.split()[3]) == SCENARIO
 
 
 def test_traced_trial_is_named() -> None:
-    case = seen(trial(woken=[0, 1], order=[0], traced=True))
-    assert eq(case.woken, 1) is False
-    text = explain(CLAIM, case, "")
+    text = _text(_case(trial(woken=[0, 1], order=[0], traced=True), scenario=Scenario("poll", reaction="accept")))
     assert "1 of 1 trials; this one is traced" in text
     assert "syscall_exit=1" in text
 

@@ -16,6 +16,19 @@ from .inner import WAKES_ONE, Pytest, _own_registry, lab_fixture, run_fixture, r
 
 pytest_plugins = ["pytester"]
 
+PLAYS = '''
+from probes.claims import claim, man
+
+@claim("made.plays", "So it is.", level="observed", basis=[man("poll", 2)])
+def test_plays(play):
+    """
+    w0 --- L
+    """
+    seen = play("accept_queue.order", {"n": 3})
+    seen.expect("served", True)
+    seen.expect("in-vain", 0)
+'''
+
 ALL_LEVELS = """
 import pytest
 from probes.claims import claim, man
@@ -178,6 +191,38 @@ def test_broken_fails_with_the_whole_text(run: Pytest, lab: type[FakeLab], pytes
     assert "Traceback" not in "\n".join(done.outlines)
     (claim,) = run_json(pytester)["claims"]
     assert (claim["verdict"], claim["reason"]) == ("broken", "8 of 8 waiters were woken; the claim allows exactly 1")
+
+
+def test_broken_question_fails_with_the_whole_text(run: Pytest) -> None:
+    done = run(ALL_LEVELS, "-k", "made.observed")
+    done.stdout.fnmatch_lines(
+        [
+            "the answer: ok; the claim allows EINVAL * made.observed (observed)",
+            "  differs    the answer: ok; the claim allows EINVAL",
+            "  claim      So it is.",
+            "  kernel     *",
+            "  basis      poll(2)",
+            "  test       test_inner.py::test_observed",
+            "  again      wakecheck judge test_inner.py::test_observed",
+        ]
+    )
+    assert "Traceback" not in done.stdout.str()
+
+
+def test_broken_experiment_fails_with_the_whole_text(run: Pytest) -> None:
+    done = run(PLAYS)
+    done.stdout.fnmatch_lines(
+        [
+            "woken in vain: 2; the claim allows 0 * made.plays (observed)",
+            "  experiment accept_queue.order {'n': 3}",
+            "  as allowed served: yes",
+            "  differs    woken in vain: 2; the claim allows 0",
+            "  noted      how many waited: 3",
+            "  claim      So it is.",
+            "  again      wakecheck judge test_inner.py::test_plays",
+            "*w0 --- L",
+        ]
+    )
 
 
 def test_blind_run_breaks_what_returns_and_says_no_yes(run: Pytest, lab: type[FakeLab]) -> None:
