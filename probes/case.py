@@ -125,10 +125,10 @@ def judge(case: Case, excinfo: pytest.ExceptionInfo[BaseException] | None) -> tu
     if excinfo.errisinstance(Inconclusive):
         return INCONCLUSIVE, str(excinfo.value)
     if excinfo.errisinstance(AssertionError):
-        found = case.seen[-1].contradictions if case.seen else []
-        if not found:
+        contradictions = case.seen[-1].contradictions if case.seen else []
+        if not contradictions:
             return BROKEN, _first_line(excinfo.value)
-        first = failure.sentence(found[0], case.seen[-1].scenario.n)
+        first = failure.sentence(contradictions[0], case.seen[-1].scenario.n)
         if _only_traced(case.seen[-1]):
             return INCONCLUSIVE, f"only the traced trial shows it, so the tracer may have caused it: {first}"
         return BROKEN, first
@@ -146,7 +146,7 @@ def _only_traced(seen: Seen) -> bool:
     elsewhere what returns is a race, and differs by itself."""
     return (
         seen.scenario.reaction == "hold"
-        and all(found.trial.traced for found in seen.contradictions)
+        and all(contradiction.trial.traced for contradiction in seen.contradictions)
         and any(not trial.traced and trial.inconclusive is None for trial in seen.trials)
     )
 

@@ -95,6 +95,6 @@ def _word(mark: Any, place: int) -> str:
     names = mark.args[0].replace(" ", "").split(",") if isinstance(mark.args[0], str) else list(mark.args[0])
     values = [value] if len(names) == 1 else value
     return "-".join(
-        str(ids(one) if ids is not None else one if isinstance(one, (str, int, type(None))) else f"{name}{place}")
-        for name, one in zip(names, values, strict=True)
+        str(ids(part) if ids is not None else part if isinstance(part, (str, int, type(None))) else f"{name}{place}")
+        for name, part in zip(names, values, strict=True)
     )

@@ -115,19 +115,19 @@ def claim(
         raise ValueError(f"{id}: level {level!r} is none of {', '.join(LEVELS)}")
     if (level == LORE) != (truth is not None) or (truth is not None and truth not in TRUTHS):
         raise ValueError(f"{id}: lore, and only lore, has a truth: {', '.join(TRUTHS)}")
-    found = tuple(basis)
-    if not found:
+    places = tuple(basis)
+    if not places:
         raise ValueError(f"{id}: no claim without a basis that was looked up")
 
     def mark(test: _Test) -> _Test:
         drawing = test.__doc__ or ""
-        made = Claim(id, sentence, level, found, truth, tuple(rows), drawing)
+        judged = Claim(id, sentence, level, places, truth, tuple(rows), drawing)
         where = f"{test.__module__}.{test.__qualname__}"
         if id in CLAIMS and _judges.get(id) != where:
             raise ValueError(f"{id}: two tests judge it, {_judges[id]} and {where}")
-        CLAIMS[id] = made
+        CLAIMS[id] = judged
         _judges[id] = where
-        test.claim = made  # type: ignore[attr-defined]  # how the plugin finds a test's claim
+        test.claim = judged  # type: ignore[attr-defined]  # how the plugin finds a test's claim
         return test
 
     return mark

@@ -47,9 +47,9 @@ class BadExpectations(ValueError):
 def load(path: str) -> Expectations:
     """The expectations in this file, checked against the catalogue.  Raises BadExpectations, and NoChapters."""
     try:
-        found = tomllib.loads(_content(Path(path)))
+        table = tomllib.loads(_content(Path(path)))
         known = {claim["id"]: claim["cases"] for claim in catalogue.load()}
-        return _expectations(path, found, known)
+        return _expectations(path, table, known)
     except OSError as error:
         raise BadExpectations(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -80,28 +80,28 @@ class _Wrong(ValueError):
     """What is wrong, without the path."""
 
 
-def _expectations(path: str, found: Mapping[str, Any], known: Mapping[str, list[str]]) -> Expectations:
-    _only(found, ("kernel", "expected"), "at the top")
-    entries = found.get("expected", [])
-    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+def _expectations(path: str, table: Mapping[str, Any], known: Mapping[str, list[str]]) -> Expectations:
+    _only(table, ("kernel", "expected"), "at the top")
+    entries = table.get("expected", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise _Wrong("expected is written as [[expected]], once for each entry")
-    kernel = found.get("kernel", "")
+    kernel = table.get("kernel", "")
     if not isinstance(kernel, str):
         raise _Wrong("kernel is a text that says what this kernel is")
-    return Expectations(path, kernel, tuple(_entry(one, number, known) for number, one in enumerate(entries, 1)))
+    return Expectations(path, kernel, tuple(_entry(entry, number, known) for number, entry in enumerate(entries, 1)))
 
 
-def _entry(found: Mapping[str, Any], number: int, known: Mapping[str, list[str]]) -> Expectation:
+def _entry(table: Mapping[str, Any], number: int, known: Mapping[str, list[str]]) -> Expectation:
     where = f"entry {number}"
-    _only(found, _KEYS, f"in {where}")
-    verdict, reason, sometimes = found.get("verdict"), found.get("reason"), found.get("sometimes", False)
+    _only(table, _KEYS, f"in {where}")
+    verdict, reason, sometimes = table.get("verdict"), table.get("reason"), table.get("sometimes", False)
     if verdict not in EXPECTABLE:
         raise _Wrong(f"{where} expects {verdict!r}, which is none of {', '.join(EXPECTABLE)}")
     if not isinstance(reason, str) or not reason.strip():
         raise _Wrong(f"{where} gives no reason, and nothing is expected without one")
     if not isinstance(sometimes, bool):
         raise _Wrong(f"{where}: sometimes is true or false")
-    claims, cases, controls = (_patterns(found, key, where) for key in ("claims", "cases", "controls"))
+    claims, cases, controls = (_patterns(table, key, where) for key in ("claims", "cases", "controls"))
     if bool(claims) == bool(controls):
         raise _Wrong(f"{where} needs either claims or controls")
     if controls:
@@ -119,15 +119,15 @@ def _entry(found: Mapping[str, Any], number: int, known: Mapping[str, list[str]]
     return Expectation(verdict, reason, claims, cases or ("*",), sometimes=sometimes)
 
 
-def _only(found: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    for key in found:
+def _only(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    for key in table:
         if key not in known:
             raise _Wrong(f"unknown key {key!r} {where}{did_you_mean(key, known) or _there_are(known)}")
 
 
-def _patterns(found: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
-    patterns = found.get(key, [])
-    if not isinstance(patterns, list) or not all(isinstance(one, str) for one in patterns):
+def _patterns(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
+    patterns = table.get(key, [])
+    if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
         raise _Wrong(f'{where}: {key} is a list of texts, as in {key} = ["accept.*"]')
     return tuple(patterns)
 

@@ -71,15 +71,15 @@ class Expectations:
         `cases` are those that were judged, with `id` and `verdict`; `whole`: no case was left out.
         """
         judged = list(cases)
-        told = []
+        expected = []
         for entry in self.entries:
             pattern = entry.pattern_for(claim)
             if pattern is None:
                 continue
             asked = [case["verdict"] for case in judged if entry.names(case["id"])]
             met = True if entry.verdict in asked else False if asked and whole and not entry.sometimes else None
-            told.append({"verdict": entry.verdict, "reason": entry.reason, "pattern": pattern, "met": met})
-        return told
+            expected.append({"verdict": entry.verdict, "reason": entry.reason, "pattern": pattern, "met": met})
+        return expected
 
     def of_control(self, control: str, verdict: str) -> list[dict[str, Any]]:
         """The same for a control."""

@@ -66,11 +66,12 @@ def again(scenario_id: str) -> str:
     return f"wakecheck run {scenario_id} --trials 25 --timeline"
 
 
-def sentence(found: Contradiction, n: int) -> str:
+def sentence(contradiction: Contradiction, n: int) -> str:
     """One sentence: what was seen, and what the claim allows."""
-    if found.what in _COUNTED:
-        return f"{found.value} of {n} waiters {_COUNTED[found.what]}; the claim allows {found.allowed}"
-    return f"{found.what}: {plain(found.value)}; the claim allows {found.allowed}"
+    what, value, allowed = contradiction.what, contradiction.value, contradiction.allowed
+    if what in _COUNTED:
+        return f"{value} of {n} waiters {_COUNTED[what]}; the claim allows {allowed}"
+    return f"{what}: {plain(value)}; the claim allows {allowed}"
 
 
 def waiters_line(trial: Trial) -> str:
@@ -92,8 +93,8 @@ def waiters_line(trial: Trial) -> str:
 
 def observers_line(trial: Trial) -> str:
     """What each observer counted, and whether they agree."""
-    found = "  ".join(f"{name}={'-' if count is None else count}" for name, count in trial.observers.items())
-    return f"{found}     {'agree' if trial.agree else 'DISAGREE'}"
+    counted = "  ".join(f"{name}={'-' if count is None else count}" for name, count in trial.observers.items())
+    return f"{counted}     {'agree' if trial.agree else 'DISAGREE'}"
 
 
 def names(places: Iterable[int]) -> str:

@@ -60,9 +60,9 @@ class Each:
 
     __hash__ = None  # type: ignore[assignment]  # its == is a question, not an identity
 
-    def __init__(self, what: str, answers: Iterable[TrialValue], case: Seen) -> None:
+    def __init__(self, what: str, values: Iterable[TrialValue], case: Seen) -> None:
         self.what = what
-        self.answers = tuple(answers)
+        self.values = tuple(values)
         self._case = case
 
     def __eq__(self, other: object) -> bool:
@@ -87,26 +87,26 @@ class Each:
         raise TypeError(f"{self.what} is no yes or no: compare it with what the claim allows")
 
     def __repr__(self) -> str:
-        return f"{self.what} " + ", ".join("?" if one.unknown else str(one.value) for one in self.answers)
+        return f"{self.what} " + ", ".join("?" if mine.unknown else str(mine.value) for mine in self.values)
 
     def _ask(self, sign: str, other: Any) -> bool:
         self._case.asked += 1
-        if not self.answers:
+        if not self.values:
             raise Inconclusive(f"{self.what}: there is nothing to compare")
-        if isinstance(other, Each) and len(other.answers) != len(self.answers):
+        if isinstance(other, Each) and len(other.values) != len(self.values):
             raise ValueError(f"{self.what} and {other.what} do not answer for the same trials")
         unknown: str | None = None
         failing: list[Contradiction] = []
-        for place, one in enumerate(self.answers):
-            against = other.answers[place] if isinstance(other, Each) else TrialValue(one.trial, other)
-            reason = one.unknown or against.unknown
+        for place, mine in enumerate(self.values):
+            against = other.values[place] if isinstance(other, Each) else TrialValue(mine.trial, other)
+            reason = mine.unknown or against.unknown
             if reason is not None:
                 unknown = unknown or reason
-            elif not _TESTS[sign](one.value, against.value):
+            elif not _TESTS[sign](mine.value, against.value):
                 allowed = _ALLOWS[sign].format(plain(against.value))
                 if isinstance(other, Each):
                     allowed += f" ({other.what})"
-                failing.append(Contradiction(self.what, one.value, allowed, one.trial))
+                failing.append(Contradiction(self.what, mine.value, allowed, mine.trial))
         self._case.note(failing)
         if failing:
             return False
@@ -162,18 +162,18 @@ class Seen:
     def each(self, what: str, of: Callable[[Trial], Any]) -> Each:
         """Any question to each trial; `of` gives None where the trial cannot tell."""
 
-        def answer(trial: Trial) -> TrialValue:
+        def value_of(trial: Trial) -> TrialValue:
             if trial.inconclusive is not None:
                 return TrialValue(trial, None, trial.inconclusive)
             value = of(trial)
             return TrialValue(trial, value, self._why_unknown(what) if value is None else None)
 
-        return Each(what, map(answer, self.trials), self)
+        return Each(what, map(value_of, self.trials), self)
 
     def each_step(self, name: str) -> Each:
         """One figure (woken, returned, won, connections, spurious, order, queued) of every step of every trial."""
 
-        def answers() -> Iterable[TrialValue]:
+        def values() -> Iterable[TrialValue]:
             for trial in self.trials:
                 if trial.inconclusive is not None:
                     yield TrialValue(trial, None, trial.inconclusive)
@@ -182,7 +182,7 @@ class Seen:
                     value = getattr(step, name)
                     yield TrialValue(trial, value, self._why_unknown(name) if value is None else None)
 
-        return Each(f"{name} per step", answers(), self)
+        return Each(f"{name} per step", values(), self)
 
     def note(self, contradictions: list[Contradiction]) -> None:
         """Keep what the last comparison found, for the failure text."""

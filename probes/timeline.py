@@ -38,7 +38,7 @@ def _print_table(trials: Sequence[Trial], console: Console) -> None:
     for name in (*_COUNTS, "connections"):
         counts = Counter(getattr(trial, name) for trial in trials if trial.inconclusive is None)
         label = "connections won" if name == "connections" else name
-        for value, times in sorted(counts.items(), key=lambda one: (one[0] is None, one[0] or 0)):
+        for value, times in sorted(counts.items(), key=lambda pair: (pair[0] is None, pair[0] or 0)):
             bar = ("#" if ascii_only else "█") * max(1, round(_BAR_WIDTH * times / len(trials)))
             table.add_row(label, "?" if value is None else str(value), str(times), bar)
             label = ""

@@ -178,6 +178,6 @@ class Lab:
         self.close()
         how = f"exit code {code}"
         if code < 0:
-            named = {one.value: one.name for one in signal.Signals}
+            named = {number.value: number.name for number in signal.Signals}
             how = named.get(-code, f"signal {-code}")
         raise Inconclusive(f"the conductor died ({how})")

@@ -62,12 +62,12 @@ def read(path: Path) -> list[tuple[str, Any]]:
 
 def lines(content: bytes) -> list[tuple[str, Any]]:
     """The whole lines of a journal, or of a part of one that begins with a whole line."""
-    found: list[tuple[str, Any]] = []
+    whole: list[tuple[str, Any]] = []
     for line in content.split(b"\n"):
         with contextlib.suppress(ValueError, TypeError):
             kind, what = json.loads(line)
-            found.append((kind, what))
-    return found
+            whole.append((kind, what))
+    return whole
 
 
 def begun(journal: list[tuple[str, Any]]) -> Mapping[str, Any] | None:

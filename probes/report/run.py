@@ -32,26 +32,26 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The run in this file, checked against the schema.  Raises BadRun."""
     content = _content(path)
     try:
-        found: dict[str, Any] = json.loads(content)
+        run: dict[str, Any] = json.loads(content)
     except json.JSONDecodeError as error:
         if _ends_early(error):
             raise BadRun(f"{path} is half-written: its JSON breaks off in line {error.lineno}.") from error
         raise BadRun(f"{path} is no JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from error
     except (ValueError, RecursionError) as error:
         raise BadRun(f"{path} is no JSON that can be read here ({type(error).__name__}).") from error
-    if not isinstance(found, dict):
-        raise BadRun(f"{path} is no run: it holds {_kind(found)}, not an object.")
-    number = found.get("schema", SCHEMA)
+    if not isinstance(run, dict):
+        raise BadRun(f"{path} is no run: it holds {_kind(run)}, not an object.")
+    number = run.get("schema", SCHEMA)
     if isinstance(number, bool) or number not in range(1, SCHEMA + 1):
         newer = isinstance(number, int) and number > SCHEMA
         why = "it was written by a newer wakecheck" if newer else "there is no such schema"
         raise BadRun(f"{path} has schema {_short(repr(number))}: {why}, and this one reads schemas 1 to {SCHEMA}.")
     if number == 1:
-        upgrade.from_first(found)
-    problem = violation(found)
+        upgrade.from_first(run)
+    problem = violation(run)
     if problem:
         raise BadRun(f"{path} is no run of schema {number}: {problem}.")
-    return found
+    return run
 
 
 def violation(run: Mapping[str, Any]) -> str | None:
