@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from probes import catalogue
+from probes.interrupt import ENDS
 from probes.lab.sweep import sweep
 
 from .runs import Host, Run, assert_held_by_evidence, cases, kill, moment, mount_points, words
@@ -195,18 +196,20 @@ def test_kill_conductor_while_it_starts(host: Host, start: Start, number: int) -
 
 
 @at_ten_moments
-def test_ctrl_c(host: Host, start: Start, number: int) -> None:
-    """Ctrl-C: pytest's exit code for it, a report that says it is partial, and nothing is left."""
+def test_stop(host: Host, start: Start, number: int) -> None:
+    """Ctrl-C, a terminal that closes, a machine that shuts down: pytest's exit code for it, a report that says it
+    is partial, and nothing is left."""
     random = moment("ctrl-c", number)
+    end = ENDS[number % len(ENDS)]
     run = start(*_workers(number))
     run.wait_for_results(random.randint(1, LAST))
     run.go_on_for(random.uniform(0, A_WHILE_S))
-    os.killpg(run.process.pid, signal.SIGINT)
+    os.killpg(run.process.pid, end)
     assert run.finish() == INTERRUPTED, run.output
     run.assert_no_traceback()
     host.assert_clean_after(run)
     found = run.run_json()
-    assert found["partial"] is True
+    assert found["partial_reason"].startswith(f"stopped ({'Ctrl-C' if end == signal.SIGINT else end.name}): ")
     assert_held_by_evidence(found)
     if importlib.util.find_spec("probes.report.page"):
         assert (run.report / "index.html").stat().st_size > 0
