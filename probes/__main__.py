@@ -105,6 +105,7 @@ def _module(command: str) -> Any:
 
 def _run(command: Any, options: argparse.Namespace) -> int:
     """Run the command; every way in which it can end, as an exit code and one sentence."""
+    from .printable import one_line
     from .verdict import Inconclusive, NotApplicable
 
     try:
@@ -112,13 +113,13 @@ def _run(command: Any, options: argparse.Namespace) -> int:
         sys.stdout.flush()
         return code
     except Inconclusive as reason:
-        print(f"inconclusive: {reason}")
+        print(f"inconclusive: {one_line(str(reason))}")
         return CANNOT_JUDGE
     except NotApplicable as reason:
-        print(f"not applicable: {reason}")
+        print(f"not applicable: {one_line(str(reason))}")
         return CANNOT_JUDGE
     except BadInput as error:
-        print(f"{_PROGRAM}: {error}", file=sys.stderr)
+        print(f"{_PROGRAM}: {one_line(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print(f"{_PROGRAM}: stopped", file=sys.stderr)

@@ -137,19 +137,6 @@ def _record(kind: type[_Record], kept: Mapping[str, Any]) -> _Record:
     return kind(**values)
 
 
-def errno_name(result: int) -> str | None:
-    """`EAGAIN` for -11; None for a result that is no error."""
-    import errno
-
-    if not -4096 < result < 0:
-        return None
-    return errno.errorcode.get(-result, _RESTARTS.get(-result, str(-result)))
-
-
-_RESTARTS = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 516: "ERESTART_RESTARTBLOCK"}
-"""include/linux/errno.h: seen by a tracer only; user space gets EINTR, or the call goes on."""
-
-
 @cache
 def call_name(number: int) -> str:
     """The name of a system call: python-ptrace's table, and the lab's own for newer calls."""

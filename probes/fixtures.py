@@ -9,7 +9,7 @@ import pytest
 
 from .case import Case, Facts
 from .controls import ControlledLab, ControlOutcome
-from .evidence import errno_name
+from .errnos import errno_of
 from .facts import OK
 from .lab.session import Lab
 from .scenario import Scenario
@@ -62,7 +62,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
         try:
             call()
         except OSError as error:
-            answer = errno_name(-(error.errno or 0)) or str(error)
+            answer = errno_of(error)
         Facts({id: {"what": what, "seen": answer}}, case).expect(id, allowed)
 
     return put

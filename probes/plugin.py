@@ -27,6 +27,7 @@ from .expectations import Expectations
 from .fixtures import ask, begin_case, case_of, close_lab, controls, controls_so_far, herd, lab_of, play
 from .lab.sweep import sweep
 from .options import add_options, expectations_of, insist_on_known_claims
+from .printable import printable
 from .report.places import NoPlace
 from .reporting import Reporting
 from .star import Star, scenarios
@@ -139,7 +140,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     try:
         greeting = lab_of(config).greeting
     except Inconclusive as reason:
-        return [*lines, f"observers: unknown, {reason}"]
+        return [*lines, printable(f"observers: unknown, {reason}")]
     config.stash[_REPORTING].greet(greeting)
     why_not = greeting["why_not"]
     lines.append(f"observers: {', '.join(name for name, why in why_not.items() if why is None)}")
@@ -148,7 +149,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         lines.append(f"  blocked is proven without /proc/PID/syscall: {greeting['why_no_syscall_file']}")
     lines.append(f"isolation: {greeting['isolation']}; fence: {greeting['fence']}")
     lines += [f"swept up after a run that was killed: {path}" for path in swept]
-    return lines
+    return [printable(line) for line in lines]
 
 
 class _Listener:

@@ -11,6 +11,7 @@ import pytest
 from . import catalogue, chapters
 from .expectations import Expectations
 from .options import formats_of, judging
+from .printable import one_line
 from .report.assemble import EveryCase
 from .report.places import Places
 from .report.recorder import Recorder
@@ -82,13 +83,13 @@ class Reporting:
         terminal_reporter.section("wakecheck")
         terminal_reporter.flush()
         if self._places.complaint:
-            terminal_reporter.write_line(self._places.complaint, red=True)
+            terminal_reporter.write_line(one_line(self._places.complaint), red=True)
         terminal.summary(run, Console(file=terminal_reporter._tw._file), self._places.written)
         for name, reason in run["controls_reasons"].items():
             if run["controls"][name] == HELD:
                 terminal_reporter.write_line(f"control {name}: held {reason}")
         if remark := self._places.remark(run):
-            terminal_reporter.write_line(remark)
+            terminal_reporter.write_line(one_line(remark))
 
     def _every_case(self) -> EveryCase | None:
         """What a whole run with these options judges; None where nobody knows."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..exits import BadInput
-from .printable import printable
+from ..printable import printable
 from .sockets import ListeningSocket, listeners
 
 

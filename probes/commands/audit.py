@@ -21,8 +21,8 @@ def run(options: argparse.Namespace) -> int:
     from rich.markup import escape
 
     from ..audit.auditing import audit
-    from ..audit.printable import printable, printable_all
     from ..audit.words import lines
+    from ..printable import printable, printable_all
     from ..report import audit_page
     from ..report.files import why_not_writable, write_whole
 

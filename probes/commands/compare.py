@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(compare.as_dict(before, after), indent=1))
         for warning in compare.warnings(before, after):
-            print(f"wakecheck: {warning}".encode("ascii", "replace").decode(), file=sys.stderr)
+            print(f"wakecheck: {warning}", file=sys.stderr)
     else:
         compare.show(before, after, Console())
     return BROKEN if any(change.kind == compare.WORSE for change in compare.changes(before, after)) else WELL

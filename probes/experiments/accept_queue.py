@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .. import syscalls
-from ..evidence import errno_name
+from ..errnos import errno_of_result
 from ..lab.deadline import patience_s, until
 from ..lab.network import counted
 from ..lab.stage import Me, Stage
@@ -177,7 +177,7 @@ def handed_over(stage: Stage, argument: dict[str, str]) -> None:
         result = waiting.wait()
         if result >= 0 and not scenario.takes:
             socket.socket(fileno=fd).accept()
-        return TAKES if result >= 0 else errno_name(result) or str(result)
+        return TAKES if result >= 0 else errno_of_result(result) or str(result)
 
     waiter = stage.actor(act, "w0")
     with wire.listening(stage) as listener:

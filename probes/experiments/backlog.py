@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 
+from ..errnos import errno_name
 from ..lab.deadline import patience_s, until
 from ..lab.network import counted, counter, own_network, setting
 from ..lab.stage import Stage
@@ -89,11 +90,8 @@ def overflow(stage: Stage, abort: int) -> None:
     if counter("OutRsts") > resets:
         until(lambda: wire.state(late) == wire.CLOSE, lambda: "a reset was sent, and did not arrive")
     stage.note("late-client", "the TCP state of the late client", wire.state(late))
-    stage.note(
-        "late-client-error",
-        "the error of the late client (SO_ERROR)",
-        errno.errorcode.get(late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "none"),
-    )
+    error = late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    stage.note("late-client-error", "the error of the late client (SO_ERROR)", errno_name(error) if error else "none")
     stage.note("queued", "connections in the accept queue", wire.queue(listener)[0])
 
 

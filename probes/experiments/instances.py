@@ -9,7 +9,7 @@ import socket
 from typing import Any
 
 from .. import syscalls
-from ..evidence import errno_name
+from ..errnos import errno_of, errno_of_result
 from ..lab.stage import Actor, Me, Stage
 from ..scenario import Scenario
 from ..strategies import prepare
@@ -67,7 +67,7 @@ def sizes(stage: Stage) -> None:
         ("create-largest", "reported-largest", 2**31 - 1),
     ):
         fd = syscalls.call(number, size)
-        stage.note(create, f"epoll_create({size})", "ok" if fd >= 0 else errno_name(fd))
+        stage.note(create, f"epoll_create({size})", "ok" if fd >= 0 else errno_of_result(fd))
         if fd >= 0:
             with select.epoll.fromfd(fd) as instance:
                 stage.note(reported, f"events of three descriptors, with size {size}", _ready(instance, 3))
@@ -130,7 +130,7 @@ def nested(stage: Stage, direction: str) -> None:
             made.append(new)
         refused = "never"
     except OSError as error:
-        refused = errno_name(-(error.errno or 0)) or str(error)
+        refused = errno_of(error)
     stage.note("five-deep", "five instances deep", "possible" if len(made) >= 5 else f"refused at {len(made) + 1}")
     stage.note("refused-with", "how nesting up to ten deep is refused", refused)
     stage.note("refused-at", "the depth that is refused first", len(made) + 1)
@@ -210,7 +210,7 @@ def _waits_in(stage: Stage, instance: select.epoll, timeout: int = -1, most: int
         me.ready()
         number = syscalls.NUMBERS[EPOLL_WAIT]
         result = syscalls.call(number, instance.fileno(), ctypes.addressof(events), most, timeout, 0, 8)
-        return result if result >= 0 else errno_name(result)
+        return result if result >= 0 else errno_of_result(result)
 
     return stage.actor(act, "w0")
 

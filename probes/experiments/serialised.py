@@ -8,7 +8,7 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from ..evidence import errno_name
+from ..errnos import errno_name
 from ..facts import HAS_IT, STILL_WAITS
 from ..lab.deadline import until
 from ..lab.stage import Actor, Me, Stage
@@ -100,7 +100,7 @@ class Queue:
         acquired = self.board.get(i, ACQUIRED)
         if not acquired:
             return STILL_WAITS
-        return HAS_IT if acquired == 1 else errno_name(1 - acquired) or str(acquired)
+        return HAS_IT if acquired == 1 else errno_name(acquired - 1)
 
 
 def served(stage: Stage, argument: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from .. import syscalls
-from ..evidence import errno_name
+from ..errnos import errno_of_result
 from ..lab.deadline import until
 from ..lab.stage import Actor, Me, Stage
 from ..locks.sysv import Semaphore, find, remove, value
@@ -105,7 +105,7 @@ def late(stage: Stage, argument: dict[str, Any]) -> None:
         board.put(0, 0, 1)
         far.recv(1)
         result = syscalls.call(syscalls.NUMBERS["accept4"], listener.fileno(), 0, 0, 0)
-        return TAKES if result >= 0 else str(errno_name(result))
+        return TAKES if result >= 0 else str(errno_of_result(result))
 
     loser = stage.actor(act, "w0").blocked_in("ppoll")
     scene.connect()

@@ -6,7 +6,7 @@ import os
 import socket
 from typing import Any
 
-from ..evidence import errno_name
+from ..errnos import errno_of_result
 from ..lab.deadline import patience_s
 from ..lab.stage import Actor, Me, Stage
 from ..listeners import Listener, open_listener
@@ -45,7 +45,7 @@ class Scene:
         """In a waiter: wait once; what came of it, in a word or an errno's name."""
         result = waiting.wait()
         if result < 0:
-            return errno_name(result) or str(result)
+            return errno_of_result(result) or str(result)
         if self.scenario.takes:
             return TAKES
         if not react:

@@ -13,6 +13,7 @@ import struct
 import termios
 from typing import Any
 
+from ..errnos import errno_of
 from ..facts import CLOSED
 from ..lab.deadline import patience_s, until
 from ..lab.stage import Stage
@@ -91,7 +92,7 @@ def read(sock: socket.socket, most: int = 64) -> str:
     try:
         return sock.recv(most).decode() or "end of file"
     except OSError as error:
-        return errno.errorcode.get(error.errno or 0, str(error))
+        return errno_of(error)
 
 
 def read_exactly(sock: socket.socket, count: int) -> str:
@@ -102,7 +103,7 @@ def read_exactly(sock: socket.socket, count: int) -> str:
         try:
             part = sock.recv(count - len(got))
         except OSError as error:
-            return errno.errorcode.get(error.errno or 0, str(error))
+            return errno_of(error)
         if not part:
             break
         got += part
@@ -207,5 +208,5 @@ def outcome(act: Any) -> str:
     try:
         act()
     except OSError as error:
-        return errno.errorcode.get(error.errno or 0, str(error))
+        return errno_of(error)
     return "ok"

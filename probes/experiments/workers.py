@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterable
 from typing import NoReturn
 
-from ..evidence import errno_name
+from ..errnos import errno_name
 from ..lab.deadline import patience_s, until
 from ..lab.stage import Me, Stage
 from ..listeners import Listener, open_listener
@@ -106,7 +106,7 @@ class Worker:
             me.ready()
             result = waiting.wait()
             if result < 0:
-                raise OSError(-result, errno_name(result) or "")
+                raise OSError(-result, errno_name(-result))
             self._say(_TOLD)
             if self._takes:
                 self._say(_TOOK)

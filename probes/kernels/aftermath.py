@@ -9,6 +9,7 @@ from .. import expectation_file
 from ..chapters import NoChapters
 from ..exits import BAD_INPUT, BROKEN, CANNOT_JUDGE, WELL
 from ..expectations import Expectations
+from ..printable import one_line
 from ..report import assemble, page
 from ..report import run as run_json
 from ..report.exit_code import code_of
@@ -32,8 +33,7 @@ def summed_up(guest_run: GuestRun) -> tuple[int, str]:
     run = _made_whole(guest_run, why)
     lines = [f"{guest_run.name}: {_in_short(run)}, {story.took_s:.0f} s" if run else f"{guest_run.name}: no run.json"]
     lines += [f"  {note}" for note in story.notes]
-    if run and run["kernel"]["splats"]:
-        lines += [f"  its kernel complained: {in_words(splat)}" for splat in run["kernel"]["splats"][:5]]
+    lines += complaints(run) if run else []
     if why is not None:
         lines.append(f"  {why}")
         shown = tail((guest_run.folder / "log.txt").read_text(errors="replace")) if story.code else tail(story.console)
@@ -49,6 +49,11 @@ def summed_up(guest_run: GuestRun) -> tuple[int, str]:
     if story.code not in codes:
         lines += [f"  pytest ended with code {story.code}", *(f"  | {line}" for line in tail(log))]
     return codes.get(story.code or 0, CANNOT_JUDGE), "\n".join(lines)
+
+
+def complaints(run: dict[str, Any]) -> list[str]:
+    """What its kernel complained of, a line each; no more than the first five."""
+    return [f"  its kernel complained: {one_line(in_words(splat))}" for splat in run["kernel"]["splats"][:5]]
 
 
 def salvaged(folder: Path, reason: str) -> dict[str, Any] | None:

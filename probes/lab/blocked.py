@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..evidence import errno_name
+from ..errnos import errno_of_result
 from ..observers.counters import PARKED, PHASE, RESULT, RETURNED, SWITCHES, WAITING
 from ..observers.task_files import Sighting
 from ..syscalls import NUMBERS
@@ -74,7 +74,7 @@ class Proofs:
         line = self._herd.board.line(i)
         if line[RETURNED] and line[RESULT] < 0:
             call = self._herd.scenario.system_call
-            raise Inconclusive(f"waiter {i} did not block: {call} gave {errno_name(line[RESULT])}")
+            raise Inconclusive(f"waiter {i} did not block: {call} gave {errno_of_result(line[RESULT])}")
 
     def _complain_about_others(self) -> None:
         """Raise Inconclusive where somebody else has stopped a waiter or sent it a signal, and be it for a moment."""

@@ -6,7 +6,8 @@ import contextlib
 import os
 import time
 
-from ..evidence import CallExit, StepRecord, Trial, WaiterRecord, WakeUp, call_name, errno_name
+from ..errnos import errno_of_result
+from ..evidence import CallExit, StepRecord, Trial, WaiterRecord, WakeUp, call_name
 from ..observers.counters import AT_NS, RESULT, RETURNED, SPURIOUS, WON
 from ..observers.sched_waking import Waking
 from ..scenario import Scenario
@@ -150,7 +151,9 @@ class Ledger:
         if self._tracer is None or self.herd is None:
             return ()
         return tuple(
-            CallExit(waiter.i, self._since_us(end.at_ns), call_name(end.number), end.result, errno_name(end.result))
+            CallExit(
+                waiter.i, self._since_us(end.at_ns), call_name(end.number), end.result, errno_of_result(end.result)
+            )
             for waiter in self.herd.waiters
             for end in self._tracer.of(waiter.tid).exits[-_MOST_EXITS:]
             if end.at_ns >= self._began_ns

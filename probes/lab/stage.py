@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 from .. import syscalls
+from ..errnos import errno_of
 from ..facts import OK
 from ..listeners import Listener, tcp
 from ..observers.task_files import Sighting, TaskFiles
@@ -288,12 +289,10 @@ class Stage:
 
     def outcome(self, id: str, what: str, act: Callable[[], Any]) -> Any:
         """Do something, and note what came of it: the name of its errno, or what it returned, or `ok`."""
-        import errno
-
         try:
             result = act()
         except OSError as error:
-            result = errno.errorcode.get(error.errno or 0, str(error))
+            result = errno_of(error)
         self.note(id, what, result if isinstance(result, (bool, int, str)) else OK)
         return result
 
@@ -351,14 +350,12 @@ class Stage:
         self.complain_about_others()
 
     def _act(self, act: Callable[[Me], Any], me: Me, answer_fd: int) -> NoReturn:
-        import errno
-
         try:
             syscalls.die_with_parent(self._pid)
             try:
                 answer = act(me)
             except OSError as error:
-                answer = errno.errorcode.get(error.errno or 0, str(error))
+                answer = errno_of(error)
             os.write(answer_fd, json.dumps(answer).encode() + b"\n")
             park()
         finally:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-
-_FOLDER = Path(__file__).parent
+from .page import environment
 
 _SHAPES = {"herds": "broken", "wakes one": "held", "wakes nobody": "inconclusive", "inconclusive": "inconclusive"}
 """The report's shape and colour for each verdict of an audit."""
@@ -28,28 +24,17 @@ FIGURES = {
 def render(answer: Mapping[str, Any]) -> str:
     """The page for this answer, as a whole HTML document."""
     name = answer["server"]["name"] if answer["server"] else "a server"
-    page = _template().render(
-        answer=answer,
-        title=f"{name} on {answer['listener']['name']}" if answer["listener"] else name,
-        shape=_SHAPES.get(answer["verdict"], "inconclusive"),
-        figures=FIGURES,
-        facts=_facts(answer),
+    return (
+        environment()
+        .get_template("audit.html.j2")
+        .render(
+            answer=answer,
+            title=f"{name} on {answer['listener']['name']}" if answer["listener"] else name,
+            shape=_SHAPES.get(answer["verdict"], "inconclusive"),
+            figures=FIGURES,
+            facts=_facts(answer),
+        )
     )
-    # A path or a name may hold bytes that are no UTF-8 (surrogateescape): they could not be written.
-    return page.encode("utf-8", "replace").decode()
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(css=(_FOLDER / "page.css").read_text(encoding="utf-8"))
-    return environment.get_template("audit.html.j2")
 
 
 def _facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from .. import splats
+from ..printable import one_line
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE
 from . import expected, numbers, terminal
 from .lineage import NOT_JUDGED
@@ -75,7 +76,7 @@ def warnings(before: Run, after: Run) -> list[str]:
         failed = [control for control, verdict in run["controls"].items() if verdict in (BROKEN, INCONCLUSIVE)]
         if failed:
             found.append(f"in the {name} run the instrument failed its control: {', '.join(failed)}")
-    return found
+    return [one_line(warning) for warning in found]
 
 
 def as_dict(before: Run, after: Run) -> dict[str, Any]:
@@ -106,9 +107,9 @@ def show(before: Run, after: Run, console: Console) -> None:
         for one in same_kind:
             terminal.line(console, _in_words(one))
             if one.reason and (one.kind == WORSE or (one.kind == CHANGED and one.what == "kernel")):
-                terminal.line(console, Text(f"      {' '.join(one.reason.split())}"))
+                terminal.line(console, Text(f"      {one_line(one.reason)}"))
             if one.expected:
-                terminal.line(console, Text(f"      expected: {' '.join(one.expected.split())}"))
+                terminal.line(console, Text(f"      expected: {one_line(one.expected)}"))
     terminal.line(console, Text(f"{_unchanged(before, after)} claims have the same verdict"))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import splats
+from ..printable import lines, printable_all
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE
 from .figures import COLUMNS, over
 
@@ -63,7 +64,8 @@ def render(runs: Sequence[Run], origin: str = ORIGIN, build: str | None = None) 
         told["checkouts"] = [_checkout(one) for one in builds.values()]
         told["builds"] = list(builds.values())
     told["tests"] = [test for run in runs for test in _tests(run, origin, build or _build(run, origin)["id"])]
-    return json.dumps(told, indent=1, allow_nan=False) + "\n"
+    # The schema refuses NUL, and no text there is meant to steer anything.
+    return json.dumps(printable_all(told, lines), indent=1, allow_nan=False) + "\n"
 
 
 def _build(run: Run, origin: str) -> Object:
@@ -74,7 +76,7 @@ def _build(run: Run, origin: str) -> Object:
         "id": number,
         "checkout_id": number,
         "origin": origin,
-        "comment": _clean(f"{kernel['release']} {kernel['version']}"),
+        "comment": f"{kernel['release']} {kernel['version']}",
         "architecture": re.sub(r"[^a-z0-9_]", "_", kernel["machine"].lower()),
     }
 
@@ -96,11 +98,11 @@ def _tests(run: Run, origin: str, build: str) -> Iterator[Object]:
 def _environment(run: Run) -> Object:
     kernel = run["kernel"]
     return {
-        "comment": _clean(run["label"] or kernel["release"]),
+        "comment": run["label"] or kernel["release"],
         "misc": {
             **{key: kernel[key] for key in ("cpus", "emulated", "flavour")},
-            "isolation": _clean(run["isolation"]),
-            "missing": {_clean(name): _clean(why) for name, why in run["observers"].items() if why is not True},
+            "isolation": run["isolation"],
+            "missing": {name: why for name, why in run["observers"].items() if why is not True},
         },
     }
 
@@ -113,7 +115,7 @@ def _suite(run: Run, statuses: Sequence[str]) -> Object:
         "path": SUITE,
         "status": next(status for status in _PRIORITY if status in known),
         "comment": "partial: not every claim was judged" if run["partial"] else "all claims",
-        **({"log_excerpt": _clean(excerpt)[:_LONGEST_EXCERPT]} if excerpt else {}),
+        **({"log_excerpt": _cut(excerpt)} if excerpt else {}),
         "misc": {"suite": {"version": run["suite"]["version"], "revision": run["suite"]["revision"] or "unknown"}},
     }
 
@@ -131,8 +133,8 @@ def _controls(run: Run) -> Iterator[Object]:
         yield {
             "path": f"{SUITE}.control.{_part(name)}",
             "status": status,
-            "comment": f"control {_clean(name)}",
-            **({"log_excerpt": _clean(reason)[:_LONGEST_EXCERPT]} if reason else {}),
+            "comment": f"control {name}",
+            **({"log_excerpt": _cut(reason)} if reason else {}),
         }
 
 
@@ -140,11 +142,11 @@ def _claim(claim: Mapping[str, Any], control_failed: bool) -> Iterator[Object]:
     verdict = claim["verdict"]
     path = f"{SUITE}.{claim['id']}"
     about = {
-        "comment": _clean(claim["sentence"]),
+        "comment": claim["sentence"],
         "misc": {
             "level": claim["level"],
             "verdict": verdict,
-            "basis": [_clean(one) for one in claim["basis"]],
+            "basis": claim["basis"],
             **({"expected": claim["expected"]} if claim.get("expected") else {}),
         },
     }
@@ -160,7 +162,7 @@ def _claim(claim: Mapping[str, Any], control_failed: bool) -> Iterator[Object]:
         **about,
         "path": path,
         "status": NOT_RUN if verdict == INCONCLUSIVE and control_failed else STATUSES[verdict],
-        **({"log_excerpt": _clean(excerpt)[:_LONGEST_EXCERPT]} if excerpt else {}),
+        **({"log_excerpt": _cut(excerpt)} if excerpt else {}),
     }
 
 
@@ -193,6 +195,6 @@ def _part(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]+", "_", name)
 
 
-def _clean(text: str) -> str:
-    """Without what the schema refuses (NUL), and without bytes that are no UTF-8 (surrogateescape)."""
-    return text.replace("\0", " ").encode("utf-8", "replace").decode()
+def _cut(excerpt: str) -> str:
+    """The first part of what is told in several lines, as long as the schema allows."""
+    return lines(excerpt)[:_LONGEST_EXCERPT]

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import splats
 from ..facts import in_words
+from ..printable import one_line
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE
 from . import expected
 from .figures import over
@@ -23,8 +24,7 @@ def render(run: Mapping[str, Any]) -> str:
     lines = ["KTAP version 1", f"1..{len(claims)}", *_about(run)]
     for number, claim in enumerate(claims, 1):
         lines += _claim(number, claim, expected.unmet_of(claim, run))
-    # A label or reason may hold bytes that are no UTF-8 (surrogateescape): they could not be written.
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace").decode()
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _about(run: Mapping[str, Any]) -> Iterator[str]:
@@ -104,14 +104,9 @@ def _because(reason: str | None) -> str:
 
 
 def _note(text: str) -> str:
-    return f"# {_line(text)}"
+    return f"# {one_line(text)}"
 
 
 def _name(text: str) -> str:
     """`#` begins a directive, so no name may hold one."""
-    return _line(text).replace("#", "_")
-
-
-def _line(text: str) -> str:
-    """One line: a line break in a reason would begin a line that a parser takes for a result."""
-    return " ".join(text.split())
+    return one_line(text).replace("#", "_")

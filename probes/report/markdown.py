@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import splats
+from ..printable import one_line
 from ..verdict import BROKEN, INCONCLUSIVE, VERDICTS
 from . import strategies
 from .figures import COLUMNS
@@ -29,8 +30,7 @@ def render(runs: Sequence[Run]) -> str:
         lines += ["", f"### {_name(run)}", "", _kernel(run)]
         lines += _attention(run)
         lines += _table(run)
-    # A label or reason may hold bytes that are no UTF-8 (surrogateescape): they could not be written.
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace").decode()
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _counts(runs: Sequence[Run]) -> Iterator[str]:
@@ -100,7 +100,7 @@ def _table(run: Run) -> Iterator[str]:
     yield _row(["strategy", *(f"{reaction}: {column}" for reaction in strategies.REACTIONS for column in COLUMNS)])
     yield "|---|" + "---:|" * (len(strategies.REACTIONS) * len(COLUMNS))
     for row in rows:
-        yield _row([f"`{row.strategy}`", *(cell for one in strategies.REACTIONS for cell in _cells(row, one))])
+        yield _row([text(row.strategy), *(cell for one in strategies.REACTIONS for cell in _cells(row, one))])
     yield from (
         "",
         f"{strategies.N} processes on tcp4; lowest to highest of all untraced trials; ?: nobody saw",
@@ -122,7 +122,7 @@ def _name(run: Run) -> str:
 
 def text(words: str) -> str:
     """`words` on one line, so that no character of them is markup; cut where it is very long."""
-    line = " ".join(words.split())
+    line = one_line(words)
     line = line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"
     return re.sub(r"[&<>]", lambda found: _HTML[found[0]], _MARKUP.sub(r"\\\1", line))
 

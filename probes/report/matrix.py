@@ -12,7 +12,7 @@ from .. import splats
 from ..verdict import BROKEN, INCONCLUSIVE, VERDICTS
 from . import answers, expected, lineage, numbers
 from .lineage import NOT_JUDGED, Kernel
-from .page import date, environment, without_surrogates
+from .page import date, environment
 
 Run = Mapping[str, Any]
 
@@ -95,7 +95,7 @@ def render(runs: Sequence[Run], pages: Sequence[str]) -> str:
     kernels = lineage.ordered(runs)
     href = {id(run): page for run, page in zip(runs, pages, strict=True)}
     rows = list(rows_of(kernels))
-    page = (
+    return (
         environment()
         .get_template("matrix.html.j2")
         .render(
@@ -114,7 +114,6 @@ def render(runs: Sequence[Run], pages: Sequence[str]) -> str:
             date=date,
         )
     )
-    return without_surrogates(page)
 
 
 def rows_of(kernels: Sequence[Kernel]) -> Iterator[Row]:

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from .. import splats
+from .. import printable, splats
 from ..claims import LEVELS
 from ..facts import in_words
 from ..verdict import HELD, NOT_APPLICABLE, VERDICTS
@@ -36,7 +36,7 @@ def render(run: Mapping[str, Any]) -> str:
     shown, herds = orders.strips(run)
     rows = strategies.rows(run)
     claims = run["claims"]
-    page = (
+    return (
         environment()
         .get_template("page.html.j2")
         .render(
@@ -60,12 +60,11 @@ def render(run: Mapping[str, Any]) -> str:
             longest=max((len(strip.waiters) for strip in shown), default=0),
         )
     )
-    return without_surrogates(page)
 
 
-def without_surrogates(page: str) -> str:
-    """A label may hold bytes that are no UTF-8 (surrogateescape): they could not be written."""
-    return page.encode("utf-8", "replace").decode()
+def shown(value: object) -> object:
+    """What a template prints: text from outside may hold what no page can (control characters, lone surrogates)."""
+    return printable.lines(value) if type(value) is str else value
 
 
 @cache
@@ -75,6 +74,7 @@ def environment() -> Environment:
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -114,7 +114,7 @@ def link(basis: str) -> str | None:
 
 def breakable(address: str) -> Markup:
     """An id that a narrow column may break after a slash or a dot; escaped, and copied without a trace."""
-    return Markup("<wbr>").join(part for part in re.split(r"(?<=[/.])", address) if part)
+    return Markup("<wbr>").join(part for part in re.split(r"(?<=[/.])", printable.printable(address)) if part)
 
 
 def _by_chapter(claims: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

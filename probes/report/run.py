@@ -13,6 +13,7 @@ from typing import Any
 
 import fastjsonschema
 
+from ..printable import printable
 from ..verdict import VERDICTS
 from . import upgrade
 from .files import write_whole
@@ -59,7 +60,7 @@ def violation(run: Mapping[str, Any]) -> str | None:
     try:
         _validator()(run)
     except fastjsonschema.JsonSchemaValueException as error:
-        place = _short(_one_line(str(error.name).removeprefix("data").removeprefix(".")))
+        place = _short(printable(str(error.name).removeprefix("data").removeprefix(".")))
         return f"{place or 'the top level'}: {_complaint(error)}"
     return None
 
@@ -142,12 +143,7 @@ def _complaint(error: fastjsonschema.JsonSchemaValueException) -> str:
         return f"{_short(repr(unknown[0]))} is none of {', '.join(map(repr, VERDICTS))}"
     if error.rule == "anyOf":
         return f"{_short(repr(error.value))} is none of what is allowed there"
-    return _short(_one_line(error.message.removeprefix(str(error.name)).strip()))
-
-
-def _one_line(text: str) -> str:
-    """A key may be anything: it must neither break the line nor steer the terminal."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return _short(printable(error.message.removeprefix(str(error.name)).strip()))
 
 
 def _kind(value: object) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import splats
+from ..printable import one_line, printable
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE, VERDICTS
 from . import expected, strategies
 from .figures import COLUMNS, UNKNOWN, Figures
@@ -61,14 +62,14 @@ def _summary(run: Mapping[str, Any], console: Console) -> Iterator[Text]:
             yield _verdict(verdict, console).append(f" control {name}: {_reason(reasons.get(name))}", "default")
     complaints = run["kernel"]["splats"]
     for splat in splats.not_understood(complaints)[:1]:
-        yield Text(f"the kernel complained during the run: {_one_line(splat)}", "bold red")
+        yield Text(f"the kernel complained during the run: {one_line(splat)}", "bold red")
     for splat in complaints:
         if splats.explanation(splat):
-            yield Text(f"the kernel logged {_one_line(splats.in_words(splat))}", "dim")
+            yield Text(f"the kernel logged {one_line(splats.in_words(splat))}", "dim")
     for told in expected.unmet(run):
         yield Text(f"! {told}", "bold red")
     for verdict, reason, claims in expected.by_reason(run):
-        yield _verdict(verdict, console).append(f" {len(claims)}, as expected: {_one_line(reason)}", "default")
+        yield _verdict(verdict, console).append(f" {len(claims)}, as expected: {one_line(reason)}", "default")
     for verdict in (BROKEN, INCONCLUSIVE):
         for claim in run["claims"]:
             if claim["verdict"] == verdict and expected.is_alarming(claim):
@@ -83,11 +84,7 @@ def _verdict(verdict: str, console: Console) -> Text:
 
 
 def _reason(reason: str | None) -> str:
-    return _one_line(reason) if reason else "no reason was recorded"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return one_line(reason) if reason else "no reason was recorded"
 
 
 def _table(rows: Sequence[strategies.Row], reactions: Sequence[str], console: Console) -> Table:
@@ -100,7 +97,7 @@ def _table(rows: Sequence[strategies.Row], reactions: Sequence[str], console: Co
     for row in rows:
         cells = [cell for reaction in reactions for cell in _cells(row, reaction)]
         if any(cells):
-            made.add_row(row.strategy, *[_safe(cell, console) for cell in cells])
+            made.add_row(*[Text(_safe(cell, console)) for cell in (row.strategy, *cells)])
     return made
 
 
@@ -112,14 +109,14 @@ def _cells(row: strategies.Row, reaction: str) -> list[str]:
 
 
 def line(console: Console, text: Text) -> None:
-    """As it stands: no markup, no guessed highlighting, and nothing that the terminal cannot encode."""
+    """As it stands: no markup, no guessed highlighting, nothing that steers the terminal or that it cannot encode."""
     text.plain = _safe(text.plain, console)
     console.print(text, soft_wrap=True, highlight=False)
 
 
 def warning(sentence: str) -> Text:
     """A sentence that has to be read first."""
-    return Text(f"warning: {_one_line(sentence)}", "bold yellow")
+    return Text(f"warning: {one_line(sentence)}", "bold yellow")
 
 
 def kernels(found: Sequence[Kernel], console: Console) -> None:
@@ -149,10 +146,8 @@ def differences(rows: Sequence[Row], page: str | os.PathLike[str], console: Cons
 
 
 def _safe(text: str, console: Console) -> str:
-    if not _ascii_only(console):
-        # What the kernel or a label gave as bytes may hold lone surrogates, which no encoding has.
-        return text.encode("utf-8", "replace").decode()
-    return text.replace("\N{EN DASH}", "-").encode("ascii", "replace").decode()
+    shown = printable(text)
+    return shown.replace("\N{EN DASH}", "-").encode("ascii", "replace").decode() if _ascii_only(console) else shown
 
 
 def _ascii_only(console: Console) -> bool:

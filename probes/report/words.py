@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from ..evidence import errno_name
+from ..errnos import errno_name
 from .figures import UNKNOWN
 
 MOST_NAMED = 16
@@ -105,7 +105,7 @@ def _came_back(waiter: Mapping[str, Any]) -> str:
     if waiter["at_us"] is not None:
         words.append(_ms(waiter["at_us"]))
     if waiter["errno"]:
-        words.append(errno_name(-waiter["errno"]) or str(waiter["errno"]))
+        words.append(errno_name(waiter["errno"]))
     if waiter["won"]:
         words.append("won" if waiter["won"] == 1 else f"won {waiter['won']}")
     return "\N{NO-BREAK SPACE}".join(words)

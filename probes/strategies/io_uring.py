@@ -16,6 +16,7 @@ import struct
 import threading
 
 from .. import syscalls
+from ..errnos import errno_name
 from ..scenario import Scenario
 from ..verdict import NotApplicable
 
@@ -44,7 +45,7 @@ class IoUring:
             apart.listen()
             ring.submit(self._request, apart.fileno())
             if ring.enter(1, 0) >= 0 and (done := ring.reap()) is not None:
-                raise NotApplicable(f"{scenario.call}: {errno.errorcode.get(-done[0], str(done[0]))}")
+                raise NotApplicable(f"{scenario.call}: {errno_name(-done[0])}")
 
     def waiting(self, i: int) -> _Waiting:
         if self._scenario.sharing != "ring":
@@ -98,7 +99,7 @@ class Ring:
         address = ctypes.addressof(ctypes.c_char.from_buffer(params))
         self._fd = syscalls.call(syscalls.NUMBERS["io_uring_setup"], max(entries, _ENTRIES), address)
         if self._fd < 0:
-            raise NotApplicable(f"io_uring_setup: {errno.errorcode.get(-self._fd, str(-self._fd))}")
+            raise NotApplicable(f"io_uring_setup: {errno_name(-self._fd)}")
         sq_entries, cq_entries = struct.unpack_from("=II", params, 0)
         if not struct.unpack_from("=I", params, 20)[0] & _FEAT_SINGLE_MMAP:
             os.close(self._fd)

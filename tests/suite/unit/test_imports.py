@@ -14,7 +14,7 @@ FOLDER = Path(probes.__file__).parent
 
 NOUNS = (
     *("", "scenario", "evidence", "claims", "verdict", "expectations", "judged", "seen", "failure", "star", "host"),
-    *("axes", "chapters", "exits", "facts", "nearest", "parts", "splats", "syscalls", "sysctls"),
+    *("axes", "chapters", "errnos", "exits", "facts", "nearest", "parts", "printable", "splats", "syscalls", "sysctls"),
 )
 """`probes` itself holds the version."""
 PARTS = ("strategies", "stimuli", "listeners", "observers", "locks")
