@@ -134,7 +134,7 @@ def judge(case: Case, excinfo: pytest.ExceptionInfo[BaseException] | None) -> tu
         return BROKEN, first
     if excinfo.errisinstance(pytest.skip.Exception):
         return NOT_APPLICABLE, str(excinfo.value)
-    return INCONCLUSIVE, f"{excinfo.typename}: {_first_line(excinfo.value)}"
+    return INCONCLUSIVE, f"a fault of the test: {_first_line(excinfo.value)}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from .. import syscalls
 from ..errnos import errno_of_result
 from ..lab.deadline import patience_s, until
+from ..lab.features import asking_for
 from ..lab.network import counted
 from ..lab.stage import Me, Stage
 from ..listeners import client
 from ..scenario import Scenario
 from ..strategies import prepare
+from ..verdict import NotApplicable
 from . import wire
 from .waiting import BLOCKED, TAKES, Scene, now
 
@@ -55,6 +57,8 @@ def flags(stage: Stage, kind: str) -> None:
         stage.keep(listener.connect(patience_s()))
         wire.wait_readable(wire.of(listener), "no connection came")
         made = syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, flag)
+        if made < 0:
+            raise NotApplicable(f"accept4: {errno_of_result(made)}")
         got = fcntl.fcntl(made, fcntl.F_GETFL)
         names = [name for name in ("O_NONBLOCK", "O_ASYNC") if got & getattr(os, name)]
         stage.note(fact, f"status flags of what accept4 returns, asked for {asked}", names)
@@ -150,7 +154,8 @@ def deferred(stage: Stage, strategy: str) -> None:
     """A waiter, and a listener with TCP_DEFER_ACCEPT: a client connects, and later it sends."""
     scene = Scene(stage, strategy, n=1)
     listener = wire.of(scene.listener)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_S)
+    with asking_for("TCP_DEFER_ACCEPT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_S)
     waiter = scene.waiter()
     with counted("TCPDeferAcceptDrop", lambda: wire.queue(listener)[0] > 0 or waiter.answered):
         made = scene.connect()

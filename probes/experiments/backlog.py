@@ -8,6 +8,7 @@ import socket
 
 from ..errnos import errno_name
 from ..lab.deadline import patience_s, until
+from ..lab.features import asking_for
 from ..lab.network import counted, counter, own_network, setting
 from ..lab.stage import Stage
 from ..listeners import client
@@ -77,7 +78,8 @@ def overflow(stage: Stage, abort: int) -> None:
     own_network()
     setting("ipv4/tcp_abort_on_overflow", abort)
     listener = wire.listening(stage)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_S)
+    with asking_for("TCP_DEFER_ACCEPT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_S)
     late, first = (_unfinished(stage, listener) for _ in range(2))
     listener.listen(0)  # only now: a small queue would answer these two with syncookies
     first.send(b"x")

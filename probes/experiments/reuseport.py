@@ -8,6 +8,7 @@ import struct
 from typing import Any
 
 from ..lab.deadline import until
+from ..lab.features import join_group
 from ..lab.network import own_network, setting
 from ..lab.stage import Actor, Me, Stage
 from ..scenario import Scenario
@@ -25,7 +26,8 @@ def join(stage: Stage, argument: list[bool]) -> None:
     """Two sockets bind one address; the first sets SO_REUSEPORT before, and the second, as `argument` says."""
     first, second = (stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) for _ in range(2))
     for sock, sets in zip((first, second), argument, strict=True):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(sets))
+        if sets:
+            join_group(sock)
     first.bind((wire.LOOPBACK, 0))
     first.listen()
     stage.outcome("second-bind", "the second bind", lambda: second.bind(first.getsockname()))
@@ -58,7 +60,7 @@ def _group(stage: Stage, size: int, *, backwards: bool = False) -> list[socket.s
     address = (wire.LOOPBACK, 0)
     for _ in range(size):
         sock = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        join_group(sock)
         sock.bind(address)
         sock.setblocking(False)
         address = sock.getsockname()

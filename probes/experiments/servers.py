@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from .. import syscalls
 from ..lab.deadline import patience_s
+from ..lab.features import insist_on_exclusive, join_group
 from ..lab.stage import Actor, Stage
 from ..listeners import client
 from ..servers import serve
@@ -30,6 +31,7 @@ class Served:
     def __init__(self, stage: Stage, *arguments: str) -> None:
         """`arguments` as on the command line: the server's name, and options."""
         self.stage, self._name = stage, arguments[0]
+        _insist_on_features(arguments)
         self._said, out = os.pipe()
         self._unread = b""
         mine = os.getpid()
@@ -70,6 +72,15 @@ class Served:
         made: socket.socket = self.stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
         made.connect(self.address)
         return made
+
+
+def _insist_on_features(arguments: tuple[str, ...]) -> None:
+    """Raise NotApplicable where the kernel refuses what this server rests on."""
+    if "exclusive" in arguments:
+        insist_on_exclusive()
+    if arguments[0] == "reuseport":
+        with socket.socket() as sock:
+            join_group(sock)
 
 
 def _be_server(arguments: tuple[str, ...], out: int, parent: int) -> NoReturn:

@@ -16,6 +16,7 @@ from typing import Any
 from ..errnos import errno_of
 from ..facts import CLOSED
 from ..lab.deadline import patience_s, until
+from ..lab.features import join_group
 from ..lab.stage import Stage
 from ..listeners import Listener, client, open_listener, tcp
 from ..scenario import Scenario
@@ -33,7 +34,7 @@ def listening(stage: Stage, *, backlog: int = 16, port: int = 0, group: bool = F
     """A non-blocking TCP listener on `port` of loopback (0: one that is free), in a reuseport group with `group`."""
     made: socket.socket = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     if group:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        join_group(made)
     made.bind((LOOPBACK, port))
     made.listen(backlog)
     made.setblocking(False)

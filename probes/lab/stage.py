@@ -26,6 +26,7 @@ from ..listeners import Listener, tcp
 from ..observers.task_files import Sighting, TaskFiles
 from ..verdict import Inconclusive, NotApplicable
 from .deadline import LONGEST_S, patience_s, until
+from .features import LACKING
 from .herd import reap_all
 from .rest import all_at_rest, in_words, look_at, signal_name, two_equal_looks
 from .trial import Bench
@@ -415,16 +416,21 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
         except Inconclusive as reason:
             message = {"inconclusive": stage.cause_of(reason)}
         except Exception as error:  # noqa: BLE001  # a stage that dies says nothing; the reason must get out
-            message = {"inconclusive": f"{name}: {type(error).__name__}: {error}, at `{_line_of(error)}`"}
+            message = why_stopped(name, error)
         os.write(answer_fd, json.dumps(message).encode())
     finally:
         os._exit(0)
 
 
-def _line_of(error: Exception) -> str:
-    """The line of the suite that met the error: the kernel was asked there for something that it will not do."""
-    lines = [at.line or at.name for at in traceback.extract_tb(error.__traceback__) if "probes" in at.filename]
-    return " ".join((lines or ["?"])[-1].split())
+def why_stopped(name: str, error: Exception) -> dict[str, str]:
+    """What to say of an experiment that an error ended: not applicable where the kernel says that it lacks it."""
+    places = [at for at in traceback.extract_tb(error.__traceback__) if "probes" in at.filename]
+    place = f" ({os.path.basename(places[-1].filename)}, line {places[-1].lineno})" if places else ""
+    if not isinstance(error, OSError):
+        return {"inconclusive": f"a fault of Wakecheck in the experiment {name}{place}: {error}"}
+    if error.errno in LACKING:
+        return {"not_applicable": f"the experiment {name} asked for what this kernel lacks: {errno_of(error)}{place}"}
+    return {"inconclusive": f"the experiment {name} was refused something{place}: {errno_of(error)}"}
 
 
 def _read_until_end(fd: int, limit_s: float) -> Iterator[bytes]:

@@ -1,0 +1,50 @@
+"""Features that a kernel may lack: an experiment asks for them first, and says what the kernel answered."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import socket
+from collections.abc import Iterator
+
+from ..errnos import errno_of
+from ..strategies.epoll import EPOLLEXCLUSIVE
+from ..verdict import NotApplicable
+
+LACKING = (
+    errno.ENOSYS,
+    errno.ENOPROTOOPT,
+    errno.EOPNOTSUPP,
+    errno.EAFNOSUPPORT,
+    errno.EPROTONOSUPPORT,
+    errno.ESOCKTNOSUPPORT,
+)
+"""With these a kernel says that it lacks something, whatever it was asked for (errno(3))."""
+
+
+@contextlib.contextmanager
+def asking_for(feature: str) -> Iterator[None]:
+    """Raise NotApplicable, with what the kernel answered, where it refuses what is done here."""
+    try:
+        yield
+    except OSError as error:
+        raise NotApplicable(f"{feature}: {errno_of(error)}") from error
+
+
+def insist_on_exclusive() -> None:
+    """Raise NotApplicable where the kernel refuses EPOLLEXCLUSIVE."""
+    ready, other = os.pipe()
+    try:
+        with select.epoll() as instance, asking_for("EPOLLEXCLUSIVE"):
+            instance.register(ready, select.EPOLLIN | EPOLLEXCLUSIVE)
+    finally:
+        os.close(ready)
+        os.close(other)
+
+
+def join_group(sock: socket.socket) -> None:
+    """Set SO_REUSEPORT.  Raises NotApplicable where the kernel refuses it."""
+    with asking_for("SO_REUSEPORT"):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

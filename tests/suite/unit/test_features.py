@@ -1,0 +1,68 @@
+"""A kernel that lacks a feature: not applicable, with what it answered; and no reason is a line of Python."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+
+import pytest
+
+from probes.experiments import servers
+from probes.lab import features
+from probes.lab.stage import why_stopped
+from probes.verdict import NotApplicable
+
+
+class _OldEpoll:
+    """epoll before Linux 4.5: EPOLLEXCLUSIVE is no flag that it knows."""
+
+    def __enter__(self) -> _OldEpoll:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def register(self, fd: int, events: int) -> None:
+        if events & features.EPOLLEXCLUSIVE:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
+class _OldSocket(socket.socket):
+    """A socket before Linux 3.9."""
+
+    def setsockopt(self, *_: object) -> None:
+        raise OSError(errno.ENOPROTOOPT, os.strerror(errno.ENOPROTOOPT))
+
+
+@pytest.mark.parametrize("arguments", [("epoll", "--trigger", "exclusive"), ("epoll", "--workers", "4")])
+def test_a_server_that_needs_epollexclusive(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
+    monkeypatch.setattr(select, "epoll", _OldEpoll)
+    if "exclusive" not in arguments:
+        servers._insist_on_features(arguments)
+        return
+    with pytest.raises(NotApplicable, match=r"^EPOLLEXCLUSIVE: EINVAL$"):
+        servers._insist_on_features(arguments)
+
+
+def test_a_server_that_needs_reuseport(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "socket", _OldSocket)
+    with pytest.raises(NotApplicable, match=r"^SO_REUSEPORT: ENOPROTOOPT$"):
+        servers._insist_on_features(("reuseport",))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (OSError(errno.ENOSYS, "x"), "not_applicable", "asked for what this kernel lacks: ENOSYS"),
+        (OSError(errno.EMFILE, "x"), "inconclusive", "was refused something"),
+        (ValueError("too many"), "inconclusive", "a fault of Wakecheck in the experiment a.b: too many"),
+    ],
+)
+def test_an_experiment_that_an_error_ends_says_so_in_words(error: Exception, kind: str, words: str) -> None:
+    (message,) = why_stopped("a.b", error).items()
+    assert message[0] == kind
+    assert words in message[1]
+    assert "Error" not in message[1]
+    assert "`" not in message[1]
