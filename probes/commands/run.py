@@ -10,6 +10,7 @@ from rich.progress import track
 from .. import axes, host
 from ..exits import CANNOT_JUDGE, WELL, BadInput
 from ..lab.session import Lab
+from ..names import strategy_in_words
 from ..nearest import did_you_mean
 from ..observers import NAMES
 from ..scenario import Scenario
@@ -56,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
             for traced in track(kinds, scenario.id, console=Console(stderr=True), transient=True)
         ]
         missing = {name: why for name, why in lab.greeting["why_not"].items() if why is not None}
-    console.print(f"{scenario.id}\n{host.in_one_line()}", highlight=False)
+    words = strategy_in_words(scenario.call, scenario.trigger, scenario.sharing)
+    console.print(f"{scenario.id}\n{words}\n{host.in_one_line()}", markup=False, highlight=False)
     for name, why in missing.items():
         console.print(f"no {name}: {why}", markup=False, highlight=False)
     print_histogram(trials, console)

@@ -18,18 +18,21 @@ from .figures import Figures, Spread, conclusive, over
 Run = Mapping[str, Any]
 
 NAMES = {
-    "accept": "accept",
-    "select": "select",
-    "poll": "poll",
-    "epoll_wait.level.listener": "epoll (own instance)",
-    "epoll_wait.edge.listener": "edge-triggered epoll (own instance)",
-    "epoll_wait.exclusive.listener": "EPOLLEXCLUSIVE",
-    "epoll_wait.level.epoll": "shared epoll",
-    "epoll_wait.edge.epoll": "shared edge-triggered epoll",
-    "epoll_wait.oneshot.epoll": "shared oneshot epoll",
-    "accept.nothing": "SO_REUSEPORT",
+    name: strategies.in_words(name)
+    for name in (
+        "accept",
+        "select",
+        "poll",
+        "epoll_wait.level.listener",
+        "epoll_wait.edge.listener",
+        "epoll_wait.exclusive.listener",
+        "epoll_wait.level.epoll",
+        "epoll_wait.edge.epoll",
+        "epoll_wait.oneshot.epoll",
+        "accept.nothing",
+    )
 }
-"""The strategies that people choose from, in their words."""
+"""The strategies that people choose from, in words."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,13 @@ def _figures(run: Run, reaction: str = "accept") -> dict[str, Figures]:
 
 
 def _grouped(figures: Mapping[str, Figures], column: str, names: Sequence[str]) -> str:
-    """`8 of 8 under select, poll; 1 of 8 under accept`: strategies with the same number together."""
+    """`8 of 8 under select; poll. It wakes 1 of 8 under accept`: strategies with the same number together."""
     groups: dict[str, list[str]] = {}
     for name in names:
         if name in figures and figures[name][column].known:
             groups.setdefault(str(figures[name][column]), []).append(NAMES[name])
     told = sorted(groups.items(), key=lambda one: -_last_number(one[0]))
-    return "; ".join(f"{number} of {strategies.N} under {', '.join(who)}" for number, who in told)
+    return ". It wakes ".join(f"{number} of {strategies.N} under {'; '.join(who)}" for number, who in told)
 
 
 def _last_number(spread: str) -> int:
@@ -231,8 +234,8 @@ def _io_uring(run: Run) -> Iterator[str]:
 def _accept_lock(run: Run) -> Iterator[str]:
     woken = _spread(_figures(run), "accept", "woken")
     if woken:
-        needed = "Not against a herd in accept" if woken.high == 1 else "Yes, accept herds here"
-        yield f"{needed}: one connection wakes {woken} of {strategies.N} blocked in accept."
+        needed = "No lock is needed against a herd in accept here" if woken.high == 1 else "Yes, accept herds here"
+        yield f"{needed}: one connection wakes {woken} of {strategies.N} workers that are blocked in accept."
     for claim in run["claims"]:
         if "L-A7" in claim["rows"]:
             yield from _as_judged(claim)
@@ -241,7 +244,7 @@ def _accept_lock(run: Run) -> Iterator[str]:
 def _what_does_it_cost(run: Run) -> Iterator[str]:
     figures = _figures(run)
     told = [
-        f"{NAMES[name]} {figures[name]['woken']} woken, {figures[name]['spurious']} EAGAIN"
+        f"{NAMES[name]}: {figures[name]['woken']} woken, {figures[name]['spurious']} EAGAIN"
         for name in NAMES
         if name in figures and figures[name]["woken"].known
     ]

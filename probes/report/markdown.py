@@ -97,10 +97,14 @@ def _table(run: Run) -> Iterator[str]:
     if not rows:
         return
     yield from ("", "<details><summary>Every strategy, one connection</summary>", "")
-    yield _row(["strategy", *(f"{reaction}: {column}" for reaction in strategies.REACTIONS for column in COLUMNS)])
-    yield "|---|" + "---:|" * (len(strategies.REACTIONS) * len(COLUMNS))
+    yield _row(
+        ["strategy", "id", *(f"{reaction}: {column}" for reaction in strategies.REACTIONS for column in COLUMNS)]
+    )
+    yield "|---|---|" + "---:|" * (len(strategies.REACTIONS) * len(COLUMNS))
     for row in rows:
-        yield _row([text(row.strategy), *(cell for one in strategies.REACTIONS for cell in _cells(row, one))])
+        yield _row(
+            [text(row.name), text(row.strategy), *(cell for one in strategies.REACTIONS for cell in _cells(row, one))]
+        )
     yield from (
         "",
         f"{strategies.N} processes on tcp4; lowest to highest of all untraced trials; ?: nobody saw",

@@ -99,7 +99,7 @@ def environment() -> Environment:
         concern=expected.concern,
         deviations=expected.DEVIATIONS,
     )
-    made.filters.update(drawing=inspect.cleandoc, breakable=breakable)
+    made.filters.update(drawing=inspect.cleandoc, breakable=breakable, named=strategies.in_words)
     return made
 
 

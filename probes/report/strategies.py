@@ -9,6 +9,8 @@ from typing import Any
 
 from .. import axes as known_axes
 from .. import scenario
+from ..axes import SHARINGS
+from ..names import strategy_in_words
 from ..verdict import NOT_APPLICABLE
 from .figures import Figures, over
 
@@ -27,6 +29,9 @@ class Row:
     """A strategy, and its figures under each reaction: None where it was not run."""
 
     strategy: str
+    """Its id."""
+    name: str
+    """The same for people."""
     figures: Mapping[str, Figures | None]
     absent: frozenset[str]
     """Reactions under which this kernel was asked and lacks the strategy."""
@@ -88,7 +93,15 @@ def _row(name: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Row:
         figures[reaction] = over(trials) if trials else None
         if not trials and any(case["verdict"] == NOT_APPLICABLE for case in same):
             absent.add(reaction)
-    return Row(name, figures, frozenset(absent))
+    return Row(name, in_words(name), figures, frozenset(absent))
+
+
+def in_words(strategy: str) -> str:
+    """The name of a strategy for people, from its id."""
+    call, *rest = strategy.split(".")
+    sharing = next((word for word in rest if word in SHARINGS), "listener")
+    trigger = next((word for word in rest if word not in SHARINGS), None)
+    return strategy_in_words(call, trigger, sharing)
 
 
 def _distinct(trials: Iterator[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -23,7 +23,7 @@ STYLES = {BROKEN: "bold red", INCONCLUSIVE: "bold yellow", HELD: "green", MEASUR
 SHAPES = {BROKEN: "✗", INCONCLUSIVE: "?", HELD: "✓", MEASURED: "◆", NOT_APPLICABLE: "-"}
 ASCII_SHAPES = {BROKEN: "x", INCONCLUSIVE: "?", HELD: "+", MEASURED: "*", NOT_APPLICABLE: "-"}
 
-_ROOM_FOR_BOTH = 104
+_ROOM_FOR_BOTH = 116
 """Columns that hold and accept need side by side; a narrower terminal gets one table after the other."""
 
 
@@ -97,8 +97,14 @@ def _table(rows: Sequence[strategies.Row], reactions: Sequence[str], console: Co
     for row in rows:
         cells = [cell for reaction in reactions for cell in _cells(row, reaction)]
         if any(cells):
-            made.add_row(*[Text(_safe(cell, console)) for cell in (row.strategy, *cells)])
+            made.add_row(_named(row, console), *[Text(_safe(cell, console)) for cell in cells])
     return made
+
+
+def _named(row: strategies.Row, console: Console) -> Text:
+    """The strategy's name, and below it its id, where that is another."""
+    name, strategy = _safe(row.name, console), _safe(row.strategy, console)
+    return Text(name) if name == strategy else Text.assemble(name, "\n", (strategy, "dim"))
 
 
 def _cells(row: strategies.Row, reaction: str) -> list[str]:
@@ -127,7 +133,7 @@ def kernels(found: Sequence[Kernel], console: Console) -> None:
     shown = [verdict for verdict in VERDICTS if any(verdict in one for one in words.values())]
     for verdict in shown:
         made.add_column("n/a" if verdict == NOT_APPLICABLE else verdict, justify="right", no_wrap=True)
-    made.add_column("to know", overflow="fold")
+    made.add_column("remarks", overflow="fold")
     for kernel in found:
         counts = [Text(str(words[kernel.label].count(verdict) or ""), STYLES[verdict]) for verdict in shown]
         made.add_row(Text(_safe(kernel.label, console)), *counts, Text(_safe(", ".join(kernel.marks), console)))

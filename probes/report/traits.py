@@ -32,9 +32,8 @@ class Traits:
 
 MEANINGS = {
     "order": "who returns for connections that come one by one, when who returned waits again",
-    "survives a crash?": "whether a connection is taken although a worker that was told of it is killed before it "
-    "accepts; late: when the next one comes; its own: that worker had it already; left: of two connections, in the "
-    "queue; and in a reuseport group, what a client in the dead one's queue reads",
+    "survives a crash?": "whether a connection is served although a worker that returned for it is killed before it "
+    "accepts",
     "needs a lock?": "whether more than one is woken for a connection that they accept at once",
 }
 """The headings, and what they mean."""
@@ -74,26 +73,26 @@ def _order(row: Row, strip: orders.Strip | None, series: Sequence[tuple[int, ...
     if together > 1:
         return "all at once" if together == N else "several at once"
     if series:
-        return "no fixed one" if len(set(series)) > 1 else _in_series(series[0])
+        return "not fixed" if len(set(series)) > 1 else _in_series(series[0])
     if strip is not None:
-        return "no fixed one" if strip.several_orders else _direction(strip.waiters)
+        return "not fixed" if strip.several_orders else _direction(strip.waiters)
     return LACKING if "hold" in row.absent else NOT_JUDGED
 
 
 def _in_series(order: Sequence[int]) -> str:
     """Who returned for each connection, where each waits again at once; waiters are numbered as they blocked."""
     if len(order) > 1 and len(set(order)) == 1:
-        return "always first" if order[0] == 0 else "always last" if order[0] == N - 1 else "always one"
+        return "always first" if order[0] == 0 else "always last" if order[0] == N - 1 else "always the same"
     if len(order) >= N and list(order) == [place % N for place in range(len(order))]:
         return "goes round"
-    return "no simple one"
+    return "irregular"
 
 
 def _direction(order: Sequence[int]) -> str:
     """Who returned first, second ..., where each returns once."""
     if list(order) == sorted(order):
-        return "first come"
-    return "last come" if list(order) == sorted(order, reverse=True) else "no simple one"
+        return "first come, first served"
+    return "last come, first served" if list(order) == sorted(order, reverse=True) else "irregular"
 
 
 def _series(run: Run) -> dict[str, list[tuple[int, ...]]]:
@@ -123,10 +122,10 @@ def _what_dying_does(run: Run, strategy: str) -> str:
     if left is None or took is None:
         return NOT_JUDGED
     if left:
-        return f"no, {left} left"
+        return f"no, {left} of 2 left in the queue"
     if took == 1:
-        return "yes, but its own"
-    return "yes" if noted.SURVIVOR_RETURNED.by_parameter(run).get(strategy) else "late"
+        return "yes, except the one it had taken"
+    return "yes" if noted.SURVIVOR_RETURNED.by_parameter(run).get(strategy) else "only when the next one comes"
 
 
 def _what_closing_does(run: Run, strategy: str) -> str:
@@ -135,8 +134,8 @@ def _what_closing_does(run: Run, strategy: str) -> str:
     if connection is None:
         return NOT_JUDGED
     if connection == CLOSED:
-        return f"no, {noted.CLIENT_READS.by_parameter(run).get(strategy, CLOSED)}"
-    return "yes, it moves"
+        return f"no, the client reads {noted.CLIENT_READS.by_parameter(run).get(strategy, CLOSED)}"
+    return "yes, it moves to another member"
 
 
 def _lock(row: Row) -> str:
@@ -145,7 +144,7 @@ def _lock(row: Row) -> str:
     if figures is None or not figures["woken"].known:
         return LACKING if "accept" in row.absent else NOT_JUDGED
     most = figures["woken"].high or 0
-    return "no" if most <= 1 else f"yes, {figures['woken']} wake"
+    return "no" if most <= 1 else f"yes, {figures['woken']} are woken"
 
 
 def locks(run: Run) -> list[LockRow]:
@@ -169,17 +168,17 @@ def locks(run: Run) -> list[LockRow]:
 def _turns(takers: Sequence[int]) -> str:
     if len(takers) < 2:
         return NOT_JUDGED
-    return "first come" if list(takers) == sorted(takers) else "another order"
+    return "first come, first served" if list(takers) == sorted(takers) else "not first come, first served"
 
 
 def _again(last_user: bool | None) -> str:
     if last_user is None:
         return NOT_JUDGED
-    return "the last user can have it" if last_user else "the one that waited"
+    return "the last user may get it back" if last_user else "the one that waited has it"
 
 
 def _fate(first_in_line: str | None) -> str:
     """What became of the one that waited the longest, when the holder was killed: it has the lock, or an errno."""
     if first_in_line is None:
         return NOT_JUDGED
-    return {HAS_IT: "yes", STILL_WAITS: "no: stuck"}.get(first_in_line, f"yes, with {first_in_line}")
+    return {HAS_IT: "yes", STILL_WAITS: "no, the lock is stuck"}.get(first_in_line, f"yes, with {first_in_line}")

@@ -14,7 +14,20 @@ FOLDER = Path(probes.__file__).parent
 
 NOUNS = (
     *("", "scenario", "evidence", "claims", "verdict", "expectations", "judged", "seen", "failure", "star", "host"),
-    *("axes", "chapters", "errnos", "exits", "facts", "nearest", "parts", "printable", "splats", "syscalls", "sysctls"),
+    *(
+        "axes",
+        "chapters",
+        "errnos",
+        "exits",
+        "facts",
+        "names",
+        "nearest",
+        "parts",
+        "printable",
+        "splats",
+        "syscalls",
+        "sysctls",
+    ),
 )
 """`probes` itself holds the version."""
 PARTS = ("strategies", "stimuli", "listeners", "observers", "locks")

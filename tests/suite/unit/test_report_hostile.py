@@ -124,7 +124,7 @@ def _runs() -> dict[str, tuple[Run, Run]]:
 
 def _on_console(show: Callable[[Console], object], encoding: str) -> str:
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n")
-    show(Console(file=file, width=500, legacy_windows=False))
+    show(Console(file=file, width=4000, legacy_windows=False))
     file.flush()
     file.seek(0)
     return file.read()

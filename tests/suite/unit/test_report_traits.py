@@ -37,7 +37,7 @@ def test_order_of_a_healthy_kernel(healthy: dict[str, Any]) -> None:
         "always last",
         "always first",
     ]
-    assert _orders(healthy, "poll", "accept.nothing") == ["all at once", "no fixed one"]
+    assert _orders(healthy, "poll", "accept.nothing") == ["all at once", "not fixed"]
 
 
 def test_order_of_another_kernel() -> None:
@@ -48,8 +48,8 @@ def test_order_of_another_kernel() -> None:
 def test_lock_is_needed_against_a_herd(healthy: dict[str, Any]) -> None:
     found = _traits(healthy)
     assert found["accept"].lock == "no"
-    assert found["poll"].lock == "yes, 8 wake"
-    assert _traits(run_on(broken.AcceptHerdsSilently(1)))["accept"].lock == "yes, 8 wake"
+    assert found["poll"].lock == "yes, 8 are woken"
+    assert _traits(run_on(broken.AcceptHerdsSilently(1)))["accept"].lock == "yes, 8 are woken"
     assert _traits(run_on(broken.PollWakesOne(1)))["poll"].lock == "no"
 
 
@@ -60,10 +60,10 @@ def _claim(id: str, case: str, verdict: str = "held", **facts: Any) -> dict[str,
 
 CRASHES = {
     "yes": {"survivor_returned": 1, "survivor_took": 2, "left": 0},
-    "late": {"survivor_returned": 0, "survivor_took": 2, "left": 0},
-    "yes, but its own": {"survivor_returned": 0, "survivor_took": 1, "left": 0},
-    "no, 1 left": {"survivor_returned": 0, "survivor_took": 1, "left": 1},
-    "no, 2 left": {"survivor_returned": 0, "survivor_took": 0, "left": 2},
+    "only when the next one comes": {"survivor_returned": 0, "survivor_took": 2, "left": 0},
+    "yes, except the one it had taken": {"survivor_returned": 0, "survivor_took": 1, "left": 0},
+    "no, 1 of 2 left in the queue": {"survivor_returned": 0, "survivor_took": 1, "left": 1},
+    "no, 2 of 2 left in the queue": {"survivor_returned": 0, "survivor_took": 0, "left": 2},
     "not judged": {"returned": 2},
 }
 
@@ -78,8 +78,8 @@ def test_crash_is_what_was_noted_whatever_the_claim_expected(healthy: dict[str, 
 @pytest.mark.parametrize(
     ("connection", "words"),
     [
-        ("closed", "no, ECONNRESET"),
-        ("established", "yes, it moves"),
+        ("closed", "no, the client reads ECONNRESET"),
+        ("established", "yes, it moves to another member"),
     ],
 )
 def test_crash_of_a_member_of_a_group(healthy: dict[str, Any], connection: str, words: str) -> None:
@@ -110,7 +110,14 @@ def test_locks_are_read_from_their_claims() -> None:
         ]
     }
     assert traits.locks(run) == [
-        traits.LockRow("flock", "1 and 3", "3", "another order", "the one that waited", "no: stuck")
+        traits.LockRow(
+            "flock",
+            "1 and 3",
+            "3",
+            "not first come, first served",
+            "the one that waited has it",
+            "no, the lock is stuck",
+        )
     ]
 
 
