@@ -11,6 +11,7 @@ import pytest
 from . import facts, failure
 from .claims import FAILING_LEVELS, MEASURED, Claim
 from .controls import ControlOutcome, why_failed
+from .errnos import errno_of
 from .expectations import Expectations
 from .judged import JudgedCase
 from .scenario import Scenario
@@ -134,6 +135,8 @@ def judge(case: Case, excinfo: pytest.ExceptionInfo[BaseException] | None) -> tu
         return BROKEN, first
     if excinfo.errisinstance(pytest.skip.Exception):
         return NOT_APPLICABLE, str(excinfo.value)
+    if isinstance(excinfo.value, OSError) and excinfo.value.errno:
+        return INCONCLUSIVE, f"a fault of the test: {excinfo.value.strerror} ({errno_of(excinfo.value)})"
     return INCONCLUSIVE, f"a fault of the test: {_first_line(excinfo.value)}"
 
 
