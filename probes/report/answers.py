@@ -51,7 +51,7 @@ def answers(run: Run) -> list[Answer]:
     for row, (question, answer) in QUESTIONS.items():
         claims = tuple(claim["id"] for claim in run["claims"] if row in claim["rows"])
         parts = [part for part in answer(run) if part]
-        found.append(Answer(row, question, " ".join(parts) or "This run does not tell.", claims))
+        found.append(Answer(row, question, " ".join(parts) or "This run has no answer.", claims))
     return found
 
 
@@ -87,7 +87,7 @@ def _if_so(run: Run, claim_id: str, so: str, not_so: str) -> str:
 def _as_judged(claim: Mapping[str, Any]) -> Iterator[str]:
     """Its sentence where it was held, the same as refuted where it was broken; nothing where it was not judged."""
     if claim["verdict"] in (HELD, BROKEN):
-        yield claim["sentence"] if claim["verdict"] == HELD else f"Not so here: {claim['sentence']}"
+        yield claim["sentence"] if claim["verdict"] == HELD else f"Not on this kernel: {claim['sentence']}"
 
 
 def _spread(figures: Mapping[str, Figures], name: str, column: str) -> Spread | None:
@@ -110,13 +110,13 @@ def _does_exclusive_help(run: Run) -> Iterator[str]:
     yield _if_so(
         run,
         "epoll-ctl.exclusive-not-modified",
-        "An item that has it cannot be modified, only removed and added anew.",
-        "An item that has it can be modified here.",
+        "An item that was added with it cannot be modified, only removed and added again.",
+        "An item that was added with it can be modified here.",
     )
     yield _if_so(
         run,
         "epoll-private.exclusive-favours-first",
-        "It favours the worker that registered first: among idle workers that one gets every connection.",
+        "It favours the worker that registered first: as long as that one is idle, it gets every connection.",
         "It does not always favour the worker that registered first.",
     )
 
@@ -129,8 +129,8 @@ def _who_is_next(run: Run) -> Iterator[str]:
     yield _if_so(
         run,
         "accept.goes-round",
-        "In accept the connections then go round among the idle.",
-        "In accept they do not go round.",
+        "Connections go round among the workers that are idle in accept.",
+        "Connections do not go round among the workers in accept.",
     )
 
 
@@ -163,7 +163,7 @@ def _shared_or_private(run: Run) -> Iterator[str]:
     }
     shared = threads.get(("epoll", "edge"))
     if shared is not None and shared.known:
-        yield f"With threads on one edge-triggered instance {shared} is woken."
+        yield f"Among threads on one edge-triggered instance, a connection wakes {shared}."
 
 
 def _one_or_all(run: Run) -> Iterator[str]:
@@ -176,14 +176,14 @@ def _one_or_all(run: Run) -> Iterator[str]:
     yield _if_so(
         run,
         "every.level-comes-again",
-        "Accepting one is enough where readiness is level-triggered: the rest is told again.",
-        "Accepting one is not enough even where readiness is level-triggered.",
+        "With level-triggered readiness it is enough to accept one: the rest is reported again.",
+        "Even with level-triggered readiness it is not enough to accept one.",
     )
     yield _if_so(
         run,
         "epoll-triggers.edge-told-once-per-change",
-        "Edge-triggered, what is left is not told again, so accept until EAGAIN.",
-        "Edge-triggered readiness is told more or less than once per change here.",
+        "With edge-triggered readiness what is left is not reported again, so accept until EAGAIN.",
+        "Edge-triggered readiness is not reported once per change here.",
     )
 
 
@@ -198,12 +198,12 @@ def _is_reuseport_even(run: Run) -> Iterator[str]:
         total = [sum(one) for one in zip(*counts, strict=False)]
         how = _if_so(run, "reuseport.spreads", "spread by hash, ", "not spread evenly, ")
         yield (
-            f"{sum(total)} connections reached the {len(total)} sockets {', '.join(map(str, total))} times: "
+            f"Of {sum(total)} connections the {len(total)} sockets got {', '.join(map(str, total))}: "
             f"{how}between {min(total) / sum(total):.0%} and {max(total) / sum(total):.0%} each."
         )
     woken = _spread(_figures(run), "accept.nothing", "woken")
     if woken:
-        yield f"Each wakes {woken} of {strategies.N} workers."
+        yield f"Each connection wakes {woken} of {strategies.N} workers."
     for claim in run["claims"]:
         if "G10" in claim["rows"]:
             yield from _as_judged(claim)
@@ -254,7 +254,7 @@ def _what_does_it_cost(run: Run) -> Iterator[str]:
 
 QUESTIONS: dict[str, tuple[str, Callable[[Run], Iterator[str]]]] = {
     "Q1": ("Do my prefork workers all wake for each connection?", _do_all_wake),
-    "Q2": ("Does EPOLLEXCLUSIVE help here, and what does it ask for?", _does_exclusive_help),
+    "Q2": ("Does EPOLLEXCLUSIVE help here, and what are its limits?", _does_exclusive_help),
     "Q3": ("Which idle worker gets the next connection?", _who_is_next),
     "Q4": ("One shared epoll instance, or one per worker?", _shared_or_private),
     "Q5": ("Accept one, or accept until EAGAIN?", _one_or_all),

@@ -65,7 +65,7 @@ def warnings(before: Run, after: Run) -> list[str]:
     if revisions[0] != revisions[1]:
         found.append(
             f"the runs are of different revisions of the suite ({revisions[0][:19]} and {revisions[1][:19]}), "
-            "so a difference may be one of the suite"
+            "so a difference may come from the suite"
         )
     presets = [run["suite"]["options"].get("herd_preset") for run in (before, after)]
     if presets[0] != presets[1]:

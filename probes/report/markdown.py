@@ -107,7 +107,7 @@ def _table(run: Run) -> Iterator[str]:
         )
     yield from (
         "",
-        f"{strategies.N} processes on tcp4; lowest to highest of all untraced trials; ?: nobody saw",
+        f"{strategies.N} processes on tcp4; lowest to highest of all untraced trials; ?: not observed",
         "",
         "</details>",
     )

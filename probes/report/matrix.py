@@ -220,7 +220,7 @@ def _mixed(kernels: Sequence[Kernel]) -> Iterator[str]:
         told = "; ".join(f"{revision[:19]}: {', '.join(labels)}" for revision, labels in revisions.items())
         yield (
             f"These runs are of {len(revisions)} revisions of the suite, so that a difference between them "
-            f"may be one of the suite and not of the kernels ({told})."
+            f"may come from the suite and not from the kernels ({told})."
         )
     presets = _grouped(
         (str(kernel.run["suite"]["options"].get("herd_preset") or "unknown"), kernel.label) for kernel in kernels

@@ -88,7 +88,7 @@ def _reason(reason: str | None) -> str:
 
 
 def _table(rows: Sequence[strategies.Row], reactions: Sequence[str], console: Console) -> Table:
-    title = f"one connection, {strategies.N} processes on tcp4, untraced; {UNKNOWN}: nobody saw"
+    title = f"one connection, {strategies.N} processes on tcp4, untraced; {UNKNOWN}: not observed"
     made = Table(title=title, title_justify="left", title_style="dim", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     made.add_column("\nstrategy", overflow="fold")
     for reaction in reactions:
@@ -147,7 +147,7 @@ def differences(rows: Sequence[Row], page: str | os.PathLike[str], console: Cons
     for row in sorted(found, key=lambda row: row.only_apart):
         line(console, Text(f"  {row.id}: {row.range}"))
     if undecided := sum(row.agreement == UNDECIDED for row in rows):
-        line(console, Text(f"on {undecided} more they agree as far as they could be judged"))
+        line(console, Text(f"on {undecided} more they agree wherever they could be judged"))
     line(console, Text.assemble(("report: ", "dim"), os.fspath(page)))
 
 

@@ -27,7 +27,7 @@ def test_every_question_has_an_answer_or_says_that_it_is_unknown(healthy: dict[s
 
 
 def test_what_was_not_run_is_unknown() -> None:
-    assert {one.line for one in answers({"claims": []})} == {"This run does not tell."}
+    assert {one.line for one in answers({"claims": []})} == {"This run has no answer."}
 
 
 def test_who_wakes(healthy: dict[str, str]) -> None:
@@ -65,9 +65,9 @@ def test_lock(healthy: dict[str, str]) -> None:
 
 
 def test_what_is_broken_is_told_as_refuted(healthy: dict[str, str]) -> None:
-    assert "Not so here" not in healthy["Q8"]
+    assert "Not on this kernel" not in healthy["Q8"]
     assert (
-        "Not so here: One connection completes the accept of exactly one of N rings"
+        "Not on this kernel: One connection completes the accept of exactly one of N rings"
         in _lines(broken_elsewhere.RingAcceptHerds(1))["Q8"]
     )
 
