@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from . import catalogue, chapters, expectation_file
+from . import catalogue, chapters, expectation_file, observers
 from .claims import FAILING_LEVELS
 from .expectations import Expectations
-from .observers import NAMES
 from .report.formats import FORMATS
 from .scenario import BadScenario, Scenario
 from .star import PRESETS
@@ -34,9 +33,9 @@ def add_options(parser: pytest.Parser) -> None:
         "--herd-without",
         action="append",
         default=[],
-        choices=NAMES,
+        choices=observers.names(),
         metavar="OBSERVER",
-        help=f"do without an observer, as where it is denied; may be given again ({', '.join(NAMES)})",
+        help=f"do without an observer, as where it is denied; may be given again ({', '.join(observers.names())})",
     )
     group.addoption(
         "--herd-level",

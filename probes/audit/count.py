@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..lab.deadline import until
-from ..observers.perf_rings import Lost
+from ..observers import Lost
 from ..verdict import Inconclusive
 from . import winners
 from .caller import Caller

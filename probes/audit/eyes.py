@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from ..observers.perf_rings import Lost, Tracepoint
+from ..observers import Lost
+from ..observers.perf_rings import Tracepoint
 from ..verdict import Inconclusive
 from .find import pids
 from .returns import Returns

@@ -8,8 +8,8 @@ import os
 from collections.abc import Sequence
 
 from .. import syscalls
-from ..lab.isolation import tracefs
 from ..observers.perf_rings import Tracepoint, describe
+from ..observers.tracefs import tracefs
 
 _NEWNS = 0x00020000
 _MS_REC, _MS_PRIVATE = 1 << 14, 1 << 18

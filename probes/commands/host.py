@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from .. import host
+from .. import host, observers
 from ..controls import run_controls, why_failed
 from ..exits import CANNOT_JUDGE, WELL
 from ..lab.session import Lab
-from ..observers import SEES_WOKEN
-
-_REMEDIES = {
-    "syscall_exit": "run where ptrace is allowed (docker run --cap-add=SYS_PTRACE, kernel.yama.ptrace_scope < 3)",
-    "sched_waking": "run as root, or with CAP_PERFMON and a readable tracefs "
-    "(mount -t tracefs tracefs /sys/kernel/tracing)",
-    "switches": "needs a kernel that counts voluntary switches in /proc/PID/status",
-    "run_counts": "needs a kernel with CONFIG_SCHED_INFO (CONFIG_SCHEDSTATS or CONFIG_TASK_DELAY_ACCT)",
-}
+from ..observers import WOKEN
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +23,12 @@ def run(options: argparse.Namespace) -> int:
         print(f"isolation  {greeting['isolation']}")
         print(f"fence      {greeting['fence']}")
         print(f"blocked    {greeting['why_no_syscall_file'] or 'proven by /proc/PID/syscall'}")
-        for name, why in greeting["why_not"].items():
-            print(f"{'observer':10} {name:13} {'yes' if why is None else 'no: ' + why}")
-            if why is not None and name in _REMEDIES:
-                print(f"{'':24} -> {_REMEDIES[name]}")
-        if all(greeting["why_not"][name] for name in SEES_WOKEN):
+        for observer in observers.OBSERVERS:
+            why = greeting["why_not"][observer.name]
+            print(f"{'observer':10} {observer.name:13} {'yes' if why is None else 'no: ' + why}")
+            if why is not None and observer.remedy:
+                print(f"{'':24} -> {observer.remedy}")
+        if all(greeting["why_not"][name] for name in observers.names(WOKEN)):
             print("So woken cannot be judged here: claims that need it will be inconclusive.")
         outcomes = run_controls(lab)
     for name, outcome in outcomes.items():

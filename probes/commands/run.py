@@ -7,12 +7,11 @@ import argparse
 from rich.console import Console
 from rich.progress import track
 
-from .. import axes, host
+from .. import axes, host, observers
 from ..exits import CANNOT_JUDGE, WELL, BadInput
 from ..lab.session import Lab
 from ..names import strategy_in_words
 from ..nearest import did_you_mean
-from ..observers import NAMES
 from ..scenario import Scenario
 from ..timeline import print_histogram, print_timeline
 
@@ -35,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="OBSERVER",
-        help=f"do without this observer; may be given again ({', '.join(NAMES)})",
+        help=f"do without this observer; may be given again ({', '.join(observers.names())})",
     )
     parser.epilog = "\n".join(axes.guide())
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -47,8 +46,9 @@ def run(options: argparse.Namespace) -> int:
     if not 1 <= options.trials <= _MOST_TRIALS:
         raise BadInput(f"{options.trials} trials: there can be 1 to {_MOST_TRIALS:,}")
     for name in options.without:
-        if name not in NAMES:
-            raise BadInput(f"no observer {name!r}{did_you_mean(name, NAMES)}; there are {', '.join(NAMES)}")
+        if name not in observers.names():
+            known = observers.names()
+            raise BadInput(f"no observer {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
     console = Console()
     with Lab(options.without) as lab:
         kinds = [False] * options.trials + [True] * (lab.greeting["why_not"]["syscall_exit"] is None)

@@ -7,8 +7,9 @@ herd       forks the waiters, and ends them
 waiter     what runs inside a waiter
 rest       the one way to decide that somebody sleeps: two equal looks
 blocked    proofs about waiters: blocked, at rest
-stage      an experiment, and the actors in it
+board      what each waiter writes down
+stage      an experiment
+actor      the processes in it, and proofs about them
 fence      proof that every wake-up that was under way has been issued
-tracer     ptrace, from before the block
 isolation  namespaces of its own, where allowed
 """

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..errnos import errno_of_result
-from ..observers.counters import PARKED, PHASE, RESULT, RETURNED, SWITCHES, WAITING
 from ..observers.task_files import Sighting
+from ..observers.tracer import Tracer
 from ..syscalls import NUMBERS
 from ..verdict import Inconclusive
+from .board import PARKED, PHASE, RESULT, RETURNED, SWITCHES, WAITING
 from .herd import Herd, Waiter
 from .rest import all_at_rest, in_words, signal_name, two_equal_looks
-from .tracer import Tracer
 from .waiter import PARK
 
 SYSCALL_FILE = "state S in the expected call, by /proc/PID/syscall"

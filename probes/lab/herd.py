@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from .. import syscalls
-from ..observers.counters import FAILED, PHASE, READY, RESULT, TID, Board
 from ..observers.sched_waking import waiter_name
 from ..observers.task_files import Sighting, TaskFiles
 from ..scenario import Scenario
 from ..strategies import Strategy
 from ..verdict import Inconclusive
 from . import waiter
+from .board import FAILED, PHASE, READY, RESULT, TID, Board
 from .deadline import until
 from .rest import look_at
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import socket
@@ -77,18 +76,3 @@ def bring_lo_up() -> None:
         flags = struct.unpack_from("16sH", answer)[1]
         if not flags & _IFF_UP:
             fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | _IFF_UP))
-
-
-def tracefs(may_mount: bool) -> str:
-    """A folder where tracefs can be read.  Where it is not mounted, and `may_mount` because the mounts
-    are this process's own, it is mounted, and gone with this process.
-
-    Raises OSError where it may not be.
-    """
-    for folder in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing"):
-        if os.access(f"{folder}/events/sched/sched_waking/id", os.R_OK):
-            return folder
-    if not may_mount:
-        raise OSError(errno.ENOENT, "tracefs is not mounted")
-    syscalls.mount("tracefs", "/sys/kernel/tracing", "tracefs")
-    return "/sys/kernel/tracing"

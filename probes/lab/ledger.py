@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from dataclasses import dataclass
 
+from .. import syscalls
 from ..errnos import errno_of_result
 from ..evidence import CallExit, StepRecord, Trial, WaiterRecord, WakeUp, call_name
-from ..observers.counters import AT_NS, RESULT, RETURNED, SPURIOUS, WON
-from ..observers.sched_waking import Waking
+from ..observers import AtRest
+from ..observers.task_files import Sighting
+from ..observers.tracer import Tracer
 from ..scenario import Scenario
 from ..stimuli import Stimulus
 from ..verdict import Inconclusive
+from .board import AT_NS, RESULT, RETURNED, SPURIOUS, WON
 from .deadline import until
-from .herd import Herd
-from .instruments import Instruments, Snapshot, agreed
-from .tracer import Tracer
+from .herd import Herd, Waiter
+from .instruments import Instruments, Moved, Snapshot
 from .waiter import ANSWER
 
 _MSG_DONTWAIT = 0x40
@@ -24,8 +27,17 @@ _MOST_EXITS = 20
 """System call exits kept per waiter, the last ones: a long series would fill the report."""
 
 
+@dataclass(frozen=True)
+class _Moment:
+    """What was counted at one moment, while all waiters were at rest."""
+
+    observed: Snapshot
+    won: list[int]
+    spurious: list[int]
+
+
 class Ledger:
-    """Filled by `record` after each step; `trial` gives all of it, also after a trial that failed."""
+    """Begun once all waiters are blocked, and filled after each step; `trial` gives all of it, whatever failed."""
 
     def __init__(self, scenario: Scenario, instruments: Instruments, tracer: Tracer | None) -> None:
         self.herd: Herd | None = None
@@ -33,45 +45,57 @@ class Ledger:
         self._instruments = instruments
         self._tracer = tracer
         self._began_ns = time.monotonic_ns()
+        self._moments: list[_Moment] = []
         self._steps: list[StepRecord] = []
         self._answers: list[list[int]] = []
-        self._seen: dict[str, set[int] | None] = {}
-        self._wakings: list[Waking] = []
         self._missing: dict[str, str] = {}
         self._disagreement: str | None = None
 
-    def begin(self) -> None:
-        """The stimulus comes next: forget the wake-ups of the arrangement, and start the clock."""
+    def begin(self, sightings: list[Sighting]) -> None:
+        """The stimulus comes next: what was counted of the arrangement does not count, and the clock starts."""
         self._instruments.forget()
+        self._moments.append(self._now(sightings))
         self._began_ns = time.monotonic_ns()
 
-    def record(self, stimulus: Stimulus, before: Snapshot, after: Snapshot) -> None:
-        """Book one step.  Raises Inconclusive where two observers contradict each other."""
+    def record(self, stimulus: Stimulus, sightings: list[Sighting]) -> None:
+        """Book one step, after which the waiters look so.  Raises Inconclusive where two observers disagree."""
         assert self.herd is not None
-        reading = self._instruments.read(self.herd, self._tracer, before, after)
-        self._wakings += reading.wakings
-        self._missing.update(reading.missing)
-        for name, who in (*reading.returned.items(), *reading.woken.items()):
-            earlier = self._seen.get(name, set())
-            self._seen[name] = None if who is None or earlier is None else earlier | who
-        woken, returned = agreed(reading.woken), agreed(reading.returned)
+        before, after = self._moments[-1], self._now(sightings)
+        self._moments.append(after)
+        self._missing.update(after.observed.lost)
+        moved = after.observed.since(before.observed)
         times = self.herd.board.column(AT_NS)
         connections = sum(after.won) - sum(before.won)
         self._steps.append(
             StepRecord(
-                woken=None if woken is None else len(woken),
-                returned=None if returned is None else len(returned),
-                won=sum(now > then for now, then in zip(after.won, before.won, strict=True)),
+                woken=None if moved.woken is None else len(moved.woken),
+                returned=None if moved.returned is None else len(moved.returned),
+                won=_grown(before.won, after.won),
                 connections=connections,
-                spurious=self._spurious(sum(a > b for a, b in zip(after.spurious, before.spurious, strict=True))),
-                order=tuple(sorted(returned or (), key=lambda i: times[i])),
+                spurious=self._spurious(_grown(before.spurious, after.spurious)),
+                order=tuple(sorted(moved.returned or (), key=lambda i: times[i])),
                 queued=stimulus.listener.queued(),
             )
         )
-        self._disagreement = reading.disagreement()
+        self._disagreement = moved.disagreement()
         if self._disagreement:
             raise Inconclusive(f"observers disagree in step {len(self._steps)}: {self._disagreement}")
         self._read_answers(stimulus, connections)
+
+    def _now(self, sightings: list[Sighting]) -> _Moment:
+        assert self.herd is not None
+        board = self.herd.board
+        returns = board.column(RETURNED)
+        tasks = [
+            AtRest(waiter.files, sighting, waiter.i, returns[waiter.i], self._exits_of(waiter))
+            for waiter, sighting in zip(self.herd.waiters, sightings, strict=True)
+        ]
+        return _Moment(self._instruments.snapshot(tasks), board.column(WON), board.column(SPURIOUS))
+
+    def _exits_of(self, waiter: Waiter) -> int | None:
+        if self._tracer is None:
+            return None
+        return self._tracer.of(waiter.tid).returns.get(syscalls.NUMBERS[self._scenario.system_call], 0)
 
     def _spurious(self, count: int) -> int | None:
         """Returns that found nothing; unknown under hold, where nobody looks (accept itself looks)."""
@@ -102,8 +126,8 @@ class Ledger:
 
     def trial(self, inconclusive: str | None) -> Trial:
         """Everything booked; `inconclusive` is why it proves nothing, if so."""
-        woken = agreed({name: self._seen.get(name) for name in ("switches", "run_counts", "sched_waking")})
-        returned = agreed({name: self._seen.get(name) for name in ("counters", "syscall_exit")})
+        moved = self._moved_at_all()
+        woken, returned = moved.woken, moved.returned
         waiters = self._waiters(woken, returned)
         return Trial(
             traced=self._tracer is not None,
@@ -115,16 +139,24 @@ class Ledger:
             connections=sum(waiter.won for waiter in waiters),
             order=tuple(i for step in self._steps for i in step.order),
             agree=self._disagreement is None,
-            observers={name: None if who is None else len(who) for name, who in self._seen.items()},
+            observers={name: None if who is None else len(who) for name, who in moved.by_observer.items()},
             missing=self._missing,
             steps=tuple(self._steps),
             answers=tuple(map(tuple, self._answers)),
             waiters=waiters,
             wakings=tuple(
-                WakeUp(self._since_us(waking.at_ns), self._name(waking.waker), waking.wakee) for waking in self._wakings
+                WakeUp(self._since_us(waking.at_ns), self._name(waking.waker), waking.wakee)
+                for waking in (self._instruments.wakings() if self._steps else ())
             ),
             exits=self._exits(),
         )
+
+    def _moved_at_all(self) -> Moved:
+        """Who moved in any of the steps; who has lost its count once cannot say."""
+        if not self._steps:
+            return Moved({})
+        moved = self._moments[-1].observed.since(self._moments[0].observed)
+        return Moved({name: None if name in self._missing else who for name, who in moved.by_observer.items()})
 
     def _waiters(self, woken: set[int] | None, returned: set[int] | None) -> tuple[WaiterRecord, ...]:
         if self.herd is None:
@@ -174,3 +206,8 @@ class Ledger:
                 if waiter.tid == tid:
                     return f"w{waiter.i}"
         return f"task {tid}"
+
+
+def _grown(before: list[int], after: list[int]) -> int:
+    """How many of these counts have grown."""
+    return sum(now > then for then, now in zip(before, after, strict=True))

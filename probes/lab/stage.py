@@ -16,222 +16,24 @@ import select
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from .. import syscalls
 from ..errnos import errno_of
 from ..facts import OK
 from ..listeners import Listener, tcp
-from ..observers.task_files import Sighting, TaskFiles
+from ..observers import Observer
 from ..verdict import Inconclusive, NotApplicable
-from .deadline import LONGEST_S, patience_s, until
+from .actor import Actor, Me
+from .deadline import LONGEST_S, patience_s
 from .features import LACKING
 from .herd import reap_all
-from .rest import all_at_rest, in_words, look_at, signal_name, two_equal_looks
+from .rest import all_at_rest
 from .trial import Bench
 from .waiter import park
 
-
-class Me:
-    """An actor's own end."""
-
-    def __init__(self, mark: mmap.mmap) -> None:
-        self._mark = mark
-
-    def ready(self) -> None:
-        """Say that the next system call is the one to block in: the mark for kernels that do not name it."""
-        self._mark[0] = 1
-
-
-class Actor:
-    """One process on the stage, as the experiment knows it.  A `Sleeper` (probes/lab/rest.py)."""
-
-    def __init__(self, name: str, pid: int, answer_fd: int, mark: mmap.mmap, stage: Stage) -> None:
-        self.name = name
-        self.pid = pid
-        self.ended = False
-        """Whether the experiment itself has killed it."""
-        self._stopped = False
-        self._answer_fd = answer_fd
-        self._mark = mark
-        self._stage = stage
-        self._files = TaskFiles(pid, pid, stage.syscall_readable)
-        self._counts: dict[str, int | None] = {}
-
-    def blocked_in(self, call: str) -> Actor:
-        """Return once it is proven to sleep in system call `call`.  Raises Inconclusive at the deadline."""
-        expected = syscalls.number(call)
-
-        def asleep(sighting: Sighting) -> bool:
-            named = sighting.syscall == expected if self._stage.syscall_readable else self._mark[0] == 1
-            return named and sighting.state == "S"
-
-        self._counts = self._count(two_equal_looks(self.look, asleep, self._not_seen(f"blocked in {call}")))
-        return self
-
-    def blocked_in_either(self, calls: tuple[str, str], first: Callable[[], bool]) -> str:
-        """Return once it is proven to sleep in one of two system calls; which one.
-
-        Where the kernel names none, it is the first of them if `first` says so then.
-        """
-        if not self._stage.syscall_readable:
-            self.blocked_in(calls[0])
-            return calls[0 if first() else 1]
-        names = {syscalls.number(call): call for call in calls}
-
-        def asleep(sighting: Sighting) -> bool:
-            return sighting.state == "S" and sighting.syscall in names
-
-        sighting = two_equal_looks(self.look, asleep, self._not_seen(f"blocked in {' or '.join(dict.fromkeys(calls))}"))
-        self._counts = self._count(sighting)
-        return names[sighting.syscall]
-
-    def _not_seen(self, what: str) -> Callable[[Sighting | None], str]:
-        return lambda last: f"{self.name} was not seen {what} ({in_words(last)})"
-
-    @property
-    def woken(self) -> bool:
-        """Whether it ran since `blocked_in` (or the last question), once it is at rest again.
-
-        Raises Inconclusive where no observer is there that could tell, or two of them disagree.
-        """
-        self._stage.fence()
-        before, self._counts = self._counts, self._count_at_rest()
-        moved = {name: self._counts[name] != count for name, count in before.items()}
-        if not moved:
-            raise Inconclusive(f"whether {self.name} was woken cannot be told: {self._stage.why_blind}")
-        if len(set(moved.values())) > 1:
-            words = ", ".join(f"{name} says {'yes' if moved[name] else 'no'}" for name in moved)
-            raise Inconclusive(f"observers disagree whether {self.name} was woken: {words}")
-        return any(moved.values())
-
-    @property
-    def answered(self) -> bool:
-        """Whether its function has come to an end, or said something, by now (it must be at rest)."""
-        self._stage.fence()
-        all_at_rest([self], Actor.rests)
-        return self._has_said(0)
-
-    def answer(self) -> Any:
-        """What its function returned; `errno NAME` for an OSError.  Raises Inconclusive at the deadline."""
-        if not self._has_said(patience_s()):
-            raise Inconclusive(f"{self.name} gave no answer within {patience_s():.0f} s")
-        data = b""
-        while not data.endswith(b"\n"):
-            part = os.read(self._answer_fd, 65536)
-            if not part:
-                raise Inconclusive(self._how_it_ended())
-            data += part
-        return json.loads(data)
-
-    def _has_said(self, limit_s: float) -> bool:
-        """Whether there is something to hear within this time.  Raises Inconclusive where it ended and said nothing."""
-        ear = select.poll()
-        ear.register(self._answer_fd, select.POLLIN)
-        events = {event for _, event in ear.poll(limit_s * 1000)}
-        if events and not any(event & select.POLLIN for event in events):
-            raise Inconclusive(self._how_it_ended())
-        return bool(events)
-
-    def send(self, number: int) -> None:
-        """Send it a signal."""
-        self.ended = self.ended or number == signal.SIGKILL
-        os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        """End it with SIGKILL, and wait until it is gone."""
-        self.complain_about_others()
-        self.send(signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-
-    def stop(self) -> None:
-        """Stop it with SIGSTOP, and wait until it stands."""
-        self.look()
-        self.send(signal.SIGSTOP)
-        until(self._stands, lambda: f"{self.name} did not stop")
-        self._stopped = True
-        self._counts = self._count_at_rest()
-        self._take_news(os.WSTOPPED)
-
-    def go_on(self) -> None:
-        """Send SIGCONT."""
-        self.look()
-        self.send(signal.SIGCONT)
-        until(lambda: not self._stands(), lambda: f"{self.name} did not go on")
-        self._stopped = False
-        self._take_news(os.WCONTINUED)
-
-    def complain_about_others(self) -> None:
-        """Raise Inconclusive where somebody else has ended it, stopped it, or let it go on since it was forked."""
-        if not self.ended and (news := self._news(os.WEXITED | os.WSTOPPED | os.WCONTINUED | os.WNOWAIT)):
-            raise Inconclusive(f"{self.name} {news}")
-
-    def _take_news(self, of: int) -> None:
-        """Take what the kernel has to tell of our own act (wait(2)), so that what is left is the act of others."""
-        self._news(of)
-
-    def _news(self, of: int) -> str | None:
-        """What the kernel tells us, as its parent, of an end, a stop or a continuation, however short a stop was.
-
-        None where there is nothing to tell, or it is not our child (a thread, or a worker of a server): then
-        nothing but its state tells.
-        """
-        try:
-            news = os.waitid(os.P_PID, self.pid, of | os.WNOHANG)
-        except ChildProcessError:
-            return None
-        return None if news is None else _in_words(news.si_code, news.si_status)
-
-    def _how_it_ended(self) -> str:
-        """The reason, once it holds its end of the answer no more: then it has ended, or is about to."""
-        until(
-            lambda: bool(self._news(os.WEXITED | os.WNOWAIT)),
-            lambda: f"{self.name} said nothing more, and did not end",
-        )
-        return f"{self.name} {self._news(os.WEXITED | os.WNOWAIT)}"
-
-    def _count(self, sighting: Sighting) -> dict[str, int | None]:
-        """What each observer of the scheduler that is on has counted of this task so far."""
-        counts = {"switches": lambda: sighting.switches, "run_counts": self._files.run_count}
-        return {name: count() for name, count in counts.items() if self._stage.sees(name)}
-
-    def _count_at_rest(self) -> dict[str, int | None]:
-        """The same, at rest before and after: what they count is of one moment, and of one that lives."""
-        counts: dict[str, int | None] = {}
-
-        def stayed_at_rest() -> bool:
-            (sighting,) = all_at_rest([self], Actor.rests)
-            counts.update(self._count(sighting))
-            return self.look() == sighting
-
-        until(stayed_at_rest, lambda: f"{self.name} did not come to rest: it kept moving")
-        return counts
-
-    def look(self) -> Sighting:
-        """One look.  Raises Inconclusive where somebody else has killed or stopped it."""
-        try:
-            return look_at(self._files, self.name, stands=self._stopped)
-        except Inconclusive:
-            self.complain_about_others()  # its parent can say more exactly what happened
-            raise
-
-    def _stands(self) -> bool:
-        return look_at(self._files, self.name, stands=None).state == "T"
-
-    def rests(self, sighting: Sighting) -> bool:
-        """Whether it sleeps, in whatever call, or stands stopped by us."""
-        # Whoever has set its state and not slept yet is named in no system call (task_current_syscall).
-        off_cpu = sighting.syscall is not None or not self._stage.syscall_readable
-        return sighting.state in "ST" and off_cpu
-
-
-def _in_words(code: int, status: int) -> str:
-    """What waitid(2) tells of a child, as the end of a sentence."""
-    if code == os.CLD_EXITED:
-        return f"ended by itself, with exit code {status}"
-    verbs = {os.CLD_STOPPED: "stopped", os.CLD_TRAPPED: "traced", os.CLD_CONTINUED: "let go on"}
-    return f"was {verbs.get(code, 'killed')} by somebody else ({signal_name(status)})"
+__all__ = ["Actor", "Me", "Stage", "play"]
 
 
 class Stage:
@@ -241,11 +43,10 @@ class Stage:
         self.facts: dict[str, dict[str, Any]] = {}
         self.folder = bench.folder
         self.syscall_readable = bench.instruments.why_no_syscall_file is None
-        self.sees = bench.instruments.on
-        """Whether an observer, by its name, is on."""
-        why_not = bench.instruments.why_not
-        self.why_blind = "; ".join(f"{name}: {why_not[name]}" for name in ("switches", "run_counts"))
-        """Why nobody can say whether an actor was woken, where neither of the two observers of actors is on."""
+        self.observers: Sequence[Observer] = bench.instruments.of_every_task
+        """Those that can say whether an actor was woken."""
+        self.why_blind = bench.instruments.why_blind
+        """Why nobody can, where there is none."""
         self._actors: list[Actor] = []
         self._bench = bench
         self._conductor = conductor

@@ -13,19 +13,18 @@ from ..evidence import REST_IS_HIDDEN, Trial
 from ..listeners import Listener, open_listener
 from ..listeners.tcp import lo_has_ipv4_alone
 from ..observers import task_files
-from ..observers.counters import RETURNED, WON
-from ..observers.task_files import Sighting
+from ..observers import tracer as tracing
+from ..observers.tracer import Tracer
 from ..scenario import Scenario
 from ..stimuli import Stimulus
 from ..strategies import prepare
 from ..verdict import Inconclusive, NotApplicable
-from . import tracer as tracing
 from .blocked import Proofs
+from .board import RETURNED, WON
 from .deadline import patience_s, until
 from .herd import Herd
-from .instruments import Instruments, Snapshot
+from .instruments import Instruments
 from .ledger import Ledger
-from .tracer import Tracer
 
 
 @dataclass(frozen=True)
@@ -90,11 +89,12 @@ class TrialRun:
         self._proofs = Proofs(herd, self._tracer, syscall_readable=readable)
         self._proof["blocked"] = self._proofs.how
         self._arrange(herd)
-        baseline = self._snapshot(herd, self._proofs.still_blocked(self._scale))
+        self._ledger.begin(self._proofs.still_blocked(self._scale))
+        self._proof["quiescent"] = "two successive looks at all waiters were equal"
         self._lap("arrange")
         stimulus = Stimulus(self.scenario, listener, self._open, patience_s())
         release.callback(stimulus.hang_up)
-        self._stir(herd, stimulus, baseline)
+        self._stir(herd, stimulus)
 
     def _open(self) -> Listener:
         try:
@@ -134,9 +134,8 @@ class TrialRun:
             herd.start_thread()
             self._proofs.prove_blocked(herd.admit(i, host, partial(self._pump, host), at_gate=False))
 
-    def _stir(self, herd: Herd, stimulus: Stimulus, before: Snapshot) -> None:
+    def _stir(self, herd: Herd, stimulus: Stimulus) -> None:
         """Run the stimulus step by step, and read the observers after each."""
-        self._ledger.begin()
         steps = stimulus.steps()
         while True:
             try:
@@ -150,10 +149,8 @@ class TrialRun:
             self._prove_delivery(herd, stimulus)
             if not self._bench.rest_shows:
                 self._await_answers(herd, stimulus)
-            after = self._snapshot(herd, self._proofs.all_quiet(self._scale))
-            self._ledger.record(stimulus, before, after)
+            self._ledger.record(stimulus, self._proofs.all_quiet(self._scale))
             self._lap("settle")
-            before = after
 
     def _prove_delivery(self, herd: Herd, stimulus: Stimulus) -> None:
         """Every connection made is queued or taken, and every wake-up for it has been issued.
@@ -207,10 +204,6 @@ class TrialRun:
         if queued is None:
             raise Inconclusive(f"this kernel does not tell what is queued ({stimulus.listener.delivery})")
         return queued + sum(herd.board.column(WON)) >= stimulus.made
-
-    def _snapshot(self, herd: Herd, sightings: list[Sighting]) -> Snapshot:
-        self._proof["quiescent"] = "two successive looks at all waiters were equal"
-        return self._bench.instruments.snapshot(herd, self._tracer, sightings)
 
     def _pump(self, pid: int) -> None:
         if self._tracer is not None:

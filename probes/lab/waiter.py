@@ -16,7 +16,9 @@ from typing import NoReturn
 
 from .. import syscalls
 from ..axes import READS
-from ..observers.counters import (
+from ..scenario import Scenario
+from ..strategies import Strategy, Waiting
+from .board import (
     AT_NS,
     FAILED,
     PARKED,
@@ -31,8 +33,6 @@ from ..observers.counters import (
     WON,
     Board,
 )
-from ..scenario import Scenario
-from ..strategies import Strategy, Waiting
 
 _SOCK_CLOEXEC = 0o2000000
 _FUTEX_WAIT = 0

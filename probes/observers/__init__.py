@@ -1,17 +1,26 @@
-"""Instruments, one file each.  Every one says what it sees, or why it cannot.
+"""Instruments, one file each: what it sees, by what, and why it cannot.
 
-| observer       | sees     | from                                              | needs               |
-|----------------|----------|---------------------------------------------------|---------------------|
-| counters       | returned | the board, written by each waiter                 | nothing             |
-| syscall_exit   | returned | ptrace, every system call's exit                  | ptrace              |
-| switches       | woken    | /proc/PID/task/TID/status, voluntary switches     | nothing             |
-| run_counts     | woken    | /proc/PID/task/TID/schedstat, times on a CPU      | CONFIG_SCHED_INFO   |
-| sched_waking   | woken    | perf_event_open on the tracepoint: who woke whom  | CAP_PERFMON, tracefs|
+A new observer: a file here with one class (see `Observer`), and its row in `OBSERVERS`.  Nothing else knows their
+names: the options, `wakecheck host`, the lab and the report ask here.
 
-A new observer: one file here, its name in NAMES, and its reading in `probes/lab/instruments.py`.
+The other files hold what observers look through: a task's files in /proc, ptrace, and the rings of perf events.
 """
 
 from __future__ import annotations
 
-NAMES = ("counters", "syscall_exit", "switches", "run_counts", "sched_waking")
-SEES_WOKEN = ("switches", "run_counts", "sched_waking")
+from .counters import Counters
+from .observer import RETURNED, WOKEN, AtRest, Lost, Observer, Waking
+from .run_counts import RunCounts
+from .sched_waking import SchedWaking
+from .switches import Switches
+from .syscall_exit import SyscallExit
+
+__all__ = ["OBSERVERS", "RETURNED", "WOKEN", "AtRest", "Lost", "Observer", "Waking", "names"]
+
+OBSERVERS: tuple[type[Observer], ...] = (Counters, SyscallExit, Switches, RunCounts, SchedWaking)
+"""Those that see the same thing are asked in this order: the first that is there gives the number."""
+
+
+def names(sees: str | None = None) -> tuple[str, ...]:
+    """The names of all observers, or of those that see this (RETURNED, WOKEN)."""
+    return tuple(kind.name for kind in OBSERVERS if sees in (None, kind.sees))

@@ -1,58 +1,14 @@
-"""Observer `counters`: what each waiter itself wrote down, on the board.
-
-The board is anonymous shared memory with one cache line (64 bytes) per waiter, written by that
-waiter alone, so that counting never makes one waiter wait for another.  It dies with the last
-process that maps it.
-"""
+"""Observer `counters`: what each waiter itself wrote down, on the board (probes/lab/board.py)."""
 
 from __future__ import annotations
 
-import ctypes
-import mmap
-
-LINE_BYTES = 64
-_FIELDS = LINE_BYTES // 8
-
-TID, PHASE, RETURNED, WON, SPURIOUS, RESULT, AT_NS, SWITCHES = range(_FIELDS)
-"""Fields of a line, 8 bytes each.
-
-TID       the waiter's thread id
-PHASE     one of the phases below
-RETURNED  times the call came back to user space
-WON       connections it took
-SPURIOUS  returns after which it found nothing
-RESULT    of the last wait call, or minus its errno
-AT_NS     CLOCK_MONOTONIC time of the last return
-SWITCHES  its voluntary switches just before the call; kept only where /proc/PID/syscall does not prove
-          that it sleeps
-"""
-
-BORN, READY, WAITING, PARKED, FAILED = range(5)
-"""Phases: not ready yet; registered and traced; about to call or inside; done for good; could not
-get ready (errno in RESULT)."""
+from .observer import RETURNED, AtRest, Observer
 
 
-class Board:
-    """One line per waiter, and one gate word per waiter behind the lines, written by the conductor."""
+class Counters(Observer):
+    name = "counters"
+    sees = RETURNED
+    how = "each waiter counts for itself, in shared memory; won and spurious, too"
 
-    def __init__(self, n: int) -> None:
-        self._memory = mmap.mmap(-1, n * LINE_BYTES + n * 4)
-        self._cells = memoryview(self._memory).cast("B")[: n * LINE_BYTES].cast("q")
-        self._gates = n * LINE_BYTES
-        self.n = n
-
-    def line(self, i: int) -> memoryview:
-        """The line of waiter `i`: eight signed 64-bit fields, indexed by the names above."""
-        return self._cells[i * _FIELDS : (i + 1) * _FIELDS]
-
-    def column(self, field: int) -> list[int]:
-        """One field of every waiter."""
-        return self._cells[field::_FIELDS].tolist()
-
-    def gate_address(self, i: int) -> int:
-        """Address of waiter `i`'s gate word (a futex, 0 while closed), the same in every process."""
-        return ctypes.addressof(ctypes.c_char.from_buffer(self._memory, self._gates + 4 * i))
-
-    def open_gate(self, i: int) -> None:
-        """Set the gate word of waiter `i`; waking its sleeper is the caller's part (futex(2))."""
-        self._memory[self._gates + 4 * i] = 1
+    def count(self, task: AtRest) -> int | None:
+        return task.returns

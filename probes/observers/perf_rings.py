@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .. import syscalls
+from .observer import Lost
 
 _PAGE = mmap.PAGESIZE
 _ATTR_BYTES = 112  # PERF_ATTR_SIZE_VER5, include/uapi/linux/perf_event.h
@@ -52,10 +53,6 @@ def describe(name: str, tracefs: str) -> Tracepoint:
     folder = f"{tracefs}/events/{name}"
     with open(f"{folder}/id") as number, open(f"{folder}/format") as text:
         return Tracepoint(name, int(number.read()), text.read())
-
-
-class Lost(Exception):
-    """The ring overflowed, so the count is no longer known; the message says by how much."""
 
 
 class PerfRings:

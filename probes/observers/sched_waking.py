@@ -11,23 +11,14 @@ the event are those of the host.
 
 from __future__ import annotations
 
+import os
 import re
 import struct
-from typing import NamedTuple
+from collections import Counter
 
-from .perf_rings import RAW, Lost, PerfRings, describe, offset_of
-
-__all__ = ["Lost", "SchedWaking", "Waking", "waiter_name"]
-
-
-class Waking(NamedTuple):
-    """One wake-up of one waiter."""
-
-    at_ns: int
-    waker: int
-    """Thread id of the task in whose context it was issued; 0 for an idle CPU's softirq."""
-    wakee: int
-    """The waiter's place in the arrangement."""
+from .observer import WOKEN, AtRest, Observer, Waking
+from .perf_rings import RAW, PerfRings, describe, offset_of
+from .tracefs import tracefs
 
 
 def waiter_name(i: int, conductor: int) -> str:
@@ -35,7 +26,48 @@ def waiter_name(i: int, conductor: int) -> str:
     return f"w{i}.{conductor}"
 
 
-class SchedWaking(PerfRings):
+class SchedWaking(Observer):
+    name = "sched_waking"
+    sees = WOKEN
+    how = "who woke whom, by the scheduler's tracepoint"
+    remedy = "run as root, or with CAP_PERFMON and a readable tracefs (mount -t tracefs tracefs /sys/kernel/tracing)"
+
+    def __init__(self) -> None:
+        self._rings: WakingRings | None = None
+        self._wakings: list[Waking] = []
+        self._counts: Counter[int | None] = Counter()
+
+    def why_missing(self, *, may_mount: bool) -> str | None:
+        try:
+            folder = tracefs(may_mount)
+        except OSError as error:
+            return f"tracefs, which describes sched:sched_waking: {error.strerror or error}"
+        try:
+            self._rings = WakingRings(os.getpid(), folder)
+        except OSError as error:
+            return f"perf_event_open on sched:sched_waking: {error.strerror or error}"
+        return None
+
+    def forget(self) -> None:
+        assert self._rings is not None
+        self._rings.forget()
+        self._wakings.clear()
+        self._counts.clear()
+
+    def take_in(self) -> None:
+        assert self._rings is not None
+        wakings = self._rings.seen()
+        self._wakings += wakings
+        self._counts.update(waking.wakee for waking in wakings)
+
+    def count(self, task: AtRest) -> int | None:
+        return self._counts[task.place]
+
+    def wakings(self) -> list[Waking]:
+        return list(self._wakings)
+
+
+class WakingRings(PerfRings):
     """Rings on every CPU, open from construction on.  Raises OSError where the kernel denies them."""
 
     def __init__(self, conductor: int, tracefs: str) -> None:
@@ -46,10 +78,10 @@ class SchedWaking(PerfRings):
 
     def seen(self) -> list[Waking]:
         """Every wake-up of a waiter since the last call, in order of time.  Raises Lost on overflow."""
-        found = []
+        wakings = []
         for body in self.samples():
             name = self._name.match(body, RAW + self._comm)
             if name:
                 tid, at_ns = struct.unpack_from("=iQ", body, 4)
-                found.append(Waking(at_ns, tid, int(name[1])))
-        return sorted(found)
+                wakings.append(Waking(at_ns, tid, int(name[1])))
+        return sorted(wakings)

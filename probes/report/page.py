@@ -17,18 +17,13 @@ from markupsafe import Markup
 from .. import printable, splats
 from ..claims import LEVELS
 from ..facts import in_words
+from ..observers import OBSERVERS
 from ..verdict import HELD, NOT_APPLICABLE, VERDICTS
 from . import answers, expected, figures, orders, strategies, traits, words
 
 _FOLDER = Path(__file__).parent
 
-OBSERVERS = {
-    "counters": "returned, won, spurious: each waiter counts for itself in shared memory",
-    "syscall_exit": "returned: a tracer (ptrace) sees every system call come back",
-    "switches": "woken: voluntary context switches in /proc/PID/status",
-    "run_counts": "woken: times run on a CPU, in /proc/PID/schedstat",
-    "sched_waking": "woken, and by whom: the scheduler's trace point",
-}
+_OBSERVERS = {kind.name: f"{kind.sees}: {kind.how}" for kind in OBSERVERS}
 
 
 def render(run: Mapping[str, Any]) -> str:
@@ -86,7 +81,7 @@ def environment() -> Environment:
         unknown=figures.UNKNOWN,
         over=figures.over,
         levels=LEVELS,
-        observers=OBSERVERS,
+        observers=_OBSERVERS,
         reactions=strategies.REACTIONS,
         traits_meanings=traits.MEANINGS,
         n=strategies.N,

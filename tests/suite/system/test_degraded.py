@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from probes.lab.blocked import ENTRY_STOP, MARK_AND_STATE
-from probes.observers import SEES_WOKEN
+from probes.observers import WOKEN, names
 
 from .runs import ROOT, Run, assert_held_by_evidence, cases, words
 
@@ -172,7 +172,7 @@ def test_without_loopback(readable: Readable, folder: Path, calls: tuple[str, ..
             assert case["reason"].endswith("; is lo up?"), words(found)
 
 
-@pytest.mark.parametrize("observer", SEES_WOKEN)
+@pytest.mark.parametrize("observer", names(WOKEN))
 def test_without_one_scheduler_observer(folder: Path, observer: str) -> None:
     """Any one of the scheduler's observers can be missed: the others see the same."""
     with Run(folder, *HERD, f"--herd-without={observer}") as run:
@@ -185,13 +185,13 @@ def test_without_one_scheduler_observer(folder: Path, observer: str) -> None:
 
 def test_without_any_scheduler_observer(folder: Path) -> None:
     """Nobody sees who was woken: whatever is said about it is inconclusive, and names what is missing."""
-    with Run(folder, *HERD, *(f"--herd-without={observer}" for observer in SEES_WOKEN)) as run:
+    with Run(folder, *HERD, *(f"--herd-without={observer}" for observer in names(WOKEN))) as run:
         assert run.finish() == SOME_NOT_HELD, run.output
         run.assert_no_traceback()
         found = run.run_json()
     assert_held_by_evidence(found)
     assert all(trial["woken"] is None for trial in _trials(found))
-    missing = "; ".join(f"{observer}: switched off by --herd-without" for observer in SEES_WOKEN)
+    missing = "; ".join(f"{observer}: switched off by --herd-without" for observer in names(WOKEN))
     reasons = {claim["id"]: {case["reason"] for case in claim["cases"]} for claim in found["claims"]}
     for claim in ASK_WHO_WAS_WOKEN:
         assert reasons[claim] == {f"woken was not observed ({missing})"}, words(found)

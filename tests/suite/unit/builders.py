@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Sequence
 
 from probes.claims import OBSERVED, Basis, Claim
 from probes.evidence import StepRecord, Trial, WaiterRecord
-from probes.observers import NAMES
+from probes.observers import names
 from probes.scenario import Scenario
 from probes.seen import Seen
 
-ALL_THERE: dict[str, str | None] = dict.fromkeys(NAMES)
+ALL_THERE: dict[str, str | None] = dict.fromkeys(names())
 """Every observer is on."""
 
 CENTRE = Scenario("poll")

@@ -21,6 +21,7 @@ from typing import Any
 
 from probes import syscalls
 from probes.lab import conductor, deadline, isolation, stage
+from probes.lab.actor import Actor
 from probes.lab.herd import Herd, Waiter
 from probes.lab.trial import Bench, TrialRun
 from probes.observers.task_files import Sighting, TaskFiles
@@ -72,7 +73,7 @@ class Disturber:
 
 def _hook(disturber: Disturber) -> None:
     """Have every look announced, and every new task noted, in this process and those forked from it."""
-    look, run_count, actor, admit = TaskFiles.look, TaskFiles.run_count, stage.Actor.__init__, Herd.admit
+    look, run_count, make, admit = TaskFiles.look, TaskFiles.run_count, Actor.__init__, Herd.admit
 
     def announced_look(self: TaskFiles) -> Sighting:
         disturber.look_comes()
@@ -82,8 +83,8 @@ def _hook(disturber: Disturber) -> None:
         disturber.look_comes()
         return run_count(self)
 
-    def noted_actor(self: stage.Actor, name: str, pid: int, *rest: Any) -> None:
-        actor(self, name, pid, *rest)
+    def noted_actor(self: Actor, name: str, pid: int, *rest: Any) -> None:
+        make(self, name, pid, *rest)
         disturber.note(pid)
 
     def noted_waiter(self: Herd, i: int, pid: int, *rest: Any, **more: Any) -> Waiter:
@@ -91,7 +92,7 @@ def _hook(disturber: Disturber) -> None:
         return admit(self, i, pid, *rest, **more)
 
     TaskFiles.look, TaskFiles.run_count = announced_look, announced_count  # type: ignore[method-assign]
-    stage.Actor.__init__, Herd.admit = noted_actor, noted_waiter  # type: ignore[method-assign]
+    Actor.__init__, Herd.admit = noted_actor, noted_waiter  # type: ignore[method-assign]
 
 
 def measure(what: str, argument: Any, bench: Bench) -> _Seen:

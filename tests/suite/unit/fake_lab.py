@@ -8,7 +8,7 @@ from typing import Any
 
 from probes.controls import CONTROLS
 from probes.evidence import Trial
-from probes.observers import NAMES, SEES_WOKEN
+from probes.observers import WOKEN, names
 from probes.scenario import Scenario
 from probes.verdict import Inconclusive, NotApplicable
 
@@ -36,7 +36,7 @@ class FakeLab:
             "pid": 0,
             "isolation": "a model",
             "fence": "none is needed",
-            "why_not": {name: "switched off by --herd-without" if name in without else None for name in NAMES},
+            "why_not": {name: "switched off by --herd-without" if name in without else None for name in names()},
             "why_no_syscall_file": None,
         }
         self.generation = 1
@@ -63,7 +63,7 @@ class FakeLab:
         return trial(woken=woken, order=order, traced=traced)
 
     def _seen_by_who_is_there(self, found: Trial) -> Trial:
-        blind = all(self.greeting["why_not"][name] is not None for name in SEES_WOKEN)
+        blind = all(self.greeting["why_not"][name] is not None for name in names(WOKEN))
         return replace(found, woken=None) if blind else found
 
     def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:

@@ -33,6 +33,8 @@ NOUNS = (
 PARTS = ("strategies", "stimuli", "listeners", "observers", "locks")
 LAB = ("lab",)
 REPORT = ("report",)
+SAY_WHAT_THEY_ARE = ("observers",)
+"""Parts that the report may ask for their names and descriptions."""
 MAY_IMPORT_REPORT = ("plugin.py", "options.py", "reporting.py", "commands/", "kernels/aftermath.py")
 """What pytest calls, and the commands."""
 
@@ -82,7 +84,7 @@ def _wrong(file: Path, folder: Path = FOLDER) -> list[str]:
             continue
         if imported in REPORT and not str(inside).startswith(MAY_IMPORT_REPORT):
             reason = "only the plugin and the commands import the report"
-        elif name in REPORT and imported not in NOUNS:
+        elif name in REPORT and imported not in (*NOUNS, *SAY_WHAT_THEY_ARE):
             reason = "the report imports nouns only"
         elif name not in REPORT and _layer(imported) > _layer(name):
             reason = "imports go from the nouns upwards"

@@ -7,9 +7,9 @@ import struct
 
 import pytest
 
-from probes.observers import perf_rings
+from probes.observers import Lost, Waking, perf_rings
 from probes.observers.perf_rings import Tracepoint, offset_of, parse_cpu_list
-from probes.observers.sched_waking import Lost, SchedWaking, Waking, waiter_name
+from probes.observers.sched_waking import WakingRings, waiter_name
 
 PAGE = perf_rings._PAGE
 DATA = PAGE
@@ -83,9 +83,9 @@ def _ring(*records: bytes, begin: int = 0) -> bytearray:
     return ring
 
 
-def _reader(*rings: bytearray) -> SchedWaking:
+def _reader(*rings: bytearray) -> WakingRings:
     """A reader of these rings; no kernel is asked."""
-    made = SchedWaking.__new__(SchedWaking)
+    made = WakingRings.__new__(WakingRings)
     made._name = re.compile(rb"w(\d+)\.%d\0" % CONDUCTOR)
     made._tracepoint = Tracepoint("sched/sched_waking", 1, "")
     made._comm, made._data_bytes = COMM, DATA

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from probes.lab.actor import Actor
 from probes.lab.network import _counters
 from probes.lab.session import Lab
-from probes.lab.stage import Actor
+from probes.observers import OBSERVERS
 from probes.observers.task_files import Sighting
 from probes.verdict import Inconclusive
 
@@ -56,8 +57,8 @@ class _Stage:
     syscall_readable = False
     why_blind = "nobody looks"
 
-    def sees(self, name: str) -> bool:
-        return True
+    def __init__(self) -> None:
+        self.observers = [kind() for kind in OBSERVERS if kind.sees_every_task]
 
     def fence(self) -> None:
         pass

@@ -1,0 +1,20 @@
+"""Observer `syscall_exit`: ptrace, which sees every system call come back, with its result; in traced trials."""
+
+from __future__ import annotations
+
+from .observer import RETURNED, AtRest, Observer
+
+
+class SyscallExit(Observer):
+    name = "syscall_exit"
+    sees = RETURNED
+    how = "a tracer (ptrace) sees every system call come back"
+    remedy = "run where ptrace is allowed (docker run --cap-add=SYS_PTRACE, kernel.yama.ptrace_scope < 3)"
+
+    def why_missing(self, *, may_mount: bool) -> str | None:
+        from . import tracer  # not before it is needed: the bindings take a while to load
+
+        return tracer.why_not()
+
+    def count(self, task: AtRest) -> int | None:
+        return task.exits
