@@ -148,6 +148,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if greeting["why_no_syscall_file"]:
         lines.append(f"  blocked is proven without /proc/PID/syscall: {greeting['why_no_syscall_file']}")
     lines.append(f"isolation: {greeting['isolation']}; fence: {greeting['fence']}")
+    lines += [f"inherited from whoever started this: {sentence}" for sentence in greeting["inherited"]]
     lines += [f"swept up after a run that was killed: {path}" for path in swept]
     return [printable(line) for line in lines]
 

@@ -22,6 +22,8 @@ def run(options: argparse.Namespace) -> int:
         greeting = lab.greeting
         print(f"isolation  {greeting['isolation']}")
         print(f"fence      {greeting['fence']}")
+        for sentence in greeting["inherited"]:
+            print(f"inherited  {sentence}")
         print(f"blocked    {greeting['why_no_syscall_file'] or 'proven by /proc/PID/syscall'}")
         for observer in observers.OBSERVERS:
             why = greeting["why_not"][observer.name]

@@ -14,7 +14,6 @@ import contextlib
 import gc
 import json
 import os
-import resource
 import signal
 import sys
 import time
@@ -23,7 +22,7 @@ from typing import Any
 from .. import host, syscalls, sysctls
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
-from . import fence, isolation
+from . import fence, inherited, isolation
 from .deadline import measure_patience
 from .instruments import Instruments
 from .stage import play
@@ -32,14 +31,12 @@ from .trial import Bench, TrialRun
 
 def main(parent: int, isolate: bool, without: list[str]) -> None:
     """Greet, then serve requests until the other end closes."""
+    was_otherwise = inherited.settle()
     syscalls.die_with_parent(parent)
     syscalls.adopt_orphans()
     syscalls.set_name("wakecheck")
     # Ctrl-C is for pytest, which ends the conductor; a terminal sends it to the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(ValueError, OSError):
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with open(0, "rb", closefd=False) as requests, open(0, "wb", buffering=0, closefd=False) as answers:
 
         def answer(message: dict[str, Any]) -> None:
@@ -65,6 +62,7 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
         answer(
             {
                 "pid": os.getpid(),
+                "inherited": was_otherwise,
                 "isolation": bench.isolation,
                 "fence": bench.fence_name,
                 "rest_shows": bench.rest_shows,
@@ -100,6 +98,7 @@ def _set_up(folder: str | None, isolated: str, without: list[str]) -> Bench:
 def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:
     """One trial or experiment; whatever happens becomes an answer: a conductor that dies says nothing."""
     try:
+        inherited.insist_on_no_tracer()
         if "experiment" in request:
             return play(request["experiment"], bench, request["argument"])
         scenario = Scenario(**request["scenario"])

@@ -36,6 +36,7 @@ class FakeLab:
             "pid": 0,
             "isolation": "a model",
             "fence": "none is needed",
+            "inherited": [],
             "why_not": {name: "switched off by --herd-without" if name in without else None for name in names()},
             "why_no_syscall_file": None,
         }

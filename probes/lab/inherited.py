@@ -1,0 +1,153 @@
+"""What a process inherits from whoever started it and would change what its children do: set to what the lab knows.
+
+Supervisors, agents of CI services and shells start programs with signals blocked or ignored, with odd masks, limits
+and scheduling policies, and fork(2) and execve(2) hand all that on.  A waiter that has SIGUSR1 blocked is not
+interrupted by it, and that says nothing about the kernel.
+
+Left as they are: nice, CPU affinity and control groups.  They make things slow and no verdict wrong, and who sets
+them wants them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import resource
+import signal
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+
+from .. import syscalls
+from ..verdict import Inconclusive
+from .rest import signal_name
+
+UMASK = 0o022
+TIMER_SLACK_NS = 50_000
+"""What the first process of a system has (INIT_TASK, init/init_task.c)."""
+
+_OWN_OF_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
+"""Python itself ignores these from its start on."""
+_USUAL_DESCRIPTORS = 1024
+"""A soft limit that every distribution sets, for programs that use select(2): raised without a word."""
+_LIMITS = ("AS", "CPU", "DATA", "FSIZE", "MEMLOCK", "MSGQUEUE", "NOFILE", "NPROC", "RTPRIO", "RTTIME", "SIGPENDING")
+"""Not RLIMIT_STACK, which takes effect when a program is started, nor RLIMIT_CORE: nobody wants cores of waiters."""
+_PR_SET_TIMERSLACK, _PR_GET_TIMERSLACK = 29, 30
+_SCHED_RESET_ON_FORK = 0x40000000
+_POLICIES = {0: "SCHED_OTHER", 1: "SCHED_FIFO", 2: "SCHED_RR", 3: "SCHED_BATCH", 5: "SCHED_IDLE", 6: "SCHED_DEADLINE"}
+"""include/uapi/linux/sched.h"""
+_ASK = 0xFFFFFFFF  # personality(2): only tell
+_MOST_NAMES = 6
+
+
+def settle() -> list[str]:
+    """Set all of it; a sentence for each thing that was otherwise."""
+    return [*heed_signals(), *_set_umask(), *_raise_limits(), *_schedule(), *_set_timer_slack(), *_set_personality()]
+
+
+def heed_signals() -> list[str]:
+    """Unblock all signals, and give those that are ignored their default action; a sentence for each of the two.
+
+    A handler stays, and so does what Python itself ignores.
+    """
+    said = []
+    numbers = signal.valid_signals()
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers) & numbers
+    if blocked:
+        said.append(f"{_named(blocked)} blocked: unblocked")
+    ignored = {number for number in numbers - _OWN_OF_PYTHON if signal.getsignal(number) == signal.SIG_IGN}
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    if ignored:
+        said.append(f"{_named(ignored)} ignored: set to the default action")
+    return said
+
+
+def _named(numbers: Collection[int]) -> str:
+    if len(numbers) > _MOST_NAMES:
+        return f"{len(numbers)} signals were"
+    names = [signal_name(number) for number in sorted(numbers)]
+    return f"{' '.join(names)} {'was' if len(names) == 1 else 'were'}"
+
+
+def _set_umask() -> Iterator[str]:
+    before = os.umask(UMASK)
+    if before != UMASK:
+        yield f"umask was {before:04o}: set to {UMASK:04o}"
+
+
+def _raise_limits() -> Iterator[str]:
+    """Soft limits, to the hard ones."""
+    for name in _LIMITS:
+        number = getattr(resource, f"RLIMIT_{name}", None)
+        if number is None:
+            continue
+        soft, hard = resource.getrlimit(number)
+        if soft == hard:
+            continue
+        usual = name == "NOFILE" and soft >= _USUAL_DESCRIPTORS
+        changed = f"RLIMIT_{name} was {_amount(soft)}: raised to {_amount(hard)}"
+        raised = partial(resource.setrlimit, number, (hard, hard))
+        said = _attempt(raised, changed, f"RLIMIT_{name} of {_amount(soft)}")
+        if not usual:
+            yield said
+
+
+def _amount(limit: int) -> str:
+    return "unlimited" if limit == resource.RLIM_INFINITY else str(limit)
+
+
+def _schedule() -> Iterator[str]:
+    try:
+        policy = os.sched_getscheduler(0) & ~_SCHED_RESET_ON_FORK
+    except OSError:
+        return
+    if policy != os.SCHED_OTHER:
+        name = _POLICIES.get(policy, f"scheduling policy {policy}")
+        yield _attempt(
+            lambda: os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0)), f"{name}: set to SCHED_OTHER", name
+        )
+
+
+def _set_timer_slack() -> Iterator[str]:
+    """A real-time task has none (0), and a kernel without it says -1; libc's prctl gives the lower 32 bits alone."""
+    answer = syscalls.prctl(_PR_GET_TIMERSLACK, 0)
+    slack_ns = answer & 0xFFFFFFFF
+    if answer != -1 and slack_ns not in (0, TIMER_SLACK_NS):
+        syscalls.prctl(_PR_SET_TIMERSLACK, TIMER_SLACK_NS)
+        yield f"timer slack was {slack_ns} ns: set to {TIMER_SLACK_NS}"
+
+
+def _set_personality() -> Iterator[str]:
+    """Flags as STICKY_TIMEOUTS, by which select(2) leaves its time limit as it was (personality(2))."""
+    libc = ctypes.CDLL(None)
+    before = libc.personality(ctypes.c_ulong(_ASK))
+    if before > 0:
+        libc.personality(ctypes.c_ulong(0))
+        yield f"personality was {before:#x}: set to PER_LINUX"
+
+
+def _attempt(act: Callable[[], object], changed: str, inherited: str) -> str:
+    """What to say of a change: that it was made, or that it was refused."""
+    try:
+        act()
+    except (OSError, ValueError) as error:
+        return f"{inherited} was inherited, and may not be changed: {error}"
+    return changed
+
+
+def insist_on_no_tracer() -> None:
+    """Raise Inconclusive where somebody traces this process (strace -f, a debugger), and so its children.
+
+    A traced waiter stops at signals and system calls; that wakes it and ends its waits, and we may not trace it then.
+    """
+    with open("/proc/self/status", "rb") as file:
+        tracer = re.search(rb"^TracerPid:\t(\d+)", file.read(), re.M)
+    if tracer is None or tracer[1] == b"0":
+        return
+    pid = int(tracer[1])
+    name = f"process {pid}"
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", errors="replace") as file:
+        name = f"{file.read().strip()!r} (process {pid})"
+    raise Inconclusive(f"the run itself is traced by {name}, which wakes waiters and ends their waits: run it untraced")
