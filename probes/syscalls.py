@@ -55,6 +55,14 @@ NUMBERS: dict[str, int] = {
 }
 """Number of each system call the lab makes, on this machine's architecture."""
 
+NEWNS, NEWIPC, NEWUSER, NEWNET = 0x00020000, 0x08000000, 0x10000000, 0x40000000
+"""Namespaces of clone(2), unshare(2) and setns(2); os has them from Python 3.12 on."""
+WALL = 0x40000000
+"""__WALL, wait(2): children of every kind."""
+RESTARTS = range(-516, -511)
+"""ERESTARTSYS (-512) to ERESTART_RESTARTBLOCK (-516), include/linux/errno.h: the kernel will go
+back into the call, or turn it into EINTR; user space never sees the number itself."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long

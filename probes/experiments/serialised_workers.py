@@ -21,7 +21,6 @@ from .serialised import Board
 from .waiting import TAKES, Scene, now
 
 HELD, TOOK = range(2)
-_NEWIPC, _NEWUSER = 0x08000000, 0x10000000  # clone(2)
 
 
 class _Worker(accept_mutex.AcceptMutexWorker):
@@ -164,9 +163,9 @@ def own_namespace(stage: Stage) -> None:
 def _from_elsewhere(key: int) -> str | int:
     """What the key finds in a namespace of its own; minus the errno where that was refused."""
     unshare = syscalls.NUMBERS["unshare"]
-    refused = syscalls.call(unshare, _NEWIPC)
+    refused = syscalls.call(unshare, syscalls.NEWIPC)
     if refused == -errno.EPERM:
-        refused = syscalls.call(unshare, _NEWUSER | _NEWIPC)
+        refused = syscalls.call(unshare, syscalls.NEWUSER | syscalls.NEWIPC)
     if refused:
         return refused
     find(key)

@@ -22,7 +22,6 @@ from .deadline import until
 from .rest import look_at
 
 _FUTEX_WAKE = 1
-_WALL = 0x40000000  # wait(2): children of every kind
 UNASKED_S = 1.0
 """How long a thread may keep the interpreter's lock before it is asked for it, in seconds; 5 ms without this."""
 
@@ -197,7 +196,7 @@ def reap_all() -> None:
     """
     while True:
         try:
-            pid, status = os.waitpid(-1, _WALL | os.WUNTRACED)
+            pid, status = os.waitpid(-1, syscalls.WALL | os.WUNTRACED)
         except ChildProcessError:
             return
         if os.WIFSTOPPED(status):

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 
 from .. import syscalls
+from ..syscalls import NEWIPC, NEWNET, NEWNS, NEWUSER
 
-_NEWNS, _NEWIPC, _NEWUSER, _NEWNET = 0x00020000, 0x08000000, 0x10000000, 0x40000000
 _MS_REC, _MS_PRIVATE = 1 << 14, 1 << 18
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
@@ -32,9 +32,9 @@ def isolate() -> str | None:
     """
     uid, gid = os.getuid(), os.getgid()
     try:
-        _unshare(_NEWNET | _NEWIPC | _NEWNS)
+        _unshare(NEWNET | NEWIPC | NEWNS)
     except OSError:
-        _step("unshare with a user namespace", lambda: _unshare(_NEWUSER | _NEWNET | _NEWIPC | _NEWNS))
+        _step("unshare with a user namespace", lambda: _unshare(NEWUSER | NEWNET | NEWIPC | NEWNS))
         _step("mapping the user", lambda: _map_user(uid, gid))
     _step("bringing lo up", bring_lo_up)
     try:

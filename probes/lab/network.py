@@ -11,13 +11,11 @@ from ..verdict import Inconclusive, NotApplicable
 from . import isolation
 from .deadline import until
 
-_NEWNET = 0x40000000  # CLONE_NEWNET, clone(2)
-
 
 def own_network() -> None:
     """Move this stage into a network namespace of its own, where settings can be changed: /proc/sys/net is
     that of the reader's namespace.  It dies with the stage.  Raises NotApplicable where it is denied."""
-    refused = syscalls.call(syscalls.NUMBERS["unshare"], _NEWNET)
+    refused = syscalls.call(syscalls.NUMBERS["unshare"], syscalls.NEWNET)
     if refused < 0:
         raise NotApplicable(f"a network namespace to change settings in: {os.strerror(-refused)}")
     isolation.bring_lo_up()

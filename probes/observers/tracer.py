@@ -26,10 +26,6 @@ READY = signal.SIGUSR1
 _EXITKILL = 1 << 20  # PTRACE_O_EXITKILL, ptrace(2): a tracee dies with its tracer
 _OPTIONS = binding.PTRACE_O_TRACESYSGOOD | binding.PTRACE_O_TRACECLONE | _EXITKILL
 _SYSCALL_STOP = signal.SIGTRAP | 0x80
-_WALL = 0x40000000
-_RESTARTS = range(-516, -511)
-"""ERESTARTSYS (-512) to ERESTART_RESTARTBLOCK (-516), include/linux/errno.h: the kernel will go
-back into the call, or turn it into EINTR; user space never sees the number itself."""
 _REGISTERS = {"x86_64": ("orig_rax", "rax")}
 
 
@@ -84,7 +80,7 @@ class Tracer:
         tracee = self._tracees[tid]
         while tracee.alive:
             try:
-                stopped, status = os.waitpid(tid, os.WNOHANG | _WALL)
+                stopped, status = os.waitpid(tid, os.WNOHANG | syscalls.WALL)
             except ChildProcessError:
                 # A thread's number is known from its clone event before it can be waited for.
                 return
@@ -142,7 +138,7 @@ class Tracer:
             value = int(getattr(registers, self._result))
             result = value - (1 << 64) if value >= 1 << 63 else value
             tracee.exits.append(Exit(time.monotonic_ns(), tracee.inside, result))
-            if result not in _RESTARTS:
+            if result not in syscalls.RESTARTS:
                 tracee.returns[tracee.inside] = tracee.returns.get(tracee.inside, 0) + 1
             tracee.inside = None
         binding.ptrace_syscall(tid)

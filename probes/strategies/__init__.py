@@ -5,8 +5,6 @@ A new system call: a class here with the methods of `Strategy`, and a row in `CA
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from .. import syscalls
 from ..axes import CALLS
 from ..parts import find
@@ -14,24 +12,26 @@ from ..scenario import Scenario
 from ..verdict import NotApplicable
 
 
-class Waiting(Protocol):
+class Waiting:
     """One waiter's way into the kernel, built in that waiter just before it blocks."""
 
     def wait(self) -> int:
         """Block in the wait call once; its result, or minus its errno."""
+        raise NotImplementedError
 
     def rearm(self) -> None:
-        """What must be done after a return before waiting again (oneshot)."""
+        """What must be done after a return before waiting again; most have nothing to do."""
 
 
-class Strategy(Protocol):
+class Strategy:
     """Built in the conductor before the fork; holds what waiters share."""
 
     def waiting(self, i: int) -> Waiting:
         """The way into the kernel of waiter `i`; called in the waiter."""
+        raise NotImplementedError
 
     def close(self) -> None:
-        """Close what was opened before the fork."""
+        """Close what was opened before the fork; most have opened nothing."""
 
 
 def prepare(scenario: Scenario, fds: list[int]) -> Strategy:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from .. import syscalls
 from ..scenario import Scenario
-from . import number_of
+from . import Strategy, Waiting, number_of
 
 
-class Accept:
+class Accept(Strategy):
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
         self._number = number_of(scenario.call)
         self._fds = fds
@@ -15,17 +15,11 @@ class Accept:
     def waiting(self, i: int) -> _Waiting:
         return _Waiting(self._number, self._fds[i])
 
-    def close(self) -> None:
-        pass
 
-
-class _Waiting:
+class _Waiting(Waiting):
     def __init__(self, number: int, fd: int) -> None:
         self._number, self._fd = number, fd
 
     def wait(self) -> int:
         # No address wanted; accept4's flags are 0, and accept ignores a fourth argument.
         return syscalls.call(self._number, self._fd, 0, 0, 0)
-
-    def rearm(self) -> None:
-        pass

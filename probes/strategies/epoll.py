@@ -9,7 +9,7 @@ import select
 from .. import syscalls
 from ..scenario import Scenario
 from ..verdict import NotApplicable
-from . import number_of
+from . import Strategy, Waiting, number_of
 
 EPOLLEXCLUSIVE = 1 << 28
 """include/uapi/linux/eventpoll.h; Python has the name only where its build machine had it."""
@@ -23,7 +23,7 @@ FLAGS = {
 }
 
 
-class Epoll:
+class Epoll(Strategy):
     """Instances made before the fork (shared, or private ones registered in a known order) live here."""
 
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
@@ -65,7 +65,7 @@ class Epoll:
             made.close()
 
 
-class _Waiting:
+class _Waiting(Waiting):
     def __init__(self, scenario: Scenario, instance: select.epoll, fd: int, events: int) -> None:
         self._number = number_of(scenario.call)
         self._instance, self._fd, self._mask = instance, fd, events

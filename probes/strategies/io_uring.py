@@ -19,6 +19,7 @@ from .. import syscalls
 from ..errnos import errno_name
 from ..scenario import Scenario
 from ..verdict import NotApplicable
+from . import Strategy, Waiting
 
 _POLL_ADD, _ACCEPT = 6, 13  # IORING_OP_POLL_ADD, IORING_OP_ACCEPT
 _ACCEPT_MULTISHOT = 1 << 0
@@ -32,7 +33,7 @@ _ENTRIES = 8
 REQUESTS = {"io_uring_accept": "accept", "io_uring_multishot": "multishot", "io_uring_poll": "poll"}
 
 
-class IoUring:
+class IoUring(Strategy):
     """Rings are made in the waiters; here the kernel is asked, once, on a socket of its own."""
 
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
@@ -54,11 +55,8 @@ class IoUring:
             self._ring = Ring(self._scenario.n)
         return _Waiting(self._ring, self._request, self._fds[i], self._lock)
 
-    def close(self) -> None:
-        pass
 
-
-class _Waiting:
+class _Waiting(Waiting):
     def __init__(self, ring: Ring, request: str, fd: int, lock: threading.Lock) -> None:
         """`lock` is that of the ring: threads that share one must not touch its queues at the same time."""
         self._ring, self._request, self._fd, self._lock = ring, request, fd, lock
@@ -86,9 +84,6 @@ class _Waiting:
         value, more = done
         self._armed = more
         return value
-
-    def rearm(self) -> None:
-        pass
 
 
 class Ring:

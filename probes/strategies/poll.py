@@ -7,7 +7,7 @@ import select
 
 from .. import syscalls
 from ..scenario import Scenario
-from . import number_of
+from . import Strategy, Waiting, number_of
 
 
 class _PollFd(ctypes.Structure):
@@ -16,7 +16,7 @@ class _PollFd(ctypes.Structure):
     _fields_ = [("fd", ctypes.c_int), ("events", ctypes.c_short), ("revents", ctypes.c_short)]
 
 
-class Poll:
+class Poll(Strategy):
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
         self._number = number_of(scenario.call)
         # poll takes milliseconds, -1 for no limit; ppoll a timespec, none for no limit.
@@ -26,17 +26,11 @@ class Poll:
     def waiting(self, i: int) -> _Waiting:
         return _Waiting(self._number, self._timeout, self._fds[i])
 
-    def close(self) -> None:
-        pass
 
-
-class _Waiting:
+class _Waiting(Waiting):
     def __init__(self, number: int, timeout: int, fd: int) -> None:
         self._number, self._timeout = number, timeout
         self._pollfd = _PollFd(fd, select.POLLIN, 0)
 
     def wait(self) -> int:
         return syscalls.call(self._number, ctypes.addressof(self._pollfd), 1, self._timeout, 0, 8)
-
-    def rearm(self) -> None:
-        pass

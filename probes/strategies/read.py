@@ -9,10 +9,10 @@ import ctypes
 
 from .. import syscalls
 from ..scenario import Scenario
-from . import number_of
+from . import Strategy, Waiting, number_of
 
 
-class Read:
+class Read(Strategy):
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
         self._number = number_of(scenario.call)
         self._fds = fds
@@ -20,11 +20,8 @@ class Read:
     def waiting(self, i: int) -> _Waiting:
         return _Waiting(self._number, self._fds[i])
 
-    def close(self) -> None:
-        pass
 
-
-class _Waiting:
+class _Waiting(Waiting):
     def __init__(self, number: int, fd: int) -> None:
         self._number, self._fd = number, fd
         self._buffer = (ctypes.c_uint64 * 1)()
@@ -32,6 +29,3 @@ class _Waiting:
     def wait(self) -> int:
         # recvfrom has three arguments more: no flags, and nobody asks who sent it.
         return syscalls.call(self._number, self._fd, ctypes.addressof(self._buffer), 8, 0, 0, 0)
-
-    def rearm(self) -> None:
-        pass

@@ -6,12 +6,12 @@ import ctypes
 
 from .. import syscalls
 from ..scenario import Scenario
-from . import number_of
+from . import Strategy, Waiting, number_of
 
 _WORD_BITS = ctypes.sizeof(ctypes.c_ulong) * 8
 
 
-class Select:
+class Select(Strategy):
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
         self._number = number_of(scenario.call)
         self._fds = fds
@@ -19,11 +19,8 @@ class Select:
     def waiting(self, i: int) -> _Waiting:
         return _Waiting(self._number, self._fds[i])
 
-    def close(self) -> None:
-        pass
 
-
-class _Waiting:
+class _Waiting(Waiting):
     """The kernel takes sets of any length; the limit of 1,024 is glibc's fd_set (select(2))."""
 
     def __init__(self, number: int, fd: int) -> None:
@@ -35,6 +32,3 @@ class _Waiting:
         # The kernel overwrites the set with its answer, so it is filled in anew each time.
         self._set[self._word] = 1 << self._bit
         return syscalls.call(self._number, self._fd + 1, ctypes.addressof(self._set), 0, 0, 0, 0)
-
-    def rearm(self) -> None:
-        pass

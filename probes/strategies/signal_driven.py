@@ -14,14 +14,14 @@ import struct
 
 from .. import syscalls
 from ..scenario import Scenario
-from . import number_of
+from . import Strategy, Waiting, number_of
 
 _SETOWN_EX, _GETOWN_EX, _OWNER_PGRP = 15, 16, 2  # F_SETOWN_EX, F_GETOWN_EX, F_OWNER_PGRP
 _OWNER = struct.Struct("ii")
 """struct f_owner_ex: type, pid."""
 
 
-class SignalDriven:
+class SignalDriven(Strategy):
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
         """SIGIO is blocked from here on, so that the waiters inherit that: unblocked, it would end them."""
         self._number = number_of(scenario.call)
@@ -41,7 +41,7 @@ class SignalDriven:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
 
-class _Waiting:
+class _Waiting(Waiting):
     def __init__(self, number: int) -> None:
         self._number = number
         self._set = ctypes.c_uint64(1 << (signal.SIGIO - 1))
@@ -49,6 +49,3 @@ class _Waiting:
     def wait(self) -> int:
         """The number of the signal.  It returns for every signal, and does not look whether anything is left."""
         return syscalls.call(self._number, ctypes.addressof(self._set), 0, 0, 8)
-
-    def rearm(self) -> None:
-        pass
