@@ -22,7 +22,7 @@ ROUNDS = 12
 """How often a holder may try to be faster than the one that waits."""
 
 
-class Board:
+class Numbers:
     """Numbers that all actors may write and the stage reads: a line each."""
 
     def __init__(self, lines: int, columns: int = 3) -> None:
@@ -45,7 +45,7 @@ class Queue:
     def __init__(self, stage: Stage, lock: Lock, n: int, *, again: bool = False) -> None:
         """With `again` each goes round; otherwise it parks after its unlock."""
         self.stage, self.lock, self.n = stage, lock, n
-        self.board = Board(n)
+        self.board = Numbers(n)
         self.actors: list[Actor] = []
         self._scene = Scene(stage, ACCEPT, n=n)
         self._again = again
@@ -184,7 +184,7 @@ def _had_it(stage: Stage, name: str) -> list[str]:
     Both stay on one CPU, and w0 is SCHED_BATCH (sched(7)), so that its waking does not preempt the
     holder: on any number of CPUs, loaded or not, the holder asks before w0 can.
     """
-    board = Board(2)
+    board = Numbers(2)
     cpu = min(os.sched_getaffinity(0))
     near, far = socket.socketpair()
     with make(name) as lock, near, far:

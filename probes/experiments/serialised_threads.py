@@ -16,7 +16,7 @@ from ..locks import Lock, make
 from ..locks.memory import Mutex
 from ..syscalls import number
 from ..verdict import Inconclusive
-from .serialised import Board
+from .serialised import Numbers
 from .waiting import Scene
 
 TID, INSIDE, RETURNED = range(3)
@@ -28,7 +28,7 @@ class _Process:
 
     def __init__(self, stage: Stage, scene: Scene, outer: Lock | None, name: str, threads: int) -> None:
         self.name, self._stage, self._scene, self._outer = name, stage, scene, outer
-        self.board = Board(threads)
+        self.board = Numbers(threads)
         self._marks = [mmap.mmap(-1, 1) for _ in range(threads)]
         self._orders, self._heard = socket.socketpair()
         self._inner = Mutex(shared=False)

@@ -17,7 +17,7 @@ from ..locks.sysv import Semaphore, find, remove, value
 from ..servers import accept_mutex
 from ..verdict import NotApplicable
 from .instances import EPOLL_WAIT
-from .serialised import Board
+from .serialised import Numbers
 from .waiting import TAKES, Scene, now
 
 HELD, TOOK = range(2)
@@ -55,7 +55,7 @@ class _Workers:
     def __init__(self, stage: Stage, n: int) -> None:
         self.mutex, self._scene = accept_mutex.AcceptMutex(), Scene(stage, "ppoll", n=1)
         self.listener = socket.socket(fileno=os.dup(self._scene.listener.fds[0]))
-        self.board = Board(n, 2)
+        self.board = Numbers(n, 2)
         self.old_clients = [socket.socketpair() for _ in range(n)]
         self.actors = [self._start(stage, i) for i in range(n)]
 
@@ -96,7 +96,7 @@ def late(stage: Stage, argument: dict[str, Any]) -> None:
     scene = Scene(stage, "ppoll", argument["listener"], n=1)
     listener = socket.socket(fileno=os.dup(scene.listener.fds[0]))
     near, far = socket.socketpair()
-    board = Board(1, 1)
+    board = Numbers(1, 1)
 
     def act(me: Me) -> str:
         me.ready()
@@ -123,7 +123,7 @@ def late(stage: Stage, argument: dict[str, Any]) -> None:
 
 def owner_killed(stage: Stage) -> None:
     """An owner makes a System V semaphore by a key from a file, takes it, and is killed."""
-    board = Board(1, 2)
+    board = Numbers(1, 2)
     key = _unused_key()
 
     def own(me: Me) -> None:
