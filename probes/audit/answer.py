@@ -88,8 +88,10 @@ def counted(figures: judge.AuditFigures) -> Answer:
     }
 
 
-def warnings_for(server: AuditedServer, waiting: list[Wait], figures: judge.AuditFigures) -> list[str]:
-    """What is wrong with the server apart from a herd."""
+def warnings_for(
+    server: AuditedServer, waiting: list[Wait], figures: judge.AuditFigures, reuseport: bool | None
+) -> list[str]:
+    """What is wrong with the server apart from a herd; `reuseport`: whether the listener has SO_REUSEPORT."""
     warnings = []
     sockets = set(server.listener.inodes)
     deserted = sockets - {inode for wait in waiting for inode in wait.inodes}
@@ -97,6 +99,11 @@ def warnings_for(server: AuditedServer, waiting: list[Wait], figures: judge.Audi
         warnings.append(
             f"{len(deserted)} of the {len(sockets)} listeners of this SO_REUSEPORT group have nobody who waits: "
             "a connection that the kernel gives to one of them is not served (socket(7))"
+        )
+    if reuseport and len(sockets) == 1 and len(waiting) > 1:
+        warnings.append(
+            "SO_REUSEPORT is set, and changes nothing: there is one listener, which all workers share; the kernel "
+            "chooses among sockets, and each worker would have to bind one of its own (socket(7))"
         )
     if figures.woken.min == 0 and figures.woken.max > 0:
         warnings.append("some connections woke nobody who waits for the listener")

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 
 from ..verdict import Inconclusive
-from . import advice, answer, compare, count, judge
+from . import advice, answer, compare, count, judge, names
 from .answer import Answer
 from .arguments import Request
 from .caller import Caller
@@ -80,14 +80,22 @@ def _examine(server: AuditedServer, request: Request, known: Answer, tell: Tell,
     counter = count.Counter(
         server, watch, caller, eyes, workers.way, fewest=len(workers.waiting), holds_back=holds_back
     )
-    connections = count.run(
-        counter,
-        watch,
-        request.connections,
-        request.rate,
-        request.data,
-        lambda i: tell(f"connection {i} of {request.connections}"),
-    )
+    try:
+        connections = count.run(
+            counter,
+            watch,
+            request.connections,
+            request.rate,
+            request.data,
+            lambda i: tell(f"connection {i} of {request.connections}"),
+        )
+    except Inconclusive:
+        if (pid := newcomer(server)) is None:
+            raise
+        raise Inconclusive(
+            f"process {pid} ({names.name_of(pid)}) was started by a connection, and waits for the listener since: "
+            "audit once more, while it runs"
+        ) from None
     if (pid := newcomer(server)) is not None:
         raise Inconclusive(
             f"process {pid} came during the audit, and waits for the listener too: audit again when all workers "
@@ -102,7 +110,7 @@ def _examine(server: AuditedServer, request: Request, known: Answer, tell: Tell,
     scenario = workers.way.scenario(server.listener.kind, workers.way.per_socket)
     known["lab"] = compare.measure(scenario).as_dict()
     known["advice"] = advice.advice_for(situation_of(verdict.verdict, server, workers, known["settings"]))
-    known["warnings"] = answer.warnings_for(server, workers.waiting, figures)
+    known["warnings"] = answer.warnings_for(server, workers.waiting, figures, known["settings"]["reuseport"])
     known["exit_code"] = answer.exit_code(verdict.verdict, figures, request, sees_wakers)
     if verdict.verdict == judge.INCONCLUSIVE:
         known["reason"] = verdict.sentence.partition(": ")[2]

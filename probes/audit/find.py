@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..exits import BadInput
 from ..printable import printable
-from .sockets import ListeningSocket, listeners
+from .sockets import ListeningSocket, is_udp_port, listeners
 
 
 class BadTarget(BadInput):
@@ -49,8 +49,8 @@ class AuditedServer:
     """For each process that holds one of its sockets: descriptor -> inode."""
     others: list[ListeningSocket] = field(default_factory=list)
     """Listeners that the name would fit as well; they are not audited."""
-    unseen: int = 0
-    """Processes whose descriptors this user may not look at."""
+    unseen: list[int] = field(default_factory=list)
+    """Processes that may hold the listener, too, and whose descriptors this user may not look at."""
 
     @property
     def anyone(self) -> int:
@@ -80,7 +80,7 @@ def find(wanted: Wanted) -> AuditedServer:
         raise BadTarget(
             f"{chosen.name} listens, but none of the processes that you may look into holds it: run as root"
         )
-    return AuditedServer(chosen, found, others, unseen)
+    return AuditedServer(chosen, found, others, _kin(unseen, found))
 
 
 def the_one_of(candidates: Sequence[ListeningSocket], whose: str) -> ListeningSocket:
@@ -163,6 +163,8 @@ def _anywhere(wanted: Wanted) -> list[ListeningSocket]:
                     if there := _fitting(listeners(pid), wanted, pid):
                         elsewhere[namespace] = there
     if not elsewhere:
+        if wanted.port is not None and is_udp_port("self", wanted.port):
+            raise BadTarget(f"port {wanted.port} is a UDP port here: an audit makes connections, and UDP has none")
         raise BadTarget(f"nothing listens on {wanted.name} here: start the server first, or name another")
     if len(elsewhere) > 1:
         raise BadTarget(
@@ -248,16 +250,32 @@ def sockets_of(pid: int) -> dict[int, int]:
     return found
 
 
-def holders_of(inodes: Iterable[int]) -> tuple[dict[int, dict[int, int]], int]:
-    """Processes that hold one of these sockets (descriptor -> inode), and how many could not be looked into."""
+def _kin(unseen: Iterable[int], holders: Iterable[int]) -> list[int]:
+    """Those of the unseen that may have inherited the listener: parents, children and siblings of its holders.
+
+    For root all that are left, who are few; an ordinary user may look at nobody else's processes.
+    """
+    if os.geteuid() == 0:
+        return sorted(unseen)
+    parents = {}
+    for pid in (*unseen, *holders):
+        with contextlib.suppress(OSError):
+            parents[pid] = parent_of(pid)
+    held = set(holders)
+    families = {parents[pid] for pid in held if pid in parents} - {0, 1, 2}
+    return sorted(pid for pid in unseen if pid in families or parents.get(pid) in families | held)
+
+
+def holders_of(inodes: Iterable[int]) -> tuple[dict[int, dict[int, int]], list[int]]:
+    """Processes that hold one of these sockets (descriptor -> inode), and those that could not be looked into."""
     wanted = set(inodes)
     found: dict[int, dict[int, int]] = {}
-    unseen = 0
+    unseen = []
     for pid in pids():
         try:
             held = {fd: inode for fd, inode in sockets_of(pid).items() if inode in wanted}
         except PermissionError:
-            unseen += 1
+            unseen.append(pid)
         except (FileNotFoundError, ProcessLookupError):
             continue
         else:

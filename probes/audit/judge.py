@@ -31,6 +31,11 @@ class PerConnection:
     def as_dict(self) -> dict[str, float]:
         return {"min": self.min, "median": self.median, "max": self.max}
 
+    @property
+    def range(self) -> str:
+        """`4`, or `1 to 4`."""
+        return f"{self.min}" if self.min == self.max else f"{self.min} to {self.max}"
+
     def __str__(self) -> str:
         """`4`, or `1 to 4, median 2`."""
         return f"{self.min}" if self.min == self.max else f"{self.min} to {self.max}, median {self.median:g}"
@@ -145,16 +150,16 @@ def judge(figures: AuditFigures, workers: int, sees_wakers: bool) -> Judgement:
         return Judgement(WAKES_NOBODY, reason, sure)
     if woken == 1:
         of = f"one of {workers} workers wakes" if workers > 1 else "the one worker wakes"
-        sometimes = f" (once {figures.woken.max})" if figures.woken.max > 1 else ""
+        sometimes = f" (at most {figures.woken.max})" if figures.woken.max > 1 else ""
         return Judgement(WAKES_ONE, f"does not herd: {of} for each connection{sometimes}", sure)
-    nothing = round(figures.in_vain.median) if figures.in_vain is not None else woken - 1
-    find = f"{nothing} find{'s' if nothing == 1 else ''} nothing"
-    how = f"{woken} of {workers} workers wake for each connection"
-    if figures.woken.min != figures.woken.max:
-        how = (
-            f"{figures.woken.min} to {figures.woken.max} of {workers} workers wake for a connection, {woken} as a rule"
-        )
-    return Judgement(HERDS, f"herds: {how}; {find}", sure)
+    low, high = figures.woken.min, figures.woken.max
+    # Where nobody saw who took it, one did.
+    in_vain = figures.in_vain or PerConnection(max(0, low - 1), 0, max(0, high - 1))
+    find = f"{in_vain.range} find{'s' if in_vain.max == 1 else ''} nothing"
+    how = f"{figures.woken.range} of {workers} workers wake for {'each' if low == high else 'a'} connection"
+    # Two that are rounded apart need not fit together.
+    rule = f", {figures.woken.median:g} as a rule" if low != high and figures.woken.median == woken else ""
+    return Judgement(HERDS, f"herds: {how}{rule}; {find}", sure)
 
 
 def _sure(figures: AuditFigures, sees_wakers: bool) -> str:

@@ -67,12 +67,14 @@ def strategy_of(
     (call, trigger), _ = kinds.most_common(1)[0]
     threads = len(waits) > 1 and len({wait.pid for wait in waits}) == 1
     name = None
-    known = sharing is not None and all(wait.listens for wait in waits)
+    known = sharing in ("listener", "epoll", "nothing") and all(wait.listens for wait in waits)
     if len(kinds) == 1 and known and call and call in CALLS and (trigger is not None or call not in EPOLL_CALLS):
         name = strategy_name(call, trigger, sharing or "listener")
     sockets = Counter(inode for wait in waits for inode in wait.inodes)
     per_socket = max(sockets.values(), default=len(waits))
-    sentence = _sentence(waits, kinds, sharing, threads, peers, listener, holders)
+    instances = len(groups) if sharing == "some" else 0
+    sharing = None if sharing == "some" else sharing
+    sentence = _sentence(waits, kinds, sharing, threads, peers, listener, holders, instances)
     shared = tuple(frozenset(one.tid for one in group) for group in groups if len(group) > 1)
     return WayOfWaiting(name, sentence, sharing, per_socket, threads, shared)
 
@@ -100,7 +102,7 @@ def _sharing(waits: Sequence[Wait], listener: ListeningSocket, same: Same) -> tu
     if in_epoll and instances == 1 and in_epoll > 1:
         return "epoll", groups
     if in_epoll and instances < in_epoll:
-        return None, groups  # some share and some do not
+        return "some", groups
     if len(listener.inodes) > 1:
         return "nothing", groups
     return "listener", groups
@@ -114,11 +116,12 @@ def _sentence(
     peers: int,
     listener: ListeningSocket,
     holders: int,
+    instances: int,
 ) -> str:
     n = len(waits) + peers
     who = f"{n} {_kind_of_worker(threads)}{'' if n == 1 else 's'}"
     how = " and ".join(
-        (f"{count} " if len(kinds) > 1 else "") + _how(call, trigger, sharing, n if len(kinds) == 1 else 1)
+        (f"{count} " if len(kinds) > 1 else "") + _how(call, trigger, sharing, n if len(kinds) == 1 else 1, instances)
         for (call, trigger), count in kinds.items()
     )
     sure = "" if all(wait.listens for wait in waits) else ", probably (what the call waits for could not be read)"
@@ -130,12 +133,14 @@ def _kind_of_worker(threads: bool) -> str:
     return "thread" if threads else "worker"
 
 
-def _how(call: str | None, trigger: str | None, sharing: str | None, n: int) -> str:
+def _how(call: str | None, trigger: str | None, sharing: str | None, n: int, instances: int) -> str:
     each = "each " if n > 1 else ""
     if call in EPOLL_CALLS:
         flags = _TRIGGERS.get(trigger or "", "with flags that could not be read")
         if sharing == "epoll":
             return f"all in one shared epoll instance, {flags}"
+        if instances:  # some share one, and some do not
+            return f"in {instances} epoll instances, {flags}"
         if sharing is None:
             return f"in {call}, {flags}, and which of them share an epoll instance could not be told"
         return f"{each}with its own epoll instance, {flags}" if n > 1 else f"with an epoll instance, {flags}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .judge import INCONCLUSIVE
+from .judge import INCONCLUSIVE, WAKES_NOBODY
 
 _COUNTS = (
     ("woken", "the scheduler made it runnable"),
@@ -43,6 +43,8 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {answer['sure']}"
     if answer["lab"]:
         yield f"  {lab_in_words(answer['lab'])}"
+        if answer["verdict"] == WAKES_NOBODY and answer["lab"]["woken"] is not None:
+            yield "  (the lab's listener holds nothing back: this is what to expect once it wakes anybody)"
     for warning in answer["warnings"]:
         yield f"  warning: {warning}"
     for advice in answer["advice"]:
@@ -51,8 +53,8 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         if why is not None:
             yield f"  no {name}: {why}"
     if answer["server"] and (unseen := answer["server"]["unseen_processes"]):
-        many = "1 process" if unseen == 1 else f"{unseen} processes"
-        yield f"  {many} may not be looked into, so whether the listener is held there, too, is not known"
+        who = f"process{'es' if len(unseen) > 1 else ''} {_some(unseen)}"
+        yield f"  {who} may not be looked into, so whether the listener is held there, too, is not known"
 
 
 def _server(listener: Mapping[str, Any], server: Mapping[str, Any]) -> Iterator[str]:
@@ -80,8 +82,11 @@ def lab_in_words(lab: Mapping[str, Any]) -> str:
 
 
 def _pids(pids: list[int]) -> str:
-    shown = " ".join(map(str, pids[:8])) + (" ..." if len(pids) > 8 else "")
-    return f"process {shown}" if len(pids) == 1 else f"{len(pids)} processes: {shown}"
+    return f"process {pids[0]}" if len(pids) == 1 else f"{len(pids)} processes: {_some(pids)}"
+
+
+def _some(pids: list[int]) -> str:
+    return " ".join(map(str, pids[:8])) + (" ..." if len(pids) > 8 else "")
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

@@ -144,6 +144,13 @@ def _spin(listener: socket.socket) -> None:
             listener.accept()[0].close()
 
 
+def _on_demand(listener: socket.socket) -> None:
+    """Waits for the first connection, starts a worker for it and all that follow, and waits no more."""
+    _epoll(listener)()
+    pid = _fork(lambda: _serve(_epoll(listener), listener))
+    os.waitpid(pid, 0)
+
+
 def _die(listener: socket.socket) -> None:
     """Takes three connections, and ends."""
     for _ in range(3):
@@ -270,6 +277,8 @@ def main(kind: str, workers: int, address: str) -> None:
         }
         if kind == "spin":
             _spin(mine)
+        elif kind == "on-demand":
+            _on_demand(mine)
         elif kind == "die":
             _die(mine)
         elif kind == "grow":

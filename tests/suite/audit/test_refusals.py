@@ -91,6 +91,16 @@ def test_worker_that_came_meanwhile(start: Start, audit: Audit) -> None:
     assert "came during the audit, and waits for the listener too" in answer["reason"], answer.text
 
 
+def test_a_worker_that_the_first_connection_starts(start: Start, audit: Audit) -> None:
+    """As a cold Postfix, or socket activation: the audit that woke it up says that another will do."""
+    server = start("on-demand", 1)
+    answer = audit("--port", server.address)
+    assert answer.code == CANNOT_JUDGE
+    assert "was started by a connection, and waits for the listener since: audit once more" in answer["reason"]
+    again = audit("--port", server.address)
+    assert again["verdict"] == "wakes one", again.text
+
+
 def test_nobody_waits(start: Start, audit: Audit) -> None:
     answer = audit("--port", start("deaf").address)
     assert answer.code == CANNOT_JUDGE

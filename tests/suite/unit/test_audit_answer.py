@@ -209,7 +209,7 @@ def _answer() -> dict[str, Any]:
     answer.update(
         listener={"name": "127.0.0.1:80", "kind": "tcp4", "sockets": 1, "other_namespace": True, "also": ["[::]:80"]},
         settings={"backlog": 64, "reuseport": False, "defer_accept_s": 0, "why_not": None},
-        server={"name": "<script>", "pids": [10, 11], "unseen_processes": 2},
+        server={"name": "<script>", "pids": [10, 11], "unseen_processes": [7, 9]},
         workers=4,
         waits="4 workers, each in poll, on one inherited listener",
         waiters=[
@@ -246,7 +246,7 @@ def test_words() -> None:
         "-> do something else",
         "warning: mind the gap",
         "no sched_waking: perf_event_open: Permission denied",
-        "2 processes may not be looked into",
+        "processes 7 9 may not be looked into",
         "in a network namespace of its own",
         "not audited: [::]:80",
     ):
