@@ -119,10 +119,10 @@ def _crash(run: Run, strategy: str) -> str:
 def _what_dying_does(run: Run, strategy: str) -> str:
     left = noted.LEFT.by_parameter(run).get(strategy)
     took = noted.SURVIVOR_TOOK.by_parameter(run).get(strategy)
-    if left is None or took is None:
-        return NOT_JUDGED
     if left:
         return f"no, {left} of 2 left in the queue"
+    if left is None or took is None:
+        return NOT_JUDGED
     if took == 1:
         return "yes, except the one it had taken"
     return "yes" if noted.SURVIVOR_RETURNED.by_parameter(run).get(strategy) else "only when the next one comes"
