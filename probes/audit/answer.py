@@ -7,7 +7,7 @@ from typing import Any
 from .. import host
 from ..exits import BROKEN, CANNOT_JUDGE, WELL
 from . import judge, names
-from .arguments import Request
+from .arguments import AuditRequest
 from .find import AuditedServer
 from .idle import Idle
 from .namespace import network_of
@@ -110,7 +110,7 @@ def warnings_for(
     return warnings
 
 
-def exit_code(verdict: str, figures: judge.AuditFigures, request: Request, sees_wakers: bool) -> int:
+def exit_code(verdict: str, figures: judge.AuditFigures, request: AuditRequest, sees_wakers: bool) -> int:
     """0, or 1 where more workers wake than was asked for, or 3 where it could not be judged."""
     if verdict in (judge.INCONCLUSIVE, judge.WAKES_NOBODY):
         return CANNOT_JUDGE

@@ -51,7 +51,7 @@ Exit codes: 0 judged, 1 more workers wake than --max-woken, 2 bad input, 3 it co
 
 
 @dataclass(frozen=True)
-class Request:
+class AuditRequest:
     """What was asked for, checked."""
 
     wanted: Wanted | None
@@ -100,7 +100,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def request_from(options: argparse.Namespace) -> Request:
+def request_from(options: argparse.Namespace) -> AuditRequest:
     """The checked request.  Raises BadTarget with one sentence for the user."""
     wanted = _wanted(options)
     if not 1 <= options.connections <= MOST_CONNECTIONS:
@@ -114,7 +114,7 @@ def request_from(options: argparse.Namespace) -> Request:
     if options.http and options.send is not None:
         raise BadTarget("--http and --send both say what to send: give one of them")
     data = HTTP if options.http else unescape(options.send or "")
-    return Request(
+    return AuditRequest(
         wanted, tuple(options.server), options.connections, options.rate, data, options.trace, options.max_woken
     )
 

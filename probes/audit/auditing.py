@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ..verdict import Inconclusive
 from . import advice, answer, compare, count, judge, names
 from .answer import Answer
-from .arguments import Request
+from .arguments import AuditRequest
 from .caller import Caller
 from .eyes import open_eyes
 from .find import AuditedServer, family_of, find
@@ -28,7 +28,7 @@ from .workers import newcomer, workers_of
 Tell = Callable[[str], None]
 
 
-def audit(request: Request, tell: Tell) -> Answer:
+def audit(request: AuditRequest, tell: Tell) -> Answer:
     """Do what was asked; the answer, as `--json` prints it.  `tell` hears what is being done.
 
     Raises BadTarget for what cannot be audited at all; what cannot be judged is in the answer.
@@ -52,7 +52,9 @@ def audit(request: Request, tell: Tell) -> Answer:
     return known
 
 
-def _examine(server: AuditedServer, request: Request, known: Answer, tell: Tell, release: contextlib.ExitStack) -> None:
+def _examine(
+    server: AuditedServer, request: AuditRequest, known: Answer, tell: Tell, release: contextlib.ExitStack
+) -> None:
     """Watch the server, connect to it, judge; what is known grows in `known`."""
     # What forks comes before what starts threads (a progress display).
     caller = _caller(server)

@@ -18,7 +18,7 @@ from .returns import Return
 from .sockets import is_half_open, server_end
 from .strategy import WayOfWaiting
 from .waits import Wait
-from .wakers import WakeUp, source_of
+from .wakers import TracedWakeUp, source_of
 from .watch import Looks, ServerThreads, moved
 
 REST_S = 10.0
@@ -182,7 +182,7 @@ class Counter:
             raise Inconclusive(str(lost)) from lost
         return step
 
-    def _attribute(self, step: Effect, wakings: list[WakeUp], ran: set[int], candidates: frozenset[int]) -> None:
+    def _attribute(self, step: Effect, wakings: list[TracedWakeUp], ran: set[int], candidates: frozenset[int]) -> None:
         """Part the wake-ups of the candidates by where they came from.
 
         Raises Inconclusive where the trace and the context switches contradict each other.
@@ -211,7 +211,7 @@ class Counter:
         step.timers = found["timer"] - step.woken
         step.disturbed = self._is_disturbed(wakings, candidates, server)
 
-    def _is_disturbed(self, wakings: list[WakeUp], candidates: frozenset[int], server: set[int]) -> bool:
+    def _is_disturbed(self, wakings: list[TracedWakeUp], candidates: frozenset[int], server: set[int]) -> bool:
         """Whether a timer, or somebody else's connection, woke a candidate before the last wake-up by this one."""
         sources = [
             (waking.at_ns, source_of(waking, self._caller.pid, self._eyes.softirqs, server))

@@ -28,7 +28,7 @@ _MOST_RANGES = 70
 """A filter names at most this many ranges of thread ids; it must fit into one page (perf_event_set_filter)."""
 
 
-class WakeUp(NamedTuple):
+class TracedWakeUp(NamedTuple):
     """One wake-up of one thread."""
 
     at_ns: int
@@ -45,7 +45,7 @@ class Wakers(PerfRings):
         self._pid_at = RAW + offset_of("pid", tracepoint.format)
         self._flags_at = RAW + offset_of("common_flags", tracepoint.format)
         self._tids: frozenset[int] = frozenset(tids)
-        self._seen: list[WakeUp] = []
+        self._seen: list[TracedWakeUp] = []
         super().__init__(tracepoint, filter_for("pid", tids))
 
     def watch(self, tids: Collection[int]) -> None:
@@ -60,14 +60,14 @@ class Wakers(PerfRings):
             (wakee,) = struct.unpack_from("=i", body, self._pid_at)
             if wakee in self._tids:
                 waker, at_ns = struct.unpack_from("=iQ", body, 4)
-                self._seen.append(WakeUp(at_ns, waker, wakee, body[self._flags_at]))
+                self._seen.append(TracedWakeUp(at_ns, waker, wakee, body[self._flags_at]))
 
     def forget(self) -> None:
         """Drop everything seen so far: the count starts here."""
         self._seen = []
         super().forget()
 
-    def seen(self) -> list[WakeUp]:
+    def seen(self) -> list[TracedWakeUp]:
         """Every wake-up since the last call or `forget`, in order of time.  Raises Lost on overflow."""
         self.pump()
         seen, self._seen = self._seen, []
@@ -97,7 +97,7 @@ def filter_for(field: str, tids: Collection[int]) -> str:
     )
 
 
-def source_of(waking: WakeUp, caller: int, softirqs: Collection[int], server: Collection[int]) -> str:
+def source_of(waking: TracedWakeUp, caller: int, softirqs: Collection[int], server: Collection[int]) -> str:
     """Where a wake-up came from: connection, timer, worker or other."""
     if waking.flags & _HARDIRQ:
         return "timer"

@@ -18,7 +18,7 @@ from ..verdict import Inconclusive
 from .waits import Wait, threads_of, wait_of
 
 
-class Look(NamedTuple):
+class ThreadLook(NamedTuple):
     """One look at one thread."""
 
     state: str
@@ -30,7 +30,7 @@ class Look(NamedTuple):
 _AT_REST = "STtZX"
 """Asleep; stopped, by a signal or a tracer, or dead: these do not move either."""
 
-Looks = dict[int, Look]
+Looks = dict[int, ThreadLook]
 """By thread id."""
 
 
@@ -92,7 +92,7 @@ class ServerThreads:
             except (FileNotFoundError, ProcessLookupError):
                 continue
             if text:
-                found[tid] = Look(parse_status(text)[0], switches_in(text))
+                found[tid] = ThreadLook(parse_status(text)[0], switches_in(text))
         return found
 
     def _to_rest(self) -> list[tuple[int, int]]:

@@ -46,7 +46,7 @@ class BadCost(BadInput):
 
 
 @dataclass(frozen=True)
-class Request:
+class CostRequest:
     """What was asked for, checked."""
 
     plan: plan.Plan
@@ -103,7 +103,7 @@ def _strategies() -> str:
     )
 
 
-def request_from(options: argparse.Namespace) -> Request:
+def request_from(options: argparse.Namespace) -> CostRequest:
     """The checked request.  Raises BadCost, or BadScenario for a strategy, with one sentence."""
     rounds = options.rounds if options.rounds is not None else plan.QUICK_ROUNDS if options.quick else plan.ROUNDS
     if not 1 <= rounds <= plan.MOST_ROUNDS:
@@ -126,7 +126,7 @@ def request_from(options: argparse.Namespace) -> Request:
     )
     json = Path(options.json) if options.json is not None else None
     plots = Path(options.plots) if options.plots is not None else None
-    return Request(made, options.pin, json, plots)
+    return CostRequest(made, options.pin, json, plots)
 
 
 def _listed(text: str | None, option: str) -> list[str]:

@@ -21,7 +21,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass
-class Served:
+class SeenByClients:
     """What the clients saw."""
 
     latencies_ns: list[int] = field(default_factory=list)
@@ -58,7 +58,7 @@ class _Connection:
         self.began_ns = time.perf_counter_ns()
         self.socket.connect(address)
 
-    def read(self, served: Served) -> bool:
+    def read(self, served: SeenByClients) -> bool:
         """Read once what is there, and note it; whether the connection has ended.  BlockingIOError, TimeoutError."""
         try:
             data = self.socket.recv(16)
@@ -75,7 +75,7 @@ class _Connection:
             self.again += len(data)
         return False
 
-    def note(self, served: Served) -> None:
+    def note(self, served: SeenByClients) -> None:
         """It is over."""
         served.connections += 1
         served.answered_again += self.again
@@ -88,9 +88,9 @@ class _Connection:
 
 def one_by_one(
     address: tuple[str, int], connections: int, long: Set[int], patience_s: float, between: Callable[[], None]
-) -> Served:
+) -> SeenByClients:
     """One connection at a time; `between` is called after each, and returns when the workers rest again."""
-    served = Served()
+    served = SeenByClients()
     for number in range(connections):
         cpu_ns, began_ns = time.process_time_ns(), time.perf_counter_ns()
         _one(address, number in long, patience_s, served)
@@ -100,7 +100,7 @@ def one_by_one(
     return served
 
 
-def _one(address: tuple[str, int], long: bool, patience_s: float, served: Served) -> None:
+def _one(address: tuple[str, int], long: bool, patience_s: float, served: SeenByClients) -> None:
     connection = _Connection(long)
     with connection.socket:
         connection.socket.settimeout(None)
@@ -122,9 +122,9 @@ def _bound(sock: socket.socket, patience_s: float) -> None:
 
 def closed_loop(
     address: tuple[str, int], connections: int, outstanding: int, long: Set[int], patience_s: float
-) -> Served:
+) -> SeenByClients:
     """`outstanding` connections at any time: where one has ended, the next one begins."""
-    served = Served()
+    served = SeenByClients()
     under_way: dict[int, _Connection] = {}
     started = 0
     with select.epoll() as epoll, contextlib.ExitStack() as at_end:

@@ -99,7 +99,7 @@ def _system_calls(reading: Reading, per_wait: int, takes: bool, returned: int, e
 
 
 @dataclass(frozen=True)
-class Spread:
+class RoundSpread:
     """One figure over the rounds."""
 
     median: float
@@ -109,7 +109,7 @@ class Spread:
     q3: float
 
     @classmethod
-    def of(cls, values: Iterable[float | None]) -> Spread | None:
+    def of(cls, values: Iterable[float | None]) -> RoundSpread | None:
         """None where a round has no such figure."""
         known = [value for value in values if value is not None]
         if not known:
@@ -122,17 +122,17 @@ class Spread:
         return asdict(self)
 
 
-def over_rounds(rounds: Sequence[Mapping[str, float | None]]) -> dict[str, Spread | None]:
+def over_rounds(rounds: Sequence[Mapping[str, float | None]]) -> dict[str, RoundSpread | None]:
     """Every figure over the rounds."""
-    return {name: Spread.of(each[name] for each in rounds) for name in FIGURES}
+    return {name: RoundSpread.of(each[name] for each in rounds) for name in FIGURES}
 
 
 def ratios(
     rounds: Sequence[Mapping[str, float | None]], base: Sequence[Mapping[str, float | None]]
-) -> dict[str, Spread | None]:
+) -> dict[str, RoundSpread | None]:
     """Every figure divided by that of `base` in the same round, over the rounds."""
     return {
-        name: Spread.of(_ratio(each[name], other[name]) for each, other in zip(rounds, base, strict=True))
+        name: RoundSpread.of(_ratio(each[name], other[name]) for each, other in zip(rounds, base, strict=True))
         for name in FIGURES
     }
 
@@ -145,9 +145,9 @@ def _ratio(value: float | None, base: float | None) -> float | None:
 class Growth:
     """How a figure grows with the number of workers."""
 
-    exponent: Spread
+    exponent: RoundSpread
     """b of figure = a * workers**b, by least squares on logarithms, one fit per round: 0 is flat, 1 is linear."""
-    per_worker: Spread
+    per_worker: RoundSpread
     """What each further worker adds, by least squares on the figures themselves."""
 
     @property
@@ -176,5 +176,5 @@ def growth(sizes: Sequence[int], rounds: Sequence[Sequence[float | None]]) -> Gr
         logs = [[math.log(number) for number in numbers] for numbers in (sizes, known)]
         exponents.append(statistics.linear_regression(*logs).slope)
         slopes.append(statistics.linear_regression(sizes, known).slope)
-    exponent, per_worker = Spread.of(exponents), Spread.of(slopes)
+    exponent, per_worker = RoundSpread.of(exponents), RoundSpread.of(slopes)
     return Growth(exponent, per_worker) if exponent and per_worker else None

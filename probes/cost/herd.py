@@ -19,10 +19,10 @@ from .tally import ENDED, ERRNO, GAVE_UP, PHASE, READY, SYSTEM_NS, USER_NS, Tall
 from .watch import Watch
 from .ways import Way
 from .work import Work
-from .worker import Place, Worker, spawn
+from .worker import MeasuredWorker, WaitingPlace, spawn
 
 
-class Herd:
+class MeasuredHerd:
     """`workers` processes that serve one listener (or a reuseport group) by `way`.
 
     Raises NotApplicable where this kernel lacks the way, Inconclusive where a worker does not get ready,
@@ -46,7 +46,7 @@ class Herd:
                 os.sched_setaffinity(0, cpus)
             try:
                 for i in range(workers):
-                    worker = Worker(i, way, work, loops_per_us, self.tally.line(i))
+                    worker = MeasuredWorker(i, way, work, loops_per_us, self.tally.line(i))
                     with contextlib.ExitStack() as apart:
                         self._pids.append(spawn(worker, here[i], _places(way.scenario(1), apart)[0], lock))
                         self._wait_until_ready(i)
@@ -78,7 +78,7 @@ class Herd:
         self._pids = []
         self._open.close()
 
-    def __enter__(self) -> Herd:
+    def __enter__(self) -> MeasuredHerd:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
@@ -113,13 +113,13 @@ class Herd:
             raise Inconclusive(f"worker {i} gave up: {os.strerror(line[ERRNO]) if line[ERRNO] else 'unknown reason'}")
 
 
-def _places(scenario: Scenario, at_end: contextlib.ExitStack) -> list[Place]:
+def _places(scenario: Scenario, at_end: contextlib.ExitStack) -> list[WaitingPlace]:
     """Where each worker of this scenario waits; closed in this process `at_end`."""
     listener = open_listener(scenario, None)
     at_end.callback(listener.close)
     strategy = prepare(scenario, listener.fds)
     at_end.callback(strategy.close)
-    return [Place(strategy, fd, _address(fd)) for fd in listener.fds]
+    return [WaitingPlace(strategy, fd, _address(fd)) for fd in listener.fds]
 
 
 def _address(fd: int) -> tuple[str, int]:

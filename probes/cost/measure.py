@@ -9,13 +9,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..verdict import Inconclusive
 from . import answer, checks, cpus, rig
-from .arguments import Request
+from .arguments import CostRequest
 from .reading import Reading
 from .session import Session
 from .ways import BASE
 
 
-def measure(request: Request, console: Console) -> dict[str, Any]:
+def measure(request: CostRequest, console: Console) -> dict[str, Any]:
     """The document.  Raises Inconclusive where a check fails, or nothing can be measured."""
     readings: list[Reading] = []
     absent: dict[str, str] = {}

@@ -36,7 +36,7 @@ _FORK_S, _LOOK_S, _CONNECTION_S, _SET_UP_S = 1.2e-3, 40e-6, 150e-6, 8e-3
 
 
 @dataclass(frozen=True)
-class Scene:
+class LoadScene:
     """What happens to a herd of one size: a load, and the work of each request."""
 
     load: str
@@ -67,10 +67,10 @@ class Plan:
     """The whole measurement."""
 
     ways: tuple[Way, ...]
-    scenes: tuple[Scene, ...]
+    scenes: tuple[LoadScene, ...]
     rounds: int
 
-    def sittings(self) -> Iterator[tuple[int, Scene, Way]]:
+    def sittings(self) -> Iterator[tuple[int, LoadScene, Way]]:
         """Round, scene, way: within a round each scene is played with one way after another, so that a machine that
         drifts drifts under all of them; every round begins with another way."""
         for number in range(self.rounds):
@@ -89,7 +89,7 @@ class Plan:
         return slowness * self.rounds * len(self.ways) * sum(each)
 
 
-def _connection_s(scene: Scene) -> float:
+def _connection_s(scene: LoadScene) -> float:
     looks = 2 * scene.workers * _LOOK_S if scene.load == REST else 0.0
     return _CONNECTION_S + looks + scene.work.mean_us * 1e-6
 
@@ -105,7 +105,7 @@ def make(
 ) -> Plan:
     """The plan; what is left empty is chosen for each load.  `accept` is always measured: all else is a ratio to it."""
     scenes = tuple(
-        Scene(load, each, workers)
+        LoadScene(load, each, workers)
         for load in loads
         for each in (work or tuple(parse_work(text) for text in DEFAULT_WORK[load]))
         for workers in (sizes or (QUICK_SIZES if quick else DEFAULT_SIZES)[load])

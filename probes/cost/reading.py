@@ -11,7 +11,7 @@ SLEPT, WOKEN, RETURNED, WON = "slept", "woken", "returned", "won"
 
 
 @dataclass(frozen=True)
-class Counters:
+class WorkerCounts:
     """What was counted of each worker, at one instant at which all of them slept."""
 
     voluntary: list[int]
@@ -37,8 +37,8 @@ class Reading:
     connections: int
     outstanding: int
     long_connections: int
-    before: Counters
-    after: Counters
+    before: WorkerCounts
+    after: WorkerCounts
     user_ns: list[int]
     system_ns: list[int]
     """CPU time of each worker in user and in kernel mode, as getrusage(2) splits it."""
@@ -63,7 +63,7 @@ class Reading:
     def from_json(cls, record: Mapping[str, Any]) -> Reading:
         """The reading that `as_json` wrote: JSON's keys are strings."""
         answers = {int(worker): count for worker, count in record["answers"].items()}
-        counters = {side: Counters(**record[side]) for side in ("before", "after")}
+        counters = {side: WorkerCounts(**record[side]) for side in ("before", "after")}
         return cls(**{**record, **counters, "answers": answers})
 
     @property

@@ -25,10 +25,10 @@ from ..lab.deadline import measure_patience, patience_s
 from ..observers.task_files import why_no_switches, why_no_syscall_file
 from ..verdict import Inconclusive, NotApplicable
 from . import clients, cpus, plan, ways, work
-from .herd import Herd
-from .reading import RETURNED, SLEPT, WOKEN, WON, Counters, Reading
+from .herd import MeasuredHerd
+from .reading import RETURNED, SLEPT, WOKEN, WON, Reading, WorkerCounts
 from .tally import COUNTED
-from .watch import Look
+from .watch import WorkerAtRest
 
 IDLE_FORK_S = 0.4e-3
 """To fork a child that ends at once and reap it, on an idle machine."""
@@ -104,7 +104,7 @@ class Rig:
         """One message for each reading, and one for each round."""
         wanted = plan.Plan(
             tuple(ways.parse(name) for name in request["ways"]),
-            tuple(plan.Scene(load, work.parse(text), workers) for load, text, workers in request["scenes"]),
+            tuple(plan.LoadScene(load, work.parse(text), workers) for load, text, workers in request["scenes"]),
             request["rounds"],
         )
         number, machine = 0, cpus.Machine()
@@ -115,7 +115,7 @@ class Rig:
             yield self._sitting(round_number, scene, way)
         yield {"round": number, "machine": machine.since()}
 
-    def _sitting(self, round_number: int, scene: plan.Scene, way: ways.Way) -> dict[str, Any]:
+    def _sitting(self, round_number: int, scene: plan.LoadScene, way: ways.Way) -> dict[str, Any]:
         if way.id in self._absent:
             return {"way": way.id, "not_applicable": self._absent[way.id]}
         try:
@@ -129,11 +129,11 @@ class Rig:
             why = f"the machine has no room for it: {error.strerror or error}"
         return {"inconclusive": f"{way.id}, {scene.workers} workers, {scene.load}: {why}"}
 
-    def read(self, round_number: int, scene: plan.Scene, way: ways.Way) -> Reading:
+    def read(self, round_number: int, scene: plan.LoadScene, way: ways.Way) -> Reading:
         """One reading.  Raises NotApplicable, Inconclusive, and OSError where the machine has no room for it."""
         long = scene.long(round_number)
         outstanding = scene.outstanding(len(self._cpus.workers))
-        with Herd(
+        with MeasuredHerd(
             way,
             scene.workers,
             scene.work,
@@ -177,7 +177,7 @@ class Rig:
 class Steps:
     """At rest: what became of every worker at each connection."""
 
-    def __init__(self, herd: Herd) -> None:
+    def __init__(self, herd: MeasuredHerd) -> None:
         self._herd = herd
         self._last = self._look()
         self._steps: list[tuple[str, ...]] = []
@@ -214,10 +214,10 @@ def _state(before: tuple[int, int, int], after: tuple[int, int, int]) -> str:
     return SLEPT
 
 
-def _counters(herd: Herd) -> Counters:
+def _counters(herd: MeasuredHerd) -> WorkerCounts:
     """Once all sleep: the CPU clocks first, so that none has moved between the looks that prove it and them."""
-    looks: list[Look] = herd.watch.rest()
-    return Counters(
+    looks: list[WorkerAtRest] = herd.watch.rest()
+    return WorkerCounts(
         voluntary=[look.voluntary for look in looks],
         involuntary=[look.involuntary for look in looks],
         cpu_ns=herd.watch.cpu_ns(),

@@ -15,7 +15,7 @@ _PAGE = 8192
 _CPU_CLOCK = 2  # CPUCLOCK_SCHED, include/linux/posix-timers.h
 
 
-class Look(NamedTuple):
+class WorkerAtRest(NamedTuple):
     """One worker at rest."""
 
     voluntary: int
@@ -57,13 +57,13 @@ class Watch:
             os.close(fd)
         self._status, self._syscall = [], []
 
-    def rest(self) -> list[Look]:
+    def rest(self) -> list[WorkerAtRest]:
         """Return once every worker sleeps and none moved between two looks at all of them.
 
         From then on only a connection, or a signal, can wake one.  Raises Inconclusive at the deadline,
         and where a worker is gone.
         """
-        looks: list[list[Look] | None] = [None]
+        looks: list[list[WorkerAtRest] | None] = [None]
 
         def equal() -> bool:
             before = looks[-1]
@@ -75,7 +75,7 @@ class Watch:
         assert found is not None
         return found
 
-    def _asleep(self) -> list[Look] | None:
+    def _asleep(self) -> list[WorkerAtRest] | None:
         """A look at all of them; None where one is awake, or not ready yet."""
         if not all(self._ready()):
             return None
@@ -87,7 +87,7 @@ class Watch:
                 raise Inconclusive(f"worker {i} is dead: somebody else killed it")
             if state != "S" or voluntary is None:
                 return None
-            found.append(Look(voluntary, _involuntary(text)))
+            found.append(WorkerAtRest(voluntary, _involuntary(text)))
         # The kernel names the call only once the task is off the run queue (lib/syscall.c): one that has set its
         # state and was preempted before it slept shows S as well.
         in_calls = (os.pread(fd, _PAGE, 0).split(None, 1)[0] in self._calls for fd in self._syscall)

@@ -46,7 +46,7 @@ shared with its parent until then."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Place(NamedTuple):
+class WaitingPlace(NamedTuple):
     """Where a worker waits."""
 
     strategy: Strategy
@@ -55,7 +55,7 @@ class Place(NamedTuple):
     address: tuple[str, int]
 
 
-class Worker:
+class MeasuredWorker:
     """Serves until told to end."""
 
     def __init__(self, i: int, way: Way, work: Work, loops_per_us: float, line: memoryview) -> None:
@@ -71,7 +71,7 @@ class Worker:
         self._peer_size = ctypes.c_uint32(16)
         self._ending = False
 
-    def live(self, here: Place, apart: Place, lock: Lock | None) -> NoReturn:
+    def live(self, here: WaitingPlace, apart: WaitingPlace, lock: Lock | None) -> NoReturn:
         """Get ready, serve, and end.  Whatever goes wrong is left in the tally for the rig."""
         try:
             signal.signal(signal.SIGTERM, self._told_to_end)
@@ -171,7 +171,7 @@ class Worker:
         # struct sockaddr_in: family, port, then the address (ip(7)).
         return self._peer.raw[4:8] == _LONG
 
-    def _warm_up(self, apart: Place) -> None:
+    def _warm_up(self, apart: WaitingPlace) -> None:
         """Serve a few requests of its own, on a listener apart, in the same way."""
         # The ring of a worker in io_uring stays open until it ends: the kernel would wake its owner to close it.
         self._apart = apart.strategy.waiting(0)
@@ -186,7 +186,7 @@ class Worker:
 _LONG = socket.inet_aton(LONG_SOURCE)
 
 
-def spawn(worker: Worker, here: Place, apart: Place, lock: Lock | None) -> int:
+def spawn(worker: MeasuredWorker, here: WaitingPlace, apart: WaitingPlace, lock: Lock | None) -> int:
     """Fork a worker that serves `here`, and warms up `apart`; its process id.  It dies with this process.
 
     Raises OSError where no process is to be had.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from probes.cost.figures import Spread
+from probes.cost.figures import RoundSpread
 
 from .measured import Measured
 
@@ -15,7 +15,7 @@ ACCEPT, POLL, SERIAL = "accept", "poll", "accept+robust-mutex"
 LEVEL, EXCLUSIVE, SHARDS = (f"epoll_wait.{kind}" for kind in ("level.listener", "exclusive.listener", "level.nothing"))
 ONE_SHOT, MULTISHOT = "io_uring_accept", "io_uring_multishot"
 
-Here = Iterator[tuple[str, Spread]]
+Here = Iterator[tuple[str, RoundSpread]]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Published:
     then: str
     here: Callable[[Measured], Here]
     """What is measured here: in words, and the spread over the rounds."""
-    agrees: Callable[[list[Spread]], str]
+    agrees: Callable[[list[RoundSpread]], str]
     """YES, DIRECTION or NO, from the spreads of `here`, in their order."""
     why: str
 
@@ -145,10 +145,10 @@ def _irrelevant(measured: Measured) -> Here:
     )
 
 
-def _above(least: float, near: float = 1.05) -> Callable[[list[Spread]], str]:
+def _above(least: float, near: float = 1.05) -> Callable[[list[RoundSpread]], str]:
     """YES where the first spread is above `least`, DIRECTION where it is above `near`."""
 
-    def agrees(spreads: list[Spread]) -> str:
+    def agrees(spreads: list[RoundSpread]) -> str:
         return YES if spreads[0].median >= least else DIRECTION if spreads[0].median >= near else NO
 
     return agrees

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from probes.cost.figures import Spread
+from probes.cost.figures import RoundSpread
 
 
 class Measured:
@@ -18,17 +18,17 @@ class Measured:
             for cell in answer["cells"]
         }
 
-    def value(self, figure: str, way: str, load: str, workers: int, work: str = "0") -> Spread:
+    def value(self, figure: str, way: str, load: str, workers: int, work: str = "0") -> RoundSpread:
         """A figure over the rounds.  Raises LookupError where it was not measured."""
         return _spread(each[figure] for each in self._cells[way, load, work, workers]["rounds"])
 
-    def ratio(self, figure: str, way: str, other: str, load: str, workers: int, work: str = "0") -> Spread:
+    def ratio(self, figure: str, way: str, other: str, load: str, workers: int, work: str = "0") -> RoundSpread:
         """A figure of `way` divided by that of `other` in the same round.  Raises LookupError."""
         ours, theirs = (self._cells[name, load, work, workers]["rounds"] for name in (way, other))
         pairs = zip(ours, theirs, strict=True)
         return _spread(each[figure] / base[figure] for each, base in pairs if base[figure])
 
-    def most_to_least(self, way: str, load: str, workers: int, work: str = "0") -> Spread:
+    def most_to_least(self, way: str, load: str, workers: int, work: str = "0") -> RoundSpread:
         """How many times as many connections the busiest worker took as the idlest.  Raises LookupError where the
         idlest took none."""
         return _spread(_most_to_least(shares) for shares in self._cells[way, load, work, workers]["shares"])
@@ -38,8 +38,8 @@ def _most_to_least(shares: Sequence[float]) -> float | None:
     return max(shares) / min(shares) if min(shares) else None
 
 
-def _spread(values: Iterable[float | None]) -> Spread:
-    spread = Spread.of(values)
+def _spread(values: Iterable[float | None]) -> RoundSpread:
+    spread = RoundSpread.of(values)
     if spread is None:
         raise LookupError("not observed")
     return spread

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from probes import host
-from probes.cost.figures import Spread
+from probes.cost.figures import RoundSpread
 
 from .figures import ACCEPT, EXCLUSIVE, LEVEL, MULTISHOT, NO, ONE_SHOT, POLL, PUBLISHED, SERIAL, SHARDS, Published
 from .measured import Measured
@@ -144,7 +144,7 @@ def _section(figure: Published, found: dict[str, Any] | None) -> Iterator[str]:
 def _agrees(figure: Published, found: dict[str, Any] | None) -> str:
     if found is None:
         return "?"
-    said = figure.agrees([Spread(**spread) for _, spread in found["here"][figure.title]])
+    said = figure.agrees([RoundSpread(**spread) for _, spread in found["here"][figure.title]])
     return f"{said}, not here" if said == NO else said
 
 

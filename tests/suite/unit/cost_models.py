@@ -24,7 +24,7 @@ def _switches() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
 
 
-class Twice(worker.Worker):
+class Twice(worker.MeasuredWorker):
     """Answers twice."""
 
     def _answer(self, connection: int) -> None:
@@ -32,7 +32,7 @@ class Twice(worker.Worker):
         super()._answer(connection)
 
 
-class Loses(worker.Worker):
+class Loses(worker.MeasuredWorker):
     """Closes every fourth connection without an answer."""
 
     def _answer(self, connection: int) -> None:
@@ -43,7 +43,7 @@ class Loses(worker.Worker):
             super()._answer(connection)
 
 
-class Keeps(worker.Worker):
+class Keeps(worker.MeasuredWorker):
     """Takes its second connection, and never answers."""
 
     def _answer(self, connection: int) -> None:
@@ -53,7 +53,7 @@ class Keeps(worker.Worker):
             super()._answer(connection)
 
 
-class Boasts(worker.Worker):
+class Boasts(worker.MeasuredWorker):
     """Counts what it did not serve."""
 
     def _answer(self, connection: int) -> None:
@@ -61,7 +61,7 @@ class Boasts(worker.Worker):
         self._line[WON] += 1
 
 
-class Poses(worker.Worker):
+class Poses(worker.MeasuredWorker):
     """Answers as another: worker 0 as worker 1, and all others as worker 0."""
 
     def _answer(self, connection: int) -> None:
@@ -71,7 +71,7 @@ class Poses(worker.Worker):
         self._answer_byte = own
 
 
-class Herds(worker.Worker):
+class Herds(worker.MeasuredWorker):
     """Hides that it was woken in vain: counts neither the return nor that nothing was there."""
 
     def _came_back(self, result: int, fd: int) -> None:
@@ -82,7 +82,7 @@ class Herds(worker.Worker):
             self._line[EMPTY] = 0
 
 
-class Burns(worker.Worker):
+class Burns(worker.MeasuredWorker):
     """Uses two milliseconds of CPU time more for each connection, after the answer."""
 
     def _answer(self, connection: int) -> None:
@@ -92,7 +92,7 @@ class Burns(worker.Worker):
             pass
 
 
-class Dozes(worker.Worker):
+class Dozes(worker.MeasuredWorker):
     """Sleeps once more for each connection."""
 
     def _answer(self, connection: int) -> None:
@@ -102,14 +102,14 @@ class Dozes(worker.Worker):
             time.sleep(1e-4)
 
 
-class Hurries(worker.Worker):
+class Hurries(worker.MeasuredWorker):
     """Takes every request for a short one."""
 
     def _is_long(self, connection: int) -> bool:
         return False
 
 
-class Recounts(worker.Worker):
+class Recounts(worker.MeasuredWorker):
     """Starts counting anew."""
 
     def _answer(self, connection: int) -> None:
@@ -119,7 +119,7 @@ class Recounts(worker.Worker):
 
 
 FAULTS = {
-    "none": worker.Worker,
+    "none": worker.MeasuredWorker,
     **{
         kind.__name__.lower(): kind
         for kind in (Twice, Loses, Keeps, Boasts, Poses, Herds, Burns, Dozes, Hurries, Recounts)
@@ -129,11 +129,11 @@ FAULTS = {
 
 def read(fault: str, way: str, load: str, does: str) -> Reading:
     """One reading with these workers."""
-    herd.Worker = FAULTS[fault]  # type: ignore[misc]
+    herd.MeasuredWorker = FAULTS[fault]  # type: ignore[misc]
     made = rig.Rig()
     if fault == "keeps":  # nothing comes of waiting for what will never be
         deadline._patience_s = 1.0
-    return made.read(0, plan.Scene(load, work.parse(does), WORKERS), ways.parse(way))
+    return made.read(0, plan.LoadScene(load, work.parse(does), WORKERS), ways.parse(way))
 
 
 if __name__ == "__main__":

@@ -6,18 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 from probes.cost import answer, plan, ways
-from probes.cost.reading import SLEPT, WOKEN, WON, Counters, Reading
+from probes.cost.reading import SLEPT, WOKEN, WON, Reading, WorkerCounts
 
 _NONE = [0, 0, 0, 0]
 
 
-def counters(**columns: Any) -> Counters:
+def counters(**columns: Any) -> WorkerCounts:
     """Of four workers that have done nothing, but for these columns."""
     nothing = {
         name: list(_NONE)
         for name in ("voluntary", "involuntary", "cpu_ns", "returned", "won", "empty", "failed", "long", "work_ns")
     }
-    return Counters(**{**nothing, **columns})
+    return WorkerCounts(**{**nothing, **columns})
 
 
 def reading(**changes: Any) -> Reading:

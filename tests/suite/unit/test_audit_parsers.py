@@ -14,8 +14,8 @@ from probes.audit.locks import has_a_limit, waits_for_a_lock
 from probes.audit.registered import EDGE, EXCLUSIVE, ONESHOT, parse_fdinfo, trigger_of
 from probes.audit.sockets import ListeningSocket, destination
 from probes.audit.waits import parse_syscall
-from probes.audit.wakers import WakeUp, filter_for, source_of
-from probes.audit.watch import Look, moved, switches_in
+from probes.audit.wakers import TracedWakeUp, filter_for, source_of
+from probes.audit.watch import ThreadLook, moved, switches_in
 
 FDINFO = """\
 pos:\t0
@@ -66,8 +66,8 @@ def test_both_kinds_of_switches_count() -> None:
 
 def test_moved() -> None:
     """Who switched, and who was not there before; not who only slept on."""
-    before = {1: Look("S", 5), 2: Look("S", 5)}
-    assert moved(before, {1: Look("S", 5), 2: Look("S", 6), 3: Look("S", 1)}) == {2, 3}
+    before = {1: ThreadLook("S", 5), 2: ThreadLook("S", 5)}
+    assert moved(before, {1: ThreadLook("S", 5), 2: ThreadLook("S", 6), 3: ThreadLook("S", 1)}) == {2, 3}
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ CALLER, WORKER, KSOFTIRQD = 100, 200, 16
     ],
 )
 def test_source(waker: int, flags: int, source: str) -> None:
-    assert source_of(WakeUp(1, waker, 201, flags), CALLER, {KSOFTIRQD}, {WORKER, 201}) == source
+    assert source_of(TracedWakeUp(1, waker, 201, flags), CALLER, {KSOFTIRQD}, {WORKER, 201}) == source
 
 
 def test_a_filter_names_threads_as_ranges() -> None:

@@ -192,10 +192,10 @@ def test_strategies_take_turns() -> None:
 
 
 def test_long_requests_are_the_same_for_every_strategy_and_new_in_every_round() -> None:
-    scene = plan.Scene("saturating", work.parse("mixed"), 8)
+    scene = plan.LoadScene("saturating", work.parse("mixed"), 8)
     assert scene.long(0) == scene.long(0) != scene.long(1)
     assert len(scene.long(0)) == scene.connections // work.LONG_EVERY
-    assert plan.Scene("light", work.parse("0"), 8).long(0) == frozenset()
+    assert plan.LoadScene("light", work.parse("0"), 8).long(0) == frozenset()
 
 
 def test_marks() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from probes.cost import figures as module
-from probes.cost.figures import Spread, figures, growth, jain, jain_by_chance, over_rounds, quantile, ratios
+from probes.cost.figures import RoundSpread, figures, growth, jain, jain_by_chance, over_rounds, quantile, ratios
 
 from .cost_readings import reading, under_load
 
@@ -80,10 +80,10 @@ def test_quantile_is_a_value_that_was_seen() -> None:
 
 
 def test_spread() -> None:
-    spread = Spread.of([5.0, 1.0, 2.0, 4.0, 3.0])
-    assert spread == Spread(median=3.0, low=1.0, high=5.0, q1=2.0, q3=4.0)
-    assert Spread.of([None, None]) is None
-    assert Spread.of([2.0]) == Spread(2.0, 2.0, 2.0, 2.0, 2.0)
+    spread = RoundSpread.of([5.0, 1.0, 2.0, 4.0, 3.0])
+    assert spread == RoundSpread(median=3.0, low=1.0, high=5.0, q1=2.0, q3=4.0)
+    assert RoundSpread.of([None, None]) is None
+    assert RoundSpread.of([2.0]) == RoundSpread(2.0, 2.0, 2.0, 2.0, 2.0)
 
 
 def test_a_ratio_is_to_the_same_round() -> None:
@@ -91,7 +91,7 @@ def test_a_ratio_is_to_the_same_round() -> None:
     base = [figures(reading()) for _ in range(3)]
     drifting = [{**base[0], "cpu_us": 40.0 * slow} for slow in (1, 2, 4)]
     twice = [{**base[0], "cpu_us": 80.0 * slow} for slow in (1, 2, 4)]
-    assert ratios(twice, drifting)["cpu_us"] == Spread(2.0, 2.0, 2.0, 2.0, 2.0)
+    assert ratios(twice, drifting)["cpu_us"] == RoundSpread(2.0, 2.0, 2.0, 2.0, 2.0)
     over = over_rounds(twice)["cpu_us"]
     assert over is not None
     assert (over.low, over.high) == (80.0, 320.0)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from probes.cost import arguments, plan, ways
-from probes.cost.figures import Spread
+from probes.cost.figures import RoundSpread
 from tests.suite.cost import published
 from tests.suite.cost.figures import NO, PUBLISHED, YES
 from tests.suite.cost.measured import Measured
@@ -40,17 +40,17 @@ class Everything(Measured):
     def __init__(self, value: float) -> None:
         super().__init__([])
         self.asked: set[tuple[str, str, int, str]] = set()
-        self._spread = Spread(value, value, value, value, value)
+        self._spread = RoundSpread(value, value, value, value, value)
 
-    def value(self, figure: str, way: str, load: str, workers: int, work: str = "0") -> Spread:
+    def value(self, figure: str, way: str, load: str, workers: int, work: str = "0") -> RoundSpread:
         self.asked.add((way, load, workers, work))
         return self._spread
 
-    def ratio(self, figure: str, way: str, other: str, load: str, workers: int, work: str = "0") -> Spread:
+    def ratio(self, figure: str, way: str, other: str, load: str, workers: int, work: str = "0") -> RoundSpread:
         self.asked.add((other, load, workers, work))
         return self.value(figure, way, load, workers, work)
 
-    def most_to_least(self, way: str, load: str, workers: int, work: str = "0") -> Spread:
+    def most_to_least(self, way: str, load: str, workers: int, work: str = "0") -> RoundSpread:
         return self.value("busiest", way, load, workers, work)
 
 
@@ -84,7 +84,7 @@ def test_every_rule_can_say_no(figure: Any) -> None:
         for rest in values:
             for last in values:
                 given = [first, *[rest] * (number - 2), last][:number]
-                said.add(figure.agrees([Spread(value, value, value, value, value) for value in given]))
+                said.add(figure.agrees([RoundSpread(value, value, value, value, value) for value in given]))
     assert {YES, NO} <= said
 
 
@@ -100,7 +100,7 @@ def test_ratios_are_within_a_round() -> None:
 
 
 def test_page_of_some_figures() -> None:
-    spread = Spread(2.0, 1.0, 3.0, 1.5, 2.5).as_json()
+    spread = RoundSpread(2.0, 1.0, 3.0, 1.5, 2.5).as_json()
     here = {figure.title: [["so", spread]] * len(list(figure.here(Everything(1.0)))) for figure in PUBLISHED}
     found = {"kernel": "Linux 6.18", "marks": ["the machine was busy"], "rounds": 9, "here": here}
     page = published.page(json.loads(json.dumps(found)))
