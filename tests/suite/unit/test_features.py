@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from probes.experiments import servers
+from probes.experiments import textbook_servers
 from probes.lab import features
 from probes.lab.stage import why_stopped
 from probes.verdict import NotApplicable
@@ -40,16 +40,16 @@ class _OldSocket(socket.socket):
 def test_a_server_that_needs_epollexclusive(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
     monkeypatch.setattr(select, "epoll", _OldEpoll)
     if "exclusive" not in arguments:
-        servers._insist_on_features(arguments)
+        textbook_servers._insist_on_features(arguments)
         return
     with pytest.raises(NotApplicable, match=r"^EPOLLEXCLUSIVE: EINVAL$"):
-        servers._insist_on_features(arguments)
+        textbook_servers._insist_on_features(arguments)
 
 
 def test_a_server_that_needs_reuseport(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "socket", _OldSocket)
     with pytest.raises(NotApplicable, match=r"^SO_REUSEPORT: ENOPROTOOPT$"):
-        servers._insist_on_features(("reuseport",))
+        textbook_servers._insist_on_features(("reuseport",))
 
 
 @pytest.mark.parametrize(

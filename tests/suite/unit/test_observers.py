@@ -33,7 +33,7 @@ from tests.suite.unit.test_observers import LIAR, TRUTHFUL
 observers.OBSERVERS = (*observers.OBSERVERS, {"truthful": TRUTHFUL, "liar": LIAR}[sys.argv[1]])
 bench = conductor._set_up(None, isolation.LOOPBACK, sys.argv[2:])
 trial = TrialRun(Scenario.parse("accept/tcp4/n3/hold/one-connection"), bench, traced=False).run()
-played = stage.play("server.child_ends", bench, {"strategy": "accept", "handler": "none"})
+played = stage.play("concurrent_server.child_ends", bench, {"strategy": "accept", "handler": "none"})
 print(json.dumps([bench.instruments.why_not, trial.as_json(), played]))
 """
 

@@ -13,7 +13,7 @@ from probes.observers import OBSERVERS
 from probes.observers.task_files import Sighting
 from probes.verdict import Inconclusive
 
-CHILD_ENDS = ("server.child_ends", {"strategy": "accept", "handler": "none"})
+CHILD_ENDS = ("concurrent_server.child_ends", {"strategy": "accept", "handler": "none"})
 """An experiment that asks whether an actor was woken."""
 
 

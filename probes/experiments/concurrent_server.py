@@ -1,4 +1,4 @@
-"""The concurrent server: a process forked for each connection."""
+"""The concurrent server: what its sockets and its children do.  It forks a process for each connection."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_woken_per_connection(play: Play, server: str) -> None:
          L  <- c0         the client speaks, and is answered
     """
     n, who = SERVERS[server]
-    seen = play("servers.one_connection", _started(server))
+    seen = play("textbook_servers.one_connection", _started(server))
     seen.expect("client-reads", "word")
     seen.expect("woken", _WOKEN[who](n))
 
@@ -70,7 +70,7 @@ def test_kept_listener(play: Play, server: str) -> None:
     """
     parent ---> L  <- c0        w0 ... wn stopped, then X, then others
     """
-    play("servers.all_killed", _started(server)).expect("client-reads", "word")
+    play("textbook_servers.all_killed", _started(server)).expect("client-reads", "word")
 
 
 @claim(
@@ -88,7 +88,7 @@ def test_child_frees_the_port(play: Play) -> None:
     """
     server X    child --- s0 ---> c0        another ---> L (the same port)
     """
-    seen = play("servers.killed_parent")
+    seen = play("textbook_servers.killed_parent")
     seen.expect("child-client-reads", "word")
     seen.expect("other-server", "ok")
     seen.expect("child-client-reads-again", "more")

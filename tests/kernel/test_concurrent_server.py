@@ -24,7 +24,7 @@ def test_child_has_both(play: Play) -> None:
     """
     server: accept c0, fork;  child: answer c0, accept c1, answer c1
     """
-    seen = play("server.child_has_both")
+    seen = play("concurrent_server.child_has_both")
     seen.expect("accepted-client-reads", "from the child")
     seen.expect("next-client-reads", "from the child too")
 
@@ -41,7 +41,7 @@ def test_child_keeps_the_port(play: Play) -> None:
     """
     server X    child ---> L  <--- bind? connect?        then child X
     """
-    seen = play("server.port_kept_by_child")
+    seen = play("concurrent_server.port_kept_by_child")
     seen.expect("bind-after-server", "EADDRINUSE")
     seen.expect("connect-after-server", "ok")
     seen.expect("connect-after-child", "ECONNREFUSED")
@@ -60,7 +60,7 @@ def test_parent_keeps_client_waiting(play: Play) -> None:
     """
     parent --- s0 ---> c0  <--- "bye" --- child X        then the parent closes
     """
-    seen = play("server.kept_by_parent")
+    seen = play("concurrent_server.kept_by_parent")
     seen.expect("parent-write", 1)
     seen.expect("client-reads", "bye!")
     seen.expect("client-reads-after-close", "end of file")
@@ -109,7 +109,7 @@ def test_zombie(play: Play) -> None:
     """
     server  --- waitpid --->  child (exit 7)
     """
-    seen = play("server.zombie")
+    seen = play("concurrent_server.zombie")
     seen.expect("child-state", "Z")
     seen.expect("exit-code", 7)
     seen.expect("child-state-after-wait", "gone")
@@ -126,7 +126,7 @@ def test_ignored(play: Play) -> None:
     """
     server (SIGCHLD ignored)  --- waitpid --->  child (exit 7)
     """
-    seen = play("server.ignored")
+    seen = play("concurrent_server.ignored")
     seen.expect("waitpid", "ECHILD")
     seen.expect("child-state", "gone")
 
@@ -142,7 +142,7 @@ def test_one_signal(play: Play) -> None:
     """
     server  <--- SIGCHLD x 1 ---  three children
     """
-    seen = play("server.one_signal")
+    seen = play("concurrent_server.one_signal")
     seen.expect("sigchld", 1)
     seen.expect("reaped", 3)
 
@@ -162,7 +162,7 @@ def test_sigchld_interrupts(play: Play, strategy: str, handler: str) -> None:
     w0 (accept, select, poll, epoll_wait)  <--- SIGCHLD, with a handler ---  child X
     """
     goes_on = strategy == "accept" and handler == "SA_RESTART"
-    seen = play("server.child_ends", {"strategy": strategy, "handler": handler})
+    seen = play("concurrent_server.child_ends", {"strategy": strategy, "handler": handler})
     seen.expect("server-woken", True)
     seen.expect("server", "blocked" if goes_on else "EINTR")
     if goes_on:
@@ -184,7 +184,7 @@ def test_unhandled_sigchld(play: Play, strategy: str) -> None:
     """
     w0 (accept, select, poll, epoll_wait)  <--- SIGCHLD, no handler ---  child X
     """
-    seen = play("server.child_ends", {"strategy": strategy, "handler": "none"})
+    seen = play("concurrent_server.child_ends", {"strategy": strategy, "handler": "none"})
     seen.expect("server-woken", False)
     seen.expect("server", "blocked")
     seen.expect("server-after-connection", "took a connection")
@@ -203,7 +203,7 @@ def test_served_client(play: Play, strategy: str) -> None:
     """
     server ---> L  <--- c1        child (read) ---> s0  --- c0 (silent)
     """
-    seen = play("server.another_is_served", strategy)
+    seen = play("concurrent_server.another_is_served", strategy)
     seen.expect("server", "took a connection")
     seen.expect("child-woken", False)
     seen.expect("child-reads", "late")
@@ -226,7 +226,7 @@ def test_ports_of_their_own(play: Play, strategy: str) -> None:
     """
     w0 ---> L0 (port a)        w1 ---> L1 (port b)  <--- c0
     """
-    seen = play("server.ports_of_their_own", strategy)
+    seen = play("concurrent_server.ports_of_their_own", strategy)
     seen.expect("worker", "took a connection")
     seen.expect("other-worker-woken", False)
     seen.expect("other-worker", "blocked")
