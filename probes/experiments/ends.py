@@ -68,13 +68,21 @@ def _goes_on(scene: Scene, waiter: Actor) -> None:
 
 
 def shut_down(stage: Stage, argument: dict[str, Any]) -> None:
-    """The listener is shut down for reading while two wait on it; then what it says of itself."""
-    scene = Scene(stage, argument["strategy"], argument["listener"])
-    waiters = [scene.waiter(react=False), scene.waiter(react=False)]
+    """The listener is shut down for reading while two, or `n`, wait on it; then what it says of itself.
+
+    With `reports`, how often the kernel reports the shutdown to whoever polls the listener.
+    """
+    scene = Scene(stage, argument["strategy"], argument["listener"], argument.get("n", 2))
+    waiters = [scene.waiter(react=False) for _ in range(scene.scenario.n)]
     with socket.socket(fileno=os.dup(scene.listener.fds[0])) as listening:
         stage.outcome("shutdown", "shutdown(SHUT_RD)", lambda: listening.shutdown(socket.SHUT_RD))
         stage.quiet(waiters)
-        stage.note("waiters", "the waiters", sorted(now(one) for one in waiters))
+        states = sorted(now(waiter) for waiter in waiters)
+        stage.note("waiters", "the waiters", states)
+        if "reports" in argument:
+            returned = states.count("returned")
+            words = "at least one waiter returned, and no more than the shutdown is reported"
+            stage.note("one-for-a-report", words, 1 <= returned <= argument["reports"])
         stage.note("polled", "what poll reports", _polled(listening))
         listening.setblocking(False)
         stage.outcome("non-blocking-accept", "a non-blocking accept", listening.accept)
