@@ -30,7 +30,6 @@
     start        a server that the audit starts and stops itself
     answer       the answer, for programs
     words        the answer, for people
-    printable    text from outside, made safe to print
     auditing     all of it, in order
 
 Nothing here attaches to the server: /proc is read, connections are made, tracepoints are listened to.

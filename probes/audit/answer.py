@@ -21,7 +21,19 @@ def nothing_known() -> Answer:
     """Every key that an answer has."""
     unknown = (
         *("listener", "settings", "server", "workers", "strategy", "waits", "woken", "returned", "won", "in_vain"),
-        *("others", "handed_on", "timers", "window_ms", "accidents", "lab", "verdict", "sentence", "sure", "reason"),
+        *(
+            "others",
+            "handed_on",
+            "timers",
+            "idle",
+            "window_ms",
+            "accidents",
+            "lab",
+            "verdict",
+            "sentence",
+            "sure",
+            "reason",
+        ),
     )
     return {
         "schema": 2,

@@ -35,11 +35,12 @@ EPILOG = """\
   returned       workers whose wait call came back; null where not observed
   won            workers that took the connection; null where not observed
   in_vain       workers that were woken and took nothing; null where not observed
-  connections    that were judged;  disturbed: those that were not, because a timer had just woken a worker
+  connections    that were judged;  disturbed: those that were not, because a timer or another client woke a worker
   workers        how many wait for the listener
   strategy       how they wait, as the lab names it (epoll_wait.level.listener ...); null if it has no name for it
   waits          the same as a sentence
   waiters        each of them: pid, tid, name, call, trigger, epoll (instance), timer_per_s
+  idle           before the audit connected: sources of the workers' wake-ups (timers, clients ...), null if not seen
   listener, settings, server, winners, others, handed_on, timers, window_ms, accidents, observers,
   lab            what the lab measured for this strategy just now: scenario, woken, or why_not
   warnings       what else is wrong, for example a listener that nobody waits for

@@ -67,7 +67,8 @@ def _examine(
     eyes = open_eyes(set(watch.threads), release)
     known["observers"] = {"switches": None, **eyes.why_not}
 
-    idle = measure(watch, lambda: [wait.tid for wait in watch.waits(server.holders) if wait.is_candidate], tell)
+    idle = measure(watch, lambda: [wait.tid for wait in watch.waits(server.holders) if wait.is_candidate], eyes, tell)
+    known["idle"] = idle.as_dict()
     watch.ticking = idle.ticking
     workers = workers_of(server, watch, count.REST_S)
     known.update(workers=workers.number, strategy=workers.way.id, waits=workers.way.sentence)

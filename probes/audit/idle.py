@@ -1,29 +1,38 @@
-"""What moves while nobody connects: nothing, or periodic timers, whose rate is measured."""
+"""What moves before the audit connects: nothing, timers, whose rate is measured, or what other clients do."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ..observers.observer import Lost
 from ..verdict import Inconclusive
+from .eyes import Eyes
+from .wakers import source_of
 from .watch import ServerThreads
 
 PERIOD_S = 2.5
 """How long the timers are measured: gunicorn's gthread workers wake once a second."""
 MOST_PER_S = 30.0
-"""A worker that moves more often than this, while nobody connects, is busy: timers of servers tick up to ten times."""
+"""Where nobody sees who woke whom, a worker that moves more often than this is busy: timers of servers tick up to ten
+times."""
+MOST_TRACED_PER_S = 300.0
+"""Where that is seen, one that moves more often than this: it would hardly ever be found asleep."""
 PATIENCE_S = 20.0
 """How long it may take until no thread comes or goes during a whole period."""
-_TURN_MS = 50
+_TURN_S, _LOOK_S = 0.05, 0.5
 
 
 @dataclass(frozen=True)
 class Idle:
-    """How often each thread moves while nobody connects, in moves per second."""
+    """How often each thread moves before the audit connects, in moves per second."""
 
     rates: dict[int, float]
     period_s: float
+    sources: dict[str, int] | None = field(default_factory=dict)
+    """How many wake-ups of the waiting threads came from where: timers, clients, the server, others; None: not seen."""
 
     @property
     def ticking(self) -> frozenset[int]:
@@ -34,38 +43,50 @@ class Idle:
         """Moves per second of all these threads together."""
         return sum(self.rates.get(tid, 0.0) for tid in tids)
 
+    def as_dict(self) -> dict[str, object]:
+        return {"period_s": round(self.period_s, 2), "sources": self.sources}
 
-def measure(watch: ServerThreads, candidates: Callable[[], Collection[int]], tell: Callable[[str], None]) -> Idle:
-    """Watch the server for a while.
+
+def measure(
+    watch: ServerThreads, candidates: Callable[[], Collection[int]], eyes: Eyes, tell: Callable[[str], None]
+) -> Idle:
+    """Watch the server for a while.  `candidates` says which threads a connection may wake, now.
 
     Raises Inconclusive where it is busy, or its threads keep coming and going, and Ended where it ends.
     """
     deadline = time.monotonic() + PATIENCE_S
+    waiting: set[int] = set()
     while True:
-        tell(f"watching it idle for {PERIOD_S:g} s")
-        found = _one_period(watch)
-        if found is not None:
+        tell(f"watching it for {PERIOD_S:g} s")
+        idle = _one_period(watch, lambda: waiting.update(candidates()), eyes)
+        if idle is not None:
             break
         if time.monotonic() > deadline:
             raise Inconclusive(f"the server never idles: its threads kept coming and going for {PATIENCE_S:.0f} s")
-    waiting = candidates()
-    fastest = max(waiting, key=lambda tid: found.rates.get(tid, 0.0), default=None)
-    if fastest is not None and found.rates.get(fastest, 0.0) > MOST_PER_S:
+    fastest = max(waiting, key=lambda tid: idle.rates.get(tid, 0.0), default=None)
+    rate = 0.0 if fastest is None else idle.rates.get(fastest, 0.0)
+    if rate > (MOST_PER_S if eyes.wakers is None else MOST_TRACED_PER_S):
+        tells = "" if eyes.wakers else " (as root, the scheduler's trace tells the audit's wake-ups from others)"
         raise Inconclusive(
-            f"the server is busy: while nobody connected from here, thread {fastest} moved "
-            f"{found.rates[fastest]:.0f} times a second; audit it when it idles"
+            f"the server is busy: before the audit connected, thread {fastest} moved {rate:.0f} times a second, by "
+            f"timers or for other clients; audit it when it has less to do{tells}"
         )
-    return found
+    return Idle(idle.rates, idle.period_s, _sources(watch, waiting, eyes))
 
 
-def _one_period(watch: ServerThreads) -> Idle | None:
-    """Rates over one period; None where threads came or went."""
+def _one_period(watch: ServerThreads, look: Callable[[], None], eyes: Eyes) -> Idle | None:
+    """Rates over one period, in which `look` is called now and then; None where threads came or went."""
     watch.rescan()
+    eyes.forget(set(watch.threads))
     before = watch.looks()
     began = time.monotonic()
+    next_look = began
     while (left_s := began + PERIOD_S - time.monotonic()) > 0:
+        if time.monotonic() >= next_look:
+            look()
+            next_look += _LOOK_S
         # Waits for the end of a process, or of the period.
-        watch.complain_about_end(min(_TURN_MS, left_s * 1000))
+        watch.complain_about_end(min(_TURN_S, left_s) * 1000)
         if watch.rescan():
             return None
     after = watch.looks()
@@ -73,3 +94,17 @@ def _one_period(watch: ServerThreads) -> Idle | None:
     return Idle(
         {tid: (look.switches - before[tid].switches) / took_s for tid, look in after.items() if tid in before}, took_s
     )
+
+
+def _sources(watch: ServerThreads, waiting: Collection[int], eyes: Eyes) -> dict[str, int] | None:
+    """Where the wake-ups of these threads came from, since the period began."""
+    if eyes.wakers is None:
+        return None
+    try:
+        wakings = eyes.wakers.seen()
+    except Lost:
+        return None  # more of them than a ring holds
+    server = set(watch.threads)
+    words = {"timer": "timers", "client": "clients", "worker": "the server", "other": "others"}
+    # Nobody has connected yet, so no thread is the caller's.
+    return dict(Counter(words[source_of(one, -1, (), server)] for one in wakings if one.wakee in waiting))

@@ -5,6 +5,7 @@ Each event carries the task in whose context it was issued, and whether that was
 
     connection  issued by the caller, in connect or in the softirq that connect ran; or by ksoftirqd
     timer       issued in a hard interrupt: high-resolution timers expire there (hrtimer_interrupt)
+    client      issued in another softirq: a packet of somebody else's connection
     worker      issued by a thread of the server
     other       anybody else
 """
@@ -98,14 +99,14 @@ def filter_for(field: str, tids: Collection[int]) -> str:
 
 
 def source_of(waking: TracedWakeUp, caller: int, softirqs: Collection[int], server: Collection[int]) -> str:
-    """Where a wake-up came from: connection, timer, worker or other."""
+    """Where a wake-up came from: connection, timer, client, worker or other."""
     if waking.flags & _HARDIRQ:
         return "timer"
     if waking.waker == caller or (waking.waker in softirqs and waking.flags & _SOFTIRQ):
         return "connection"
     if waking.waker in server:
         return "worker"
-    return "other"
+    return "client" if waking.flags & _SOFTIRQ else "other"
 
 
 def softirq_threads(pids: Iterable[int]) -> set[int]:

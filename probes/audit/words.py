@@ -26,14 +26,16 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"listener   {settings}"
     timers = sum(one["timer_per_s"] for one in answer["waiters"])
     if timers:
-        yield f"timers     the workers wake {timers:.1f} times a second while nobody connects"
+        sources = (answer["idle"] or {}).get("sources") or {}
+        by = ", ".join(f"{source} {number}" for source, number in sources.items())
+        yield f"idle       the workers wake {timers:.1f} times a second before the audit connects{by and f' ({by})'}"
     if answer["woken"] is not None:
         yield ""
         yield f"{answer['connections']} connections, one at a time; workers per connection:"
         for name, meaning in _COUNTS:
             yield f"  {name.replace('_', ' '):9} {spread_in_words(answer[name]):22} {meaning}"
         if answer["disturbed"]:
-            yield f"  (not counted: {answer['disturbed']} more, that came while a timer had just woken a worker)"
+            yield f"  (not counted: {answer['disturbed']} more, while a timer or another client woke a worker)"
         if answer["winners"]:
             yield f"  winners   {_winners(answer['winners'])}"
         yield from _traffic(answer)

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from probes import syscalls
 from probes.audit.registered import EDGE, EXCLUSIVE
 
-TIMER_MS = 100
+TIMER_MS, QUICK_MS = 100, 22
 _NUMBERS = syscalls.NUMBERS
 _EINTR, _EAGAIN = -4, -11
 _IN = 1
@@ -272,6 +272,7 @@ def main(kind: str, workers: int, address: str) -> None:
             "orphan": lambda: _epoll(mine),
             "exclusive": lambda: _epoll(mine, EXCLUSIVE),
             "timer": lambda: _epoll(mine, timeout_ms=TIMER_MS),
+            "quick": lambda: _epoll(mine, timeout_ms=QUICK_MS),
             "shared": lambda: shared or (lambda: None),
             "shared-edge": lambda: shared or (lambda: None),
         }

@@ -74,7 +74,7 @@ def test_never_idle(start: Start, audit: Audit) -> None:
     assert answer.code == CANNOT_JUDGE
     assert answer["verdict"] == "inconclusive"
     assert answer["woken"] is None
-    assert "the server is busy: while nobody connected from here, thread" in answer["reason"], answer.text
+    assert "the server is busy: before the audit connected, thread" in answer["reason"], answer.text
 
 
 def test_ends_during_the_audit(start: Start, audit: Audit) -> None:

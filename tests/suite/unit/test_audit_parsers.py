@@ -118,7 +118,8 @@ CALLER, WORKER, KSOFTIRQD = 100, 200, 16
         (0, 0x08, "timer"),
         (WORKER, 0x00, "worker"),
         (KSOFTIRQD, 0x00, "other"),
-        (300, 0x10, "other"),
+        (300, 0x10, "client"),
+        (300, 0x00, "other"),
     ],
 )
 def test_source(waker: int, flags: int, source: str) -> None:

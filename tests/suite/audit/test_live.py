@@ -1,0 +1,65 @@
+"""Servers that never idle: by a quick timer, or because clients come all the time.  The trace tells the audit's own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+
+import pytest
+
+from .conftest import Audit, Start
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to see who woke whom")
+PER_S = 20
+
+
+class Clients(threading.Thread):
+    """Connects so many times a second, until it is over."""
+
+    def __init__(self, port: str) -> None:
+        super().__init__()
+        self._port = int(port)
+        self.over = threading.Event()
+        self.answered = 0
+
+    def run(self) -> None:
+        while not self.over.wait(1 / PER_S):
+            with socket.create_connection(("127.0.0.1", self._port), 30) as connection:
+                connection.sendall(b"x")
+                self.answered += connection.recv(1) == b"x"
+
+
+@needs_root
+def test_a_quick_timer(start: Start, audit: Audit) -> None:
+    """Some 45 moves a second, as of an idle Go program."""
+    answer = audit("--port", start("quick", 1).address)
+    assert answer["verdict"] == "wakes one", answer.text
+    assert answer["waiters"][0]["timer_per_s"] > 30
+    assert answer["woken"] == {"min": 1, "median": 1, "max": 1}
+    assert answer["connections"] == 10
+
+
+@needs_root
+@pytest.mark.parametrize(("kind", "woken"), [("level", 4), ("exclusive", 1)])
+def test_real_clients_meanwhile(start: Start, audit: Audit, kind: str, woken: int) -> None:
+    """What their connections wake is not counted, and they are all answered."""
+    server = start(kind)
+    clients = Clients(server.address)
+    clients.start()
+    try:
+        answer = audit("--port", server.address)
+    finally:
+        clients.over.set()
+        clients.join()
+    assert answer["connections"] == 10, answer.text
+    assert answer["woken"]["median"] == woken, answer.text
+    assert clients.answered > 20
+    assert "clients" in answer["idle"]["sources"]
+
+
+def test_without_the_trace_a_busy_server_is_refused(start: Start, audit: Audit) -> None:
+    denied = ("setpriv", "--bounding-set=-sys_admin,-perfmon", "--inh-caps=-all") if os.geteuid() == 0 else ()
+    answer = audit("--port", start("quick", 1).address, prefix=denied)
+    assert answer.code == 3
+    assert "as root, the scheduler's trace tells" in answer["reason"], answer.text
