@@ -76,7 +76,7 @@ class _Bare:
             text=True,
         )
 
-    def one(self, n: int) -> float:
+    def seconds(self, n: int) -> float:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{n}\n")
@@ -96,7 +96,7 @@ def bench(rounds: int, *, many: bool) -> None:
         with Lab() as lab:
             traced_too = lab.greeting["why_not"]["syscall_exit"] is None
             kinds: dict[str, Callable[[], float]] = {
-                "bare loop: fork, accept, kill, reap": lambda: bare.one(WAITERS),
+                "bare loop: fork, accept, kill, reap": lambda: bare.seconds(WAITERS),
                 "untraced trial": lambda: _trial(lab, WAITERS, traced=False),
             }
             if traced_too:
@@ -125,8 +125,8 @@ def _per_waiter(lab: Lab, n: int, *, traced: bool) -> float:
 def _alternate(kinds: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
     taken: dict[str, list[float]] = {name: [] for name in kinds}
     for turn in range(_WARM_UP + rounds):
-        for name, one in kinds.items():
-            took = one()
+        for name, measure in kinds.items():
+            took = measure()
             if turn >= _WARM_UP:
                 taken[name].append(took)
     return taken

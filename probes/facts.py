@@ -34,9 +34,9 @@ def is_met(fact: Mapping[str, Any]) -> bool:
     return "expected" not in fact or same(fact["expected"], fact["seen"])
 
 
-def same(one: Any, other: Any) -> bool:
+def same(fact: Any, other: Any) -> bool:
     """Whether two values are the same in JSON, where true is not 1, and a tuple is a list."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    return json.dumps(fact, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def in_words(value: Any) -> str:

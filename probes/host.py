@@ -89,9 +89,9 @@ class SplatWatch:
 
     def close(self) -> list[str]:
         """What was complained about; empty also where the log may not be read."""
-        found: list[str] = []
+        complaints: list[str] = []
         if self._fd < 0:
-            return found
+            return complaints
         with contextlib.suppress(BlockingIOError):
             while True:
                 try:
@@ -102,10 +102,10 @@ class SplatWatch:
                 priority = record.split(b",", 1)[0]
                 text = record.split(b";", 1)[-1].split(b"\n", 1)[0].decode(errors="replace")
                 if priority.isdigit() and int(priority) >> 3 == 0 and splats.is_splat(text):
-                    found.append(text)
+                    complaints.append(text)
         os.close(self._fd)
         self._fd = -1
-        return found
+        return complaints
 
 
 def _text(path: str) -> str:

@@ -53,5 +53,5 @@ def _escaped(letter: str) -> str:
     return repr(letter)[1:-1]
 
 
-def _disarmed(found: re.Match[str]) -> str:
-    return "#\\x23" if found["start"] is None else f"{found['start']}\\x3a"
+def _disarmed(match: re.Match[str]) -> str:
+    return "#\\x23" if match["start"] is None else f"{match['start']}\\x3a"

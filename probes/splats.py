@@ -74,4 +74,4 @@ def in_words(splat: str) -> str:
 
 def in_log(log: str) -> list[str]:
     """Every splat of a console or dmesg, without stamps, in order, each once."""
-    return list(dict.fromkeys(found for line in log.splitlines() if is_splat(found := message(line))))
+    return list(dict.fromkeys(complaint for line in log.splitlines() if is_splat(complaint := message(line))))

@@ -25,8 +25,8 @@ HOST = (
 
 def read(paths: Iterable[str]) -> dict[str, str]:
     """Those of the settings that are there, by their dotted names."""
-    found = {}
+    settings = {}
     for path in paths:
         with contextlib.suppress(OSError), open(f"/proc/sys/{path}") as file:
-            found[path.replace("/", ".")] = file.read().strip()
-    return found
+            settings[path.replace("/", ".")] = file.read().strip()
+    return settings

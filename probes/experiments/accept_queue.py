@@ -32,8 +32,8 @@ def in_order(stage: Stage, kind: str) -> None:
     listener = wire.opened(stage, kind)
     accepting = wire.of(listener)
     for place, name in enumerate((b"first", b"second", b"third")):
-        made = stage.keep(listener.connect(patience_s()))
-        made.send(name)
+        sock = stage.keep(listener.connect(patience_s()))
+        sock.send(name)
         if listener.queued() is not None:
             # On TCP connect may return a moment before the connection is queued.
             wire.queued(accepting, place + 1)
@@ -56,10 +56,10 @@ def flags(stage: Stage, kind: str) -> None:
     ):
         stage.keep(listener.connect(patience_s()))
         wire.wait_readable(wire.of(listener), "no connection came")
-        made = syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, flag)
-        if made < 0:
-            raise NotApplicable(f"accept4: {errno_of_result(made)}")
-        got = fcntl.fcntl(made, fcntl.F_GETFL)
+        accepted = syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, flag)
+        if accepted < 0:
+            raise NotApplicable(f"accept4: {errno_of_result(accepted)}")
+        got = fcntl.fcntl(accepted, fcntl.F_GETFL)
         names = [name for name in ("O_NONBLOCK", "O_ASYNC") if got & getattr(os, name)]
         stage.note(fact, f"status flags of what accept4 returns, asked for {asked}", names)
 
@@ -84,7 +84,7 @@ def gone(stage: Stage) -> None:
     listener = wire.of(scene.listener)
     scene.connect()
     wire.wait_readable(listener, "no connection came")
-    stage.note("readable", "calls that report the listener readable", wire.told(listener))
+    stage.note("readable", "calls that report the listener readable", wire.reported_by(listener))
     taker = stage.actor(lambda _: bool(listener.accept()), "taker")
     stage.note("other-took-it", "another process took the connection", taker.answer())
     waiter = scene.waiter()
@@ -96,7 +96,7 @@ def gone(stage: Stage) -> None:
 def out_of_descriptors(stage: Stage) -> None:
     """A connection waits, and this process has no descriptor left; then it has one."""
     listener = wire.listening(stage)
-    made = wire.dial(stage, listener)
+    theirs = wire.dial(stage, listener)
     wire.queued(listener, 1)
     with select.epoll() as instance:
         instance.register(listener, select.EPOLLIN)
@@ -111,7 +111,9 @@ def out_of_descriptors(stage: Stage) -> None:
     peers: list[tuple[str, int]] = []
     wire.outcome(lambda: peers.append(listener.accept()[1]))
     stage.note(
-        "accept-with-descriptor", "accept with a free descriptor returns that connection", peers == [made.getsockname()]
+        "accept-with-descriptor",
+        "accept with a free descriptor returns that connection",
+        peers == [theirs.getsockname()],
     )
 
 
@@ -130,14 +132,14 @@ def _no_descriptor_left() -> Iterator[None]:
 def reset_before_accept(stage: Stage) -> None:
     """A client connects and resets the connection before anybody accepts it."""
     listener = wire.listening(stage)
-    made = wire.dial(stage, listener)
+    theirs = wire.dial(stage, listener)
     wire.queued(listener, 1)
-    source, port = made.getsockname()[1], listener.getsockname()[1]
+    source, port = theirs.getsockname()[1], listener.getsockname()[1]
     until(lambda: _known(port, source), lambda: "the connection is not listed in /proc/net/tcp")
-    made.close()
+    theirs.close()
     until(lambda: not _known(port, source), lambda: "the connection was not reset")
     stage.note("queued", "connections in the accept queue", wire.queue(listener)[0])
-    stage.note("readable", "calls that report the listener readable", wire.told(listener))
+    stage.note("readable", "calls that report the listener readable", wire.reported_by(listener))
     taken: list[socket.socket] = []
     stage.outcome("accept", "accept", lambda: taken.append(listener.accept()[0]))
     if taken:
@@ -158,12 +160,12 @@ def deferred(stage: Stage, strategy: str) -> None:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_S)
     waiter = scene.waiter()
     with counted("TCPDeferAcceptDrop", lambda: wire.queue(listener)[0] > 0 or waiter.answered):
-        made = scene.connect()
+        connection = scene.connect()
     stage.note("woken-without-data", "the waiter was woken by a connection without data", waiter.woken)
     after = now(waiter)
     stage.note("waiter", "the waiter", after)
     if after == BLOCKED:
-        made.send(b"x")
+        connection.send(b"x")
         stage.note("waiter-after-data", "the waiter, after data", waiter.answer())
 
 
@@ -190,6 +192,6 @@ def handed_over(stage: Stage, argument: dict[str, str]) -> None:
         address = listener.getsockname()
         socket.send_fds(ours, [b"x"], [listener.fileno()])
     waiter.blocked_in(scenario.system_call)
-    made = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
-    stage.outcome("connect", "connect", lambda: made.connect(address))
+    sock = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    stage.outcome("connect", "connect", lambda: sock.connect(address))
     stage.note("waiter", "the waiter", waiter.answer())

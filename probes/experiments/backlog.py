@@ -32,9 +32,9 @@ def full_unix(stage: Stage, backlog: int) -> None:
 
 
 def _unix_client(stage: Stage) -> socket.socket:
-    made: socket.socket = stage.keep(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-    made.setblocking(False)
-    return made
+    sock: socket.socket = stage.keep(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+    sock.setblocking(False)
+    return sock
 
 
 def _connected_until_refused(stage: Stage, name: str) -> int:

@@ -179,14 +179,14 @@ def child_ends(stage: Stage, argument: dict[str, Any]) -> None:
         if argument["handler"] != "none":
             signal.signal(signal.SIGCHLD, lambda *_: None)
             signal.siginterrupt(signal.SIGCHLD, not restart)
-        pids.send(str(_child(gate=gate)).encode())
+        pid_writer.send(str(_child(gate=gate)).encode())
         waiting = scene.strategy.waiting(0)
         me.ready()
         return scene.outcome(0, waiting, True)
 
-    told, pids = socket.socketpair()
+    pid_reader, pid_writer = socket.socketpair()
     server = stage.actor(act, "server").blocked_in(scene.scenario.system_call)
-    child = int(told.recv(16))
+    child = int(pid_reader.recv(16))
     os.write(opener, b"x")
     until(lambda: _state(child) == "Z", lambda: "the server's child did not end")
     # exit_notify (kernel/exit.c) shows the zombie and sends SIGCHLD under one tasklist_lock, which this takes.

@@ -11,7 +11,7 @@ from ..lab.deadline import patience_s, until
 from ..lab.stage import Actor, Me, Stage
 from ..verdict import Inconclusive
 from .waiting import BLOCKED, Scene, now
-from .workers import Place
+from .workers import SharedListener
 
 _AN_HOUR = (3600).to_bytes(8, "little") + bytes(8)
 """A struct timeval for SO_RCVTIMEO: longer than anything here lasts."""
@@ -19,37 +19,37 @@ _AN_HOUR = (3600).to_bytes(8, "little") + bytes(8)
 
 def killed_when_told(stage: Stage, strategy: str) -> None:
     """Of two workers one is told, and killed before it accepts.  Then another connection comes."""
-    place = Place(stage, blocking=strategy == "accept")
-    workers = place.crew(strategy, 2, gate="before")
-    place.connect()
-    those_told = [one for one in workers if one.told]
-    stage.note("returned", "workers that returned for the connection", len(those_told))
-    if not those_told:
+    shared = SharedListener(stage, blocking=strategy == "accept")
+    workers = shared.crew(strategy, 2, gate="before")
+    shared.connect()
+    returned = [worker for worker in workers if worker.returns]
+    stage.note("returned", "workers that returned for the connection", len(returned))
+    if not returned:
         return
-    victim = those_told[0]
+    victim = returned[0]
     survivor = workers[1 - victim.i]
     victim.kill()
-    place.at_rest()
-    stage.note("survivor-returned", "returns of the survivor, once the first worker is dead", survivor.told)
-    place.connect()
-    stage.note("survivor-returned-again", "returns of the survivor, after the next connection", survivor.told)
+    shared.at_rest()
+    stage.note("survivor-returned", "returns of the survivor, once the first worker is dead", survivor.returns)
+    shared.connect()
+    stage.note("survivor-returned-again", "returns of the survivor, after the next connection", survivor.returns)
     survivor.let(3)
     survivor.blocked_again()
     stage.note("survivor-took", "connections that the survivor took", survivor.took)
-    stage.note("left", "connections left in the accept queue", place.left())
+    stage.note("left", "connections left in the accept queue", shared.left())
 
 
 def killed_with_connection(stage: Stage, argument: dict[str, Any]) -> None:
     """A worker took a connection, and is killed before it answers; what the client sees."""
-    place = Place(stage, listener=argument["listener"], blocking=True)
-    winner, other = place.crew("accept", 2, gate="after")
-    client = place.connect()
+    shared = SharedListener(stage, listener=argument["listener"], blocking=True)
+    winner, other = shared.crew("accept", 2, gate="after")
+    client = shared.connect()
     if winner.took != 1:
         winner, other = other, winner
     if argument["sent"]:
         client.send(b"x")
     winner.kill()
-    place.at_rest()
+    shared.at_rest()
     stage.note("other-took", "connections that the other worker took", other.took)
     if not select.select([client], [], [], patience_s())[0]:
         raise Inconclusive(f"the client heard nothing within {patience_s():.0f} s")
@@ -60,20 +60,20 @@ def stopped(stage: Stage, argument: dict[str, Any]) -> None:
     """One of two blocked waiters is stopped; a connection comes; then the stopped one goes on."""
     scene = Scene(stage, argument["strategy"])
     waiters = [scene.waiter(), scene.waiter()]
-    one, other = (waiters[i] for i in ((0, 1) if argument["stopped"] == "first" else (1, 0)))
-    one.stop()
+    halted, other = (waiters[i] for i in ((0, 1) if argument["stopped"] == "first" else (1, 0)))
+    halted.stop()
     scene.connect()
     arrived(scene, other)
     stage.note("running", "the waiter that was not stopped", now(other))
-    one.go_on()
-    stage.note("stopped", "the stopped waiter, once it continues", now(one))
+    halted.go_on()
+    stage.note("stopped", "the stopped waiter, once it continues", now(halted))
 
 
 def arrived(scene: Scene, *waiters: Actor) -> None:
     """The connection is queued, or one of the waiters has returned; and every wake-up for it was issued."""
 
     def there() -> bool:
-        return scene.listener.queued() != 0 or any(one.answered for one in waiters)
+        return scene.listener.queued() != 0 or any(waiter.answered for waiter in waiters)
 
     until(there, lambda: "the connection did not arrive")
     scene.stage.fence()
@@ -95,11 +95,11 @@ def all_stopped(stage: Stage, strategy: str) -> None:
         return stage.actor(act, f"w{i}").blocked_in(scene.scenario.call)
 
     waiters = [waiter(0), waiter(1)]
-    for one in waiters:
-        one.stop()
+    for each in waiters:
+        each.stop()
     scene.connect()
     arrived(scene)
-    stage.note("all-stopped", "the waiters, while they are stopped", [now(one) for one in waiters])
+    stage.note("all-stopped", "the waiters, while they are stopped", [now(each) for each in waiters])
     waiters[0].go_on()
     stage.note("first-continued", "the first waiter that continues", now(waiters[0]))
 

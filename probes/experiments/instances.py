@@ -28,7 +28,7 @@ _BITS = {
 _FLAGS = {"level": 0, "edge": select.EPOLLET}
 
 
-def told(instance: select.epoll) -> str:
+def events_of(instance: select.epoll) -> str:
     """What the instance tells now, without waiting: the events' names, or `nothing`."""
     events = [mask for _, mask in instance.poll(0)]
     return " and ".join("|".join(name for name, bit in _BITS.items() if mask & bit) for mask in events) or "nothing"
@@ -105,46 +105,46 @@ def always_reported(stage: Stage) -> None:
     with select.epoll() as sockets, select.epoll() as pipes:
         sockets.register(near, 0)
         pipes.register(write, 0)
-        stage.note("before-hangup", "events while both ends are open", [told(sockets), told(pipes)])
+        stage.note("before-hangup", "events while both ends are open", [events_of(sockets), events_of(pipes)])
         far.close()
         os.close(read)
-        stage.note("peer-closed", "events of a socket whose peer closed", told(sockets))
-        stage.note("pipe-without-reader", "events of a pipe that nobody reads", told(pipes))
+        stage.note("peer-closed", "events of a socket whose peer closed", events_of(sockets))
+        stage.note("pipe-without-reader", "events of a pipe that nobody reads", events_of(pipes))
 
 
 def in_itself(stage: Stage) -> None:
     """An instance is added to itself; and one to another that it watches."""
-    with select.epoll() as one, select.epoll() as other:
-        stage.outcome("in-itself", "adding an instance to itself", lambda: one.register(one))
-        one.register(other)
-        stage.outcome("in-each-other", "two instances that watch each other", lambda: other.register(one))
+    with select.epoll() as first, select.epoll() as second:
+        stage.outcome("in-itself", "adding an instance to itself", lambda: first.register(first))
+        first.register(second)
+        stage.outcome("in-each-other", "two instances that watch each other", lambda: second.register(first))
 
 
 def nested(stage: Stage, direction: str) -> None:
     """Instances are put one into the other, up to ten: the outermost last, or the innermost last."""
-    made = [select.epoll()]
+    nest = [select.epoll()]
     try:
-        while len(made) < 10:
+        while len(nest) < 10:
             new = select.epoll()
-            (new.register(made[-1]) if direction == "outwards" else made[-1].register(new))
-            made.append(new)
+            (new.register(nest[-1]) if direction == "outwards" else nest[-1].register(new))
+            nest.append(new)
         refused = "never"
     except OSError as error:
         refused = errno_of(error)
-    stage.note("five-deep", "five instances deep", "possible" if len(made) >= 5 else f"refused at {len(made) + 1}")
+    stage.note("five-deep", "five instances deep", "possible" if len(nest) >= 5 else f"refused at {len(nest) + 1}")
     stage.note("refused-with", "how nesting up to ten deep is refused", refused)
-    stage.note("refused-at", "the depth that is refused first", len(made) + 1)
+    stage.note("refused-at", "the depth that is refused first", len(nest) + 1)
 
 
 def both(stage: Stage, trigger: str) -> None:
     """Two instances watch one descriptor; data come."""
     near, far = socket.socketpair()
-    with select.epoll() as one, select.epoll() as other:
-        for instance in (one, other):
+    with select.epoll() as first, select.epoll() as second:
+        for instance in (first, second):
             instance.register(near, select.EPOLLIN | _FLAGS[trigger])
-        stage.note("before", "events of both instances before a write", [told(one), told(other)])
+        stage.note("before", "events of both instances before a write", [events_of(first), events_of(second)])
         far.send(b"x")
-        stage.note("after-write", "events after a write", [told(one), told(other)])
+        stage.note("after-write", "events after a write", [events_of(first), events_of(second)])
 
 
 def combined(stage: Stage) -> None:
@@ -155,8 +155,8 @@ def combined(stage: Stage) -> None:
         far.send(b"x")
         far.send(b"x")
         far.shutdown(socket.SHUT_WR)
-        stage.note("combined", "events after two writes and a shutdown", told(instance))
-        stage.note("again", "events in the next wait", told(instance))
+        stage.note("combined", "events after two writes and a shutdown", events_of(instance))
+        stage.note("again", "events in the next wait", events_of(instance))
 
 
 def polled(stage: Stage, strategy: str) -> None:
@@ -191,10 +191,10 @@ def modified(stage: Stage) -> None:
     with select.epoll() as instance:
         instance.register(near, select.EPOLLIN | select.EPOLLET)
         far.send(b"x")
-        stage.note("after-write", "events after a write", told(instance))
-        stage.note("again-unread", "events in the next wait, nothing having been read", told(instance))
+        stage.note("after-write", "events after a write", events_of(instance))
+        stage.note("again-unread", "events in the next wait, nothing having been read", events_of(instance))
         instance.modify(near, select.EPOLLIN | select.EPOLLET)
-        stage.note("after-mod", "events after EPOLL_CTL_MOD", told(instance))
+        stage.note("after-mod", "events after EPOLL_CTL_MOD", events_of(instance))
         instance.modify(near, 0)
         waiter = _waits_in(stage, instance)
         stage.note("waiter-no-interest", "a waiter, while no event is asked for", state(waiter, EPOLL_WAIT))

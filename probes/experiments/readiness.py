@@ -30,34 +30,34 @@ def _data(stage: Stage, low_water: int) -> None:
     if low_water > 1:
         far.send(bytes(low_water - 1))
         wire.arrived(near, low_water - 1)
-    stage.note("readable-before", "calls that report it readable before", wire.told(near))
+    stage.note("readable-before", "calls that report it readable before", wire.reported_by(near))
     far.send(b"x")
     wire.arrived(near, low_water)
-    stage.note("readable-after", "calls that report it readable after", wire.told(near))
+    stage.note("readable-after", "calls that report it readable after", wire.reported_by(near))
 
 
 def _new_connection(stage: Stage) -> None:
     listener = wire.listening(stage)
-    stage.note("readable-before", "calls that report it readable before", wire.told(listener))
+    stage.note("readable-before", "calls that report it readable before", wire.reported_by(listener))
     wire.dial(stage, listener)
     wire.queued(listener, 1)
-    stage.note("readable-after", "calls that report it readable after", wire.told(listener))
+    stage.note("readable-after", "calls that report it readable after", wire.reported_by(listener))
 
 
 def _end_of_file(stage: Stage) -> None:
     near, far = wire.pair(stage)
-    stage.note("readable-before", "calls that report it readable before", wire.told(near))
+    stage.note("readable-before", "calls that report it readable before", wire.reported_by(near))
     far.shutdown(socket.SHUT_WR)
     wire.ended(near)
-    stage.note("readable-after", "calls that report it readable after", wire.told(near))
+    stage.note("readable-after", "calls that report it readable after", wire.reported_by(near))
 
 
 def _error(stage: Stage) -> None:
     near, far = wire.pair(stage)
-    stage.note("readable-before", "calls that report it readable before", wire.told(near))
+    stage.note("readable-before", "calls that report it readable before", wire.reported_by(near))
     far.close()
     wire.in_state(near, wire.CLOSE)
-    stage.note("readable-after", "calls that report it readable after", wire.told(near))
+    stage.note("readable-after", "calls that report it readable after", wire.reported_by(near))
 
 
 def writable(stage: Stage, why: str) -> None:
@@ -77,18 +77,18 @@ def _room(stage: Stage) -> None:
     near.setblocking(False)
     far.setblocking(False)
     _fill(far)
-    stage.note("writable-before", "calls that report it writable before", wire.told(far, write=True))
+    stage.note("writable-before", "calls that report it writable before", wire.reported_by(far, write=True))
     _drain(near)
-    stage.note("writable-after", "calls that report it writable after", wire.told(far, write=True))
+    stage.note("writable-after", "calls that report it writable after", wire.reported_by(far, write=True))
 
 
 def _peer_gone(stage: Stage) -> None:
     near, far = socket.socketpair()
     far.setblocking(False)
     _fill(far)
-    stage.note("writable-before", "calls that report it writable before", wire.told(far, write=True))
+    stage.note("writable-before", "calls that report it writable before", wire.reported_by(far, write=True))
     near.close()
-    stage.note("writable-after", "calls that report it writable after", wire.told(far, write=True))
+    stage.note("writable-after", "calls that report it writable after", wire.reported_by(far, write=True))
     stage.note("write", "a write", wire.outcome(lambda: far.send(b"x", socket.MSG_NOSIGNAL)))
 
 
@@ -121,28 +121,28 @@ def _connecting(stage: Stage) -> tuple[socket.socket, socket.socket]:
 
 
 def _non_blocking(stage: Stage) -> socket.socket:
-    made: socket.socket = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
-    made.setblocking(False)
-    return made
+    sock: socket.socket = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    sock.setblocking(False)
+    return sock
 
 
 def _connected(stage: Stage) -> None:
     late, listener = _connecting(stage)
-    stage.note("writable-before", "calls that report it writable before", wire.told(late, write=True))
-    made = _non_blocking(stage)
-    wire.outcome(lambda: made.connect(listener.getsockname()))
-    wire.in_state(made, wire.ESTABLISHED)
-    stage.note("writable-after", "calls that report it writable after", wire.told(made, write=True))
-    stage.note("so-error", "SO_ERROR", made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+    stage.note("writable-before", "calls that report it writable before", wire.reported_by(late, write=True))
+    sock = _non_blocking(stage)
+    wire.outcome(lambda: sock.connect(listener.getsockname()))
+    wire.in_state(sock, wire.ESTABLISHED)
+    stage.note("writable-after", "calls that report it writable after", wire.reported_by(sock, write=True))
+    stage.note("so-error", "SO_ERROR", sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
 
 def _refused(stage: Stage) -> None:
     late, listener = _connecting(stage)
-    stage.note("writable-before", "calls that report it writable before", wire.told(late, write=True))
+    stage.note("writable-before", "calls that report it writable before", wire.reported_by(late, write=True))
     address = listener.getsockname()
     listener.close()
     refused = _non_blocking(stage)
     wire.outcome(lambda: refused.connect(address))
     wire.in_state(refused, wire.CLOSE)
-    stage.note("writable-after", "calls that report it writable after", wire.told(refused, write=True))
+    stage.note("writable-after", "calls that report it writable after", wire.reported_by(refused, write=True))
     stage.note("so-error", "SO_ERROR", refused.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))

@@ -56,7 +56,7 @@ def _void(_: Any) -> None:
 
 def _group(stage: Stage, size: int, *, backwards: bool = False) -> list[socket.socket]:
     """`size` members, in the order of their listen; `backwards`: bound in the opposite order."""
-    made: list[socket.socket] = []
+    members: list[socket.socket] = []
     address = (wire.LOOPBACK, 0)
     for _ in range(size):
         sock = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
@@ -64,16 +64,16 @@ def _group(stage: Stage, size: int, *, backwards: bool = False) -> list[socket.s
         sock.bind(address)
         sock.setblocking(False)
         address = sock.getsockname()
-        made.append(sock)
+        members.append(sock)
     if backwards:
-        made.reverse()
-    for sock in made:
+        members.reverse()
+    for sock in members:
         sock.listen(64)
-    return made
+    return members
 
 
 def _lengths(members: list[socket.socket]) -> list[int]:
-    return [wire.queue(one)[0] for one in members]
+    return [wire.queue(member)[0] for member in members]
 
 
 def own_queues(stage: Stage, size: int) -> None:
@@ -81,14 +81,16 @@ def own_queues(stage: Stage, size: int) -> None:
     members = _group(stage, size)
     clients: set[tuple[str, int]] = set()
     for _ in range(12):
-        made = wire.dial(stage, members[0])
-        clients.add(made.getsockname())
+        theirs = wire.dial(stage, members[0])
+        clients.add(theirs.getsockname())
         until(lambda: sum(_lengths(members)) >= len(clients), lambda: "a connection was not queued")
     lengths = _lengths(members)
     stage.note("queued-in-all", "connections in the queues of all members", sum(lengths))
     accepted = [_all_of(stage, member) for member in members]
-    stage.note("own-queue", "each member accepts what its own queue held", [len(one) for one in accepted] == lengths)
-    everything = [peer for one in accepted for peer in one]
+    stage.note(
+        "own-queue", "each member accepts what its own queue held", [len(peers) for peers in accepted] == lengths
+    )
+    everything = [peer for peers in accepted for peer in peers]
     stage.note("accepted", "connections accepted", len(everything))
     stage.note(
         "every-client-once",
@@ -101,10 +103,10 @@ def _all_of(stage: Stage, listener: socket.socket) -> list[tuple[str, int]]:
     peers: list[tuple[str, int]] = []
     while True:
         try:
-            made, peer = listener.accept()
+            accepted, peer = listener.accept()
         except BlockingIOError:
             return peers
-        stage.keep(made).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stage.keep(accepted).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peers.append(peer)
 
 
@@ -138,9 +140,9 @@ def invalid_index(stage: Stage) -> None:
     reached: set[int] = set()
     count = 0
     for _ in range(64):
-        found = _reached(stage, members, members[0])
-        count += len(found)
-        reached.update(found)
+        hits = _reached(stage, members, members[0])
+        count += len(hits)
+        reached.update(hits)
     stage.note("queued", "connections in the accept queue", count)
     stage.note("several-reached", "more than one member was reached", len(reached) > 1)
 
@@ -193,20 +195,20 @@ def closed_with_queue(stage: Stage, argument: dict[str, Any]) -> None:
     waiter = _waiter_on(stage, living, argument["strategy"])
     dying = wire.listening(stage, port=living.getsockname()[1], group=True)
     _select(dying, 1)
-    made = wire.dial(stage, dying)
+    theirs = wire.dial(stage, dying)
     wire.queued(dying, 1)
     stage.note("woken-by-connection", "the waiter was woken by the connection", waiter.woken)
     dying.close()
     # A move is over when close returns (inet_csk_listen_stop); the reset that ends it has to arrive.
     until(
-        lambda: waiter.answered or wire.queue(living)[0] > 0 or wire.state(made) == wire.CLOSE,
+        lambda: waiter.answered or wire.queue(living)[0] > 0 or wire.state(theirs) == wire.CLOSE,
         lambda: "the connection neither moved nor ended",
     )
     stage.note("woken-by-close", "the waiter was woken by the close", waiter.woken)
     stage.note("waiter", "the waiter", now(waiter))
-    stage.note("connection", "the TCP state of the connection", wire.state(made))
-    if wire.state(made) == wire.CLOSE:
-        stage.note("client-reads", "what the client reads", wire.read(made))
+    stage.note("connection", "the TCP state of the connection", wire.state(theirs))
+    if wire.state(theirs) == wire.CLOSE:
+        stage.note("client-reads", "what the client reads", wire.read(theirs))
 
 
 def _migration(wanted: bool) -> None:

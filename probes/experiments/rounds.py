@@ -12,9 +12,9 @@ from typing import Any
 
 from ..lab.deadline import until
 from ..lab.stage import Me, Stage
-from .instances import EPOLL_WAIT, told
+from .instances import EPOLL_WAIT, events_of
 from .waiting import BLOCKED, now
-from .workers import Place, Worker
+from .workers import SharedListener, Worker
 
 _FLAGS = {"level": 0, "edge": select.EPOLLET}
 
@@ -42,13 +42,13 @@ def writable(stage: Stage, trigger: str) -> None:
     far.setblocking(False)
     with select.epoll() as instance:
         instance.register(near, select.EPOLLOUT | _FLAGS[trigger])
-        stage.note("room", "events while there is room", told(instance))
-        stage.note("again", "events in the next wait", told(instance))
+        stage.note("room", "events while there is room", events_of(instance))
+        stage.note("again", "events in the next wait", events_of(instance))
         _until_eagain(lambda: near.send(b"x" * 4096))
-        stage.note("full", "events when the socket is full", told(instance))
+        stage.note("full", "events when the socket is full", events_of(instance))
         _until_eagain(lambda: len(far.recv(65536)))
-        stage.note("room-again", "events when there is room once more", told(instance))
-        stage.note("room-again-next", "events in the wait after that", told(instance))
+        stage.note("room-again", "events when there is room once more", events_of(instance))
+        stage.note("room-again-next", "events in the wait after that", events_of(instance))
 
 
 def _until_eagain(act: Callable[[], int]) -> None:
@@ -92,17 +92,17 @@ def looping_reader(stage: Stage, blocking: bool) -> None:
 
 def burst(stage: Stage, argument: dict[str, Any]) -> None:
     """Three connections come before the worker waits; then one more while it waits."""
-    place = Place(stage)
-    scenario, strategy = place.prepare(f"epoll_wait.{argument['trigger']}.epoll")
+    shared = SharedListener(stage)
+    scenario, strategy = shared.prepare(f"epoll_wait.{argument['trigger']}.epoll")
     for _ in range(3):
-        place.connect()
-    worker = Worker(place, strategy, scenario, "none", drain=argument["drain"])
+        shared.connect()
+    worker = Worker(shared, strategy, scenario, "none", drain=argument["drain"])
     worker.at_rest()
-    stage.note("burst-returned", "returns of the worker for the burst", worker.told)
-    stage.note("left", "connections left in the accept queue", place.left())
-    place.connect()
+    stage.note("burst-returned", "returns of the worker for the burst", worker.returns)
+    stage.note("left", "connections left in the accept queue", shared.left())
+    shared.connect()
     worker.blocked_again()
-    stage.note("left-after-one-more", "connections left in the accept queue, after one more came", place.left())
+    stage.note("left-after-one-more", "connections left in the accept queue, after one more came", shared.left())
 
 
 def chunks(stage: Stage, kind: str) -> None:
@@ -113,11 +113,11 @@ def chunks(stage: Stage, kind: str) -> None:
         os.write(writer, b"x")
         until(lambda: arrived() == 1, lambda: "the first chunk did not arrive")
         stage.fence()
-        stage.note("first-chunk", "events after the first chunk", told(instance))
+        stage.note("first-chunk", "events after the first chunk", events_of(instance))
         os.write(writer, b"x")
         until(lambda: arrived() == 2, lambda: "the second chunk did not arrive")
         stage.fence()
-        stage.note("second-chunk", "events after the second chunk", told(instance))
+        stage.note("second-chunk", "events after the second chunk", events_of(instance))
 
 
 def _channel(kind: str) -> tuple[int, int, Callable[[], int]]:
@@ -125,7 +125,7 @@ def _channel(kind: str) -> tuple[int, int, Callable[[], int]]:
     if kind == "pipe":
         reader, writer = os.pipe()
     elif kind == "unix":
-        reader, writer = (one.detach() for one in socket.socketpair())
+        reader, writer = (end.detach() for end in socket.socketpair())
     else:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             writer = socket.create_connection(listening.getsockname()).detach()

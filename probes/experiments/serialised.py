@@ -22,7 +22,7 @@ ROUNDS = 12
 """How often a holder may try to be faster than the one that waits."""
 
 
-class Numbers:
+class SharedNumbers:
     """Numbers that all actors may write and the stage reads: a line each."""
 
     def __init__(self, lines: int, columns: int = 3) -> None:
@@ -45,7 +45,7 @@ class Queue:
     def __init__(self, stage: Stage, lock: Lock, n: int, *, again: bool = False) -> None:
         """With `again` each goes round; otherwise it parks after its unlock."""
         self.stage, self.lock, self.n = stage, lock, n
-        self.board = Numbers(n)
+        self.board = SharedNumbers(n)
         self.actors: list[Actor] = []
         self._scene = Scene(stage, ACCEPT, n=n)
         self._again = again
@@ -88,9 +88,9 @@ class Queue:
         before = [self.board.get(i, TOOK) for i in range(self.n)]
         waited = [i for i in range(self.n) if not self.board.get(i, ACQUIRED) and not (before[i] and not self._again)]
         self._scene.connect()
-        made = sum(before) + 1
-        until(lambda: self.board.total(TOOK) >= made, lambda: f"connection {made} was not taken")
-        until(lambda: self.board.total(RELEASED) >= made, lambda: f"the lock was not given up after connection {made}")
+        nth = sum(before) + 1
+        until(lambda: self.board.total(TOOK) >= nth, lambda: f"connection {nth} was not taken")
+        until(lambda: self.board.total(RELEASED) >= nth, lambda: f"the lock was not given up after connection {nth}")
         woken = [i for i, actor in enumerate(self.actors) if actor.woken]
         took = [i for i in range(self.n) if self.board.get(i, TOOK) > before[i]]
         return took, [i for i in woken if i in waited]
@@ -184,7 +184,7 @@ def _had_it(stage: Stage, name: str) -> list[str]:
     Both stay on one CPU, and w0 is SCHED_BATCH (sched(7)), so that its waking does not preempt the
     holder: on any number of CPUs, loaded or not, the holder asks before w0 can.
     """
-    board = Numbers(2)
+    board = SharedNumbers(2)
     cpu = min(os.sched_getaffinity(0))
     near, far = socket.socketpair()
     with make(name) as lock, near, far:

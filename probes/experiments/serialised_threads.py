@@ -16,7 +16,7 @@ from ..locks import Lock, make
 from ..locks.memory import Mutex
 from ..syscalls import number
 from ..verdict import Inconclusive
-from .serialised import Numbers
+from .serialised import SharedNumbers
 from .waiting import Scene
 
 TID, INSIDE, RETURNED = range(3)
@@ -28,7 +28,7 @@ class _Process:
 
     def __init__(self, stage: Stage, scene: Scene, outer: Lock | None, name: str, threads: int) -> None:
         self.name, self._stage, self._scene, self._outer = name, stage, scene, outer
-        self.board = Numbers(threads)
+        self.board = SharedNumbers(threads)
         self._marks = [mmap.mmap(-1, 1) for _ in range(threads)]
         self._orders, self._heard = socket.socketpair()
         self._inner = Mutex(shared=False)
@@ -90,8 +90,8 @@ def processes_of_threads(stage: Stage, argument: dict[str, Any]) -> None:
     with _maybe(argument["lock"]) as outer:
         scene = Scene(stage, argument["call"], n=processes * threads)
         hosts = [_Process(stage, scene, outer, f"p{p}", threads) for p in range(processes)]
-        made = [host.start_thread() for host in hosts for _ in range(threads)]
-        in_call = [place for _, place in made].count(argument["call"])
+        started = [host.start_thread() for host in hosts for _ in range(threads)]
+        in_call = [place for _, place in started].count(argument["call"])
         stage.note("threads-in-call", f"threads in {argument['call']}", in_call)
         scene.connect()
 
@@ -101,7 +101,7 @@ def processes_of_threads(stage: Stage, argument: dict[str, Any]) -> None:
             return scene.listener.queued() in (1, None)
 
         until(delivered, lambda: "the connection was not delivered")
-        stage.note("woken", "threads woken by one connection", sum(thread.woken for thread, _ in made))
+        stage.note("woken", "threads woken by one connection", sum(thread.woken for thread, _ in started))
 
 
 @contextlib.contextmanager
@@ -109,5 +109,5 @@ def _maybe(name: str | None) -> Iterator[Lock | None]:
     if name is None:
         yield None
         return
-    with make(name) as made:
-        yield made
+    with make(name) as lock:
+        yield lock

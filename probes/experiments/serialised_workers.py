@@ -17,7 +17,7 @@ from ..locks.sysv import Semaphore, find, remove, value
 from ..servers import accept_mutex
 from ..verdict import NotApplicable
 from .instances import EPOLL_WAIT
-from .serialised import Numbers
+from .serialised import SharedNumbers
 from .waiting import TAKES, Scene, now
 
 HELD, TOOK = range(2)
@@ -55,7 +55,7 @@ class _Workers:
     def __init__(self, stage: Stage, n: int) -> None:
         self.mutex, self._scene = accept_mutex.AcceptMutex(), Scene(stage, "ppoll", n=1)
         self.listener = socket.socket(fileno=os.dup(self._scene.listener.fds[0]))
-        self.board = Numbers(n, 2)
+        self.board = SharedNumbers(n, 2)
         self.old_clients = [socket.socketpair() for _ in range(n)]
         self.actors = [self._start(stage, i) for i in range(n)]
 
@@ -96,7 +96,7 @@ def late(stage: Stage, argument: dict[str, Any]) -> None:
     scene = Scene(stage, "ppoll", argument["listener"], n=1)
     listener = socket.socket(fileno=os.dup(scene.listener.fds[0]))
     near, far = socket.socketpair()
-    board = Numbers(1, 1)
+    board = SharedNumbers(1, 1)
 
     def act(me: Me) -> str:
         me.ready()
@@ -123,14 +123,14 @@ def late(stage: Stage, argument: dict[str, Any]) -> None:
 
 def owner_killed(stage: Stage) -> None:
     """An owner makes a System V semaphore by a key from a file, takes it, and is killed."""
-    board = Numbers(1, 2)
+    board = SharedNumbers(1, 2)
     key = _unused_key()
 
     def own(me: Me) -> None:
-        made = Semaphore(undo=False, key=key)
-        made.acquire()
+        semaphore = Semaphore(undo=False, key=key)
+        semaphore.acquire()
         board.put(0, 0, 1)
-        board.put(0, 1, made.id)
+        board.put(0, 1, semaphore.id)
 
     owner = stage.actor(own, "owner")
     try:
@@ -149,15 +149,15 @@ def owner_killed(stage: Stage) -> None:
 def own_namespace(stage: Stage) -> None:
     """The same key, asked for from an IPC namespace of its own.  Raises NotApplicable where none is allowed."""
     key = _unused_key()
-    made = Semaphore(undo=False, key=key)
+    semaphore = Semaphore(undo=False, key=key)
     try:
         elsewhere = stage.actor(lambda me: _from_elsewhere(key), "elsewhere").answer()
         if isinstance(elsewhere, int):
             raise NotApplicable(f"an IPC namespace of our own: {os.strerror(-elsewhere)}")
         stage.note("key-elsewhere", "the key, in another IPC namespace", elsewhere)
-        stage.outcome("key-here", "the key, in this IPC namespace", lambda: _same(find(key), made.id))
+        stage.outcome("key-here", "the key, in this IPC namespace", lambda: _same(find(key), semaphore.id))
     finally:
-        made.destroy()
+        semaphore.destroy()
 
 
 def _from_elsewhere(key: int) -> str | int:
@@ -172,8 +172,8 @@ def _from_elsewhere(key: int) -> str | int:
     return "found"
 
 
-def _same(found: int, made: int) -> str:
-    return "finds the same set" if found == made else "finds another set"
+def _same(identifier: int, expected: int) -> str:
+    return "finds the same set" if identifier == expected else "finds another set"
 
 
 def _unused_key() -> int:

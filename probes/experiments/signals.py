@@ -49,10 +49,12 @@ def owners(stage: Stage, n: int) -> None:
     waiters = [waiter(i) for i in range(n)]
     wire.dial(stage, listener)
     wire.queued(listener, 1)
-    stage.note("woken", "waiters woken by a connection", _names([one for one in waiters if one.woken]))
-    told = [one for one in waiters if one.answered]
+    stage.note("woken", "waiters woken by a connection", _names([waiter for waiter in waiters if waiter.woken]))
+    answered = [waiter for waiter in waiters if waiter.answered]
     stage.note(
-        "received-sigio", "waiters that received SIGIO", _names([one for one in told if one.answer() == "SIGIO"])
+        "received-sigio",
+        "waiters that received SIGIO",
+        _names([waiter for waiter in answered if waiter.answer() == "SIGIO"]),
     )
 
 

@@ -23,10 +23,10 @@ _FAST_OPEN_WITHOUT_COOKIE = 0x1 | 0x2 | 0x4 | 0x200  # tcp(7), tcp_fastopen
 def before_accept(stage: Stage) -> None:
     """A client connects, and sends, while nobody accepts; then somebody does."""
     listener = wire.listening(stage)
-    made = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
-    stage.outcome("connect", "connect", lambda: made.connect(listener.getsockname()))
-    stage.note("client-state", "the TCP state of the client", wire.state(made))
-    stage.outcome("bytes-sent", "bytes sent", lambda: made.send(b"hello"))
+    sock = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    stage.outcome("connect", "connect", lambda: sock.connect(listener.getsockname()))
+    stage.note("client-state", "the TCP state of the client", wire.state(sock))
+    stage.outcome("bytes-sent", "bytes sent", lambda: sock.send(b"hello"))
     wire.wait_readable(listener, "the connection did not arrive")
     stage.note("queued", "connections in the accept queue", wire.queue(listener)[0])
     stage.note("accepted-reads", "what the accepted socket reads", wire.read(wire.taken(stage, listener)))
@@ -63,7 +63,7 @@ def fast_open(stage: Stage) -> None:
     wire.answered_unheard(half)
     stage.fence()
     stage.note("client-state", "the TCP state of the client", wire.state(half))
-    who = wire.told(listener)
+    who = wire.reported_by(listener)
     stage.note("readable", "calls that report the listener readable", who)
     if not who:
         return
@@ -164,9 +164,9 @@ def refused(stage: Stage, what: str) -> None:
 
 
 def _bound_unix(stage: Stage) -> socket.socket:
-    made: socket.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    made.bind(f"\0wakecheck-{os.getpid()}-bound")
-    return made
+    sock: socket.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.bind(f"\0wakecheck-{os.getpid()}-bound")
+    return sock
 
 
 def existing_clients(stage: Stage, strategy: str) -> None:

@@ -17,13 +17,13 @@ def names(stage: Stage) -> None:
     listener, other = wire.listening(stage), wire.listening(stage)
     first, second = wire.dial(stage, listener), wire.dial(stage, listener)
     accepted = [wire.taken(stage, listener) for _ in range(2)]
-    local = [one.getsockname() for one in accepted]
+    local = [sock.getsockname() for sock in accepted]
     stage.note(
         "local-is-listener",
         "the accepted sockets' local addresses are the listener's",
         local == [listener.getsockname()] * 2,
     )
-    peers = sorted(one.getpeername() for one in accepted)
+    peers = sorted(sock.getpeername() for sock in accepted)
     stage.note(
         "peers-are-clients",
         "the accepted sockets' peers are the two clients",
@@ -41,10 +41,10 @@ def names(stage: Stage) -> None:
 
 def _from_same_port(stage: Stage, other: socket.socket | None) -> socket.socket:
     """A client bound to the port that `other` is bound to, or (None) to a free one that may be shared."""
-    made: socket.socket = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(other.getsockname() if other is not None else (wire.LOOPBACK, 0))
-    return made
+    sock: socket.socket = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(other.getsockname() if other is not None else (wire.LOOPBACK, 0))
+    return sock
 
 
 def udp_connect(stage: Stage) -> None:
@@ -72,9 +72,9 @@ def _unreachable(sock: socket.socket) -> bool:
 
 
 def _udp(stage: Stage) -> socket.socket:
-    made: socket.socket = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-    made.bind((wire.LOOPBACK, 0))
-    return made
+    sock: socket.socket = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    sock.bind((wire.LOOPBACK, 0))
+    return sock
 
 
 def boundaries(stage: Stage, kind: str) -> None:
@@ -144,16 +144,16 @@ def restart(stage: Stage) -> None:
 
 
 def _restarted(stage: Stage, address: tuple[str, int] | None) -> socket.socket:
-    made: socket.socket = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(address or (wire.LOOPBACK, 0))
-    made.listen()
-    return made
+    sock: socket.socket = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(address or (wire.LOOPBACK, 0))
+    sock.listen()
+    return sock
 
 
 def _end_time_wait(stage: Stage, source: tuple[str, int], address: tuple[str, int]) -> None:
     """Leave nothing behind: a new connection with the same four-tuple takes the place of TIME_WAIT, and is reset."""
-    made = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(source)
-    made.connect(address)
+    sock = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(source)
+    sock.connect(address)

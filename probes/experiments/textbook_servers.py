@@ -25,7 +25,7 @@ _SLEEPS_IN = {"serialised": ("accept4", "flock")}
 _WORKER = re.compile(r"worker (\d+) is process (\d+)")
 
 
-class Served:
+class StartedServer:
     """One server, and its workers as they have announced themselves."""
 
     def __init__(self, stage: Stage, *arguments: str) -> None:
@@ -47,10 +47,10 @@ class Served:
         return [self._worker() for _ in range(n)]
 
     def _worker(self) -> Actor:
-        while not (found := _WORKER.fullmatch(self._line())):
+        while not (announced := _WORKER.fullmatch(self._line())):
             pass
         # It says so just before it starts to wait, which is the mark where the kernel does not name the call.
-        actor = self.stage.watch(int(found[2]), f"worker {found[1]}")
+        actor = self.stage.watch(int(announced[2]), f"worker {announced[1]}")
         calls = _SLEEPS_IN.get(self._name, (EPOLL_WAIT, EPOLL_WAIT))
         actor.blocked_in_either(calls, lambda: True)
         return actor
@@ -69,9 +69,9 @@ class Served:
 
     def client(self) -> socket.socket:
         """A connected client; it closes with RST."""
-        made: socket.socket = self.stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
-        made.connect(self.address)
-        return made
+        sock: socket.socket = self.stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+        sock.connect(self.address)
+        return sock
 
 
 def _insist_on_features(arguments: tuple[str, ...]) -> None:
@@ -94,38 +94,38 @@ def _be_server(arguments: tuple[str, ...], out: int, parent: int) -> NoReturn:
 
 def one_connection(stage: Stage, argument: dict[str, Any]) -> None:
     """All workers are blocked; one client comes, says a word, and hears it again."""
-    served = Served(stage, *argument["server"])
-    workers = served.workers(argument["n"])
-    made = served.client()
-    made.send(b"word")
-    stage.note("client-reads", "what the client reads", wire.read_exactly(made, 4))
+    server = StartedServer(stage, *argument["server"])
+    workers = server.workers(argument["n"])
+    client = server.client()
+    client.send(b"word")
+    stage.note("client-reads", "what the client reads", wire.read_exactly(client, 4))
     stage.quiet(workers)
     stage.note("woken", "workers that were woken", sum(worker.woken for worker in workers))
 
 
 def all_killed(stage: Stage, argument: dict[str, Any]) -> None:
     """All workers are stopped; a client comes, and says a word; all workers are killed."""
-    served = Served(stage, *argument["server"])
-    workers = served.workers(argument["n"])
+    server = StartedServer(stage, *argument["server"])
+    workers = server.workers(argument["n"])
     for worker in workers:
         worker.stop()
-    made = served.client()
-    made.send(b"word")
+    client = server.client()
+    client.send(b"word")
     stage.fence()
     for worker in workers:
         worker.send(signal.SIGKILL)
-    served.workers(argument["n"])
-    stage.note("client-reads", "what the client reads", wire.read_exactly(made, 4))
+    server.workers(argument["n"])
+    stage.note("client-reads", "what the client reads", wire.read_exactly(client, 4))
 
 
 def killed_parent(stage: Stage) -> None:
     """A child of the fork server serves a client, and the server is killed; another one takes its port."""
-    served = Served(stage, "fork")
-    old = served.client()
+    server = StartedServer(stage, "fork")
+    old = server.client()
     old.send(b"word")
     stage.note("child-client-reads", "what the child's client reads", wire.read_exactly(old, 4))
-    os.kill(served.pid, signal.SIGKILL)
-    os.waitpid(served.pid, 0)
-    stage.outcome("other-server", "another server's bind and listen", lambda: stage.keep(listen(*served.address)))
+    os.kill(server.pid, signal.SIGKILL)
+    os.waitpid(server.pid, 0)
+    stage.outcome("other-server", "another server's bind and listen", lambda: stage.keep(listen(*server.address)))
     old.send(b"more")
     stage.note("child-client-reads-again", "what the child's client reads then", wire.read_exactly(old, 4))

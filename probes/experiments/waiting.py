@@ -60,8 +60,8 @@ class Scene:
     def connect(self) -> socket.socket:
         """One connection to the listener, kept open until the experiment ends.  Raises Inconclusive."""
         self.stage.insist_on_proof(self.listener)
-        made: socket.socket = self.stage.keep(self.listener.connect(patience_s()))
-        return made
+        sock: socket.socket = self.stage.keep(self.listener.connect(patience_s()))
+        return sock
 
 
 def now(actor: Actor) -> Any:

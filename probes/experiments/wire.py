@@ -32,24 +32,24 @@ _DROP_ALL = 0
 
 def listening(stage: Stage, *, backlog: int = 16, port: int = 0, group: bool = False) -> socket.socket:
     """A non-blocking TCP listener on `port` of loopback (0: one that is free), in a reuseport group with `group`."""
-    made: socket.socket = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    sock: socket.socket = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     if group:
-        join_group(made)
-    made.bind((LOOPBACK, port))
-    made.listen(backlog)
-    made.setblocking(False)
-    return made
+        join_group(sock)
+    sock.bind((LOOPBACK, port))
+    sock.listen(backlog)
+    sock.setblocking(False)
+    return sock
 
 
 def opened(stage: Stage, kind: str) -> Listener:
     """A non-blocking listener of a kind that scenarios name.  Raises NotApplicable where the kernel lacks it."""
     try:
-        made = open_listener(Scenario.parse(f"poll/{kind}/n1/hold/one-connection"), stage.folder)
+        listener = open_listener(Scenario.parse(f"poll/{kind}/n1/hold/one-connection"), stage.folder)
     except OSError as error:
         if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             raise NotApplicable(f"{kind}: {error.strerror}") from error
         raise
-    kept: Listener = stage.keep(made)
+    kept: Listener = stage.keep(listener)
     return kept
 
 
@@ -60,9 +60,9 @@ def of(listener: Listener) -> socket.socket:
 
 def dial(stage: Stage, to: socket.socket) -> socket.socket:
     """A client connected to listener `to`; it closes with RST."""
-    made: socket.socket = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
-    made.connect(to.getsockname())
-    return made
+    sock: socket.socket = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    sock.connect(to.getsockname())
+    return sock
 
 
 def pair(stage: Stage) -> tuple[socket.socket, socket.socket]:
@@ -75,10 +75,10 @@ def pair(stage: Stage) -> tuple[socket.socket, socket.socket]:
 def taken(stage: Stage, listener: socket.socket, *, resets: bool = True) -> socket.socket:
     """The next connection of a listener, once it is there, blocking.  It closes with RST, unless not `resets`."""
     wait_readable(listener, "no connection came")
-    made: socket.socket = stage.keep(listener.accept()[0])
-    made.setblocking(True)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", int(resets), 0))
-    return made
+    sock: socket.socket = stage.keep(listener.accept()[0])
+    sock.setblocking(True)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", int(resets), 0))
+    return sock
 
 
 def wait_readable(sock: socket.socket, otherwise: str) -> None:
@@ -157,7 +157,7 @@ def queued(listener: socket.socket, count: int) -> None:
     until(lambda: queue(listener)[0] >= count, lambda: f"{queue(listener)[0]} of {count} connections are queued")
 
 
-def told(sock: socket.socket, write: bool = False) -> list[str]:
+def reported_by(sock: socket.socket, write: bool = False) -> list[str]:
     """Which of select, poll and epoll report `sock` readable (writable) now, by name."""
     fds = [sock.fileno()]
     says = {"select": any(select.select([] if write else fds, fds if write else [], [], 0))}
@@ -173,10 +173,10 @@ def told(sock: socket.socket, write: bool = False) -> list[str]:
 
 def deaf(stage: Stage) -> socket.socket:
     """A non-blocking client that hears nothing: whatever arrives is dropped, so its handshake stays half done."""
-    made: socket.socket = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
-    made.setblocking(False)
-    attach(made, _SO_ATTACH_FILTER, _DROP_ALL)
-    return made
+    sock: socket.socket = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    sock.setblocking(False)
+    attach(sock, _SO_ATTACH_FILTER, _DROP_ALL)
+    return sock
 
 
 def attach(sock: socket.socket, option: int, value: int) -> None:

@@ -19,7 +19,7 @@ from ..verdict import Inconclusive
 _WAITS, _TOLD, _TOOK, _NOTHING = b"wtcE"
 
 
-class Place:
+class SharedListener:
     """A listener that workers of several strategies wait on, and proof of what arrived there."""
 
     def __init__(self, stage: Stage, *, listener: str = "tcp4", blocking: bool = False, n: int = 8) -> None:
@@ -30,7 +30,7 @@ class Place:
         call = "accept" if blocking else "poll"
         self.listener: Listener = stage.keep(open_listener(_scenario(call, listener, n), stage.folder))
         self.workers: list[Worker] = []
-        self.made = 0
+        self.connections = 0
 
     def worker(self, strategy: str, *, gate: str = "none") -> Worker:
         """A worker with an epoll instance of its own, if any, proven blocked."""
@@ -50,25 +50,25 @@ class Place:
         """One connection, kept open; returns when it is proven to be queued or taken, and all are at rest."""
         self.stage.insist_on_proof(self.listener)
         client: socket.socket = self.stage.keep(self.listener.connect(patience_s()))
-        self.made += 1
+        self.connections += 1
 
         def arrived() -> bool:
             queued = self.listener.queued()
             if queued is None:
                 return True
-            for one in self.workers:
-                one.listen()
-            return queued + sum(one.took for one in self.workers) >= self.made
+            for worker in self.workers:
+                worker.listen()
+            return queued + sum(worker.took for worker in self.workers) >= self.connections
 
-        until(arrived, lambda: f"{self.made} connections were made, {self.listener.queued()} are queued")
+        until(arrived, lambda: f"{self.connections} connections were made, {self.listener.queued()} are queued")
         self.at_rest()
         return client
 
     def at_rest(self) -> None:
         """Return once every wake-up was issued, and every worker that lives is at rest."""
-        self.stage.quiet(one.actor for one in self.workers if one.alive)
-        for one in self.workers:
-            one.at_rest()
+        self.stage.quiet(worker.actor for worker in self.workers if worker.alive)
+        for worker in self.workers:
+            worker.at_rest()
 
     def left(self) -> int:
         """How many connections wait in the accept queue.  Raises Inconclusive where the kernel does not say."""
@@ -84,20 +84,22 @@ class Worker:
     With a gate `before` or `after` it stands still before or after it takes, until it is let through.
     """
 
-    def __init__(self, place: Place, strategy: Strategy, scenario: Scenario, gate: str, drain: bool = False) -> None:
-        self.i = len(place.workers)
+    def __init__(
+        self, shared: SharedListener, strategy: Strategy, scenario: Scenario, gate: str, drain: bool = False
+    ) -> None:
+        self.i = len(shared.workers)
         self._call = scenario.call
         self._takes = scenario.takes
         self._strategy = strategy
-        self._fd = place.listener.fds[0]
+        self._fd = shared.listener.fds[0]
         self._where = gate
         self._drain = drain
         self._ear, self._mouth = os.pipe()
         self._gate, self._opener = os.pipe()
         self._log = b""
         self.alive = True
-        self.actor = place.stage.actor(self._live, f"w{self.i}").blocked_in(scenario.call)
-        place.workers.append(self)
+        self.actor = shared.stage.actor(self._live, f"w{self.i}").blocked_in(scenario.call)
+        shared.workers.append(self)
 
     def _live(self, me: Me) -> NoReturn:
         waiting = self._strategy.waiting(self.i)
@@ -167,7 +169,7 @@ class Worker:
         self.alive = False
 
     @property
-    def told(self) -> int:
+    def returns(self) -> int:
         """How often it was told, as heard."""
         return self._log.count(_TOLD)
 

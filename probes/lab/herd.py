@@ -108,9 +108,9 @@ class Herd:
             return bool(line[PHASE] == READY if at_gate else line[TID])
 
         until(known, lambda: f"waiter {i} did not come to life")
-        made = Waiter(i, pid, line[TID], TaskFiles(pid, line[TID], self._syscall_readable))
-        self.waiters.append(made)
-        return made
+        waiter = Waiter(i, pid, line[TID], TaskFiles(pid, line[TID], self._syscall_readable))
+        self.waiters.append(waiter)
+        return waiter
 
     def open_gate(self, i: int) -> None:
         """Let waiter `i` go on to its wait call."""

@@ -105,8 +105,8 @@ class Ledger:
         """Collect what winners sent over the connections they took: which waiter answered on which."""
         if self._scenario.reaction == "hold" or not stimulus.clients:
             return
-        first = stimulus.made - len(stimulus.clients)
-        self._answers += [[] for _ in range(stimulus.made - len(self._answers))]
+        first = stimulus.count - len(stimulus.clients)
+        self._answers += [[] for _ in range(stimulus.count - len(self._answers))]
         heard = 0
 
         def all_answered() -> bool:

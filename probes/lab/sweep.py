@@ -21,10 +21,10 @@ def sweep() -> list[str]:
     swept = []
     with os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
-            found = _NAME.fullmatch(entry.name)
-            if not found or not entry.is_dir(follow_symlinks=False):
+            name = _NAME.fullmatch(entry.name)
+            if not name or not entry.is_dir(follow_symlinks=False):
                 continue
-            if entry.stat(follow_symlinks=False).st_uid != os.geteuid() or is_alive(int(found[1])):
+            if entry.stat(follow_symlinks=False).st_uid != os.geteuid() or is_alive(int(name[1])):
                 continue
             with contextlib.suppress(OSError):
                 shutil.rmtree(entry.path)

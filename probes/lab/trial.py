@@ -66,8 +66,8 @@ class TrialRun:
         with contextlib.ExitStack() as release:
             try:
                 self._run(release)
-            except Inconclusive as found:
-                reason = str(found)
+            except Inconclusive as inconclusive:
+                reason = str(inconclusive)
             self._lap("settle")
             trial = self._ledger.trial(reason)
         self._lap("release")
@@ -144,7 +144,7 @@ class TrialRun:
                     return
             except OSError as error:
                 hint = "; is lo up?" if error.errno == errno.ENETUNREACH else ""
-                raise Inconclusive(f"connection {stimulus.made + 1} failed: {error.strerror}{hint}") from error
+                raise Inconclusive(f"connection {stimulus.count + 1} failed: {error.strerror}{hint}") from error
             self._lap("stimulate")
             self._prove_delivery(herd, stimulus)
             if not self._bench.rest_shows:
@@ -162,7 +162,7 @@ class TrialRun:
             until(
                 partial(self._accounted, herd, stimulus),
                 lambda: (
-                    f"{stimulus.made} connections made, {sum(herd.board.column(WON))} taken and "
+                    f"{stimulus.count} connections made, {sum(herd.board.column(WON))} taken and "
                     f"{listener.queued()} queued: the others were not delivered"
                 ),
             )
@@ -180,19 +180,19 @@ class TrialRun:
                 self._tracer.pump_all()
             return self._served(herd, stimulus)
 
-        until(answered, lambda: f"{stimulus.made} made, {sum(herd.board.column(RETURNED))} returned, and no more")
+        until(answered, lambda: f"{stimulus.count} made, {sum(herd.board.column(RETURNED))} returned, and no more")
 
     def _served(self, herd: Herd, stimulus: Stimulus) -> bool:
         """Whether what was made was taken, by waiters that take all; by others, whether it told one waiter each."""
         if self.scenario.reaction in ("drain", "loop"):
-            return sum(herd.board.column(WON)) >= stimulus.made
-        return sum(herd.board.column(RETURNED)) >= min(stimulus.made, self.scenario.n)
+            return sum(herd.board.column(WON)) >= stimulus.count
+        return sum(herd.board.column(RETURNED)) >= min(stimulus.count, self.scenario.n)
 
     def _insist_on_rest(self, herd: Herd, stimulus: Stimulus) -> None:
         """Raise Inconclusive where rest does not show, and a waiter that seems to sleep may have been woken."""
         for_ever = self.scenario.reaction in ("drain", "loop")
         asleep = herd.board.column(RETURNED).count(0)
-        if asleep and not self._bench.rest_shows and not (for_ever and stimulus.made):
+        if asleep and not self._bench.rest_shows and not (for_ever and stimulus.count):
             raise Inconclusive(
                 f"nothing tells whether {asleep} of {self.scenario.n} waiters sleep on: {REST_IS_HIDDEN}"
             )
@@ -203,7 +203,7 @@ class TrialRun:
         queued = stimulus.listener.queued()
         if queued is None:
             raise Inconclusive(f"this kernel does not tell what is queued ({stimulus.listener.delivery})")
-        return queued + sum(herd.board.column(WON)) >= stimulus.made
+        return queued + sum(herd.board.column(WON)) >= stimulus.count
 
     def _pump(self, pid: int) -> None:
         if self._tracer is not None:

@@ -17,9 +17,9 @@ class Pipe:
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
         own = scenario.sharing == "nothing"
         self._made = [os.pipe() for _ in range(scenario.n if own else 1)]
-        made = self._made if own else self._made * scenario.n
-        self.fds = [read for read, _ in made]
-        self._ends = [write for _, write in made]
+        pipes = self._made if own else self._made * scenario.n
+        self.fds = [read for read, _ in pipes]
+        self._ends = [write for _, write in pipes]
 
     def connect(self, patience_s: float) -> socket.socket:
         raise NotImplementedError("a pipe takes no connections")

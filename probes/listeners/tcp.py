@@ -57,30 +57,30 @@ class Tcp:
         self._address: tuple[str, int] = (address, 0)
         try:
             for _ in range(scenario.n if grouped else 1):
-                made = socket.socket(family, socket.SOCK_STREAM, protocol)
-                self._sockets.append(made)
+                listening = socket.socket(family, socket.SOCK_STREAM, protocol)
+                self._sockets.append(listening)
                 if grouped:
                     # Every member sets it before bind, the first one too (socket(7), SO_REUSEPORT).
-                    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-                made.bind(self._address)
-                made.listen(BACKLOG)
-                made.setblocking(scenario.takes)
+                    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                listening.bind(self._address)
+                listening.listen(BACKLOG)
+                listening.setblocking(scenario.takes)
                 # The first bind chose the port; every other member of a group binds the same.
-                self._address = made.getsockname()[:2]
+                self._address = listening.getsockname()[:2]
         except OSError:
             self.close()
             raise
-        fds = [made.fileno() for made in self._sockets]
+        fds = [listening.fileno() for listening in self._sockets]
         self.fds = fds if grouped else fds * scenario.n
 
     def connect(self, patience_s: float) -> socket.socket:
-        made = client(self._family, socket.SOCK_STREAM, patience_s, self._protocol)
+        sock = client(self._family, socket.SOCK_STREAM, patience_s, self._protocol)
         try:
-            made.connect(self._address)
+            sock.connect(self._address)
         except OSError:
-            made.close()
+            sock.close()
             raise
-        return made
+        return sock
 
     def queued(self) -> int | None:
         if not tells_queue():
@@ -94,8 +94,8 @@ class Tcp:
         raise NotImplementedError("a TCP listener takes connections")
 
     def close(self) -> None:
-        for made in self._sockets:
-            made.close()
+        for listening in self._sockets:
+            listening.close()
 
 
 def tcp4(scenario: Scenario, folder: str | None) -> Tcp:
@@ -109,15 +109,15 @@ def tcp6(scenario: Scenario, folder: str | None) -> Tcp:
 def mptcp4(scenario: Scenario, folder: str | None) -> Tcp:
     """Raises NotApplicable where the kernel was built without MPTCP, has it switched off, or falls back to TCP."""
     try:
-        made = Tcp(scenario, socket.AF_INET, "127.0.0.1", _IPPROTO_MPTCP)
+        listener = Tcp(scenario, socket.AF_INET, "127.0.0.1", _IPPROTO_MPTCP)
         try:
             _prove_mptcp()
         except BaseException:
-            made.close()
+            listener.close()
             raise
     except OSError as error:
         raise NotApplicable(f"mptcp4: {error.strerror}") from error
-    return made
+    return listener
 
 
 def _prove_mptcp() -> None:
@@ -137,8 +137,8 @@ def lo_has_ipv4_alone() -> bool:
 
     def can_bind(family: int, address: str) -> bool:
         try:
-            with socket.socket(family, socket.SOCK_STREAM) as made:
-                made.bind((address, 0))
+            with socket.socket(family, socket.SOCK_STREAM) as sock:
+                sock.bind((address, 0))
         except OSError:
             return False
         return True

@@ -30,11 +30,11 @@ class Udp:
         self._sockets: list[socket.socket] = []
         try:
             for _ in range(scenario.n if own else 1):
-                made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                self._sockets.append(made)
-                made.bind(("127.0.0.1", 0))
+                sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                self._sockets.append(sock)
+                sock.bind(("127.0.0.1", 0))
             self._receivers = self._sockets if own else self._sockets * scenario.n
-            self.fds = [made.fileno() for made in self._receivers]
+            self.fds = [receiver.fileno() for receiver in self._receivers]
             self._each = self._weigh()
         except BaseException:
             self.close()
@@ -61,8 +61,8 @@ class Udp:
         self._sender.sendto(b"x", self._receivers[i].getsockname())
 
     def close(self) -> None:
-        for made in (self._sender, *self._sockets):
-            made.close()
+        for sock in (self._sender, *self._sockets):
+            sock.close()
 
 
 def _held(receiver: socket.socket) -> int:

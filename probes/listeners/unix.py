@@ -57,13 +57,13 @@ class Unix:
             os.close(folder_fd)
 
     def connect(self, patience_s: float) -> socket.socket:
-        made = client(socket.AF_UNIX, self._kind, patience_s)
+        sock = client(socket.AF_UNIX, self._kind, patience_s)
         try:
-            made.connect(self._address)
+            sock.connect(self._address)
         except OSError:
-            made.close()
+            sock.close()
             raise
-        return made
+        return sock
 
     def queued(self) -> int | None:
         """The kernel tells it only through sock_diag, and nothing here hangs on it: see `delivery`."""

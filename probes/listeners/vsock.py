@@ -40,14 +40,14 @@ class Vsock:
         self.fds = [self._socket.fileno()] * scenario.n
 
     def connect(self, patience_s: float) -> socket.socket:
-        made = client(_AF_VSOCK, socket.SOCK_STREAM, patience_s)
+        sock = client(_AF_VSOCK, socket.SOCK_STREAM, patience_s)
         try:
-            set_socket_option(made.fileno(), _AF_VSOCK, _CONNECT_TIMEOUT, timeval(patience_s))
-            made.connect(self._socket.getsockname())
+            set_socket_option(sock.fileno(), _AF_VSOCK, _CONNECT_TIMEOUT, timeval(patience_s))
+            sock.connect(self._socket.getsockname())
         except OSError:
-            made.close()
+            sock.close()
             raise
-        return made
+        return sock
 
     def queued(self) -> int | None:
         """The kernel does not tell it, and nothing here hangs on it: see `delivery`."""

@@ -116,7 +116,7 @@ class PerfRings:
 
     def _drain(self, ring: mmap.mmap, forgotten: int) -> Iterator[bytes]:
         head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
-        found = []
+        bodies = []
         while tail < head:
             kind, _, size = struct.unpack("=IHH", self._bytes(ring, tail, 8))
             # What a full ring lost is said before the next record that finds room (perf_output_begin,
@@ -125,10 +125,10 @@ class PerfRings:
                 self.forget()
                 raise Lost(f"{self._tracepoint.short_name} lost records: its ring was full")
             if kind == _RECORD_SAMPLE:
-                found.append(self._bytes(ring, tail + 8, size - 8))
+                bodies.append(self._bytes(ring, tail + 8, size - 8))
             tail += size
         struct.pack_into("=Q", ring, _DATA_TAIL, head)
-        yield from found
+        yield from bodies
 
     def narrow(self, to: str) -> None:
         """Another filter from now on; what was seen so far is dropped.  Raises OSError as construction does.
@@ -161,10 +161,10 @@ def _set_filter(fd: int, narrow: str) -> None:
 
 def offset_of(field: str, text: str) -> int:
     """Offset in bytes of a field of a tracepoint, from the text of its format.  Raises OSError without such a field."""
-    found = re.search(rf"\b{field}(?:\[\d+\])?;\s*offset:(\d+);", text)
-    if not found:
+    offset = re.search(rf"\b{field}(?:\[\d+\])?;\s*offset:(\d+);", text)
+    if not offset:
         raise OSError(22, f"the tracepoint has no {field} field")
-    return int(found[1])
+    return int(offset[1])
 
 
 def _online_cpus() -> list[int]:

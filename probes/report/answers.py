@@ -47,12 +47,12 @@ class Answer:
 
 def answers(run: Run) -> list[Answer]:
     """Every question with its answer for the kernel of `run`."""
-    found = []
+    given = []
     for row, (question, answer) in QUESTIONS.items():
         claims = tuple(claim["id"] for claim in run["claims"] if row in claim["rows"])
         parts = [part for part in answer(run) if part]
-        found.append(Answer(row, question, " ".join(parts) or "This run has no answer.", claims))
-    return found
+        given.append(Answer(row, question, " ".join(parts) or "This run has no answer.", claims))
+    return given
 
 
 def _figures(run: Run, reaction: str = "accept") -> dict[str, Figures]:
@@ -67,8 +67,8 @@ def _grouped(figures: Mapping[str, Figures], column: str, names: Sequence[str]) 
     for name in names:
         if name in figures and figures[name][column].known:
             groups.setdefault(str(figures[name][column]), []).append(NAMES[name])
-    told = sorted(groups.items(), key=lambda one: -_last_number(one[0]))
-    return ". It wakes ".join(f"{number} of {strategies.N} under {'; '.join(who)}" for number, who in told)
+    pairs = sorted(groups.items(), key=lambda pair: -_last_number(pair[0]))
+    return ". It wakes ".join(f"{number} of {strategies.N} under {'; '.join(who)}" for number, who in pairs)
 
 
 def _last_number(spread: str) -> int:
@@ -91,19 +91,21 @@ def _as_judged(claim: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _spread(figures: Mapping[str, Figures], name: str, column: str) -> Spread | None:
-    found = figures[name][column] if name in figures else None
-    return found if found is not None and found.known else None
+    spread = figures[name][column] if name in figures else None
+    return spread if spread is not None and spread.known else None
 
 
 def _do_all_wake(run: Run) -> Iterator[str]:
-    told = _grouped(_figures(run), "woken", tuple(NAMES))
-    if told:
-        yield f"One connection wakes {told}."
+    numbers = _grouped(_figures(run), "woken", tuple(NAMES))
+    if numbers:
+        yield f"One connection wakes {numbers}."
 
 
 def _does_exclusive_help(run: Run) -> Iterator[str]:
     figures = _figures(run)
-    with_it, without = (_spread(figures, f"epoll_wait.{one}.listener", "woken") for one in ("exclusive", "level"))
+    with_it, without = (
+        _spread(figures, f"epoll_wait.{trigger}.listener", "woken") for trigger in ("exclusive", "level")
+    )
     if with_it and without:
         word = "Yes" if (with_it.high or 0) < (without.low or 0) else "No"
         yield f"{word}: it wakes {with_it} of {strategies.N} instead of {without}."
@@ -149,7 +151,9 @@ def _order_in_words(strip: orders.Strip) -> str:
 def _shared_or_private(run: Run) -> Iterator[str]:
     figures = _figures(run)
     for trigger, word in (("level", "Level-triggered"), ("edge", "Edge-triggered")):
-        shared, private = (_spread(figures, f"epoll_wait.{trigger}.{one}", "woken") for one in ("epoll", "listener"))
+        shared, private = (
+            _spread(figures, f"epoll_wait.{trigger}.{sharing}", "woken") for sharing in ("epoll", "listener")
+        )
         if shared and private:
             yield f"{word}: a shared instance wakes {shared} of {strategies.N}, private ones wake {private}."
     threads = {
@@ -195,7 +199,7 @@ def _is_reuseport_even(run: Run) -> Iterator[str]:
         for trial in conclusive(case["trials"])
     ]
     if counts:
-        total = [sum(one) for one in zip(*counts, strict=False)]
+        total = [sum(won) for won in zip(*counts, strict=False)]
         how = _if_so(run, "reuseport.spreads", "spread by hash, ", "not spread evenly, ")
         yield (
             f"Of {sum(total)} connections the {len(total)} sockets got {', '.join(map(str, total))}: "
@@ -216,9 +220,9 @@ def _oneshot_or_exclusive(run: Run) -> Iterator[str]:
         ("ONESHOT on private ones", "epoll_wait.oneshot.listener"),
         ("EXCLUSIVE on private ones", "epoll_wait.exclusive.listener"),
     )
-    told = [f"{words} wakes {spread}" for words, name in pairs if (spread := _spread(figures, name, "woken"))]
-    if told:
-        yield "; ".join(told) + f" of {strategies.N}."
+    parts = [f"{words} wakes {spread}" for words, name in pairs if (spread := _spread(figures, name, "woken"))]
+    if parts:
+        yield "; ".join(parts) + f" of {strategies.N}."
     # The claim speaks of other flags too: one of those, accepted, breaks it and says nothing of these two.
     answer = noted.ADD_EXCLUSIVE_WITH.by_parameter(run).get("EPOLLONESHOT")
     if answer is not None:
@@ -243,13 +247,13 @@ def _accept_lock(run: Run) -> Iterator[str]:
 
 def _what_does_it_cost(run: Run) -> Iterator[str]:
     figures = _figures(run)
-    told = [
+    parts = [
         f"{NAMES[name]}: {figures[name]['woken']} woken, {figures[name]['spurious']} EAGAIN"
         for name in NAMES
         if name in figures and figures[name]["woken"].known
     ]
-    if told:
-        yield f"Per connection, of {strategies.N} workers: " + "; ".join(told) + "."
+    if parts:
+        yield f"Per connection, of {strategies.N} workers: " + "; ".join(parts) + "."
 
 
 QUESTIONS: dict[str, tuple[str, Callable[[Run], Iterator[str]]]] = {

@@ -39,21 +39,21 @@ def render(answer: Mapping[str, Any]) -> str:
 
 def _facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is known of the server and of this machine: (term, fact)."""
-    found = [("kernel", f"{answer['kernel']}, {answer['user']}")]
+    facts = [("kernel", f"{answer['kernel']}, {answer['user']}")]
     if answer["listener"]:
         listener, settings = answer["listener"], answer["settings"]
-        found.append(("listener", f"{listener['name']}, {listener['kind']}, {listener['sockets']} socket(s)"))
+        facts.append(("listener", f"{listener['name']}, {listener['kind']}, {listener['sockets']} socket(s)"))
         if listener["other_namespace"]:
-            found.append(("network", "in a namespace of its own"))
+            facts.append(("network", "in a namespace of its own"))
         known = {name: value for name, value in settings.items() if value is not None}
-        found.append(("settings", ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in known.items())))
-        found.append(("processes", " ".join(map(str, answer["server"]["pids"]))))
+        facts.append(("settings", ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in known.items())))
+        facts.append(("processes", " ".join(map(str, answer["server"]["pids"]))))
     if answer["waits"]:
-        found.append(("waits", answer["waits"]))
+        facts.append(("waits", answer["waits"]))
     if answer["window_ms"] is not None:
-        found.append(
+        facts.append(
             ("window", f"{answer['window_ms']} ms from connect to rest, {answer['accidents']} moves by timers in it")
         )
     for name, why in answer["observers"].items():
-        found.append((f"observer {name}", "yes" if why is None else f"no: {why}"))
-    return [(term, fact) for term, fact in found if fact]
+        facts.append((f"observer {name}", "yes" if why is None else f"no: {why}"))
+    return [(term, fact) for term, fact in facts if fact]

@@ -54,35 +54,35 @@ class Change:
 
 def changes(before: Run, after: Run) -> list[Change]:
     """Everything that differs, the worst kind first."""
-    found = [*_controls(before, after), *_splats(before, after), *_claims(before, after)]
-    return sorted(found, key=lambda one: KINDS.index(one.kind))
+    all_changes = [*_controls(before, after), *_splats(before, after), *_claims(before, after)]
+    return sorted(all_changes, key=lambda change: KINDS.index(change.kind))
 
 
 def warnings(before: Run, after: Run) -> list[str]:
     """What has to be known before the comparison is believed, one sentence each."""
     revisions = [run["suite"]["revision"] or "unknown" for run in (before, after)]
-    found = []
+    sentences = []
     if revisions[0] != revisions[1]:
-        found.append(
+        sentences.append(
             f"the runs are of different revisions of the suite ({revisions[0][:19]} and {revisions[1][:19]}), "
             "so a difference may come from the suite"
         )
     presets = [run["suite"]["options"].get("herd_preset") for run in (before, after)]
     if presets[0] != presets[1]:
-        found.append(f"the runs tried different cases: preset {presets[0]} and preset {presets[1]}")
+        sentences.append(f"the runs tried different cases: preset {presets[0]} and preset {presets[1]}")
     for name, run in (("first", before), ("second", after)):
         if run["partial"]:
-            found.append(f"the {name} run is partial: not every claim was judged")
+            sentences.append(f"the {name} run is partial: not every claim was judged")
         failed = [control for control, verdict in run["controls"].items() if verdict in (BROKEN, INCONCLUSIVE)]
         if failed:
-            found.append(f"in the {name} run the instrument failed its control: {', '.join(failed)}")
-    return [one_line(warning) for warning in found]
+            sentences.append(f"in the {name} run the instrument failed its control: {', '.join(failed)}")
+    return [one_line(warning) for warning in sentences]
 
 
 def as_dict(before: Run, after: Run) -> dict[str, Any]:
     """The comparison for programs: `before`, `after`, `warnings`, and a list for each kind of change."""
-    found = changes(before, after)
-    lists = {kind: [_without_kind(one) for one in found if one.kind == kind] for kind in KINDS}
+    all_changes = changes(before, after)
+    lists = {kind: [_without_kind(change) for change in all_changes if change.kind == kind] for kind in KINDS}
     return {
         "before": _about(before),
         "after": _about(after),
@@ -97,48 +97,48 @@ def show(before: Run, after: Run, console: Console) -> None:
     terminal.line(console, Text(f"{_name(before)}  ->  {_name(after)}", "bold"))
     for warning in warnings(before, after):
         terminal.line(console, Text(f"! {warning}", "bold yellow"))
-    found = changes(before, after)
+    all_changes = changes(before, after)
     for kind in KINDS:
-        same_kind = [one for one in found if one.kind == kind]
+        same_kind = [change for change in all_changes if change.kind == kind]
         if same_kind:
             terminal.line(
                 console, Text(f"{kind} ({len(same_kind)})", terminal.STYLES[BROKEN] if kind == WORSE else "bold")
             )
-        for one in same_kind:
-            terminal.line(console, _in_words(one))
-            if one.reason and (one.kind == WORSE or (one.kind == CHANGED and one.what == "kernel")):
-                terminal.line(console, Text(f"      {one_line(one.reason)}"))
-            if one.expected:
-                terminal.line(console, Text(f"      expected: {one_line(one.expected)}"))
+        for change in same_kind:
+            terminal.line(console, _in_words(change))
+            if change.reason and (change.kind == WORSE or (change.kind == CHANGED and change.what == "kernel")):
+                terminal.line(console, Text(f"      {one_line(change.reason)}"))
+            if change.expected:
+                terminal.line(console, Text(f"      expected: {one_line(change.expected)}"))
     terminal.line(console, Text(f"{_unchanged(before, after)} claims have the same verdict"))
 
 
 def _claims(before: Run, after: Run) -> Iterator[Change]:
-    old, new = ({claim["id"]: claim for claim in run["claims"]} for run in (before, after))
-    for name in dict.fromkeys([*old, *new]):
-        one, other = old.get(name), new.get(name)
-        verdicts = [claim["verdict"] if claim else NOT_JUDGED for claim in (one, other)]
+    old_claims, new_claims = ({claim["id"]: claim for claim in run["claims"]} for run in (before, after))
+    for name in dict.fromkeys([*old_claims, *new_claims]):
+        old_claim, new_claim = old_claims.get(name), new_claims.get(name)
+        verdicts = [claim["verdict"] if claim else NOT_JUDGED for claim in (old_claim, new_claim)]
         kind = _kind(*verdicts)
         if kind is not None:
-            reason, excuse = (other["reason"], expected.reason(other)) if other else (None, None)
+            reason, excuse = (new_claim["reason"], expected.reason(new_claim)) if new_claim else (None, None)
             yield Change(kind, "claim", name, None, None, verdicts[0], verdicts[1], reason, excuse)
-        if one and other:
-            yield from _cases(one, other, told=kind is not None)
+        if old_claim and new_claim:
+            yield from _cases(old_claim, new_claim, only_figures=kind is not None)
 
 
-def _cases(one: Mapping[str, Any], other: Mapping[str, Any], *, told: bool) -> Iterator[Change]:
+def _cases(old_claim: Mapping[str, Any], new_claim: Mapping[str, Any], *, only_figures: bool) -> Iterator[Change]:
     """Of cases that both runs tried; where the claim's verdict changed (`told`), only figures are left to tell."""
-    new = {case["id"]: case for case in other["cases"]}
-    for case in one["cases"]:
+    new = {case["id"]: case for case in new_claim["cases"]}
+    for case in old_claim["cases"]:
         later = new.get(case["id"])
         if later is None:
             continue
         kind = _kind(case["verdict"], later["verdict"])
         if kind is None:
-            yield from _figures(one["id"], case, later)
-        elif not told:
+            yield from _figures(old_claim["id"], case, later)
+        elif not only_figures:
             words = (case["verdict"], later["verdict"], later["reason"], later.get("expected"))
-            yield Change(kind, "case", one["id"], case["id"], None, *words)
+            yield Change(kind, "case", old_claim["id"], case["id"], None, *words)
 
 
 def _figures(claim: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
@@ -184,11 +184,11 @@ def _kind(before: str, after: str) -> str | None:
     return BETTER if RANK[after] == 0 else CHANGED
 
 
-def _in_words(one: Change) -> Text:
-    place = " ".join(part for part in (one.claim, one.case) if part) or "the kernel"
-    noun = "control " if one.what == "control" else ""
-    figure = f"{one.figure} " if one.figure else ""
-    return Text(f"  {noun}{place}: {figure}{one.before} -> {one.after}")
+def _in_words(change: Change) -> Text:
+    place = " ".join(part for part in (change.claim, change.case) if part) or "the kernel"
+    noun = "control " if change.what == "control" else ""
+    figure = f"{change.figure} " if change.figure else ""
+    return Text(f"  {noun}{place}: {figure}{change.before} -> {change.after}")
 
 
 def _unchanged(before: Run, after: Run) -> int:
@@ -196,8 +196,8 @@ def _unchanged(before: Run, after: Run) -> int:
     return sum(new.get(name) == verdict for name, verdict in old.items())
 
 
-def _without_kind(one: Change) -> dict[str, Any]:
-    return {name: value for name, value in asdict(one).items() if name != "kind"}
+def _without_kind(change: Change) -> dict[str, Any]:
+    return {name: value for name, value in asdict(change).items() if name != "kind"}
 
 
 def _about(run: Run) -> dict[str, Any]:

@@ -17,7 +17,11 @@ def reason(claim: Mapping[str, Any]) -> str | None:
 
     A claim that deviates is expected to only if each of its deviating cases was.
     """
-    met = [one for one in claim.get("expected") or () if one["verdict"] == claim["verdict"] and one["met"]]
+    met = [
+        expectation
+        for expectation in claim.get("expected") or ()
+        if expectation["verdict"] == claim["verdict"] and expectation["met"]
+    ]
     unforeseen = any(case["verdict"] in DEVIATIONS and not case.get("expected") for case in claim["cases"])
     return met[0]["reason"] if met and not unforeseen else None
 
@@ -40,18 +44,21 @@ def concern(claim: Mapping[str, Any]) -> str | None:
 
 def unmet_of(claim: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
     """What was expected of this claim and did not come: what to do about it, one sentence each."""
-    return [sentence(claim["id"], claim["verdict"], one, _file(run)) for one in _not_met(claim.get("expected"))]
+    return [
+        sentence(claim["id"], claim["verdict"], expectation, _file(run))
+        for expectation in _not_met(claim.get("expected"))
+    ]
 
 
 def unmet(run: Mapping[str, Any]) -> list[str]:
     """The same for the whole run, controls first."""
     controls = (run.get("expectations") or {}).get("controls", {})
-    found = [
-        sentence(name, run["controls"][name], one, _file(run), "control ")
-        for name, told in controls.items()
-        for one in _not_met(told)
+    of_controls = [
+        sentence(name, run["controls"][name], expectation, _file(run), "control ")
+        for name, expectations in controls.items()
+        for expectation in _not_met(expectations)
     ]
-    return found + [line for claim in run["claims"] for line in unmet_of(claim, run)]
+    return of_controls + [line for claim in run["claims"] for line in unmet_of(claim, run)]
 
 
 def by_reason(run: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
@@ -64,8 +71,8 @@ def by_reason(run: Mapping[str, Any]) -> list[tuple[str, str, list[str]]]:
     return [(verdict, why, claims) for (verdict, why), claims in groups.items()]
 
 
-def _not_met(told: Iterable[Mapping[str, Any]] | None) -> Iterator[Mapping[str, Any]]:
-    yield from (one for one in told or () if one["met"] is False)
+def _not_met(expectations: Iterable[Mapping[str, Any]] | None) -> Iterator[Mapping[str, Any]]:
+    yield from (expectation for expectation in expectations or () if expectation["met"] is False)
 
 
 def _file(run: Mapping[str, Any]) -> str:

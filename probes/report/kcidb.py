@@ -57,15 +57,15 @@ def render(runs: Sequence[Run], origin: str = ORIGIN, build: str | None = None) 
         raise BadName(f"{origin!r} is no origin: it is made of a-z, 0-9 and _")
     if build is not None and not re.fullmatch(r"[a-z0-9_]+:.*", build):
         raise BadName(f"{build!r} is no id of a build: it is ORIGIN:NAME")
-    told: dict[str, Any] = {"version": {"major": 5, "minor": 3}}
+    submission: dict[str, Any] = {"version": {"major": 5, "minor": 3}}
     if build is None:
         # Two runs on one kernel share its build.
-        builds = {one["id"]: one for one in (_build(run, origin) for run in runs)}
-        told["checkouts"] = [_checkout(one) for one in builds.values()]
-        told["builds"] = list(builds.values())
-    told["tests"] = [test for run in runs for test in _tests(run, origin, build or _build(run, origin)["id"])]
+        builds = {own["id"]: own for own in (_build(run, origin) for run in runs)}
+        submission["checkouts"] = [_checkout(own) for own in builds.values()]
+        submission["builds"] = list(builds.values())
+    submission["tests"] = [test for run in runs for test in _tests(run, origin, build or _build(run, origin)["id"])]
     # The schema refuses NUL, and no text there is meant to steer anything.
-    return json.dumps(printable_all(told, lines), indent=1, allow_nan=False) + "\n"
+    return json.dumps(printable_all(submission, lines), indent=1, allow_nan=False) + "\n"
 
 
 def _build(run: Run, origin: str) -> Object:
@@ -89,8 +89,8 @@ def _tests(run: Run, origin: str, build: str) -> Iterator[Object]:
     # The whole run, so that the same one submitted twice is one, and no two share an id.
     digest = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
     common = {"origin": origin, "build_id": build, "start_time": run["started"], "environment": _environment(run)}
-    found = [*_controls(run), *(test for claim in run["claims"] for test in _claim(claim, _control_failed(run)))]
-    for test in [_suite(run, [one["status"] for one in found]), *found]:
+    tests = [*_controls(run), *(test for claim in run["claims"] for test in _claim(claim, _control_failed(run)))]
+    for test in [_suite(run, [test["status"] for test in tests]), *tests]:
         # The path at the end, as people look for it; the rest makes it unique.
         yield {"id": f"{origin}:{SUITE}-{digest}:{test['path']}", **common, **test}
 
@@ -155,8 +155,8 @@ def _claim(claim: Mapping[str, Any], control_failed: bool) -> Iterator[Object]:
         for case in claim["cases"]:
             if case["verdict"] == MEASURED:
                 for name, value in _numbers(case):
-                    one = f"{path}.{_part(case['id'])}.{_part(name)}"
-                    yield {**about, "path": one, "status": STATUSES[MEASURED], "number": value}
+                    number_path = f"{path}.{_part(case['id'])}.{_part(name)}"
+                    yield {**about, "path": number_path, "status": STATUSES[MEASURED], "number": value}
     excerpt = "\n".join(_excerpt(claim))
     yield {
         **about,

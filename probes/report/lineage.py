@@ -46,20 +46,23 @@ class Kernel:
     def notes(self) -> list[str]:
         """What is good to know of a column, and makes no verdict doubtful."""
         emulated = ["emulated"] if self.run["kernel"]["emulated"] else []
-        return [*emulated, *(splats.in_words(one) for one in self.run["kernel"]["splats"] if splats.explanation(one))]
+        return [
+            *emulated,
+            *(splats.in_words(splat) for splat in self.run["kernel"]["splats"] if splats.explanation(splat)),
+        ]
 
 
 def ordered(runs: Sequence[Mapping[str, Any]]) -> list[Kernel]:
     """The kernels, newest first; those that stand apart come last.  Each has a label of its own."""
-    made: list[Kernel] = []
+    kernels: list[Kernel] = []
     names: list[str] = []
     for run in runs:
         label = run["label"] or run["kernel"]["release"]
         names.append(label)
         if names.count(label) > 1:
             label = f"{label} ({names.count(label)})"
-        made.append(_kernel(run, label))
-    return sorted(made, key=lambda one: (one.rank, one.label))
+        kernels.append(_kernel(run, label))
+    return sorted(kernels, key=lambda kernel: (kernel.rank, kernel.label))
 
 
 def _kernel(run: Mapping[str, Any], label: str) -> Kernel:
@@ -79,13 +82,13 @@ def _version(release: str, version: str) -> tuple[int, int, int, int] | None:
 
     Debian's release is that of its ABI (6.1.0-35); what it was built from stands in the version.
     """
-    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", release)
-    if not found:
+    numbers = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", release)
+    if not numbers:
         return None
     candidate = re.search(r"[-~]rc(\d+)", release + " " + version)
-    built = re.search(rf"Debian {found[1]}\.{found[2]}\.(\d+)", version)
-    patch = built[1] if built else found[3] or "0"
-    return int(found[1]), int(found[2]), int(patch), int(candidate[1]) if candidate else 1_000
+    built = re.search(rf"Debian {numbers[1]}\.{numbers[2]}\.(\d+)", version)
+    patch = built[1] if built else numbers[3] or "0"
+    return int(numbers[1]), int(numbers[2]), int(patch), int(candidate[1]) if candidate else 1_000
 
 
 def in_words(kernels: Sequence[Kernel], verdicts: Sequence[str]) -> str:
@@ -94,16 +97,16 @@ def in_words(kernels: Sequence[Kernel], verdicts: Sequence[str]) -> str:
     A series says what its plain kernel says; another kernel of the same series (real-time, UML), and
     one that stands apart, is named where it differs.
     """
-    family = [(one, verdict) for one, verdict in zip(kernels, verdicts, strict=True) if not one.apart]
+    family = [(kernel, verdict) for kernel, verdict in zip(kernels, verdicts, strict=True) if not kernel.apart]
     family.reverse()
     plain: dict[str, str] = {}
-    for one, verdict in sorted(family, key=lambda pair: (pair[1] == NOT_JUDGED, pair[0].rank[-1])):
-        plain.setdefault(one.series, verdict)
-    series = list(dict.fromkeys(one.series for one, _ in family))
+    for kernel, verdict in sorted(family, key=lambda pair: (pair[1] == NOT_JUDGED, pair[0].rank[-1])):
+        plain.setdefault(kernel.series, verdict)
+    series = list(dict.fromkeys(kernel.series for kernel, _ in family))
     others: dict[str, list[str]] = {}
-    for one, verdict in zip(kernels, verdicts, strict=True):
-        if one.apart or verdict != plain[one.series]:
-            others.setdefault(verdict, []).append(one.label)
+    for kernel, verdict in zip(kernels, verdicts, strict=True):
+        if kernel.apart or verdict != plain[kernel.series]:
+            others.setdefault(verdict, []).append(kernel.label)
     spans = _spans([(name, plain[name]) for name in series])
     if len(set(verdicts)) == 1:
         where = f", {_from_to(spans[0])}" if spans else ""

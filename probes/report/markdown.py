@@ -39,7 +39,7 @@ def _counts(runs: Sequence[Run]) -> Iterator[str]:
     for run in runs:
         verdicts = [claim["verdict"] for claim in run["claims"]]
         partial = " (partial)" if run["partial"] else ""
-        yield _row([_name(run) + partial, *(_bold(verdicts.count(one), one) for one in VERDICTS)])
+        yield _row([_name(run) + partial, *(_bold(verdicts.count(verdict), verdict) for verdict in VERDICTS)])
 
 
 def _bold(count: int, verdict: str) -> str:
@@ -56,10 +56,10 @@ def _attention(run: Run) -> Iterator[str]:
     """What somebody has to look at, the worst first; or that there is nothing."""
     items = [*_whole_run(run)]
     for verdict in (BROKEN, INCONCLUSIVE):
-        found = [claim for claim in run["claims"] if claim["verdict"] == verdict]
-        items += [_claim(claim) for claim in found[:MOST_CLAIMS]]
-        if len(found) > MOST_CLAIMS:
-            items.append(f"and {len(found) - MOST_CLAIMS} more claims {verdict}: see the report")
+        claims = [claim for claim in run["claims"] if claim["verdict"] == verdict]
+        items += [_claim(claim) for claim in claims[:MOST_CLAIMS]]
+        if len(claims) > MOST_CLAIMS:
+            items.append(f"and {len(claims) - MOST_CLAIMS} more claims {verdict}: see the report")
     yield ""
     if items:
         yield from (f"- {item}" for item in items)
@@ -87,7 +87,7 @@ def _whole_run(run: Run) -> Iterator[str]:
 
 def _claim(claim: Mapping[str, Any]) -> str:
     reason = text(claim["reason"] or "no reason was recorded")
-    expected = " (as expected)" if any(one.get("met") for one in claim.get("expected") or ()) else ""
+    expected = " (as expected)" if any(expectation.get("met") for expectation in claim.get("expected") or ()) else ""
     head = f"**{claim['verdict']}**{expected} `{claim['id']}`: {reason}"
     return f"{head}\n  - {claim['level']}: {text(claim['sentence'])}"
 
@@ -103,7 +103,11 @@ def _table(run: Run) -> Iterator[str]:
     yield "|---|---|" + "---:|" * (len(strategies.REACTIONS) * len(COLUMNS))
     for row in rows:
         yield _row(
-            [text(row.name), text(row.strategy), *(cell for one in strategies.REACTIONS for cell in _cells(row, one))]
+            [
+                text(row.name),
+                text(row.strategy),
+                *(cell for reaction in strategies.REACTIONS for cell in _cells(row, reaction)),
+            ]
         )
     yield from (
         "",
@@ -113,7 +117,7 @@ def _table(run: Run) -> Iterator[str]:
     )
 
 
-def _cells(row: strategies.Row, reaction: str) -> list[str]:
+def _cells(row: strategies.StrategyRow, reaction: str) -> list[str]:
     figures = row.figures[reaction]
     if figures is None:
         return ["n/a" if reaction in row.absent else ""] * len(COLUMNS)
@@ -128,7 +132,7 @@ def text(words: str) -> str:
     """`words` on one line, so that no character of them is markup; cut where it is very long."""
     line = one_line(words)
     line = line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"
-    return re.sub(r"[&<>]", lambda found: _HTML[found[0]], _MARKUP.sub(r"\\\1", line))
+    return re.sub(r"[&<>]", lambda match: _HTML[match[0]], _MARKUP.sub(r"\\\1", line))
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -40,7 +40,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class ClaimRow:
     """One claim, over all kernels."""
 
     id: str
@@ -61,15 +61,15 @@ class Chapter:
     """The claims of one chapter, by how far the kernels agree on them."""
 
     name: str
-    differing: tuple[Row, ...]
-    undecided: tuple[Row, ...]
-    agreeing: tuple[Row, ...]
+    differing: tuple[ClaimRow, ...]
+    undecided: tuple[ClaimRow, ...]
+    agreeing: tuple[ClaimRow, ...]
     agreed: tuple[tuple[str, int], ...]
     """Each verdict that all kernels share, and for how many claims."""
 
 
 @dataclass(frozen=True)
-class Numbers:
+class CaseRow:
     """One case whose figures differ: a line for each kernel."""
 
     claim: str
@@ -78,7 +78,7 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Answer:
+class QuestionRow:
     """One question: its different answers, and who gives each."""
 
     row: str
@@ -116,7 +116,7 @@ def render(runs: Sequence[Run], pages: Sequence[str]) -> str:
     )
 
 
-def rows_of(kernels: Sequence[Kernel]) -> Iterator[Row]:
+def rows_of(kernels: Sequence[Kernel]) -> Iterator[ClaimRow]:
     """Every claim of any run, chapter by chapter, over all kernels."""
     judged = [{claim["id"]: claim for claim in kernel.run["claims"]} for kernel in kernels]
     known: dict[str, Mapping[str, Any]] = {}
@@ -124,21 +124,23 @@ def rows_of(kernels: Sequence[Kernel]) -> Iterator[Row]:
         for name, claim in claims.items():
             known.setdefault(name, claim)
     chapters = list(dict.fromkeys(claim["chapter"] for claim in known.values()))
-    for claim in sorted(known.values(), key=lambda one: chapters.index(one["chapter"])):
+    for claim in sorted(known.values(), key=lambda claim: chapters.index(claim["chapter"])):
         yield _row(claim, [claims.get(claim["id"]) for claims in judged], kernels)
 
 
-def _row(claim: Mapping[str, Any], found: Sequence[Mapping[str, Any] | None], kernels: Sequence[Kernel]) -> Row:
+def _row(claim: Mapping[str, Any], judged: Sequence[Mapping[str, Any] | None], kernels: Sequence[Kernel]) -> ClaimRow:
     cells = tuple(
-        Cell(one["verdict"], numbers.woken_of_all(one), expected.reason(one)) if one else Cell(NOT_JUDGED, None, None)
-        for one in found
+        Cell(here["verdict"], numbers.woken_of_all(here), expected.reason(here))
+        if here
+        else Cell(NOT_JUDGED, None, None)
+        for here in judged
     )
     verdicts = [cell.verdict for cell in cells]
-    decided = [numbers.decided(one) if one else None for one in found]
+    decided = [numbers.decided(here) if here else None for here in judged]
     family = [place for place, kernel in enumerate(kernels) if not kernel.apart]
     agreement = _agreement(verdicts, decided)
     in_family = _agreement([verdicts[place] for place in family], [decided[place] for place in family])
-    return Row(
+    return ClaimRow(
         claim["id"],
         claim["sentence"],
         claim["chapter"],
@@ -158,18 +160,18 @@ def _agreement(verdicts: Iterable[str], decided: Iterable[str | None]) -> str:
     return UNDECIDED if len(words) > 1 else AGREES
 
 
-def _chapters(rows: Iterable[Row]) -> Iterator[Chapter]:
+def _chapters(rows: Iterable[ClaimRow]) -> Iterator[Chapter]:
     for name, group in groupby(rows, key=lambda row: row.chapter):
-        found = tuple(group)
+        members = tuple(group)
         differing, undecided, agreeing = (
-            tuple(row for row in found if row.agreement == kind) for kind in (DIFFERS, UNDECIDED, AGREES)
+            tuple(row for row in members if row.agreement == kind) for kind in (DIFFERS, UNDECIDED, AGREES)
         )
         words = [row.cells[0].verdict for row in agreeing]
         agreed = tuple((verdict, words.count(verdict)) for verdict in VERDICTS if verdict in words)
         yield Chapter(name, differing, undecided, agreeing, agreed)
 
 
-def differing_numbers(kernels: Sequence[Kernel]) -> list[Numbers]:
+def differing_numbers(kernels: Sequence[Kernel]) -> list[CaseRow]:
     """Cases whose figures, free of races, are not the same on all kernels that ran and saw them."""
     seen: dict[str, tuple[str, list[dict[str, str] | None]]] = {}
     for place, kernel in enumerate(kernels):
@@ -178,18 +180,18 @@ def differing_numbers(kernels: Sequence[Kernel]) -> list[Numbers]:
                 if case["trials"]:
                     _, cells = seen.setdefault(case["id"], (claim["id"], [None] * len(kernels)))
                     cells[place] = cells[place] or numbers.comparable(case)
-    found = []
+    differing = []
     for case_id, (claim_id, all_cells) in seen.items():
         names = [
             name for name in ("woken", "returned", "order") if _is_several(cell.get(name) for cell in all_cells if cell)
         ]
         if names:
-            told = tuple("" if cell is None else _told(cell, names) for cell in all_cells)
-            found.append(Numbers(claim_id, case_id, told))
-    return found
+            figures = tuple("" if cell is None else _figures_in_words(cell, names) for cell in all_cells)
+            differing.append(CaseRow(claim_id, case_id, figures))
+    return differing
 
 
-def _told(cell: Mapping[str, str], names: Sequence[str]) -> str:
+def _figures_in_words(cell: Mapping[str, str], names: Sequence[str]) -> str:
     return ", ".join(f"{name} {cell.get(name, '?')}" for name in names)
 
 
@@ -197,16 +199,16 @@ def _is_several(values: Iterable[str | None]) -> bool:
     return len({value for value in values if value is not None}) > 1
 
 
-def _answers(kernels: Sequence[Kernel]) -> Iterator[Answer]:
+def _answers(kernels: Sequence[Kernel]) -> Iterator[QuestionRow]:
     """Answers that differ in nothing but numbers count as one: those of a race are never twice the same."""
     all_given = [answers.answers(kernel.run) for kernel in kernels]
     for place, (row, (question, _)) in enumerate(answers.QUESTIONS.items()):
         given: dict[str, tuple[list[str], str]] = {}
-        for kernel, found in zip(kernels, all_given, strict=True):
-            line = found[place].line
+        for kernel, given_here in zip(kernels, all_given, strict=True):
+            line = given_here[place].line
             labels, _ = given.setdefault(re.sub(r"\d+(\N{EN DASH}\d+)?%?", "#", line), ([], line))
             labels.append(kernel.label)
-        yield Answer(row, question, tuple((tuple(labels), line) for labels, line in given.values()))
+        yield QuestionRow(row, question, tuple((tuple(labels), line) for labels, line in given.values()))
 
 
 def warnings(kernels: Sequence[Kernel]) -> list[str]:
@@ -217,17 +219,17 @@ def warnings(kernels: Sequence[Kernel]) -> list[str]:
 def _mixed(kernels: Sequence[Kernel]) -> Iterator[str]:
     revisions = _grouped((kernel.run["suite"]["revision"] or "unknown", kernel.label) for kernel in kernels)
     if len(revisions) > 1:
-        told = "; ".join(f"{revision[:19]}: {', '.join(labels)}" for revision, labels in revisions.items())
+        by_revision = "; ".join(f"{revision[:19]}: {', '.join(labels)}" for revision, labels in revisions.items())
         yield (
             f"These runs are of {len(revisions)} revisions of the suite, so that a difference between them "
-            f"may come from the suite and not from the kernels ({told})."
+            f"may come from the suite and not from the kernels ({by_revision})."
         )
     presets = _grouped(
         (str(kernel.run["suite"]["options"].get("herd_preset") or "unknown"), kernel.label) for kernel in kernels
     )
     if len(presets) > 1:
-        told = "; ".join(f"{preset}: {', '.join(labels)}" for preset, labels in presets.items())
-        yield f"Not all runs tried the same cases: they are of different presets ({told})."
+        by_preset = "; ".join(f"{preset}: {', '.join(labels)}" for preset, labels in presets.items())
+        yield f"Not all runs tried the same cases: they are of different presets ({by_preset})."
 
 
 def _untrusted(kernels: Sequence[Kernel]) -> Iterator[str]:

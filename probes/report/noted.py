@@ -25,15 +25,15 @@ class Noted:
 
         A case that does not apply, or did not come so far, is not there.
         """
-        found: dict[str, Any] = {}
+        seen: dict[str, Any] = {}
         for claim in self.claims:
             for case in cases_of(run, claim):
                 parameter = re.search(r"\[(.*)\]$", case["id"])
                 if parameter and case["verdict"] != NOT_APPLICABLE:
                     for fact in case["facts"]:
                         if fact["id"] == self.fact:
-                            found.setdefault(parameter[1], fact["seen"])
-        return found
+                            seen.setdefault(parameter[1], fact["seen"])
+        return seen
 
 
 def cases_of(run: Run, claim_id: str) -> Iterator[Mapping[str, Any]]:

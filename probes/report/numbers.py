@@ -34,9 +34,9 @@ def comparable(case: Mapping[str, Any]) -> dict[str, str]:
     if axes is None or axes["reaction"] != FREE_OF_RACES or not case["trials"] or is_left_to_chance(axes):
         return {}
     figures = over(case["trials"])
-    found = {name: str(figures[name]) for name in ("woken", "returned") if figures[name].known}
+    numbers = {name: str(figures[name]) for name in ("woken", "returned") if figures[name].known}
     order = _order(case["trials"]) if axes["stimulus"] == "one-by-one" else None
-    return {**found, "order": order} if order is not None else found
+    return {**numbers, "order": order} if order is not None else numbers
 
 
 def woken_of_all(claim: Mapping[str, Any]) -> str | None:
@@ -72,14 +72,14 @@ def races_apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[st
     axes = before["scenario"]
     if not (before["trials"] and after["trials"]) or axes is None or is_left_to_chance(axes):
         return None
-    one, other = (over(case["trials"])["woken"] for case in (before, after))
-    return (str(one), str(other)) if _disjoint(one, other) else None
+    old, new = (over(case["trials"])["woken"] for case in (before, after))
+    return (str(old), str(new)) if _disjoint(old, new) else None
 
 
-def _disjoint(one: Spread, other: Spread) -> bool:
-    if one.low is None or one.high is None or other.low is None or other.high is None:
+def _disjoint(spread: Spread, other: Spread) -> bool:
+    if spread.low is None or spread.high is None or other.low is None or other.high is None:
         return False
-    return one.high < other.low or other.high < one.low
+    return spread.high < other.low or other.high < spread.low
 
 
 def _order(trials: Sequence[Mapping[str, Any]]) -> str | None:

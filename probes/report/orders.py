@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .figures import conclusive
-from .strategies import N, Place, cases, is_plain, place
+from .strategies import N, Rank, cases, is_plain, place
 
 MOST_BOXES = 16
 """A longer series is cut: its order shows in the first connections."""
@@ -32,16 +32,16 @@ def strips(run: Mapping[str, Any]) -> tuple[list[Strip], list[str]]:
     Of several series of one strategy the plain one is shown, under hold rather than accept: hold
     is free of races.
     """
-    series: dict[tuple[Place, str], list[tuple[Mapping[str, Any], list[tuple[int, ...]]]]] = {}
+    series: dict[tuple[Rank, str], list[tuple[Mapping[str, Any], list[tuple[int, ...]]]]] = {}
     for case in cases(run):
         axes = case["scenario"]
         if axes["stimulus"] == "one-by-one" and axes["reaction"] in ("hold", "accept"):
-            found = [_returned_first(trial) for trial in conclusive(case["trials"]) if len(trial["steps"]) > 1]
-            if found:
-                series.setdefault(place(axes), []).append((case, found if all(found) else []))
+            orders = [_returned_first(trial) for trial in conclusive(case["trials"]) if len(trial["steps"]) > 1]
+            if orders:
+                series.setdefault(place(axes), []).append((case, orders if all(orders) else []))
     shown, herds = [], []
     for (_, name), candidates in sorted(series.items()):
-        case, orders = min(candidates, key=lambda one: _preference(*one))
+        case, orders = min(candidates, key=lambda candidate: _preference(*candidate))
         if orders:
             shown.append(_strip(name, case, orders))
         else:

@@ -42,7 +42,7 @@ def render(run: Mapping[str, Any]) -> str:
             attention=_attention(claims),
             foreseen=expected.by_reason(run),
             chapters=[
-                (name, list(group)) for name, group in groupby(_by_chapter(claims), key=lambda one: one["chapter"])
+                (name, list(group)) for name, group in groupby(_by_chapter(claims), key=lambda claim: claim["chapter"])
             ],
             host=_host(run),
             date=date(run["started"]),
@@ -65,7 +65,7 @@ def shown(value: object) -> object:
 @cache
 def environment() -> Environment:
     """Jinja with what all pages use; autoescape is on."""
-    made = Environment(
+    jinja = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
@@ -73,7 +73,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(
+    jinja.globals.update(
         css=(_FOLDER / "page.css").read_text(encoding="utf-8"),
         matrix_css=(_FOLDER / "matrix.css").read_text(encoding="utf-8"),
         columns=figures.COLUMNS,
@@ -94,8 +94,8 @@ def environment() -> Environment:
         concern=expected.concern,
         deviations=expected.DEVIATIONS,
     )
-    made.filters.update(drawing=inspect.cleandoc, breakable=breakable, named=strategies.in_words)
-    return made
+    jinja.filters.update(drawing=inspect.cleandoc, breakable=breakable, named=strategies.in_words)
+    return jinja
 
 
 def link(basis: str) -> str | None:
@@ -117,13 +117,15 @@ def _by_chapter(claims: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     order: dict[str, int] = {}
     for claim in claims:
         order.setdefault(claim["chapter"], len(order))
-    return sorted(claims, key=lambda one: order[one["chapter"]])
+    return sorted(claims, key=lambda claim: order[claim["chapter"]])
 
 
 def _attention(claims: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """What is broken, then what could not be judged, unless it was expected."""
     urgent = expected.DEVIATIONS
-    return sorted((one for one in claims if expected.is_alarming(one)), key=lambda one: urgent.index(one["verdict"]))
+    return sorted(
+        (claim for claim in claims if expected.is_alarming(claim)), key=lambda claim: urgent.index(claim["verdict"])
+    )
 
 
 def _banners(run: Mapping[str, Any]) -> Iterable[str]:
@@ -173,8 +175,8 @@ def _host(run: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def _expectations(run: Mapping[str, Any]) -> list[str]:
-    told = run.get("expectations")
-    return [line for line in (told["file"], told["kernel"]) if line] if told else []
+    expectations = run.get("expectations")
+    return [line for line in (expectations["file"], expectations["kernel"]) if line] if expectations else []
 
 
 def date(started: str) -> str:
@@ -191,8 +193,8 @@ def date(started: str) -> str:
 
 def _proofs(trials: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
     """What proved each phase, over all trials: (phase, the different proofs)."""
-    found: dict[str, dict[str, None]] = {}
+    proofs: dict[str, dict[str, None]] = {}
     for trial in trials:
         for phase, proof in trial["proof"].items():
-            found.setdefault(phase, {})[proof] = None
-    return [(phase, list(different)) for phase, different in found.items()]
+            proofs.setdefault(phase, {})[proof] = None
+    return [(phase, list(different)) for phase, different in proofs.items()]

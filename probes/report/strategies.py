@@ -21,11 +21,11 @@ REACTIONS = {
 }
 
 
-Place = tuple[int, int, int]
+Rank = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Row:
+class StrategyRow:
     """A strategy, and its figures under each reaction: None where it was not run."""
 
     strategy: str
@@ -37,15 +37,15 @@ class Row:
     """Reactions under which this kernel was asked and lacks the strategy."""
 
 
-def rows(run: Mapping[str, Any]) -> list[Row]:
+def rows(run: Mapping[str, Any]) -> list[StrategyRow]:
     """One row for each strategy that was tried on the standard scene, siblings next to each other."""
-    found: dict[tuple[Place, str], dict[str, list[Mapping[str, Any]]]] = {}
+    tried: dict[tuple[Rank, str], dict[str, list[Mapping[str, Any]]]] = {}
     for case in cases(run):
         axes = case["scenario"]
         if is_standard(axes):
-            reactions = found.setdefault(place(axes), {})
+            reactions = tried.setdefault(place(axes), {})
             reactions.setdefault(axes["reaction"], []).append(case)
-    return [_row(name, reactions) for (_, name), reactions in sorted(found.items())]
+    return [_row(name, reactions) for (_, name), reactions in sorted(tried.items())]
 
 
 def cases(run: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -54,7 +54,7 @@ def cases(run: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from (case for case in claim["cases"] if case["scenario"])
 
 
-def place(axes: Mapping[str, Any]) -> tuple[Place, str]:
+def place(axes: Mapping[str, Any]) -> tuple[Rank, str]:
     """Where a strategy stands among the others, and its name: by call, sharing and trigger, as the nouns list them."""
     rank = (
         _rank(axes["call"], list(known_axes.CALLS)),
@@ -84,16 +84,16 @@ def is_standard(axes: Mapping[str, Any]) -> bool:
     return is_plain(axes) and axes["n"] == N and axes["reaction"] in REACTIONS and axes["stimulus"] == "one-connection"
 
 
-def _row(name: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Row:
+def _row(name: str, reactions: Mapping[str, Sequence[Mapping[str, Any]]]) -> StrategyRow:
     figures: dict[str, Figures | None] = {}
     absent = set()
     for reaction in REACTIONS:
-        same = found.get(reaction, [])
+        same = reactions.get(reaction, [])
         trials = _distinct(trial for case in same for trial in case["trials"])
         figures[reaction] = over(trials) if trials else None
         if not trials and any(case["verdict"] == NOT_APPLICABLE for case in same):
             absent.add(reaction)
-    return Row(name, in_words(name), figures, frozenset(absent))
+    return StrategyRow(name, in_words(name), figures, frozenset(absent))
 
 
 def in_words(strategy: str) -> str:

@@ -17,7 +17,7 @@ from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE, VERD
 from . import expected, strategies
 from .figures import COLUMNS, UNKNOWN, Figures
 from .lineage import Kernel
-from .matrix import DIFFERS, UNDECIDED, Row
+from .matrix import DIFFERS, UNDECIDED, ClaimRow
 
 STYLES = {BROKEN: "bold red", INCONCLUSIVE: "bold yellow", HELD: "green", MEASURED: "cyan", NOT_APPLICABLE: "dim"}
 SHAPES = {BROKEN: "✗", INCONCLUSIVE: "?", HELD: "✓", MEASURED: "◆", NOT_APPLICABLE: "-"}
@@ -29,8 +29,8 @@ _ROOM_FOR_BOTH = 116
 
 def summary(run: Mapping[str, Any], console: Console, paths: Iterable[str | os.PathLike[str]]) -> None:
     """Verdict counts, what needs attention with one reason line each, and the files that were written."""
-    for told in _summary(run, console):
-        line(console, told)
+    for sentence in _summary(run, console):
+        line(console, sentence)
     for path in paths:
         line(console, Text.assemble(("report: ", "dim"), os.fspath(path)))
 
@@ -42,7 +42,7 @@ def table(run: Mapping[str, Any], console: Console) -> None:
         line(console, Text(f"no strategy was tried with {strategies.N} processes on tcp4"))
         return
     reactions = list(strategies.REACTIONS)
-    for group in [reactions] if console.width >= _ROOM_FOR_BOTH else [[one] for one in reactions]:
+    for group in [reactions] if console.width >= _ROOM_FOR_BOTH else [[reaction] for reaction in reactions]:
         console.print(_table(rows, group, console))
 
 
@@ -66,8 +66,8 @@ def _summary(run: Mapping[str, Any], console: Console) -> Iterator[Text]:
     for splat in complaints:
         if splats.explanation(splat):
             yield Text(f"the kernel logged {one_line(splats.in_words(splat))}", "dim")
-    for told in expected.unmet(run):
-        yield Text(f"! {told}", "bold red")
+    for sentence in expected.unmet(run):
+        yield Text(f"! {sentence}", "bold red")
     for verdict, reason, claims in expected.by_reason(run):
         yield _verdict(verdict, console).append(f" {len(claims)}, as expected: {one_line(reason)}", "default")
     for verdict in (BROKEN, INCONCLUSIVE):
@@ -87,31 +87,31 @@ def _reason(reason: str | None) -> str:
     return one_line(reason) if reason else "no reason was recorded"
 
 
-def _table(rows: Sequence[strategies.Row], reactions: Sequence[str], console: Console) -> Table:
+def _table(rows: Sequence[strategies.StrategyRow], reactions: Sequence[str], console: Console) -> Table:
     title = f"one connection, {strategies.N} processes on tcp4, untraced; {UNKNOWN}: not observed"
-    made = Table(title=title, title_justify="left", title_style="dim", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    made.add_column("\nstrategy", overflow="fold")
+    table = Table(title=title, title_justify="left", title_style="dim", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("\nstrategy", overflow="fold")
     for reaction in reactions:
         for place, column in enumerate(COLUMNS):
-            made.add_column(f"{reaction if place == 0 else ''}\n{column}", justify="right", no_wrap=True)
+            table.add_column(f"{reaction if place == 0 else ''}\n{column}", justify="right", no_wrap=True)
     for row in rows:
         cells = [cell for reaction in reactions for cell in _cells(row, reaction)]
         if any(cells):
-            made.add_row(_named(row, console), *[Text(_safe(cell, console)) for cell in cells])
-    return made
+            table.add_row(_named(row, console), *[Text(_safe(cell, console)) for cell in cells])
+    return table
 
 
-def _named(row: strategies.Row, console: Console) -> Text:
+def _named(row: strategies.StrategyRow, console: Console) -> Text:
     """The strategy's name, and below it its id, where that is another."""
     name, strategy = _safe(row.name, console), _safe(row.strategy, console)
     return Text(name) if name == strategy else Text.assemble(name, "\n", (strategy, "dim"))
 
 
-def _cells(row: strategies.Row, reaction: str) -> list[str]:
-    found: Figures | None = row.figures[reaction]
-    if found is None:
+def _cells(row: strategies.StrategyRow, reaction: str) -> list[str]:
+    figures: Figures | None = row.figures[reaction]
+    if figures is None:
         return ["n/a" if reaction in row.absent else ""] * len(COLUMNS)
-    return [str(found[column]) for column in COLUMNS]
+    return [str(figures[column]) for column in COLUMNS]
 
 
 def line(console: Console, text: Text) -> None:
@@ -125,26 +125,26 @@ def warning(sentence: str) -> Text:
     return Text(f"warning: {one_line(sentence)}", "bold yellow")
 
 
-def kernels(found: Sequence[Kernel], console: Console) -> None:
+def kernels(columns: Sequence[Kernel], console: Console) -> None:
     """One line for each kernel: its verdicts counted, and what has to be known of it."""
-    made = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    made.add_column("kernel", overflow="fold")
-    words = {kernel.label: [claim["verdict"] for claim in kernel.run["claims"]] for kernel in found}
-    shown = [verdict for verdict in VERDICTS if any(verdict in one for one in words.values())]
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("kernel", overflow="fold")
+    words = {kernel.label: [claim["verdict"] for claim in kernel.run["claims"]] for kernel in columns}
+    shown = [verdict for verdict in VERDICTS if any(verdict in verdicts for verdicts in words.values())]
     for verdict in shown:
-        made.add_column("n/a" if verdict == NOT_APPLICABLE else verdict, justify="right", no_wrap=True)
-    made.add_column("remarks", overflow="fold")
-    for kernel in found:
+        table.add_column("n/a" if verdict == NOT_APPLICABLE else verdict, justify="right", no_wrap=True)
+    table.add_column("remarks", overflow="fold")
+    for kernel in columns:
         counts = [Text(str(words[kernel.label].count(verdict) or ""), STYLES[verdict]) for verdict in shown]
-        made.add_row(Text(_safe(kernel.label, console)), *counts, Text(_safe(", ".join(kernel.marks), console)))
-    console.print(made)
+        table.add_row(Text(_safe(kernel.label, console)), *counts, Text(_safe(", ".join(kernel.marks), console)))
+    console.print(table)
 
 
-def differences(rows: Sequence[Row], page: str | os.PathLike[str], console: Console) -> None:
+def differences(rows: Sequence[ClaimRow], page: str | os.PathLike[str], console: Console) -> None:
     """The claims on which the kernels differ, each with its range in words, and where the page is."""
-    found = [row for row in rows if row.agreement == DIFFERS]
-    line(console, Text(f"the kernels differ on {len(found)} of {len(rows)} claims" + (":" if found else "")))
-    for row in sorted(found, key=lambda row: row.only_apart):
+    differing = [row for row in rows if row.agreement == DIFFERS]
+    line(console, Text(f"the kernels differ on {len(differing)} of {len(rows)} claims" + (":" if differing else "")))
+    for row in sorted(differing, key=lambda row: row.only_apart):
         line(console, Text(f"  {row.id}: {row.range}"))
     if undecided := sum(row.agreement == UNDECIDED for row in rows):
         line(console, Text(f"on {undecided} more they agree wherever they could be judged"))

@@ -13,7 +13,7 @@ from typing import Any
 from ..facts import CLOSED, HAS_IT, STILL_WAITS
 from . import noted, orders
 from .figures import conclusive
-from .strategies import N, Row, cases, is_plain, place
+from .strategies import N, StrategyRow, cases, is_plain, place
 
 Run = Mapping[str, Any]
 
@@ -54,7 +54,7 @@ class LockRow:
     crash: str
 
 
-def of(rows: Sequence[Row], run: Run) -> dict[str, Traits]:
+def of(rows: Sequence[StrategyRow], run: Run) -> dict[str, Traits]:
     """The traits of each strategy of the table, by its name."""
     strips = {strip.strategy: strip for strip in orders.strips(run)[0]}
     series = _series(run)
@@ -66,7 +66,7 @@ def of(rows: Sequence[Row], run: Run) -> dict[str, Traits]:
     }
 
 
-def _order(row: Row, strip: orders.Strip | None, series: Sequence[tuple[int, ...]]) -> str:
+def _order(row: StrategyRow, strip: orders.Strip | None, series: Sequence[tuple[int, ...]]) -> str:
     """Several at once; else from a series in which they wait again; else from waiters that return once each."""
     hold = row.figures.get("hold")
     together = 0 if hold is None else hold["returned"].low or 0
@@ -97,15 +97,15 @@ def _direction(order: Sequence[int]) -> str:
 
 def _series(run: Run) -> dict[str, list[tuple[int, ...]]]:
     """For each strategy whose waiters wait again: who returned for each connection, where it was one of eight."""
-    found: dict[str, list[tuple[int, ...]]] = {}
+    series: dict[str, list[tuple[int, ...]]] = {}
     for case in cases(run):
         axes = case["scenario"]
         if is_plain(axes) and axes["n"] == N and (axes["reaction"], axes["stimulus"]) == ("loop", "one-by-one"):
-            told = [[step["order"] for step in trial["steps"]] for trial in conclusive(case["trials"])]
-            if told and all(len(order) == 1 for steps in told for order in steps):
-                found.setdefault(place(axes)[1], []).extend(tuple(order[0] for order in steps) for steps in told)
+            trials = [[step["order"] for step in trial["steps"]] for trial in conclusive(case["trials"])]
+            if trials and all(len(order) == 1 for steps in trials for order in steps):
+                series.setdefault(place(axes)[1], []).extend(tuple(order[0] for order in steps) for steps in trials)
     # Series of different lengths, of several claims, are compared as far as they all go.
-    return {name: [one[: min(map(len, orders))] for one in orders] for name, orders in found.items()}
+    return {name: [order[: min(map(len, orders))] for order in orders] for name, orders in series.items()}
 
 
 def _crash(run: Run, strategy: str) -> str:
@@ -138,7 +138,7 @@ def _what_closing_does(run: Run, strategy: str) -> str:
     return "yes, it moves to another member"
 
 
-def _lock(row: Row) -> str:
+def _lock(row: StrategyRow) -> str:
     """Whether more than one waiter is woken for a connection that one of them takes."""
     figures = row.figures.get("accept")
     if figures is None or not figures["woken"].known:

@@ -54,8 +54,8 @@ def _cases(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _dicts(claim.get("cases"))
 
 
-def _dicts(found: object) -> Iterator[dict[str, Any]]:
-    yield from (item for item in found if isinstance(item, dict)) if isinstance(found, list) else ()
+def _dicts(items: object) -> Iterator[dict[str, Any]]:
+    yield from (item for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
 
 
 def _slug(sentence: str) -> str:

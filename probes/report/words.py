@@ -24,10 +24,10 @@ def states(trial: Mapping[str, Any]) -> list[tuple[str, str]]:
     }
     for waiter in trial["waiters"]:
         groups[_state(waiter)].append(waiter)
-    found = [(state, ranges(one["i"] for one in group)) for state, group in groups.items() if group]
+    states = [(state, ranges(waiter["i"] for waiter in group)) for state, group in groups.items() if group]
     if groups["returned"]:
-        found[0] = ("returned", _returned(groups["returned"]))
-    return found
+        states[0] = ("returned", _returned(groups["returned"]))
+    return states
 
 
 def ranges(numbers: Iterable[int]) -> str:
@@ -61,21 +61,21 @@ def timing(trial: Mapping[str, Any]) -> str:
 
 def remarks(trial: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What else the trial tells: (what, text).  Empty where there is nothing beyond the numbers."""
-    found: list[tuple[str, str]] = []
+    lines: list[tuple[str, str]] = []
     if trial["inconclusive"]:
-        found.append(("inconclusive", trial["inconclusive"]))
+        lines.append(("inconclusive", trial["inconclusive"]))
     elif not trial["agree"]:
-        found.append(("inconclusive", "observers disagree"))
-    found += [("without", f"{name}: {reason}") for name, reason in trial["missing"].items()]
+        lines.append(("inconclusive", "observers disagree"))
+    lines += [("without", f"{name}: {reason}") for name, reason in trial["missing"].items()]
     if len(trial["steps"]) > 1:
-        found.append(("step by step", _cut([_who(step["order"]) for step in trial["steps"]])))
+        lines.append(("step by step", _cut([_who(step["order"]) for step in trial["steps"]])))
     if any(trial["answers"]) and list(map(list, trial["answers"])) != [list(step["order"]) for step in trial["steps"]]:
-        found.append(("answered by", _cut([_who(who) for who in trial["answers"]])))
+        lines.append(("answered by", _cut([_who(who) for who in trial["answers"]])))
     if trial["wakings"] and not trial["traced"]:
-        found.append(("woken by", _wakers(trial["wakings"])))
+        lines.append(("woken by", _wakers(trial["wakings"])))
     if trial["exits"]:
-        found.append(("syscalls", _exits(trial["exits"])))
-    return found
+        lines.append(("syscalls", _exits(trial["exits"])))
+    return lines
 
 
 def _state(waiter: Mapping[str, Any]) -> str:
@@ -90,14 +90,14 @@ def _state(waiter: Mapping[str, Any]) -> str:
 
 def _returned(group: list[Mapping[str, Any]]) -> str:
     """In the order of their times.  A large herd: its range, and the first and the last time."""
-    timed = sorted(group, key=lambda one: (one["at_us"] is None, one["at_us"]))
+    timed = sorted(group, key=lambda waiter: (waiter["at_us"] is None, waiter["at_us"]))
     if len(group) <= MOST_NAMED:
-        return "  ".join(_came_back(one) for one in timed)
-    times = [one["at_us"] for one in timed if one["at_us"] is not None]
+        return "  ".join(_came_back(waiter) for waiter in timed)
+    times = [waiter["at_us"] for waiter in timed if waiter["at_us"] is not None]
     span = f" {_ms(times[0])} to {_ms(times[-1])}" if times else ""
-    winners = [one["i"] for one in group if one["won"]]
+    winners = [waiter["i"] for waiter in group if waiter["won"]]
     won = f", won: {ranges(winners)}" if winners else ""
-    return f"{ranges(one['i'] for one in group)}{span}{won}"
+    return f"{ranges(waiter['i'] for waiter in group)}{span}{won}"
 
 
 def _came_back(waiter: Mapping[str, Any]) -> str:
@@ -123,8 +123,8 @@ def _who(waiters: Sequence[int]) -> str:
 def _wakers(wakings: Sequence[Mapping[str, Any]]) -> str:
     """`conductor → w3 w2; w3 → w1`: each run of wake-ups by one waker, in order."""
     runs = []
-    for waker, run in groupby(wakings, key=lambda one: str(one["waker"])):
-        wakees = [int(one["wakee"]) for one in run]
+    for waker, run in groupby(wakings, key=lambda waking: str(waking["waker"])):
+        wakees = [int(waking["wakee"]) for waking in run]
         shown = " ".join(f"w{i}" for i in wakees) if len(wakees) <= MOST_NAMED else ranges(set(wakees))
         runs.append(f"{waker} \N{RIGHTWARDS ARROW} {shown}")
     return _cut(runs, "; ")
@@ -133,8 +133,8 @@ def _wakers(wakings: Sequence[Mapping[str, Any]]) -> str:
 def _exits(exits: Sequence[Mapping[str, Any]]) -> str:
     """`w0: poll = 1, accept4 = 9; w1-w7: poll = 1, accept4 = EAGAIN`: waiters that did the same, together."""
     histories: dict[int, list[str]] = {}
-    for one in exits:
-        histories.setdefault(one["i"], []).append(f"{one['call']} = {one['errno'] or one['result']}")
+    for call in exits:
+        histories.setdefault(call["i"], []).append(f"{call['call']} = {call['errno'] or call['result']}")
     alike: dict[str, list[int]] = {}
     for i, history in histories.items():
         alike.setdefault(_cut(_counted(history), ", "), []).append(i)

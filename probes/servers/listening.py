@@ -37,18 +37,18 @@ def listen(host: str, port: int, *, backlog: int = BACKLOG, group: bool = False)
 
     Like every descriptor that Python makes, it has O_CLOEXEC (PEP 446).  Raises OSError.
     """
-    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         # To start again while old connections are in TIME_WAIT: claim sockets.reuseaddr-restarts.
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if group:  # Every member, and before bind: claim reuseport-group.every-member-sets-it.
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        made.bind((host, port))
-        made.listen(backlog)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind((host, port))
+        listener.listen(backlog)
     except BaseException:
-        made.close()
+        listener.close()
         raise
-    return made
+    return listener
 
 
 def accept(listener: socket.socket) -> socket.socket | None:

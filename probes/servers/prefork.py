@@ -87,11 +87,11 @@ class _Crew:
 
 def reaped() -> list[int]:
     """Every child that has ended, waited for: one SIGCHLD may be for several (claim server.one-sigchld-for-several)."""
-    found = []
+    pids = []
     with contextlib.suppress(ChildProcessError):
         while pid := os.waitpid(-1, os.WNOHANG)[0]:
-            found.append(pid)
-    return found
+            pids.append(pid)
+    return pids
 
 
 def _be_worker(work: Work, i: int, parent: int) -> NoReturn:

@@ -22,10 +22,10 @@ LOCKS = ("flock", "record", "ofd", "robust-mutex")
 def serve(host: str, port: int, workers: int, backlog: int, lock: str, idle_s: float) -> None:
     """Serve until SIGTERM or SIGINT.  Raises OSError where it cannot listen, NotApplicable without such a lock."""
     listener = listen(host, port, backlog=backlog)
-    with locks.make(lock) as made:
+    with locks.make(lock) as shared_lock:
         address = listener.getsockname()
         say(f"listening on {address[0]} port {address[1]}")
-        prefork.run(lambda _: work(listener, made, idle_s), workers)
+        prefork.run(lambda _: work(listener, shared_lock, idle_s), workers)
 
 
 def work(listener: socket.socket, lock: locks.Lock, idle_s: float) -> None:

@@ -52,20 +52,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     servers = parser.add_subparsers(dest="server", metavar="NAME", required=True)
 
     def server(name: str, summary: str, serve: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
-        made = servers.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-        made.set_defaults(serve=serve)
-        made.add_argument(
+        command = servers.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        command.set_defaults(serve=serve)
+        command.add_argument(
             "--host", type=_address, default="127.0.0.1", help="address to listen on (default %(default)s)"
         )
-        made.add_argument("--port", type=_number(0, 65535), default=0, help="port to listen on (default: a free one)")
-        made.add_argument(
+        command.add_argument(
+            "--port", type=_number(0, 65535), default=0, help="port to listen on (default: a free one)"
+        )
+        command.add_argument(
             "--backlog",
             type=_number(0, 2**31 - 1),
             default=BACKLOG,
             metavar="N",
             help="connections that may wait to be accepted (default %(default)s)",
         )
-        return made
+        return command
 
     def workers(of: argparse.ArgumentParser, default: int = 4) -> None:
         of.add_argument("--workers", type=_number(1, 1000), default=default, metavar="N", help="(default %(default)s)")
@@ -84,70 +86,72 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--most", type=_number(1, 100_000), default=default, metavar="N", help=f"{what} (default %(default)s)"
         )
 
-    made = server(
+    for_fork = server(
         "fork",
         "a process for each connection; SIGHUP reads the greeting again",
         lambda o: fork.serve(o.host, o.port, o.backlog, o.greeting, o.idle, o.most, o.grace),
     )
-    made.add_argument("--greeting", type=Path, metavar="FILE", help="send what is in this file to each client first")
-    made.add_argument(
+    for_fork.add_argument(
+        "--greeting", type=Path, metavar="FILE", help="send what is in this file to each client first"
+    )
+    for_fork.add_argument(
         "--grace",
         type=_seconds,
         default=10.0,
         metavar="SECONDS",
         help="at the end, wait so long for clients that are being served (default %(default)g)",
     )
-    most(made, 256, "children at once; other connections wait in the queue")
-    idle(made)
+    most(for_fork, 256, "children at once; other connections wait in the queue")
+    idle(for_fork)
 
-    made = server(
+    for_serialised = server(
         "serialised",
         "workers that take turns in accept, under a lock",
         lambda o: serialised.serve(o.host, o.port, o.workers, o.backlog, o.lock, o.idle),
     )
-    made.add_argument(
+    for_serialised.add_argument(
         "--lock",
         choices=serialised.LOCKS,
         default=serialised.LOCKS[0],
         help="which lock (default %(default)s); the kernel frees each of them when its holder is killed",
     )
-    workers(made)
-    idle(made)
+    workers(for_serialised)
+    idle(for_serialised)
 
-    made = server(
+    for_epoll = server(
         "epoll",
         "workers with an epoll instance each on one listener",
         lambda o: epoll.serve(o.host, o.port, o.workers, o.backlog, o.trigger),
     )
-    made.add_argument(
+    for_epoll.add_argument(
         "--trigger",
         choices=TRIGGERS,
         default=TRIGGERS[0],
         help="level, edge, or exclusive: level, and the listener with EPOLLEXCLUSIVE (default %(default)s)",
     )
-    workers(made)
+    workers(for_epoll)
 
-    made = server(
+    for_accept_mutex = server(
         "accept-mutex",
         "the same, and only who has the mutex has the listener in its instance (nginx's way)",
         lambda o: accept_mutex.serve(o.host, o.port, o.workers, o.backlog, o.delay, o.most),
     )
-    made.add_argument(
+    for_accept_mutex.add_argument(
         "--delay",
         type=_seconds,
         default=0.5,
         metavar="SECONDS",
         help="who did not get the mutex tries again after so long (default %(default)g)",
     )
-    most(made, 512, "clients of one worker; with so many it leaves the mutex to others")
-    workers(made)
+    most(for_accept_mutex, 512, "clients of one worker; with so many it leaves the mutex to others")
+    workers(for_accept_mutex)
 
-    made = server(
+    for_reuseport = server(
         "reuseport",
         "workers with a listener each, all on one address (SO_REUSEPORT)",
         lambda o: reuseport.serve(o.host, o.port, o.workers, o.backlog),
     )
-    workers(made, 6)
+    workers(for_reuseport, 6)
 
 
 def serve(options: argparse.Namespace) -> None:

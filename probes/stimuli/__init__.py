@@ -28,7 +28,7 @@ class Stimulus:
         self._patience_s = patience_s
         self.clients: list[socket.socket] = []
         """Ends of the connections made to the waiters' listener and not yet closed."""
-        self.made = 0
+        self.count = 0
         """Connections made to the waiters' listener, or writes, so far."""
         self.elsewhere: Listener | None = None
         """The other listener, once there is a connection to it."""
@@ -50,12 +50,12 @@ class Stimulus:
     def connect(self) -> None:
         """Make one connection to what the waiters wait on."""
         self.clients.append(self._listener.connect(self._patience_s))
-        self.made += 1
+        self.count += 1
 
     def write(self, i: int) -> None:
         """Write once to what waiter `i` reads."""
         self._listener.write(i)
-        self.made += 1
+        self.count += 1
 
     def connect_elsewhere(self) -> None:
         """Make one connection to another listener of the same kind, which nobody waits on."""

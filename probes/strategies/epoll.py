@@ -41,15 +41,15 @@ class Epoll(Strategy):
             self._registered(fds[0]).close()
 
     def _registered(self, fd: int) -> select.epoll:
-        made = select.epoll()
+        instance = select.epoll()
         try:
-            made.register(fd, self._events)
+            instance.register(fd, self._events)
         except OSError as error:
-            made.close()
+            instance.close()
             if error.errno == errno.EINVAL and self._events & EPOLLEXCLUSIVE:
                 raise NotApplicable("EPOLLEXCLUSIVE: EINVAL") from error
             raise
-        return made
+        return instance
 
     def waiting(self, i: int) -> _Waiting:
         if self._shared is not None:
@@ -61,8 +61,8 @@ class Epoll(Strategy):
         return _Waiting(self._scenario, instance, self._fds[i], self._events)
 
     def close(self) -> None:
-        for made in (*self._private, *([self._shared] if self._shared else [])):
-            made.close()
+        for instance in (*self._private, *([self._shared] if self._shared else [])):
+            instance.close()
 
 
 class _Waiting(Waiting):

@@ -36,21 +36,21 @@ REFUSED = {
 @pytest.fixture
 def target() -> Iterator[socket.socket]:
     """A descriptor to watch: one end of a socket pair."""
-    one, other = socket.socketpair()
-    with one, other:
-        yield one
+    near, far = socket.socketpair()
+    with near, far:
+        yield near
 
 
 @pytest.fixture
 def instance(target: socket.socket) -> Iterator[select.epoll]:
     """An epoll instance, on a kernel that has EPOLLEXCLUSIVE."""
-    with select.epoll() as made:
+    with select.epoll() as epoll:
         try:
-            made.register(target, select.EPOLLIN | EPOLLEXCLUSIVE)
+            epoll.register(target, select.EPOLLIN | EPOLLEXCLUSIVE)
         except OSError as error:
             raise NotApplicable(f"EPOLLEXCLUSIVE: {error.strerror}") from error
-        made.unregister(target)
-        yield made
+        epoll.unregister(target)
+        yield epoll
 
 
 @claim(

@@ -119,9 +119,9 @@ def test_vsock_readiness(herd: RunTrials, scenario: Scenario) -> None:
         L             (AF_VSOCK)
     """
     seen = herd(scenario)
-    told = 1 if scenario.strategy in TOLD_ONE else scenario.n
-    assert seen.returned == told
-    assert seen.woken == told
+    returning = 1 if scenario.strategy in TOLD_ONE else scenario.n
+    assert seen.returned == returning
+    assert seen.woken == returning
 
 
 def _answered_once(trial: Trial) -> int:

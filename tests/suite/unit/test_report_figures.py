@@ -27,7 +27,7 @@ def cases_of(run: dict[str, Any], claim: str) -> list[dict[str, Any]]:
     return cases
 
 
-def row(run: dict[str, Any], strategy: str) -> strategies.Row:
+def row(run: dict[str, Any], strategy: str) -> strategies.StrategyRow:
     return next(one for one in strategies.rows(run) if one.strategy == strategy)
 
 

@@ -18,7 +18,7 @@ from .test_report_page import Outline
 Run = dict[str, Any]
 
 
-def rows(*runs: Run) -> dict[str, matrix.Row]:
+def rows(*runs: Run) -> dict[str, matrix.ClaimRow]:
     return {row.id: row for row in matrix.rows_of(lineage.ordered(runs))}
 
 
@@ -26,7 +26,7 @@ def page(*runs: Run) -> str:
     return matrix.render(runs, [f"{place}.html" for place in range(len(runs))])
 
 
-def verdicts(row: matrix.Row) -> list[str]:
+def verdicts(row: matrix.ClaimRow) -> list[str]:
     return [cell.verdict for cell in row.cells]
 
 
