@@ -105,7 +105,7 @@ LISTENERS: Mapping[str, ListenerKind] = {
     "vsock": ListenerKind("vsock.Vsock", "AF_VSOCK, to this machine itself", rare=True),
     "pipe": ListenerKind("pipe.Pipe", "a pipe, for read", written=True),
     "eventfd": ListenerKind("eventfd.Eventfd", "an eventfd, for read", written=True),
-    "udp4": ListenerKind("udp.Udp", "a UDP socket on 127.0.0.1, for recvfrom", written=True),
+    "udp4": ListenerKind("udp.Udp", "a UDP socket on 127.0.0.1", written=True),
 }
 SOCKETS = tuple(name for name, kind in LISTENERS.items() if not kind.rare and not kind.written)
 RARE_SOCKETS = tuple(name for name, kind in LISTENERS.items() if kind.rare)

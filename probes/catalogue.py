@@ -13,6 +13,7 @@ from . import chapters
 from .claims import Claim
 from .exits import BadInput
 from .nearest import did_you_mean
+from .scenario import BadScenario
 from .star import Star, scenarios
 
 
@@ -71,10 +72,16 @@ def _claim(test: FunctionType) -> Claim:
 
 
 def _cases(test: FunctionType, preset: str, sizes: Sequence[int] | None = None) -> list[str]:
-    """Ids of scenarios, none where every size is too small; for a claim that is asked directly, pytest's parameters."""
+    """Ids of scenarios, none where every size is too small; for a claim that is asked directly, pytest's parameters.
+
+    Raises BadScenario, with the test's name, where the centre of one of its stars makes no sense.
+    """
     stars: Sequence[Star] = vars(test).get("stars", ())
     if stars:
-        return list(scenarios(stars, preset, sizes))
+        try:
+            return list(scenarios(stars, preset, sizes))
+        except BadScenario as error:
+            raise BadScenario(f"{test.__name__}: {error}") from None
     return parametrized(test) or [test.__name__]
 
 

@@ -30,6 +30,7 @@ from .options import add_options, expectations_of, insist_on_known_claims
 from .printable import printable
 from .report.places import NoPlace
 from .reporting import Reporting
+from .scenario import BadScenario
 from .star import Star, scenarios
 from .verdict import BROKEN, Inconclusive, NotApplicable
 
@@ -53,8 +54,9 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "pytest-timeout ends a case that hangs: run without -p no:timeout, and with it installed"
         )
-    insist_on_known_claims(config)
-    config.stash[_EXPECTATIONS] = expectations_of(config)
+    with _usage_errors():
+        insist_on_known_claims(config)
+        config.stash[_EXPECTATIONS] = expectations_of(config)
     config.stash[_HEEDED] = interrupt.heed_once(interrupt.ENDS)
     if not hasattr(config, "workerinput"):
         with _usage_errors():
@@ -66,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _usage_errors() -> Generator[None, None, None]:
     try:
         yield
-    except NoPlace as error:
+    except (NoPlace, BadScenario) as error:
         raise pytest.UsageError(str(error)) from None
 
 
@@ -76,7 +78,10 @@ def _usage_errors() -> Generator[None, None, None]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     stars: tuple[Star, ...] | None = getattr(metafunc.function, "stars", None)
     if stars is not None:
-        chosen = scenarios(stars, metafunc.config.option.herd_preset, metafunc.config.option.herd_sizes)
+        try:
+            chosen = scenarios(stars, metafunc.config.option.herd_preset, metafunc.config.option.herd_sizes)
+        except BadScenario as error:
+            raise pytest.Collector.CollectError(f"{metafunc.function.__name__}: {error}") from None
         metafunc.parametrize("scenario", list(chosen.values()), ids=list(chosen))
 
 

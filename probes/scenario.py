@@ -138,11 +138,10 @@ class Scenario:
         k = STIMULI[self.stimulus].k
         if k is None and not 1 <= self.k <= MOST_CONNECTIONS:
             return f"k{self.k}: {self.stimulus} makes 1 to {MOST_CONNECTIONS:,} of them"
-        if k == 1 and self.k != 1:
-            return f"k{self.k}: {self.stimulus} is one; use burst or one-by-one"
+        if k == 1 and self.k != 1:  # of the stimuli, one connection alone
+            return f"k{self.k}: {self.stimulus} is one; use {_listed(_series(connects=True), 'or')}"
         if k == 0 and self.k != 0:
-            series = [name for name, kind in STIMULI.items() if kind.k is None]
-            return f"k{self.k}: {self.stimulus} is no series; {_listed(series)} are"
+            return f"k{self.k}: {self.stimulus} is no series; {_listed(_series())} are"
         return None
 
     def _problem_of_order(self) -> str | None:
@@ -235,6 +234,11 @@ _KNOWN: dict[str, Collection[str]] = {
 
 def _there_are(known: Collection[str]) -> str:
     return f"there are {', '.join(known)}"
+
+
+def _series(*, connects: bool = False) -> list[str]:
+    """The stimuli that come k times; with `connects`, the connections among them."""
+    return [name for name, kind in STIMULI.items() if kind.k is None and (kind.connects or not connects)]
 
 
 def _listed(words: Collection[str], joint: str = "and") -> str:

@@ -1,6 +1,7 @@
 """Which scenarios a claim is tried on: a star, not the cross product.
 
-The centre is the strategy on tcp4 with 8 processes, unless a star says otherwise; then each other axis is varied alone.
+The centre is the strategy on tcp4 (a reader: on the first listener that it reads) with 8 processes, unless a star says
+otherwise; then each other axis is varied alone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .axes import SOCKETS
+from .axes import CALLS, SOCKETS
 from .scenario import BadScenario, Scenario
 
 CENTRE_SIZE = 8
@@ -52,10 +53,15 @@ class Star:
     """Fewest waiters for which the claim says something."""
     size: int | None = None
     """The one number of waiters for which it says something; none of the sizes asked for then."""
-    listener: str = "tcp4"
-    """What the centre waits on."""
+    listener: str = ""
+    """What the centre waits on; unless given, the first that the call reads from, and tcp4 for all other calls."""
     waiter: str = "process"
     """What the waiters are, everywhere in the star: without the spoke of threads then."""
+
+    def __post_init__(self) -> None:
+        if not self.listener:
+            call = CALLS.get(self.strategy.split(".")[0])
+            object.__setattr__(self, "listener", call.reads[0] if call and call.reads else "tcp4")
 
     def scenarios(self, sizes: Iterable[int], listeners: Iterable[str]) -> list[Scenario]:
         """Every scenario of the star, the centre first; combinations that make no sense are left out.
@@ -111,5 +117,5 @@ def star(strategy: str, reaction: str = "hold", stimulus: str = "one-connection"
 
 
 def centre(strategy: str, reaction: str = "hold", stimulus: str = "one-connection", further: str = "") -> Star:
-    """The strategy on tcp4 with 8 processes alone: for the sibling calls of one whose star is drawn."""
+    """The strategy with 8 processes alone, on the same listener: for the sibling calls of one whose star is drawn."""
     return Star(strategy, reaction, stimulus, further, spokes=())

@@ -15,7 +15,7 @@ _PROBE_S = 10.0
 
 
 class Udp:
-    """Blocking sockets with nothing to receive: recvfrom sleeps until a datagram comes (recv(2)).
+    """Blocking sockets with nothing to receive: who reads sleeps until a datagram comes (recv(2)).
 
     A datagram on loopback is handled in a softirq, so that wake-ups may still be under way when send
     has returned.

@@ -46,6 +46,8 @@ class LockKind:
     """Whether processes can use the descriptor that they inherited, instead of one of their own each (`inherited`)."""
     handed_over: bool = True
     """Whether who waits sleeps in the kernel until it is unlocked; otherwise until a timer ends."""
+    herds: bool = False
+    """Whether unlocking wakes everyone that waits, and any of them may have it next."""
 
 
 LOCKS: Mapping[str, LockKind] = {

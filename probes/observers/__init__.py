@@ -1,7 +1,8 @@
 """Instruments, one file each: what it sees, by what, and why it cannot.
 
-A new observer: a file here with one class (see `Observer`), and its row in `OBSERVERS`.  Nothing else knows their
-names: the options, `wakecheck host`, the lab and the report ask here.
+A new observer: a file here with one class (see `Observer`), and its row in `OBSERVERS`: those that see
+RETURNED come before those that see WOKEN.  Nothing else knows their names: the options, `wakecheck host`, the lab and
+the report ask here.
 
 The other files hold what observers look through: a task's files in /proc, ptrace, and the rings of perf events.
 """

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from probes.observers import WOKEN, names
 from probes.report.run import load
 
 from . import two_hosts
@@ -94,7 +95,7 @@ def test_both_hosts_are_judged_and_brought_home(folder: Path) -> None:
 
 def test_what_goes_wrong_on_one_host_leaves_the_other_whole(folder: Path) -> None:
     """A claim that is not held is a result; a host that brings none is named, and no old one stands for it."""
-    blind = " ".join(f"--herd-without={observer}" for observer in ("switches", "run_counts", "sched_waking"))
+    blind = " ".join(f"--herd-without={observer}" for observer in names(WOKEN))
     (folder / "results").mkdir()
     (folder / "results" / "two.json").write_text("of an earlier run")
     code, output = collect(

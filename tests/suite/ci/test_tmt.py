@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from probes.observers import WOKEN, names
 from probes.report.run import load
 
 from .tools import copy_of_the_suite, need
@@ -75,7 +76,7 @@ def test_the_plan_passes_and_brings_the_results(suite: Path) -> None:
 
 
 def test_a_claim_that_cannot_be_judged_fails_the_plan(suite: Path) -> None:
-    blind = " ".join(f"--herd-without={observer}" for observer in ("switches", "run_counts", "sched_waking"))
+    blind = " ".join(f"--herd-without={observer}" for observer in names(WOKEN))
     done, data = run_here(suite, f"--herd-preset=fast --herd-claim=accept.wakes-one {blind}")
     assert done.returncode == 1, done.stdout
     assert "total: 1 test failed" in done.stdout

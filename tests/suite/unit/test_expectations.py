@@ -13,6 +13,7 @@ import pytest
 from probes import catalogue, expectation_file
 from probes.expectations import Expectation, Expectations, sentence
 from probes.host import PROJECT
+from probes.observers import WOKEN, names
 from probes.report import expected, ktap, page
 
 from .broken import AcceptHerdsSilently
@@ -307,7 +308,7 @@ def test_failing_control_excuses_nothing(expecting: Expecting, lab: type[FakeLab
 
 
 def test_control_without_its_observer_can_be_expected(expecting: Expecting, pytester: pytest.Pytester) -> None:
-    blind = [word for name in ("switches", "run_counts", "sched_waking") for word in ("--herd-without", name)]
+    blind = [word for name in names(WOKEN) for word in ("--herd-without", name)]
     text = entry(claims=None, controls=["*"], verdict="not applicable")
     text += "\n" + entry(claims=["made.*"], cases=["*"], verdict="inconclusive").replace("made.*", "made.wakes-one")
     assert expecting(text, *blind).ret == pytest.ExitCode.OK

@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from probes.host import PROJECT
+from probes.observers import WOKEN, names
+from probes.scenario import BadScenario
 
 from .broken import AcceptHerdsSilently, AcceptHerdsVisibly
 from .fake_lab import DeadLab, FakeLab
@@ -133,8 +135,30 @@ def test_how_many_trials(run: Pytest, pytester: pytest.Pytester, options: list[s
     assert all([one["traced"] for one in case["trials"]] == [False] * (trials - 1) + [True] for case in cases)
 
 
+@pytest.mark.parametrize("options", [[], ["-k", "also-here"]])
+def test_star_without_sense_is_one_sentence(run: Pytest, options: list[str]) -> None:
+    done = run(WAKES_ONE.replace('star("accept")', 'star("accept", stimulus="one-write")'), *options)
+    assert done.ret != pytest.ExitCode.OK
+    text = done.stdout.str() + done.stderr.str()
+    assert "test_also_here: stimulus 'one-write': tcp4 is not written to" in text
+    assert "Traceback" not in text
+    assert "INTERNALERROR" not in text
+    assert "probes/" not in text.partition("collecting")[2]
+
+
+def test_star_without_sense_in_a_chapter_is_a_usage_error(run: Pytest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load() -> list[dict[str, str]]:
+        raise BadScenario("test_it: stimulus 'one-write': tcp4 is not written to")
+
+    monkeypatch.setattr("probes.catalogue.load", load)
+    done = run(WAKES_ONE, "--herd-claim", "made.wakes-one")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["ERROR: test_it: stimulus 'one-write': tcp4 is not written to"])
+    assert "INTERNALERROR" not in done.stdout.str() + done.stderr.str()
+
+
 def test_observer_that_is_done_without(run: Pytest, pytester: pytest.Pytester) -> None:
-    blind = [word for name in ("switches", "run_counts", "sched_waking") for word in ("--herd-without", name)]
+    blind = [word for name in names(WOKEN) for word in ("--herd-without", name)]
     done = run(WAKES_ONE, "-k", "made.wakes-one", *blind)
     done.assert_outcomes(passed=1, failed=1)
     done.stdout.fnmatch_lines(["*inconclusive: woken was not observed (switches: switched off by --herd-without;*"])
@@ -227,7 +251,7 @@ def test_broken_experiment_fails_with_the_whole_text(run: Pytest) -> None:
 
 def test_blind_run_breaks_what_returns_and_says_no_yes(run: Pytest, lab: type[FakeLab]) -> None:
     """Without an observer of woken a visible herd is broken still, and a silent one is not called held."""
-    blind = [word for name in ("switches", "run_counts", "sched_waking") for word in ("--herd-without", name)]
+    blind = [word for name in names(WOKEN) for word in ("--herd-without", name)]
     text = WAKES_ONE.replace("assert seen.returned >= 1", "assert seen.returned == 1 or scenario.call == 'poll'")
     for kernel, words in (
         (AcceptHerdsSilently, "inconclusive: woken was not observed"),

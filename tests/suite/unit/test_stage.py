@@ -10,11 +10,15 @@ from probes.lab.actor import Actor
 from probes.lab.network import _counters
 from probes.lab.session import Lab
 from probes.observers import OBSERVERS
+from probes.observers.run_counts import RunCounts
+from probes.observers.switches import Switches
 from probes.observers.task_files import Sighting
 from probes.verdict import Inconclusive
 
 CHILD_ENDS = ("concurrent_server.child_ends", {"strategy": "accept", "handler": "none"})
 """An experiment that asks whether an actor was woken."""
+
+OF_ACTORS = tuple(kind.name for kind in OBSERVERS if kind.sees_every_task)
 
 
 @pytest.fixture(params=[(), ("switches",), ("run_counts",)], ids=["all", "no-switches", "no-run-counts"])
@@ -24,14 +28,14 @@ def seeing(request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 
 def test_either_observer_is_enough(seeing: Lab) -> None:
-    if all(seeing.greeting["why_not"][name] is not None for name in ("switches", "run_counts")):
+    if all(seeing.greeting["why_not"][name] is not None for name in OF_ACTORS):
         pytest.skip("this kernel has neither observer")
     assert seeing.play(*CHILD_ENDS)["server-woken"]["seen"] is False
 
 
 def test_observers_that_are_off_are_not_used() -> None:
     with (
-        Lab(("switches", "run_counts")) as lab,
+        Lab(OF_ACTORS) as lab,
         pytest.raises(
             Inconclusive, match="whether server was woken cannot be told: switches: switched off by --herd-without;"
         ),
@@ -58,7 +62,7 @@ class _Stage:
     why_blind = "nobody looks"
 
     def __init__(self) -> None:
-        self.observers = [kind() for kind in OBSERVERS if kind.sees_every_task]
+        self.observers = [Switches(), RunCounts()]
 
     def fence(self) -> None:
         pass

@@ -54,7 +54,12 @@ def test_star_of_threads_on_another_listener() -> None:
         "recvfrom/udp4/n8t/hold/one-write"
     ]
     with pytest.raises(BadScenario, match="recvfrom reads from udp4"):
-        _ids(Star("recvfrom", stimulus="one-write", spokes=()))
+        _ids(Star("recvfrom", stimulus="one-write", listener="tcp4", spokes=()))
+
+
+@pytest.mark.parametrize(("call", "listener"), [("recvfrom", "udp4"), ("read", "pipe"), ("ppoll", "tcp4")])
+def test_centre_is_on_what_the_call_waits_on(call: str, listener: str) -> None:
+    assert Star(call).listener == listener
 
 
 def test_sizes_without_the_centre_take_their_largest() -> None:
