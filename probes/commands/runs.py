@@ -19,7 +19,9 @@ def read(name: str) -> dict[str, Any]:
 
 
 def write(text: str, path: str | os.PathLike[str]) -> None:
-    """Raises BadInput."""
+    """Raises BadInput; `-` is refused, which would be a file of that name."""
+    if os.fspath(path) == "-":
+        raise BadInput("- is no file to write: for standard output name /dev/stdout")
     try:
         write_whole(text, path)
     except OSError as error:

@@ -40,6 +40,8 @@ class LockKind:
 
     part: str
     """What makes it: MODULE.CLASS in this folder."""
+    called: str
+    """What the claims' sentences call it, with its kin where the kernel treats them alike."""
     options: Mapping[str, bool] = field(default_factory=dict)
     """For the class."""
     inheritable: bool = False
@@ -51,16 +53,16 @@ class LockKind:
 
 
 LOCKS: Mapping[str, LockKind] = {
-    "flock": LockKind("files.Flock", inheritable=True),
-    "record": LockKind("files.Record", inheritable=True),
-    "ofd": LockKind("files.Ofd", inheritable=True),
-    "sysv-sem": LockKind("sysv.Semaphore", {"undo": False}),
-    "sysv-sem-undo": LockKind("sysv.Semaphore", {"undo": True}),
-    "posix-sem": LockKind("memory.PosixSemaphore"),
-    "mutex": LockKind("memory.Mutex"),
-    "robust-mutex": LockKind("memory.Mutex", {"robust": True}),
-    "pipe-token": LockKind("files.Token"),
-    "try-lock": LockKind("memory.TryLock", handed_over=False),
+    "flock": LockKind("files.Flock", "file lock", inheritable=True),
+    "record": LockKind("files.Record", "file lock", inheritable=True),
+    "ofd": LockKind("files.Ofd", "file lock", inheritable=True),
+    "sysv-sem": LockKind("sysv.Semaphore", "System V semaphore without SEM_UNDO", {"undo": False}),
+    "sysv-sem-undo": LockKind("sysv.Semaphore", "semaphore taken with SEM_UNDO", {"undo": True}),
+    "posix-sem": LockKind("memory.PosixSemaphore", "POSIX semaphore"),
+    "mutex": LockKind("memory.Mutex", "plain mutex"),
+    "robust-mutex": LockKind("memory.Mutex", "robust mutex", {"robust": True}),
+    "pipe-token": LockKind("files.Token", "token in a pipe"),
+    "try-lock": LockKind("memory.TryLock", "try-lock", handed_over=False),
 }
 
 

@@ -56,8 +56,8 @@ def test_killed_holder(play: Play, lock: str) -> None:
 
 @claim(
     "accept-locks.killed-holder-stuck",
-    "A lock that knows no owner stays locked after SIGKILL of its holder: System V semaphore without SEM_UNDO, POSIX"
-    " semaphore, token in a pipe, try-lock.",
+    "A lock that knows no owner stays locked after SIGKILL of its holder: "
+    f"{', '.join(LOCKS[lock].called for lock in UNOWNED)}.",
     level=OBSERVED,
     basis=[
         kernel("ipc/sem.c", "exit_sem: only what was registered with SEM_UNDO is undone"),

@@ -225,8 +225,10 @@ class Run:
                 self._step(1)
         elif stimulus == "one-write":
             self._step(1)
-        else:
+        elif stimulus in ("one-connection", "burst", "elsewhere", "nothing"):
             self._step(k)
+        else:
+            raise NotImplementedError(f"no model plays the stimulus {stimulus!r} yet")
         return self._account()
 
     def _step(self, connections: int) -> None:

@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from probes import axes, catalogue, claims, strategies, syscalls
-from probes.axes import CALLS, READ, WaitCall
+from probes.axes import CALLS, READ, STIMULI, WaitCall
 from probes.host import PROJECT
 from probes.locks import LOCKS, LockKind
 from probes.scenario import Scenario
 from probes.star import PRESETS
 from tests.kernel import every
 
+from .model import Kernel
+
+KILLED = ("killed-holder", "killed-holder-stuck")
 _GUIDE = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
@@ -98,10 +101,21 @@ def test_every_reader_has_a_claim() -> None:
     assert {name for name, kind in CALLS.items() if kind.group == READ} - judged == set()
 
 
+def test_stimulus_that_no_model_plays_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STIMULI, "two-at-once", STIMULI["one-connection"])  # type: ignore[arg-type]  # a dict
+    with pytest.raises(NotImplementedError, match="two-at-once"):
+        Kernel(0).trial(Scenario.parse("poll/tcp4/n2/hold/two-at-once"))
+
+
+def test_sentence_about_killed_holders_names_every_lock() -> None:
+    sentences = " ".join(catalogue.find(f"accept-locks.{name}")["sentence"] for name in KILLED)
+    assert [name for name, kind in LOCKS.items() if kind.called not in sentences] == []
+
+
 def test_lock_that_wakes_all_is_not_asked_to_wake_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "CLAIMS", {})
     monkeypatch.setattr(claims, "_judges", {})
-    monkeypatch.setitem(LOCKS, "eventfd", LockKind("files.Token", herds=True))  # type: ignore[arg-type]  # a dict
+    monkeypatch.setitem(LOCKS, "eventfd", LockKind("files.Token", "eventfd", herds=True))  # type: ignore[arg-type]  # a dict
     spec = importlib.util.spec_from_file_location("guide_locks", PROJECT / "tests/kernel/test_accept_locks.py")
     assert spec is not None
     assert spec.loader is not None

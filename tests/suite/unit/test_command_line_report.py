@@ -54,6 +54,18 @@ def test_report_that_cannot_be_written(option: str, refused: Refused, tmp_path: 
     assert "cannot be written" in refused("report", tmp_path / "run.json", option, tmp_path / "file" / "inside")
 
 
+@pytest.mark.parametrize("option", ["--html", "--ktap", "--kcidb"])
+def test_dash_is_no_file(
+    option: str,
+    refused: Refused,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "/dev/stdout" in refused("report", SAMPLE, option, "-", *([] if option == "--html" else ["--html", "x"]))
+    assert not (tmp_path / "-").exists()
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_other_formats_are_of_one_run(name: str, refused: Refused, tmp_path: Path) -> None:  # noqa: F811
     assert "one run.json at a time" in refused("report", SAMPLE, SAMPLE, f"--{name}", "out")
