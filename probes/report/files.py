@@ -97,6 +97,8 @@ def why_not_writable(path: Path, *, regular: bool = False) -> str | None:
 
     Asked before a run, so that a report does not fail after it.  `regular`: no device and no pipe will do.
     """
+    if str(path) == "-":
+        return "- is no file to write (for standard output name /dev/stdout)"
     if is_written_through(path):
         return f"{path} is no regular file" if regular else None
     missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]

@@ -157,6 +157,13 @@ def test_star_without_sense_in_a_chapter_is_a_usage_error(run: Pytest, monkeypat
     assert "INTERNALERROR" not in done.stdout.str() + done.stderr.str()
 
 
+def test_dash_is_no_file(run: Pytest, pytester: pytest.Pytester) -> None:
+    done = run(WAKES_ONE, "--herd-ktap", "-")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["ERROR: - is no file to write (for standard output name /dev/stdout)*"])
+    assert not (pytester.path / "-").exists()
+
+
 def test_observer_that_is_done_without(run: Pytest, pytester: pytest.Pytester) -> None:
     blind = [word for name in names(WOKEN) for word in ("--herd-without", name)]
     done = run(WAKES_ONE, "-k", "made.wakes-one", *blind)
