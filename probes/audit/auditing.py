@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 
 from ..verdict import Inconclusive
-from . import advice, answer, compare, count, judge, names
+from . import advice, answer, compare, count, judge, names, origin
 from .answer import Answer
 from .arguments import AuditRequest
 from .caller import Caller
@@ -72,6 +72,8 @@ def _examine(
     watch.ticking = idle.ticking
     workers = workers_of(server, watch, count.REST_S)
     known.update(workers=workers.number, strategy=workers.way.id, waits=workers.way.sentence)
+    # The lowest pid of those that hold the listener may be systemd's, or a supervisor's.
+    known["server"]["name"] = names.name_of(origin.first_of_program(workers.waiting[0].pid, server.holders))
     known["waiters"] = [answer.described(wait, idle) for wait in workers.waiting]
     if request.trace:
         eyes.traced = Traced(wait.tid for wait in workers.waiting)

@@ -41,6 +41,14 @@ def same_program(pid: int, others: Collection[int]) -> list[int]:
     return alike
 
 
+def first_of_program(pid: int, others: Collection[int]) -> int:
+    """The lowest pid among `others` that runs the same program as `pid`; `pid` itself where it is gone."""
+    try:
+        return min(same_program(pid, others), default=pid)
+    except OSError:
+        return pid
+
+
 def handed_over_by(workers: Collection[int], holders: Collection[int]) -> str | None:
     """Who handed the listener to these workers, in words; None where nothing says that anybody did.
 

@@ -206,10 +206,13 @@ def _supervise(kind: str, workers: int, address: str) -> None:
     """Binds for another program, hands the listener over, and keeps it, as supervisors do."""
     listener = _open(address)
     _say(f"listens {listener.getsockname()[1]}")
-    command = [sys.executable, "-m", "tests.suite.audit.servers", kind, str(workers), f"fd:{listener.fileno()}"]
+    # Started by another name, so that the audit can tell it from us.
+    start = f"from tests.suite.audit import servers; servers.main({kind!r}, {workers}, 'fd:{listener.fileno()}')"
+    command = ["worker-program", "-c", start]
     parent = os.getpid()
     subprocess.run(
         command,
+        executable=sys.executable,
         pass_fds=[listener.fileno()],
         stdout=subprocess.DEVNULL,
         preexec_fn=lambda: syscalls.die_with_parent(parent),

@@ -60,6 +60,6 @@ def test_it_is_advised_and_helps(
 def test_a_listener_that_was_handed_over_is_not_bound_again(start: Start, audit: Audit) -> None:
     answer = audit("--port", start("handed+level").address)
     assert answer["woken"]["median"] == 4, answer.text
-    assert answer["server"]["name"] == "tests.suite.audit.servers"
+    assert answer["server"]["name"] == "worker-program"
     assert not [line for line in answer["advice"] if "SO_REUSEPORT" in line], answer["advice"]
     assert [line for line in answer["advice"] if "EPOLLEXCLUSIVE" in line], answer["advice"]
