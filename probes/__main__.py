@@ -12,7 +12,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from . import __version__
 from .commands import SUMMARIES
@@ -84,9 +84,18 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return ours, []
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that repeats nothing as it was given: an argument may hold what steers a terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        from .printable import printable
+
+        super().error(printable(message))
+
+
 def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser: it knows the names of all commands, and the options of the one that these arguments ask for."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=_PROGRAM, description=_GUIDE, epilog=_EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")

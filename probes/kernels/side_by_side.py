@@ -61,5 +61,5 @@ def _run_one(target: Target, settings: Settings, line: Line, stop: Stop) -> tupl
         return None, BAD_INPUT, f"{target.name}: {error}"
     except Exception as error:  # noqa: BLE001  # a mistake of ours with one kernel must not end the others
         where = traceback.extract_tb(error.__traceback__)[-1]
-        words = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
-        return None, CANNOT_JUDGE, f"{target.name}: a mistake of wakecheck itself: {words}"
+        place = f"{Path(where.filename).name}, line {where.lineno}"
+        return None, CANNOT_JUDGE, f"{target.name}: a fault of Wakecheck itself ({place}): {error}"

@@ -38,8 +38,10 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         if _ends_early(error):
             raise BadRun(f"{path} is half-written: its JSON breaks off in line {error.lineno}.") from error
         raise BadRun(f"{path} is no JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from error
-    except (ValueError, RecursionError) as error:
-        raise BadRun(f"{path} is no JSON that can be read here ({type(error).__name__}).") from error
+    except RecursionError as error:
+        raise BadRun(f"{path} is no JSON that can be read here: it is nested too deeply.") from error
+    except ValueError as error:  # sys.set_int_max_str_digits
+        raise BadRun(f"{path} is no JSON that can be read here: it holds a number of too many digits.") from error
     if not isinstance(run, dict):
         raise BadRun(f"{path} is no run: it holds {_kind(run)}, not an object.")
     number = run.get("schema", SCHEMA)

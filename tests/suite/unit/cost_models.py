@@ -14,7 +14,6 @@ import time
 from probes.cost import herd, plan, rig, ways, work, worker
 from probes.cost.reading import Reading
 from probes.cost.tally import EMPTY, PHASE, READY, RETURNED, WON
-from probes.lab import deadline
 
 WORKERS = 4
 _BURN_NS = 2_000_000
@@ -62,11 +61,14 @@ class Boasts(worker.MeasuredWorker):
 
 
 class Poses(worker.MeasuredWorker):
-    """Answers as another: worker 0 as worker 1, and all others as worker 0."""
+    """Answers as another: worker 0 as worker 1, but for its first answer, and all others as worker 0.
+
+    Without that exception the sums would be right where workers 0 and 1 take one half each.
+    """
 
     def _answer(self, connection: int) -> None:
         own = self._answer_byte
-        self._answer_byte = b"\0" if own[0] else b"\1"
+        self._answer_byte = b"\0" if own[0] or self._line[WON] == 0 else b"\1"
         super()._answer(connection)
         self._answer_byte = own
 
@@ -131,8 +133,8 @@ def read(fault: str, way: str, load: str, does: str) -> Reading:
     """One reading with these workers."""
     herd.MeasuredWorker = FAULTS[fault]  # type: ignore[misc]
     made = rig.Rig()
-    if fault == "keeps":  # nothing comes of waiting for what will never be
-        deadline._patience_s = 1.0
+    if fault == "keeps":  # the clients' patience alone: nothing comes of waiting for what will never be
+        rig.patience_s = lambda: 1.0
     return made.read(0, plan.LoadScene(load, work.parse(does), WORKERS), ways.parse(way))
 
 

@@ -114,6 +114,32 @@ def test_a_command_imports_what_it_needs_alone() -> None:
     assert ours == ["probes.__main__", "probes.commands", "probes.exits"]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run\x1b[31m",),
+        ("host", "--x\x1b[2J"),
+        ("host", "a\n::error::b"),
+        ("run", "--t\x9b1m=1", POLL),
+        ("run", "--trials", "\x1b]0;x\a", POLL),
+        ("serve", "epoll", "--host", "\x1b[31m"),
+        ("kernels", "\x1b[31m"),
+        ("report", "\udcff", "--\u202e"),
+    ],
+)
+def test_what_argparse_refuses_is_repeated_without_what_steers_a_terminal(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(arguments)
+    assert ended.value.code == BAD_INPUT
+    *usage, said = capsys.readouterr().err.splitlines()
+    assert usage[0].startswith("usage: wakecheck")
+    assert re.match(r"wakecheck( \w+)*: error: ", said)
+    assert said.isprintable()
+    assert not any(line.startswith("::") for line in usage)
+
+
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main([]) == BAD_INPUT
     assert "list the claims" in capsys.readouterr().out

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
-from probes.cost import checks, ways
+from probes.cost import checks, ways, work, worker
 from probes.cost.figures import figures
 from probes.cost.reading import RETURNED, SLEPT, WOKEN, WON, Reading
 
@@ -94,8 +95,21 @@ def test_work_is_done_and_is_no_overhead() -> None:
     assert found["overhead_us"] is not None
     worked = sum(reading.gained("work_ns") or []) / reading.connections / 1000
     assert found["cpu_us"] - found["overhead_us"] == pytest.approx(worked)
-    # As calibrated: a machine whose CPUs share a core, or change their pace, is off by a factor, not by an order.
-    assert 300 < worked < 3_000
+
+
+def test_work_is_calibrated_by_the_fastest_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others were disturbed.  And a worker spins so many loops for each microsecond."""
+    clock_ns, ns_per_loop = 0, iter((30, 20, 10, 20, 40))
+
+    def spin(loops: int) -> None:
+        nonlocal clock_ns
+        clock_ns += loops * next(ns_per_loop)
+
+    monkeypatch.setattr(work, "spin", spin)
+    monkeypatch.setattr(time, "thread_time_ns", lambda: clock_ns)
+    assert work.loops_per_us() == 100
+    measured = worker.MeasuredWorker(0, ways.parse("poll"), work.parse("1000"), 100.0, memoryview(b""))
+    assert measured._loops == 100_000
 
 
 @pytest.mark.parametrize("way", ways.DEFAULT)
