@@ -17,15 +17,11 @@ reason = "Context switches are not counted."
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-from . import catalogue
+from . import bounded, catalogue
 from .controls import CONTROLS
 from .expectations import EXPECTABLE, Expectation, Expectations, matches
 from .nearest import did_you_mean
@@ -47,7 +43,7 @@ class BadExpectations(ValueError):
 def load(path: str) -> Expectations:
     """The expectations in this file, checked against the catalogue.  Raises BadExpectations, and NoChapters."""
     try:
-        table = tomllib.loads(_content(Path(path)))
+        table = tomllib.loads(bounded.read(path, _MOST_BYTES))
         known = {claim["id"]: claim["cases"] for claim in catalogue.load()}
         return _expectations(path, table, known)
     except OSError as error:
@@ -58,22 +54,10 @@ def load(path: str) -> Expectations:
         raise BadExpectations(f"{path} is no TOML: {error}") from error
     except RecursionError as error:
         raise BadExpectations(f"{path} nests deeper than TOML can be read here") from error
-    except _Wrong as error:
+    except (_Wrong, bounded.BadFile) as error:
         raise BadExpectations(f"{path}: {error}") from error
     except ValueError as error:  # a number of more digits than Python reads
         raise BadExpectations(f"{path} is no TOML that can be read here: {error}") from error
-
-
-def _content(path: Path) -> str:
-    """The text of a regular file of a sane size: a pipe would be waited for, and a device never ends."""
-    status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not stat.S_ISREG(status.st_mode):
-        raise _Wrong("it is no regular file")
-    if status.st_size > _MOST_BYTES:
-        raise _Wrong(f"it has {status.st_size:,} bytes, and there can be {_MOST_BYTES:,}")
-    return path.read_text(encoding="utf-8")
 
 
 class _Wrong(ValueError):

@@ -13,6 +13,7 @@ from typing import Any
 
 import fastjsonschema
 
+from .. import bounded
 from ..printable import printable
 from ..verdict import VERDICTS
 from . import upgrade
@@ -40,6 +41,10 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise BadRun(f"{path} is no JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from error
     except RecursionError as error:
         raise BadRun(f"{path} is no JSON that can be read here: it is nested too deeply.") from error
+    except MemoryError as error:
+        raise BadRun(
+            f"{path} cannot be read: there is too little memory for its {len(content):,} characters."
+        ) from error
     except ValueError as error:  # sys.set_int_max_str_digits
         raise BadRun(f"{path} is no JSON that can be read here: it holds a number of too many digits.") from error
     if not isinstance(run, dict):
@@ -48,7 +53,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     if isinstance(number, bool) or number not in range(1, SCHEMA + 1):
         newer = isinstance(number, int) and number > SCHEMA
         why = "it was written by a newer wakecheck" if newer else "there is no such schema"
-        raise BadRun(f"{path} has schema {_short(repr(number))}: {why}, and this one reads schemas 1 to {SCHEMA}.")
+        raise BadRun(f"{path} has schema {_short(_as_json(number))}: {why}, and this one reads schemas 1 to {SCHEMA}.")
     if number == 1:
         upgrade.from_first(run)
     problem = violation(run)
@@ -84,8 +89,8 @@ def as_text(run: Mapping[str, Any]) -> str:
 
 def started_whole(path: Path) -> str | None:
     """When the whole run in this file was started; None where there is none, or one that is partial."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        run = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    with contextlib.suppress(OSError, ValueError, RecursionError, MemoryError):
+        run = json.loads(bounded.read(path))
         if isinstance(run, dict) and run.get("partial") is False and isinstance(run.get("started"), str):
             return str(run["started"])
     return None
@@ -99,7 +104,9 @@ def summary(claims: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 def _content(path: str | os.PathLike[str]) -> str:
     try:
-        content = Path(path).read_text(encoding="utf-8")
+        content = bounded.read(path, pipes=True)
+    except bounded.BadFile as error:
+        raise BadRun(f"{path} is no run.json: {error}.") from error
     except FileNotFoundError as error:
         raise BadRun(f"{path} does not exist.") from error
     except IsADirectoryError as error:
@@ -138,13 +145,13 @@ def _complaint(error: fastjsonschema.JsonSchemaValueException) -> str:
         return f"lacks {', '.join(absent)}"
     if error.rule == "enum":
         known = ", ".join(repr(value) for value in error.rule_definition)
-        return f"{_short(repr(error.value))} is none of {known}"
+        return f"{_short(_as_json(error.value))} is none of {known}"
     if error.rule == "propertyNames":
         # Of the summary, the one place where the schema names its keys by a rule.
         unknown = sorted(set(error.value) - set(VERDICTS))
         return f"{_short(repr(unknown[0]))} is none of {', '.join(map(repr, VERDICTS))}"
     if error.rule == "anyOf":
-        return f"{_short(repr(error.value))} is none of what is allowed there"
+        return f"{_short(_as_json(error.value))} is none of what is allowed there"
     return _short(printable(error.message.removeprefix(str(error.name)).strip()))
 
 
@@ -160,6 +167,11 @@ def _kind(value: object) -> str:
         dict: "an object",
     }
     return names.get(type(value), type(value).__name__)
+
+
+def _as_json(value: object) -> str:
+    """As the file has it: null, true, Infinity; a text in quotes, with nothing that steers a terminal."""
+    return repr(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _short(text: str) -> str:
