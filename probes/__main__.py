@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from . import __version__
 from .commands import SUMMARIES
-from .exits import BAD_INPUT, CANNOT_JUDGE, FAULT, WELL, BadInput
+from .exits import BAD_INPUT, CANNOT_JUDGE, FAULT, OTHER_CODES, WELL, BadInput
 
 _PROGRAM = "wakecheck"
 _GUIDE = """\
@@ -24,7 +24,9 @@ What does this kernel do when many processes wait for one connection?
 
 `wakecheck COMMAND --help` says more of each; `wakecheck run --help` explains the ids of scenarios.
 """
-_EXIT_CODES = "Exit codes: 0 all is well, 1 a claim is broken, 2 bad input, 3 it could not be judged, 4 a fault."
+_EXIT_CODES = f"""\
+Exit codes: 0 all is well, 1 a claim is broken or something got worse, 2 bad input, 3 it could not be judged,
+{OTHER_CODES}."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

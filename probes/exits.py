@@ -5,6 +5,9 @@ from __future__ import annotations
 WELL, BROKEN, BAD_INPUT, CANNOT_JUDGE, FAULT = 0, 1, 2, 3, 4
 """All is well; a claim is broken, or something got worse; bad input; it could not be judged; a fault of Wakecheck's."""
 
+OTHER_CODES = "4 a fault of Wakecheck itself, 130 stopped by Ctrl-C"
+"""What every command's help says after the codes that mean something of its own."""
+
 WORST_LAST = (WELL, CANNOT_JUDGE, BROKEN, BAD_INPUT, FAULT)
 """The order in which several runs make one exit code: that of the worst."""
 

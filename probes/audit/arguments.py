@@ -7,6 +7,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
+from ..exits import OTHER_CODES
 from .find import BadTarget, Wanted
 
 MOST_CONNECTIONS = 1_000
@@ -28,13 +29,13 @@ workers the scheduler woke.  Only servers on this machine; nothing is attached t
 Your own processes need no root.  Root sees more: who woke whom (sched_waking), and which calls returned.
 """
 
-EPILOG = """\
+EPILOG = f"""\
 --json prints one object.  Its keys:
   verdict        herds, wakes one, wakes nobody, inconclusive;  sentence and sure say it in words
   woken          workers that one connection woke: min, median, max over all connections
   returned       workers whose wait call came back; null where not observed
   won            workers that took the connection; null where not observed
-  in_vain       workers that were woken and took nothing; null where not observed
+  in_vain        workers that were woken and took nothing; null where not observed
   connections    that were judged;  disturbed: those that were not, because a timer or another client woke a worker
   workers        how many wait for the listener
   strategy       how they wait, as the lab names it (epoll_wait.level.listener ...); null if it has no name for it
@@ -47,7 +48,7 @@ EPILOG = """\
   advice         what to change, if anything;  reason: why it is inconclusive, or null;  exit_code
 
 Exit codes: 0 judged, 1 more workers wake than --max-woken, 2 bad input, 3 it could not be judged,
-4 a fault of wakecheck's.
+{OTHER_CODES}.
 """
 
 

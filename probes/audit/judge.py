@@ -149,9 +149,9 @@ def judge(figures: AuditFigures, workers: int, sees_wakers: bool) -> Judgement:
             reason = "wakes nobody: a connection stays in the queue, and no thread that was seen waits for it"
         return Judgement(WAKES_NOBODY, reason, sure)
     if woken == 1:
-        of = f"one of {workers} workers wakes" if workers > 1 else "the one worker wakes"
+        of = f"1 of {workers} workers wakes" if workers > 1 else "the only worker wakes"
         sometimes = f" (at most {figures.woken.max})" if figures.woken.max > 1 else ""
-        return Judgement(WAKES_ONE, f"does not herd: {of} for each connection{sometimes}", sure)
+        return Judgement(WAKES_ONE, f"wakes one: {of} for each connection{sometimes}", sure)
     low, high = figures.woken.min, figures.woken.max
     # Where nobody saw who took it, one did.
     in_vain = figures.in_vain or PerConnection(max(0, low - 1), 0, max(0, high - 1))

@@ -8,17 +8,17 @@ import sys
 
 from rich.console import Console
 
-from ..exits import BROKEN, WELL
+from ..exits import BROKEN, OTHER_CODES, WELL
 from ..report import compare
 from . import runs
 
-_KEYS = """\
+_KEYS = f"""\
 Keys of --json:
   before, after      label, release, revision (of the suite), partial
   warnings           sentences: different revisions, a partial run, a failed control
   worse, better, changed, numbers
-                     lists of {what: claim|case|control|kernel, claim, case (a case's id, a control's name),
-                     figure (woken, returned, order), before, after, reason, expected}; null where it says nothing
+                     lists of {{what: claim|case|control|kernel, claim, case (a case's id, a control's name),
+                     figure (woken, returned, order), before, after, reason, expected}}; null where it says nothing
   same               how many claims have the same verdict in both
 
 worse: a claim, case or control went from held or measured to not applicable, from there to inconclusive or
@@ -28,7 +28,8 @@ better: held now.  changed: anything else, from broken to inconclusive, say.
 numbers: woken and returned under hold, the order of a series, and woken elsewhere where the ranges do not meet;
 never what a hash or a race decides (connections to a reuseport group, a burst, a shared instance that passes on).
 
-Exit codes: 0 nothing got worse, 1 something did, 2 bad input
+Exit codes: 0 nothing got worse, 1 something did, 2 bad input,
+{OTHER_CODES}.
 """
 
 

@@ -23,7 +23,15 @@ def main(arguments: Sequence[str]) -> int:
     chosen = list(_resolved(arguments))
     command = [f"--config-file={HOME / 'pytest.ini'}", f"--rootdir={HOME}", "-p", "probes.plugin"]
     named = any(map(_is_path, chosen))
-    return int(pytest.main([*command, *chosen, *([] if named else [str(HOME / FOLDER)])]))
+    return int(pytest.main([*command, *chosen, *([] if named else [str(HOME / FOLDER)])], plugins=[_Named()]))
+
+
+class _Named:
+    """A plugin that makes pytest's usage and its complaints name this command."""
+
+    @staticmethod
+    def pytest_addoption(parser: pytest.Parser) -> None:
+        parser.prog = "wakecheck judge"
 
 
 def _resolved(arguments: Sequence[str]) -> Iterator[str]:

@@ -33,7 +33,7 @@ Runs the claims in other kernels: emulated by QEMU, as User-Mode Linux, under gV
   wakecheck kernels list                        the names, and what is fetched
   wakecheck kernels get 6.12 uml-7.2            fetch them with apt into a cache; nothing is installed
   wakecheck kernels run 5.10 7.3                write runs/5.10/run.json and runs/7.3/run.json
-  wakecheck kernels run 6.12 -- --herd-claim accept.wakes-one
+  wakecheck kernels run 6.12 -- --herd-claim=accept.wakes-one
   wakecheck kernels run --image arch/x86/boot/bzImage --modules DIR
   wakecheck kernels matrix --subset fast        get them, run in them, and make the page that compares them
 

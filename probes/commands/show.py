@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     if claim["rows"]:
         print(f"  rows   {' '.join(claim['rows'])}")
     print(f"  test   {claim['test']}")
-    print(f"  judge  wakecheck judge --herd-claim {claim['id']}")
+    print(f"  judge  wakecheck judge --herd-claim={claim['id']}")
     print(f"\n  {len(claim['cases'])} cases by default:")
     for case in claim["cases"]:
         print(f"    {case}")

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..exits import BadInput
+from ..exits import OTHER_CODES, BadInput
 from . import cpus, plan, ways, work
 
 GUIDE = """\
@@ -31,8 +31,8 @@ How to read it:
   woken      workers that were woken for a connection; with `in vain`, those that took nothing
   returned   of them, those whose wait call came back: the others slept again inside the kernel
   CPU        CPU time of all workers per connection; under load without the work itself
-  median,    from connect to the first byte: half of the connections, and 99 of 100, are faster
-  p99
+  median     time from connect to the first byte: half of the connections are faster
+  p99        the same: 99 of 100 connections are faster
   busiest    share of the worker that took most;  Jain's index is 1 where all took alike
   x          as many times as `accept`; ± half of what the middle half of the rounds spans
 
@@ -98,7 +98,8 @@ def _strategies() -> str:
             "Loads:",
             *loads,
             "",
-            "Exit codes: 0 measured, 2 bad input, 3 a check failed or it could not be measured.",
+            "Exit codes: 0 measured, 2 bad input, 3 a check failed or it could not be measured,",
+            f"{OTHER_CODES}.",
         ]
     )
 

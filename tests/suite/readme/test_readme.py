@@ -21,7 +21,7 @@ from .commands import Shell, commands, without_comment
 W = ".venv/bin/wakecheck"
 JUDGE = "python3 -m venv .venv && .venv/bin/pip install -q -e . && .venv/bin/python -m pytest"
 TOX = "python3 -m venv .venv && .venv/bin/pip install -q tox && .venv/bin/tox"
-OWN = f"{W} kernels run --image arch/x86/boot/bzImage -- --herd-claim accept.wakes-one"
+OWN = f"{W} kernels run --image arch/x86/boot/bzImage -- --herd-claim=accept.wakes-one"
 LISTENS_WITHIN_S = 60.0
 
 
@@ -45,8 +45,8 @@ ENDS = {
     f"{W} host": End(says="control    positive"),
     f"{W} list": End(says="accept.wakes-one"),
     f"{W} show accept.wakes-one": End(says="basis"),
-    f"{W} judge --herd-claim accept.wakes-one": End(("report/partial/run.json",), says="claims:"),
-    f"{W} judge -n auto --herd-preset fast": End(says="claims:"),
+    f"{W} judge --herd-claim=accept.wakes-one": End(("report/partial/run.json",), says="claims:"),
+    f"{W} judge -n auto --herd-preset=fast": End(says="claims:"),
     f"{W} run poll/tcp4/n8/accept/one-connection --timeline": End(says="woken"),
     f"{W} report report/run.json": End(says="report/index.html"),
     f"{W} report report/run.json --ktap run.ktap": End(("run.ktap",)),
@@ -54,7 +54,7 @@ ENDS = {
     f"{W} serve epoll --workers 4 --port 8000": End(port=8000),
     f"{W} audit --port 8000": End(says="herds"),
     f"{W} audit --port 8000 --max-woken 1": End(code=1),
-    f"{W} audit -- .venv/bin/wakecheck serve reuseport": End(says="does not herd"),
+    f"{W} audit -- .venv/bin/wakecheck serve reuseport": End(says="wakes one: "),
     "kill %1": End(),
     f"{W} cost --quick accept poll epoll_wait.exclusive.listener": End(says="accept"),
     f"{W} kernels list": End(says="uml-7.2"),

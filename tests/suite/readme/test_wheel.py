@@ -58,7 +58,7 @@ def test_judge_names_chapters_as_in_a_checkout(programs: Path, empty: Path) -> N
     ("arguments", "code", "words"),
     [
         (("list",), WELL, "accept.wakes-one"),
-        (("show", "accept.wakes-one"), WELL, "wakecheck judge --herd-claim accept.wakes-one"),
+        (("show", "accept.wakes-one"), WELL, "wakecheck judge --herd-claim=accept.wakes-one"),
         (("host",), WELL, "positive      held"),
         (("run", "poll/tcp4/n8/hold/one-connection", "--trials=1", "--timeline"), WELL, "woken 8"),
         (("report", "report/partial/run.json"), CANNOT_JUDGE, "cases were judged"),

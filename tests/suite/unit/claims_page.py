@@ -20,7 +20,7 @@ def claims_page(claims: list[dict[str, Any]]) -> str:
         "# The claims",
         "",
         "What a kernel is held to.  `python -m tests.suite.unit.pages` makes this page from the tests.",
-        "Judge one of them with `wakecheck judge --herd-claim ID`.",
+        "Judge one of them with `wakecheck judge --herd-claim=ID`.",
         "",
         *(f"- *{level}*: {meaning}" for level, meaning in LEVELS.items()),
         "- *rows*: the statements and questions of [rows.md](rows.md) that a claim answers",

@@ -137,7 +137,14 @@ def test_herd_of_two_has_one_that_finds_nothing() -> None:
 def test_one() -> None:
     judgement = _judged([_connection(1)] * 5)
     assert judgement.verdict == WAKES_ONE
-    assert judgement.sentence == "does not herd: one of 4 workers wakes for each connection"
+    assert judgement.sentence == "wakes one: 1 of 4 workers wakes for each connection"
+
+
+@pytest.mark.parametrize("woken", [0, 1, 4])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_the_sentence_begins_with_the_verdict(woken: int, workers: int) -> None:
+    judgement = judge.judge(figures_of([_connection(woken)] * 5, QUIET), workers, sees_wakers=True)
+    assert judgement.sentence.startswith(f"{judgement.verdict}: ")
 
 
 def test_nobody() -> None:

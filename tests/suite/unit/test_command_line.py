@@ -67,6 +67,18 @@ def _help(capsys: pytest.CaptureFixture[str], *command: str) -> str:
     return capsys.readouterr().out
 
 
+def test_help_of_judge_names_the_command() -> None:
+    assert _program("judge", "--help").stdout.startswith("usage: wakecheck judge [options] ")
+    assert "\nwakecheck judge: error: " in _program("judge", "--no-such-option").stderr
+
+
+@pytest.mark.parametrize("command", [(), ("audit",), ("cost",), ("compare",)], ids=" ".join)
+def test_help_lists_every_exit_code(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    codes = " ".join(_help(capsys, *command).partition("Exit codes: ")[2].split())
+    assert "4 a fault of Wakecheck itself" in codes
+    assert "130 stopped by Ctrl-C" in codes
+
+
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     out = _help(capsys)
     assert out.startswith("usage: wakecheck ")
@@ -163,7 +175,7 @@ def test_list_of_one_chapter(capsys: pytest.CaptureFixture[str]) -> None:
 def test_show(claim: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["show", claim]) == WELL
     out = capsys.readouterr().out
-    for word in (claim, "basis", f"--herd-claim {claim}", "cases by default"):
+    for word in (claim, "basis", f"--herd-claim={claim}", "cases by default"):
         assert word in out
 
 

@@ -10,6 +10,7 @@ import pytest
 from probes.host import PROJECT
 
 PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")])
+_WITH_VALUE = "--herd-(?:preset|claim|trials|sizes|without|level|report|run|expect|label|ktap)"
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
 _FILE = re.compile(r"`((?!probes/experiments/SUBJECT)(?:probes|tests|docs|ci|expectations|\.ci|\.github)/[\w./-]+)`")
 
@@ -24,6 +25,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_files_that_are_named_are_there(name: str) -> None:
     text = (PROJECT / name).read_text(encoding="utf-8")
     assert [path for path in _FILE.findall(text) if not (PROJECT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_an_option_and_its_value_have_an_equals_sign(page: Path) -> None:
+    """Of those of a run: pytest may take what stands apart for a test path."""
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(rf"{_WITH_VALUE} +[\w./*]+(?=[^\n]*`|[ \n])", text) == []
 
 
 def test_readme_says_why_each_dependency_is_there() -> None:
