@@ -7,6 +7,7 @@
     unix_path    the file of a unix socket, as its server finds it
     names        what a server is called, and the words that it was started with
     origin       whether the server bound the listener itself, or was handed it
+    closed       why this user may not look into a process
     find         from a port, a path, a pid to one listener and the processes that hold it
     settings     backlog, SO_REUSEPORT, TCP_DEFER_ACCEPT of a live listener
     waits        what each thread is blocked in, and whether the listener is part of it

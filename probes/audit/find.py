@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ..exits import BadInput
 from ..printable import printable
+from .closed import why_closed, why_nobody_holds_it
 from .sockets import ListeningSocket, is_udp_port, listeners
 
 
@@ -77,9 +78,7 @@ def find(wanted: Wanted) -> AuditedServer:
         )
     found, unseen = holders_of(chosen.inodes)
     if not found:
-        raise BadTarget(
-            f"{chosen.name} listens, but none of the processes that you may look into holds it: run as root"
-        )
+        raise BadTarget(f"{chosen.name} listens, but {why_nobody_holds_it(unseen)}")
     return AuditedServer(chosen, found, others, _kin(unseen, found))
 
 
@@ -102,21 +101,7 @@ def _complain_about_pid(pid: int) -> None:
     except (FileNotFoundError, ProcessLookupError):
         raise BadTarget(f"no process {pid}: it is gone, or never was") from None
     except PermissionError:
-        raise BadTarget(f"process {pid} belongs to {_owner(pid)}: run as root to audit it") from None
-
-
-def _owner(pid: int) -> str:
-    try:
-        uid = os.stat(f"/proc/{pid}").st_uid
-    except OSError:
-        return "somebody else"
-    if uid == os.geteuid():
-        return "you, but may not be looked into"
-    with contextlib.suppress(ImportError, KeyError):
-        import pwd
-
-        return pwd.getpwuid(uid).pw_name
-    return f"uid {uid}"
+        raise BadTarget(f"process {pid} {why_closed(pid)}") from None
 
 
 def _of_pid(wanted: Wanted) -> list[ListeningSocket]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .closed import in_words
 from .judge import INCONCLUSIVE, WAKES_NOBODY
 
 _COUNTS = (
@@ -55,8 +56,7 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         if why is not None:
             yield f"  no {name}: {why}"
     if answer["server"] and (unseen := answer["server"]["unseen_processes"]):
-        who = f"process{'es' if len(unseen) > 1 else ''} {_some(unseen)}"
-        yield f"  {who} may not be looked into, so whether the listener is held there, too, is not known"
+        yield f"  {in_words(unseen)} may not be looked into, so whether the listener is held there, too, is not known"
 
 
 def _server(listener: Mapping[str, Any], server: Mapping[str, Any]) -> Iterator[str]:

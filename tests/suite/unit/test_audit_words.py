@@ -7,7 +7,8 @@ import socket
 
 import pytest
 
-from probes.audit import judge
+from probes.audit import closed, judge
+from probes.audit import find as find_module
 from probes.audit.answer import nothing_known, warnings_for
 from probes.audit.count import Connection, Effect
 from probes.audit.find import AuditedServer, BadTarget, Wanted, find
@@ -78,6 +79,46 @@ def test_who_could_not_be_looked_into_is_named() -> None:
     assert "  processes 7 9 may not be looked into, so whether the listener is held there, too, is not known" in list(
         lines(answer)
     )
+
+
+def _closed(monkeypatch: pytest.MonkeyPatch, uid: int, held: int, ours: int) -> str:
+    """What is said of this very process where it may not be looked into: `held` are its capabilities."""
+
+    def denied(path: str) -> list[str]:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "listdir", denied)
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setattr(closed, "_permitted", lambda pid: ours if pid == "self" else held)
+    with pytest.raises(BadTarget) as refused:
+        find(Wanted(pid=os.getpid()))
+    return str(refused.value).removeprefix(f"process {os.getpid()} ")
+
+
+def test_root_is_not_sent_to_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = _closed(monkeypatch, 0, 0b11, 0b01)
+    assert said.startswith("may not be looked into, although you are root: it holds capabilities that you lack, and ")
+    assert said.endswith("you have no CAP_SYS_PTRACE over it (ptrace(2))")
+    said = _closed(monkeypatch, 0, 0b01, 0b11)
+    assert said.startswith("may not be looked into, although you are root: you have no CAP_SYS_PTRACE over it, ")
+
+
+def test_a_user_is_sent_to_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closed, "_uid_of", lambda pid: 1234)
+    said = _closed(monkeypatch, 1234, 0b01, 0b01)
+    assert said == "belongs to you, but may not be looked into (ptrace(2)): run as root to audit it"
+
+
+def test_a_listener_that_nobody_seen_holds_does_not_send_root_to_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find_module, "holders_of", lambda inodes: ({}, [7, 9]))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        wanted = Wanted(listener.getsockname()[1])
+        for uid, end in ((1234, "run as root"), (0, "although you are root, processes 7 9 may not")):
+            monkeypatch.setattr(os, "geteuid", lambda uid=uid: uid)
+            with pytest.raises(BadTarget, match=end):
+                find(wanted)
 
 
 def test_our_own_family_has_nobody_unseen_who_is_a_stranger() -> None:
