@@ -39,7 +39,7 @@ __all__ = ["ask", "controls", "herd", "play"]
 
 _EXPECTATIONS = pytest.StashKey[Expectations | None]()
 _HEEDED = pytest.StashKey[Iterable[signal.Signals]]()
-_REPORTING = pytest.StashKey[Reporting]()
+REPORTING = pytest.StashKey[Reporting]()
 """In the process that collects alone, not in a worker of pytest-xdist."""
 
 
@@ -60,8 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_HEEDED] = interrupt.heed_once(interrupt.ENDS)
     if not hasattr(config, "workerinput"):
         with _usage_errors():
-            config.stash[_REPORTING] = Reporting(config.option, config.stash[_EXPECTATIONS])
-        config.pluginmanager.register(_Listener(config.stash[_REPORTING]), "wakecheck-listener")
+            config.stash[REPORTING] = Reporting(config.option, config.stash[_EXPECTATIONS])
+        config.pluginmanager.register(_Listener(config.stash[REPORTING]), "wakecheck-listener")
 
 
 @contextlib.contextmanager
@@ -136,7 +136,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    if _REPORTING not in config.stash:
+    if REPORTING not in config.stash:
         return []  # nobody reads it in a worker
     swept = sweep()
     lines = [f"kernel: {host.in_one_line()}, {host.user_in_words()}"]
@@ -146,7 +146,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         greeting = lab_of(config).greeting
     except Inconclusive as reason:
         return [*lines, printable(f"observers: unknown, {reason}")]
-    config.stash[_REPORTING].greet(greeting)
+    config.stash[REPORTING].greet(greeting)
     why_not = greeting["why_not"]
     lines.append(f"observers: {', '.join(name for name, why in why_not.items() if why is None)}")
     lines += [f"  no {name}: {why}" for name, why in why_not.items() if why is not None]
@@ -188,7 +188,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     """End the conductor and write the report, before the terminal's summary names it; then see to the exit status."""
     config = session.config
     refused = config.option.collectonly or exitstatus == pytest.ExitCode.USAGE_ERROR
-    reporting = None if refused else config.stash.get(_REPORTING, None)
+    reporting = None if refused else config.stash.get(REPORTING, None)
     interrupt.ignore(config.stash[_HEEDED])
     if reporting is not None:
         reporting.write(lambda: lab_of(config).greeting)
@@ -201,10 +201,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     close_lab(config)
-    if _REPORTING in config.stash:
-        config.stash[_REPORTING].release()
+    if REPORTING in config.stash:
+        config.stash[REPORTING].release()
     interrupt.heed_again(config.stash.get(_HEEDED, ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    terminalreporter.config.stash[_REPORTING].show(terminalreporter)
+    terminalreporter.config.stash[REPORTING].show(terminalreporter)

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from . import catalogue, chapters
+from .exits import BAD_INPUT, BROKEN
 from .expectations import Expectations
 from .options import formats_of, judging
 from .printable import one_line
 from .report.assemble import EveryCase
+from .report.exit_code import code_of
 from .report.places import Places
 from .report.recorder import Recorder
 from .verdict import HELD, Inconclusive
@@ -66,6 +68,15 @@ class Reporting:
     def fails(self) -> bool:
         """Whether the session has failed: by a verdict, or because the report could not be written."""
         return self._recorder.fails or self._places.complaint is not None
+
+    @property
+    def exit_code(self) -> int | None:
+        """What a failed session deserves (exits.py); None where it was to judge no claim."""
+        run = self._recorder.run
+        if run is None:
+            return None
+        code = code_of(run)
+        return BAD_INPUT if self._places.complaint and code != BROKEN else code
 
     def release(self) -> None:
         """Other runs may write to the folder."""

@@ -19,14 +19,11 @@ from . import runner
 from .console import tail
 from .runner import JOURNAL, GuestRun
 
-_NO_TESTS = 5
-"""pytest.ExitCode.NO_TESTS_COLLECTED."""
-
 
 def summed_up(guest_run: GuestRun) -> tuple[int, str]:
     """The exit code that one kernel's run deserves, and what to say of it."""
     story = guest_run.story
-    if story.code == _NO_TESTS and not guest_run.run.exists():
+    if story.code == CANNOT_JUDGE and not guest_run.run.exists():
         runner.tidy(guest_run)
         return BAD_INPUT, f"{guest_run.name}: these arguments for pytest select no test"
     why = runner.why_not_whole(guest_run)
@@ -36,19 +33,23 @@ def summed_up(guest_run: GuestRun) -> tuple[int, str]:
     lines += complaints(run) if run else []
     if why is not None:
         lines.append(f"  {why}")
-        shown = tail((guest_run.folder / "log.txt").read_text(errors="replace")) if story.code else tail(story.console)
+        shown = tail(_log(guest_run)) if story.code else tail(story.console)
         lines += [f"  | {line}" for line in shown]
-        if story.code == 4:  # pytest.ExitCode.USAGE_ERROR
+        if story.code == BAD_INPUT and "report could not be written" not in _log(guest_run):
             return BAD_INPUT, "\n".join(lines)
         return CANNOT_JUDGE, "\n".join(lines)
     assert run is not None
     # A test that fails under no claim (of the suite itself, say) is as bad as a broken one.
-    codes = {0: WELL, 1: code_of(run) or BROKEN, 5: BAD_INPUT}
-    log = (guest_run.folder / "log.txt").read_text(errors="replace")
+    codes = {WELL: WELL, BROKEN: code_of(run) or BROKEN, CANNOT_JUDGE: CANNOT_JUDGE}
+    log = _log(guest_run)
     lines += [f"  {line}" for line in log.splitlines() if "could not be written" in line]
     if story.code not in codes:
-        lines += [f"  pytest ended with code {story.code}", *(f"  | {line}" for line in tail(log))]
+        lines += [f"  wakecheck judge ended with code {story.code}", *(f"  | {line}" for line in tail(log))]
     return codes.get(story.code or 0, CANNOT_JUDGE), "\n".join(lines)
+
+
+def _log(guest_run: GuestRun) -> str:
+    return (guest_run.folder / "log.txt").read_text(errors="replace")
 
 
 def complaints(run: dict[str, Any]) -> list[str]:
@@ -83,7 +84,7 @@ def _kept(run: dict[str, Any], folder: Path) -> bool:
 
 
 def _in_short(run: dict[str, Any]) -> str:
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in run["summary"].items() if count)
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in run_json.summary(run["claims"]).items() if count)
     return f"{counts or 'no claim judged'}{', partial' if run['partial'] else ''}"
 
 

@@ -216,7 +216,7 @@ def why_not_whole(guest_run: GuestRun) -> str | None:
         return story.reason
     if not guest_run.run.exists():
         problems = [note for note in story.notes if "could not be written" in note]
-        return problems[0] if problems else f"pytest ended with code {story.code} and wrote no run.json"
+        return problems[0] if problems else f"wakecheck judge ended with code {story.code} and wrote no run.json"
     return None
 
 

@@ -75,7 +75,7 @@ def test_judge_names_chapters_as_in_a_checkout(programs: Path, empty: Path) -> N
         (("serve", "--help"), WELL, "accept-mutex"),
         (("bench", "--rounds=1", "--quick"), WELL, "untraced trial"),
         (("--version",), WELL, "wakecheck "),
-        (("judge", "--herd-claim=accept.wake-one"), 4, "did you mean accept.wakes-one"),
+        (("judge", "--herd-claim=accept.wake-one"), BAD_INPUT, "did you mean accept.wakes-one"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

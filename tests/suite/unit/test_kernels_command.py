@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from probes import __main__
-from probes.exits import BAD_INPUT, BROKEN, CANNOT_JUDGE, WELL
+from probes.exits import BAD_INPUT, BROKEN, CANNOT_JUDGE, FAULT, WELL
 from probes.kernels import aftermath, runner, side_by_side
 from probes.kernels.abreast import Stop
 from probes.kernels.cache import RECORD, Cache
@@ -102,16 +102,16 @@ def test_a_guest_that_judged_nothing_leaves_no_run(tmp_path: Path) -> None:
     assert not (tmp_path / "run.json").exists()
 
 
-@pytest.mark.parametrize(("pytest_code", "code"), [(0, WELL), (1, BROKEN), (4, BAD_INPUT)])
-def test_the_exit_code_is_pytests_in_our_words(tmp_path: Path, pytest_code: int, code: int) -> None:
-    if pytest_code < 2:
+@pytest.mark.parametrize("code", [WELL, BROKEN, BAD_INPUT])
+def test_the_exit_code_is_that_of_judge(tmp_path: Path, code: int) -> None:
+    if code in (WELL, BROKEN):
         run = json.loads(SAMPLE.read_text())
         run["partial"] = False
         run["controls"] = {}
         for claim in run["claims"]:
-            claim["verdict"] = "broken" if pytest_code else "held"
+            claim["verdict"] = "broken" if code else "held"
         (tmp_path / "run.json").write_text(json.dumps(run))
-    assert aftermath.summed_up(_outcome(tmp_path, code=pytest_code))[0] == code
+    assert aftermath.summed_up(_outcome(tmp_path, code=code))[0] == code
 
 
 def test_a_run_that_is_whole_keeps_no_journal(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_run_that_is_whole_keeps_no_journal(tmp_path: Path) -> None:
 
 def test_what_selects_no_test_is_bad_input(tmp_path: Path) -> None:
     _journal(tmp_path / JOURNAL, cases=0)
-    code, said = aftermath.summed_up(_outcome(tmp_path, code=5))
+    code, said = aftermath.summed_up(_outcome(tmp_path, code=CANNOT_JUDGE))
     assert (code, said) == (BAD_INPUT, "6.1: these arguments for pytest select no test")
     assert not (tmp_path / JOURNAL).exists()
 
@@ -209,7 +209,7 @@ def test_a_mistake_with_one_kernel_is_told_and_ends_no_other(tmp_path: Path, mon
     assert re.fullmatch(r"6\.1: a fault of Wakecheck itself \(test_kernels_command\.py, line \d+\): too deep", said)
 
 
-@pytest.mark.parametrize("code", [1, 3])
+@pytest.mark.parametrize("code", [BROKEN, FAULT])
 def test_a_report_that_was_not_written_is_told(code: int, tmp_path: Path) -> None:
     shutil.copy(SAMPLE, tmp_path / "run.json")
     outcome = _outcome(tmp_path, code=code)
@@ -217,4 +217,4 @@ def test_a_report_that_was_not_written_is_told(code: int, tmp_path: Path) -> Non
     exit_code, said = aftermath.summed_up(outcome)
     assert exit_code != WELL
     assert "\n  the report could not be written: No space left on device" in said
-    assert ("pytest ended with code 3" in said) is (code == 3)
+    assert ("wakecheck judge ended with code 4" in said) is (code == FAULT)
