@@ -53,7 +53,8 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--herd-report",
         metavar="DIR",
-        help="where the report goes (default: report; that of a run that left cases out: report/partial)",
+        help="where the report goes (default: report; that of a run that left cases out: report/partial; "
+        f"of another preset: report/PRESET; with other sizes or trials, or without an observer: report/{OTHER})",
     )
     group.addoption("--herd-run", metavar="FILE", help="where run.json goes (default: run.json in the report folder)")
     for name, format_ in FORMATS.items():
@@ -81,6 +82,17 @@ def formats_of(chosen: Any) -> dict[str, str]:
     """The file of each of FORMATS that is wanted."""
     paths = {name: getattr(chosen, f"herd_{name}") for name in FORMATS}
     return {name: path for name, path in paths.items() if path}
+
+
+OTHER = "other"
+"""What a run is called whose options are neither the default nor a preset's."""
+
+
+def variant_of(chosen: Any) -> str | None:
+    """The preset, or OTHER, where the options judge other cases or trials than the default; None for the default."""
+    if chosen.herd_sizes or chosen.herd_trials or chosen.herd_without:
+        return OTHER
+    return None if chosen.herd_preset == "default" else str(chosen.herd_preset)
 
 
 def judging(chosen: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from . import catalogue, chapters
 from .exits import BAD_INPUT, BROKEN
 from .expectations import Expectations
-from .options import formats_of, judging
+from .options import formats_of, judging, variant_of
 from .printable import one_line
 from .report.assemble import EveryCase
 from .report.exit_code import code_of
@@ -25,7 +25,9 @@ class Reporting:
 
     def __init__(self, options: Any, expectations: Expectations | None) -> None:
         self._options = options
-        self._places = Places(options.herd_report, options.herd_run, formats_of(options), options.herd_journal)
+        self._places = Places(
+            options.herd_report, options.herd_run, formats_of(options), options.herd_journal, variant_of(options)
+        )
         self._places.check()
         self._recorder = Recorder(judging(options), options.herd_label, self._places.journal, expectations)
 

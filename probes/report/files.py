@@ -102,6 +102,8 @@ def why_not_writable(path: Path, *, regular: bool = False) -> str | None:
     if is_written_through(path):
         return f"{path} is no regular file" if regular else None
     missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
+    if obstacle := next((above for above in path.parents if above.exists() and not above.is_dir()), None):
+        return f"{path} cannot be written ({obstacle} is no folder)"
     try:
         resolved(path)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,8 +18,9 @@ from .. import printable, splats
 from ..claims import LEVELS
 from ..facts import in_words
 from ..observers import OBSERVERS
-from ..verdict import HELD, NOT_APPLICABLE, VERDICTS
+from ..verdict import HELD, NOT_APPLICABLE
 from . import answers, expected, figures, orders, strategies, traits, words
+from . import run as run_json
 
 _FOLDER = Path(__file__).parent
 
@@ -36,7 +37,7 @@ def render(run: Mapping[str, Any]) -> str:
         .get_template("page.html.j2")
         .render(
             run=run,
-            counts=[(verdict, run["summary"].get(verdict, 0)) for verdict in VERDICTS],
+            counts=list(run_json.summary(claims).items()),
             totals=_totals(claims),
             banners=list(_banners(run)),
             attention=_attention(claims),

@@ -1,4 +1,4 @@
-"""Where the files of a run go: the report's folder, for a partial run one inside it, and one run at a time."""
+"""Where the files of a run go: the report's folder, or one inside it for a lesser run; and one run at a time."""
 
 from __future__ import annotations
 
@@ -24,14 +24,25 @@ class NoPlace(Exception):
 class Places:
     """The files of one run.  `check` them before it, `occupy` the folder while it runs, `write` them after it."""
 
-    def __init__(self, folder: str | None, run: str | None, formats: Mapping[str, str], journal: str | None) -> None:
-        """As the options name them; None for what was not chosen.  `formats`: the file of each of FORMATS wanted."""
+    def __init__(
+        self,
+        folder: str | None,
+        run: str | None,
+        formats: Mapping[str, str],
+        journal: str | None,
+        variant: str | None = None,
+    ) -> None:
+        """As the options name them; None for what was not chosen.  `formats`: the file of each of FORMATS wanted.
+
+        `variant`: the folder inside the report's for a run with other options than the default; None for the default.
+        """
         self.journal = Path(journal) if journal else None
         self.complaint: str | None = None
         """Why something could not be written where it was wanted."""
         self.written: list[Path] = []
         self._folder = Path(folder or FOLDER)
         self._chosen = folder is not None
+        self._variant = None if self._chosen else variant
         self._run = Path(run) if run else None
         self._formats = {name: Path(path) for name, path in formats.items()}
         self._lock: int | None = None
@@ -39,7 +50,11 @@ class Places:
 
     def check(self) -> None:
         """Raise NoPlace where a file cannot be written: better before the run than after it."""
-        regular = [self._folder / "index.html", self._run or self._folder / "run.json", *filter(None, [self.journal])]
+        # Any run may become partial: by Ctrl-C, say.
+        apart = [] if self._chosen else [self._folder / name for name in (PARTIAL, self._variant) if name]
+        pages = [folder / "index.html" for folder in (self._folder, *apart)]
+        runs = [self._run] if self._run else [page.with_name("run.json") for page in pages]
+        regular = [*pages, *runs, *filter(None, [self.journal])]
         problems = [why_not_writable(path, regular=True) for path in regular]
         problems += map(why_not_writable, self._formats.values())
         if problem := next(filter(None, problems), None):
@@ -78,7 +93,7 @@ class Places:
         from . import page
         from .formats import render
 
-        folder = self._folder / PARTIAL if self._goes_apart(run) else self._folder
+        folder = self._folder / (self._apart(run) or "")
         text = run_json.as_text(run)
         if not self._write(text, self._run or folder / "run.json"):
             with contextlib.suppress(OSError):
@@ -97,13 +112,19 @@ class Places:
         return True
 
     def remark(self, run: Mapping[str, Any]) -> str | None:
-        """What is to be said where a partial run went apart from a whole one that is still there."""
-        if not self._goes_apart(run):
+        """What is to be said where a run went apart: one with other options, or a partial one beside a whole one."""
+        apart = self._apart(run)
+        if apart is None:
             return None
         started = run_json.started_whole(self._folder / "run.json")
-        if started is None:
-            return None
-        return f"{self._folder}{os.sep} still holds the whole run of {started[:16].replace('T', ' ')} UTC"
+        whole = started and f"{self._folder}{os.sep} still holds the whole run of {started[:16].replace('T', ' ')} UTC"
+        if apart == PARTIAL:
+            return whole
+        why = f"these options are not the default, so the report is in {self._folder / apart}{os.sep}"
+        return f"{why}; {whole}" if whole else why
 
-    def _goes_apart(self, run: Mapping[str, Any]) -> bool:
-        return bool(run["partial"]) and not self._chosen
+    def _apart(self, run: Mapping[str, Any]) -> str | None:
+        """The folder inside the report's where this run goes, so that the whole default run keeps its place."""
+        if self._chosen:
+            return None
+        return PARTIAL if run["partial"] else self._variant

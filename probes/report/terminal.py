@@ -15,6 +15,7 @@ from .. import splats
 from ..printable import one_line, printable
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE, VERDICTS
 from . import expected, strategies
+from . import run as run_json
 from .figures import COLUMNS, UNKNOWN, Figures
 from .lineage import Kernel
 from .matrix import DIFFERS, UNDECIDED, ClaimRow
@@ -47,7 +48,7 @@ def table(run: Mapping[str, Any], console: Console) -> None:
 
 
 def _summary(run: Mapping[str, Any], console: Console) -> Iterator[Text]:
-    counts = run["summary"]
+    counts = run_json.summary(run["claims"])
     counted = Text("claims:")
     for verdict in VERDICTS:
         if counts.get(verdict):

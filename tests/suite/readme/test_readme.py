@@ -46,7 +46,7 @@ ENDS = {
     f"{W} list": End(says="accept.wakes-one"),
     f"{W} show accept.wakes-one": End(says="basis"),
     f"{W} judge --herd-claim=accept.wakes-one": End(("report/partial/run.json",), says="claims:"),
-    f"{W} judge -n auto --herd-preset=fast": End(says="claims:"),
+    f"{W} judge -n auto --herd-preset=fast": End(("report/fast/run.json",), says="claims:"),
     f"{W} run poll/tcp4/n8/accept/one-connection --timeline": End(says="woken"),
     f"{W} report report/run.json": End(says="report/index.html"),
     f"{W} report report/run.json --ktap run.ktap": End(("run.ktap",)),

@@ -312,7 +312,7 @@ def test_control_without_its_observer_can_be_expected(expecting: Expecting, pyte
     text = entry(claims=None, controls=["*"], verdict="not applicable")
     text += "\n" + entry(claims=["made.*"], cases=["*"], verdict="inconclusive").replace("made.*", "made.wakes-one")
     assert expecting(text, *blind).ret == pytest.ExitCode.OK
-    assert run_json(pytester)["expectations"]["controls"]["null"][0]["met"] is True
+    assert run_json(pytester, "report/other")["expectations"]["controls"]["null"][0]["met"] is True
     done = expecting(entry(claims=None, controls=["null"], verdict="not applicable"))
     assert done.ret == pytest.ExitCode.TESTS_FAILED
     assert "control null was expected to be not applicable, and is held: remove 'null'" in done.stdout.str()

@@ -129,7 +129,7 @@ def test_how_many_cases(run: Pytest, options: list[str], cases: int) -> None:
 
 @pytest.mark.parametrize(("options", "trials"), [([], 4), (["--herd-trials", "2"], 3), (["--herd-preset", "fast"], 2)])
 def test_how_many_trials(run: Pytest, pytester: pytest.Pytester, options: list[str], trials: int) -> None:
-    run(WAKES_ONE, "-k", "made.wakes-one", *options)
+    run(WAKES_ONE, "-k", "made.wakes-one", "--herd-report=report", *options)
     cases = [case for claim in run_json(pytester)["claims"] for case in claim["cases"]]
     assert {len(case["trials"]) for case in cases} == {trials}
     assert all([one["traced"] for one in case["trials"]] == [False] * (trials - 1) + [True] for case in cases)
@@ -169,12 +169,12 @@ def test_observer_that_is_done_without(run: Pytest, pytester: pytest.Pytester) -
     done = run(WAKES_ONE, "-k", "made.wakes-one", *blind)
     done.assert_outcomes(passed=1, failed=1)
     done.stdout.fnmatch_lines(["*inconclusive: woken was not observed (switches: switched off by --herd-without;*"])
-    assert run_json(pytester)["observers"]["switches"] == "switched off by --herd-without"
+    assert run_json(pytester, "report/other")["observers"]["switches"] == "switched off by --herd-without"
 
 
 def test_without_ptrace_no_trial_is_traced(run: Pytest, pytester: pytest.Pytester) -> None:
     run(WAKES_ONE, "-k", "made.wakes-one", "--herd-without", "syscall_exit").assert_outcomes(passed=2)
-    (claim,) = run_json(pytester)["claims"]
+    (claim,) = run_json(pytester, "report/other")["claims"]
     assert not any(one["traced"] for case in claim["cases"] for one in case["trials"])
 
 

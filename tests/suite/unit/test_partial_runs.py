@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,15 +35,55 @@ def _no_other_claims(_own_registry: None, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(catalogue, "cases", cases_of_wakes_one)
 
 
-@pytest.mark.parametrize("options", [(), ("--herd-preset=fast",), ("--herd-sizes=2,8",)], ids=" ".join)
-def test_whole_run(run: Pytest, pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("options", "folder"),
+    [
+        ((), "report"),
+        (("--herd-preset=default",), "report"),
+        (("--herd-preset=fast",), "report/fast"),
+        (("--herd-sizes=2,8",), "report/other"),
+        (("--herd-preset=fast", "--herd-trials=2"), "report/other"),
+        (("--herd-without=switches",), "report/other"),
+        (("--herd-preset=fast", "--herd-report=mine"), "mine"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
+)
+def test_whole_run(run: Pytest, pytester: pytest.Pytester, options: tuple[str, ...], folder: str) -> None:
     """Also of a preset, and of sizes, that have other cases than the default."""
     done = run(WAKES_ONE, *options)
     assert done.ret == pytest.ExitCode.OK
-    found = run_json(pytester)
+    found = run_json(pytester, folder)
     assert (found["partial"], found["partial_reason"]) == (False, None)
     assert not (pytester.path / PARTIAL).exists()
     assert "partial" not in done.stdout.str()
+
+
+def test_run_with_other_options_does_not_replace_the_default_one(run: Pytest, pytester: pytest.Pytester) -> None:
+    run(WAKES_ONE)
+    files = {file.name: file.read_bytes() for file in (pytester.path / "report").iterdir()}
+    started = run_json(pytester)["started"]
+    done = run(WAKES_ONE, "--herd-preset=fast")
+    assert {file.name: file.read_bytes() for file in (pytester.path / "report").glob("*.*")} == files
+    done.stdout.fnmatch_lines(
+        [
+            "report: report/fast/run.json",
+            "these options are not the default, so the report is in report/fast/; "
+            f"report/ still holds the whole run of {started[:10]} {started[11:16]} UTC",
+        ]
+    )
+
+
+@pytest.mark.parametrize("kind", [os.mkfifo, Path.touch], ids=["pipe", "file"])
+@pytest.mark.parametrize("name", ["partial", "fast"])
+def test_what_stands_in_the_place_of_a_folder_is_seen_before_the_run(
+    run: Pytest, pytester: pytest.Pytester, kind: Callable[[Path], None], name: str
+) -> None:
+    (pytester.path / "report").mkdir()
+    kind(pytester.path / "report" / name)
+    done = run(WAKES_ONE, "--herd-preset=fast")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    (line,) = (line for line in done.errlines if line)
+    assert f"report/{name}/index.html cannot be written (report/{name} is no folder)" in line
 
 
 @pytest.mark.parametrize(

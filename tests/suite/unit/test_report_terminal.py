@@ -60,6 +60,12 @@ def test_the_summary_of_the_sample(run: dict[str, Any]) -> None:
     ]
 
 
+def test_the_claims_are_counted_whatever_the_file_says_of_their_number(run: dict[str, Any]) -> None:
+    before = summary(run)
+    run["summary"] = {"held": 99}
+    assert summary(run) == before
+
+
 def test_a_run_in_which_all_is_well_takes_one_line_and_its_files(run: dict[str, Any]) -> None:
     run.update(partial=False, controls={"sees-all": "held"}, summary={"held": 1}, claims=run["claims"][:1])
     assert summary(run)[0] == "claims:  ✓ held 1"
