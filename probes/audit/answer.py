@@ -123,8 +123,12 @@ def warnings_for(
 
 
 def exit_code(verdict: str, figures: judge.AuditFigures, request: AuditRequest, sees_wakers: bool) -> int:
-    """0, or 1 where more workers wake than was asked for, or 3 where it could not be judged."""
-    if verdict in (judge.INCONCLUSIVE, judge.WAKES_NOBODY):
+    """0, or 1 where more workers wake than was asked for, or 3 where it could not be judged.
+
+    A listener that waits for data wakes nobody, and that is a verdict; but no limit is kept that was not tried.
+    """
+    untried = verdict == judge.WAKES_NOBODY and request.max_woken is not None
+    if verdict == judge.INCONCLUSIVE or untried:
         return CANNOT_JUDGE
     if request.max_woken is not None and judge.over_limit(figures, request.max_woken, sees_wakers):
         return BROKEN

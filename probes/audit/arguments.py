@@ -32,6 +32,7 @@ Your own processes need no root.  Root sees more: who woke whom (sched_waking), 
 EPILOG = f"""\
 --json prints one object.  Its keys:
   verdict        herds, wakes one, wakes nobody, inconclusive;  sentence and sure say it in words
+                 (wakes nobody: the listener waits for data, TCP_DEFER_ACCEPT; --http or --send gives it some)
   woken          workers that one connection woke: min, median, max over all connections
   returned       workers whose wait call came back; null where not observed
   won            workers that took the connection; null where not observed
@@ -47,7 +48,8 @@ EPILOG = f"""\
   warnings       what else is wrong, for example a listener that nobody waits for
   advice         what to change, if anything;  reason: why it is inconclusive, or null;  exit_code
 
-Exit codes: 0 judged, 1 more workers wake than --max-woken, 2 bad input, 3 it could not be judged,
+Exit codes: 0 judged, 1 more workers wake than --max-woken, 2 bad input, 3 it could not be judged
+(as with --max-woken where the listener waits for data, and none were sent),
 {OTHER_CODES}.
 """
 

@@ -145,9 +145,9 @@ def judge(figures: AuditFigures, workers: int, sees_wakers: bool) -> Judgement:
     if woken == 0:
         if figures.deferred:
             reason = "wakes nobody: the listener waits for data (TCP_DEFER_ACCEPT); add --http or --send"
-        else:
-            reason = "wakes nobody: a connection stays in the queue, and no thread that was seen waits for it"
-        return Judgement(WAKES_NOBODY, reason, sure)
+            return Judgement(WAKES_NOBODY, reason, sure)
+        reason = "inconclusive: a connection stays in the queue, and no thread that was seen waits for it"
+        return Judgement(INCONCLUSIVE, reason, sure)
     if woken == 1:
         of = f"1 of {workers} workers wakes" if workers > 1 else "the only worker wakes"
         sometimes = f" (at most {figures.woken.max})" if figures.woken.max > 1 else ""

@@ -47,7 +47,7 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
     if answer["lab"]:
         yield f"  {lab_in_words(answer['lab'])}"
         if answer["verdict"] == WAKES_NOBODY and answer["lab"]["woken"] is not None:
-            yield "  (the lab's listener holds nothing back: this is what to expect once it wakes anybody)"
+            yield "  (the lab's listener does not wait for data: this is what to expect once data arrive)"
     for warning in answer["warnings"]:
         yield f"  warning: {warning}"
     for advice in answer["advice"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from ..audit.arguments import add_to, request_from
@@ -45,5 +46,7 @@ def run(options: argparse.Namespace) -> int:
         write_whole(audit_page.render(shown), options.html)
     # JSON has an escape of its own for all of that (RFC 8259), and its readers want what is so.
     print(json.dumps(answer, indent=2) if options.json else "\n".join(lines(shown)))
+    if options.html:
+        print(f"page: {printable(options.html)}", file=sys.stderr if options.json else sys.stdout)
     code: int = answer["exit_code"]
     return code

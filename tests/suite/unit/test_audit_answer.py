@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from probes.audit import judge, words
-from probes.audit.answer import nothing_known
+from probes.audit.answer import exit_code, nothing_known
+from probes.audit.arguments import AuditRequest
 from probes.audit.count import Connection, Effect
 from probes.audit.idle import Idle
-from probes.audit.judge import HERDS, INCONCLUSIVE, WAKES_NOBODY, WAKES_ONE, figures_of, over_limit
+from probes.audit.judge import HERDS, INCONCLUSIVE, WAKES_ONE, figures_of, over_limit
 from probes.audit.sockets import ListeningSocket
 from probes.audit.strategy import WayOfWaiting, strategy_of
 from probes.audit.waits import Wait
+from probes.exits import BROKEN, CANNOT_JUDGE, WELL
 from probes.report import audit_page
 from probes.verdict import Inconclusive
 
@@ -151,7 +153,21 @@ def test_nobody() -> None:
     assert _judged([_connection(0, None, deferred=True)] * 5).sentence.startswith(
         "wakes nobody: the listener waits for"
     )
-    assert _judged([_connection(0, None)] * 5).verdict == WAKES_NOBODY
+    unseen = _judged([_connection(0, None)] * 5)
+    assert unseen.verdict == INCONCLUSIVE, "that is what was seen, not what the server does"
+    assert unseen.sentence.startswith("inconclusive: a connection stays in the queue, ")
+
+
+@pytest.mark.parametrize(
+    ("woken", "limit", "code"),
+    [(0, None, WELL), (0, 1, CANNOT_JUDGE), (1, None, WELL), (1, 1, WELL), (4, None, WELL), (4, 1, BROKEN)],
+)
+def test_exit_code(woken: int, limit: int | None, code: int) -> None:
+    """A listener that waits for data is judged; but whom it wakes in the end is not known, so no limit is kept."""
+    figures = figures_of([_connection(woken, deferred=not woken)] * 5, QUIET)
+    verdict = judge.judge(figures, 4, sees_wakers=True).verdict
+    request = AuditRequest(None, (), 5, 20.0, b"", False, limit)
+    assert exit_code(verdict, figures, request, sees_wakers=True) == code
 
 
 def test_figures() -> None:

@@ -17,6 +17,7 @@ from probes.audit.sockets import ListeningSocket
 from probes.audit.strategy import strategy_of
 from probes.audit.waits import Wait
 from probes.audit.words import lines
+from probes.report import audit_page
 
 ONE = ListeningSocket("tcp4", "127.0.0.1", 80, (7,), 1)
 QUIET = Idle({}, 2.5)
@@ -138,4 +139,8 @@ def test_wakes_nobody_beside_the_lab() -> None:
         verdict=judge.WAKES_NOBODY, sentence="wakes nobody: x", sure="",
         lab={"scenario": "poll/tcp4/n4/accept/one-connection", "woken": spread, "why_not": None},
     )  # fmt: skip
-    assert any("once it wakes anybody" in line for line in lines(answer))
+    said = "(the lab's listener does not wait for data: this is what to expect once data arrive)"
+    assert any(said in line for line in lines(answer))
+    assert said in audit_page.render(answer)
+    answer["verdict"] = judge.HERDS
+    assert not any(said in line for line in lines(answer))
