@@ -122,13 +122,19 @@ def warnings_for(
     return warnings
 
 
+def untried(verdict: str, limit: int | None) -> str | None:
+    """Why nobody knows whether the limit of woken workers is kept, or None."""
+    if verdict == judge.WAKES_NOBODY and limit is not None:
+        return f"whether a connection wakes more than {limit} is not known before data arrive"
+    return None
+
+
 def exit_code(verdict: str, figures: judge.AuditFigures, request: AuditRequest, sees_wakers: bool) -> int:
     """0, or 1 where more workers wake than was asked for, or 3 where it could not be judged.
 
     A listener that waits for data wakes nobody, and that is a verdict; but no limit is kept that was not tried.
     """
-    untried = verdict == judge.WAKES_NOBODY and request.max_woken is not None
-    if verdict == judge.INCONCLUSIVE or untried:
+    if verdict == judge.INCONCLUSIVE or untried(verdict, request.max_woken):
         return CANNOT_JUDGE
     if request.max_woken is not None and judge.over_limit(figures, request.max_woken, sees_wakers):
         return BROKEN

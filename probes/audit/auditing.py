@@ -116,6 +116,8 @@ def _examine(
     known["lab"] = compare.measure(scenario).as_dict()
     known["advice"] = advice.advice_for(situation_of(verdict.verdict, server, workers, known["settings"]))
     known["warnings"] = answer.warnings_for(server, workers.waiting, figures, known["settings"]["reuseport"])
+    if reason := answer.untried(verdict.verdict, request.max_woken):
+        known["warnings"].append(reason)
     known["exit_code"] = answer.exit_code(verdict.verdict, figures, request, sees_wakers)
     if verdict.verdict == judge.INCONCLUSIVE:
         known["reason"] = verdict.sentence.partition(": ")[2]

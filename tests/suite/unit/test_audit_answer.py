@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from probes.audit import judge, words
-from probes.audit.answer import exit_code, nothing_known
+from probes.audit.answer import exit_code, nothing_known, untried
 from probes.audit.arguments import AuditRequest
 from probes.audit.count import Connection, Effect
 from probes.audit.idle import Idle
@@ -168,6 +168,7 @@ def test_exit_code(woken: int, limit: int | None, code: int) -> None:
     verdict = judge.judge(figures, 4, sees_wakers=True).verdict
     request = AuditRequest(None, (), 5, 20.0, b"", False, limit)
     assert exit_code(verdict, figures, request, sees_wakers=True) == code
+    assert (untried(verdict, limit) is not None) is (code == CANNOT_JUDGE)
 
 
 def test_figures() -> None:
