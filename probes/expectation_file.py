@@ -65,6 +65,8 @@ class _Wrong(ValueError):
 
 
 def _expectations(path: str, table: Mapping[str, Any], known: Mapping[str, list[str]]) -> Expectations:
+    if not table:
+        raise _Wrong("it is empty: what this kernel does differently is an entry, [[expected]], each")
     _only(table, ("kernel", "expected"), "at the top")
     entries = table.get("expected", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from . import observers
 from .case import Case, Facts
 from .controls import ControlledLab, ControlOutcome
 from .errnos import errno_of
@@ -41,7 +42,7 @@ def herd(request: pytest.FixtureRequest) -> RunTrials:
         trials = [lab.run(scenario, traced=False) for _ in range(untraced)]
         if why_not["syscall_exit"] is None:
             trials.append(lab.run(scenario, traced=True))
-        seen = Seen(scenario, trials, why_not)
+        seen = Seen(scenario, trials, why_not, observers.names(observers.WOKEN))
         if case is not None:
             case.seen.append(seen)
         return seen

@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         with _usage_errors():
             config.stash[REPORTING] = Reporting(config.option, config.stash[_EXPECTATIONS])
-        config.pluginmanager.register(_Listener(config.stash[REPORTING]), "wakecheck-listener")
+        config.pluginmanager.register(_Listener(config.stash[REPORTING], config), "wakecheck-listener")
 
 
 @contextlib.contextmanager
@@ -161,8 +161,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 class _Listener:
     """In the process that collects: hears what the tests of all workers say."""
 
-    def __init__(self, reporting: Reporting) -> None:
+    def __init__(self, reporting: Reporting, config: pytest.Config) -> None:
         self._reporting = reporting
+        self._config = config
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         with _usage_errors():
@@ -179,8 +180,15 @@ class _Listener:
             with _usage_errors():
                 self._reporting.add(judged_case)
 
+    @pytest.hookimpl(trylast=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self._reporting.stopped(str(excinfo.value) or "Ctrl-C")
+        by = str(excinfo.value) or "Ctrl-C"
+        self._reporting.stopped(by)
+        # The terminal would name the line of the signal's handler, which looks like a crash.  Unless it was asked to.
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        shown = getattr(getattr(terminal, "_keyboardinterrupt_memo", None), "reprcrash", None)
+        if shown is not None and type(excinfo.value) is KeyboardInterrupt and not self._config.option.fulltrace:
+            shown.message = f"stopped ({by})"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

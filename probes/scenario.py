@@ -8,6 +8,7 @@ only where they differ from the default: `k48`, `registered-before-fork`, `block
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -189,6 +190,15 @@ class Scenario:
     @classmethod
     def parse(cls, address: str) -> Scenario:
         """The scenario with this id.  Raises BadScenario with one sentence: which axis is wrong, and what there is."""
+        try:
+            return cls._parse(address)
+        except BadScenario as error:
+            if "did you mean" not in str(error) and (meant := _in_lower_case(cls, address)):
+                raise BadScenario(f"{error}; did you mean {meant}?") from None
+            raise
+
+    @classmethod
+    def _parse(cls, address: str) -> Scenario:
         parts = address.strip().split("/")
         if len(parts) < len(_PLACES):
             missing = f" has no {_PLACES[len(parts)]}" if parts != [""] else ""
@@ -264,6 +274,15 @@ def _meant(kind: type[Scenario], axes: dict[str, Any]) -> str:
         return f"; did you mean {kind(**mended).id}?"
     except BadScenario:
         return ""
+
+
+def _in_lower_case(kind: type[Scenario], address: str) -> str | None:
+    """The id, if this is one but for its capitals."""
+    if address == address.lower():
+        return None
+    with contextlib.suppress(BadScenario):
+        return kind.parse(address.lower()).id
+    return None
 
 
 def strategy_name(call: str, trigger: str | None, sharing: str) -> str:

@@ -7,7 +7,7 @@ raises Inconclusive where no trial does, but one of them could not tell; only th
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,10 +115,22 @@ class Each:
         return True
 
 
+_SEEN_BY_SOME = ("woken", "returned", "won", "spurious", "order", "order of return")
+"""What some observers see and others do not: *woken* by those that look at the scheduler, the others by the rest."""
+
+
 class Seen:
     """The trials of one case."""
 
-    def __init__(self, scenario: Scenario, trials: Iterable[Trial], why_not: Mapping[str, str | None]) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        trials: Iterable[Trial],
+        why_not: Mapping[str, str | None],
+        see_woken: Collection[str],
+    ) -> None:
+        """`why_not`: why each observer is missing, or None; `see_woken`: those that see who was woken."""
+        self._see_woken = see_woken
         self.scenario = scenario
         self.trials = tuple(trials)
         self._why_not = why_not
@@ -194,7 +206,11 @@ class Seen:
         return next((trial.inconclusive for trial in self.trials if trial.inconclusive is not None), None)
 
     def _why_unknown(self, what: str) -> str:
-        missing = [f"{name}: {why}" for name, why in self._why_not.items() if why is not None]
+        missing = [
+            f"{name}: {why}"
+            for name, why in self._why_not.items()
+            if why is not None and (what not in _SEEN_BY_SOME or (name in self._see_woken) is (what == "woken"))
+        ]
         return f"{what} was not observed ({'; '.join(missing) or 'this scenario does not show it'})"
 
 

@@ -117,7 +117,7 @@ class Lab:
                 )
             except OSError as error:
                 ours.close()
-                raise Inconclusive(f"no conductor could be started: {error.strerror}") from error
+                raise Inconclusive(f"no conductor could be started: {sys.executable}: {error.strerror}") from error
         self._socket = ours
         greeting = self._read()
         if "failed" in greeting:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from probes.claims import OBSERVED, Basis, Claim
 from probes.evidence import StepRecord, Trial, WaiterRecord
-from probes.observers import names
+from probes.observers import WOKEN, names
 from probes.scenario import Scenario
 from probes.seen import Seen
 
@@ -94,7 +94,7 @@ def step(
 
 def seen(*trials: Trial, scenario: Scenario = CENTRE, why_not: dict[str, str | None] | None = None) -> Seen:
     """These trials as a test gets them."""
-    return Seen(scenario, trials, ALL_THERE if why_not is None else why_not)
+    return Seen(scenario, trials, ALL_THERE if why_not is None else why_not, names(WOKEN))
 
 
 def made_claim(level: str = OBSERVED, *, id: str = "made.up", truth: str | None = None, drawing: str = "") -> Claim:

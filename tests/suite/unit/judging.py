@@ -13,6 +13,7 @@ from probes import chapters
 from probes.case import Case, judge
 from probes.claims import Claim
 from probes.fixtures import RunTrials
+from probes.observers import WOKEN, names
 from probes.scenario import Scenario
 from probes.seen import Seen
 from probes.star import PRESETS
@@ -59,7 +60,7 @@ def _judged(kernel: Kernel, claim: Claim, act: Callable[[RunTrials], None], untr
 
     def herd(scenario: Scenario) -> Seen:
         trials = [kernel.trial(scenario) for _ in range(untraced)]
-        case.seen.append(Seen(scenario, [*trials, kernel.trial(scenario, traced=True)], ALL_THERE))
+        case.seen.append(Seen(scenario, [*trials, kernel.trial(scenario, traced=True)], ALL_THERE, names(WOKEN)))
         return case.seen[-1]
 
     try:

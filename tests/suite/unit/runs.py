@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from probes.case import Case, judge
+from probes.observers import WOKEN, names
 from probes.report import run as run_json
 from probes.scenario import Scenario
 from probes.seen import Seen
@@ -100,7 +101,9 @@ def _case(kernel: Kernel, id: str, scenario: Scenario) -> dict[str, Any]:
     case = Case(test.claim)
 
     def herd(scenario: Scenario) -> Seen:
-        case.seen.append(Seen(scenario, [kernel.trial(scenario), kernel.trial(scenario, traced=True)], ALL_THERE))
+        case.seen.append(
+            Seen(scenario, [kernel.trial(scenario), kernel.trial(scenario, traced=True)], ALL_THERE, names(WOKEN))
+        )
         return case.seen[-1]
 
     try:

@@ -65,6 +65,7 @@ def entry(**changes: Any) -> str:
         pytest.param("a = " + 5_000 * "[" + 5_000 * "]", "nests deeper than", id="deep"),
         ("expected = 3", "expected is written as [[expected]]"),
         ("kernel = 3", "kernel is a text"),
+        ("# nothing yet", "it is empty: what this kernel does differently is an entry, [[expected]], each"),
         ("kernels = ''", "unknown key 'kernels' at the top; did you mean kernel"),
         (entry(reasons="x"), "unknown key 'reasons' in entry 1; did you mean reason"),
         (entry(colour="x"), "unknown key 'colour' in entry 1"),

@@ -137,6 +137,17 @@ def test_bad_address_suggests_the_nearest_of_its_own_axis(address: str, meant: s
 
 @pytest.mark.parametrize(
     "address",
+    ["ACCEPT/TCP4/N8/HOLD/ONE-CONNECTION", "accept/tcp4/N8/hold/one-connection", "Accept/tcp4/n8/Hold/one-connection"],
+)
+def test_capitals_are_no_other_words(address: str) -> None:
+    with pytest.raises(BadScenario) as refused:
+        Scenario.parse(address)
+    assert str(refused.value).endswith("; did you mean accept/tcp4/n8/hold/one-connection?")
+    assert str(refused.value).count("did you mean") == 1
+
+
+@pytest.mark.parametrize(
+    "address",
     [
         "epoll_wait.rising.epoll/tcp4/n8/hold/one-connection",
         "poll/tcp4/n8/hold/one-connection/blocked-randomly",

@@ -115,6 +115,13 @@ def test_unknown_without_observers_says_which_and_why() -> None:
     )
 
 
+def test_only_those_are_named_that_would_have_seen_it() -> None:
+    why_not: dict[str, str | None] = dict.fromkeys(ALL_THERE, "switched off")
+    with pytest.raises(Inconclusive) as found:
+        bool(seen(trial(woken=[0], order=None), why_not=why_not).returned == 1)
+    assert str(found.value) == "returned was not observed (counters: switched off; syscall_exit: switched off)"
+
+
 def test_unknown_with_all_observers_is_the_scenarios_nature() -> None:
     with pytest.raises(Inconclusive, match=r"spurious was not observed \(this scenario does not show it\)"):
         bool(seen(ONE).spurious == 0)
@@ -159,7 +166,7 @@ def test_no_steps_at_all_are_no_yes() -> None:
 
 def test_no_trial_at_all_is_inconclusive() -> None:
     with pytest.raises(Inconclusive, match="no trial was run"):
-        Seen(Scenario("poll"), [], ALL_THERE)
+        Seen(Scenario("poll"), [], ALL_THERE, ())
 
 
 def test_repr_shows_every_trial() -> None:
