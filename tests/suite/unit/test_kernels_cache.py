@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+import probes
 from probes.kernels import gvisor, qemu, toolbox, uml
 from probes.kernels.archive import Archive, ArchiveFailed
 from probes.kernels.cache import Cache
 from probes.kernels.safety import Unsafe
 
 SOMEBODY = 65534
+NO_MIRROR = "http://mirror.invalid/debian"
+NOT_THERE = "apt-get install failed: The value 'trixie' is invalid"
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 APT_ONLY = pytest.mark.skipif(
     not all(map(shutil.which, ("apt-get", "dpkg"))) or os.uname().machine != "x86_64", reason="apt is not here"
@@ -188,15 +191,28 @@ def test_apt_locks_the_cache_and_nothing_of_this_host(own_folder: Path) -> None:
 @ROOT_ONLY
 def test_fetching_needs_no_root(own_folder: Path) -> None:
     os.chown(own_folder, SOMEBODY, SOMEBODY)
-    script = "import sys; from pathlib import Path; from probes.kernels.cache import Cache\n"
-    script += "from tests.suite.unit.test_kernels_cache import _fetch_what_does_not_exist\n"
-    script += "_fetch_what_does_not_exist(Cache(Path(sys.argv[1])))"
+    # A copy, and an interpreter without packages: somebody need not be able to read this environment.
+    shutil.copytree(Path(probes.__file__).parent, own_folder / "probes", ignore=shutil.ignore_patterns("__pycache__"))
+    script = f"""\
+import sys
+from pathlib import Path
+from probes.kernels.archive import Archive, ArchiveFailed
+from probes.kernels.cache import Cache
+cache = Cache(Path(sys.argv[1]) / "cache")
+archive = Archive(cache, {NO_MIRROR!r})
+with cache.sole_use(print):
+    archive._configure()
+    try:
+        archive.download_with_all_it_needs(["no-such-package"], "trixie")
+    except ArchiveFailed as failed:
+        print(failed)
+"""
     done = subprocess.run(
         ["python3", "-c", script, str(own_folder)],
         cwd=own_folder,
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": ":".join(filter(None, sys.path)),
+            "PYTHONPATH": str(own_folder),
             "PYTHONDONTWRITEBYTECODE": "1",
         },
         user=SOMEBODY,
@@ -206,12 +222,13 @@ def test_fetching_needs_no_root(own_folder: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert NOT_THERE in done.stdout
 
 
 def _fetch_what_does_not_exist(cache: Cache) -> None:
     """As far as apt goes without a network: it takes its locks, and then knows no such suite."""
-    archive = Archive(cache, "http://mirror.invalid/debian")
+    archive = Archive(cache, NO_MIRROR)
     with cache.sole_use(print):
         archive._configure()
-        with pytest.raises(ArchiveFailed, match="apt-get install failed: The value 'trixie' is invalid"):
+        with pytest.raises(ArchiveFailed, match=NOT_THERE):
             archive.download_with_all_it_needs(["no-such-package"], "trixie")
