@@ -95,7 +95,7 @@ class Burns(worker.MeasuredWorker):
 
 
 class Dozes(worker.MeasuredWorker):
-    """Sleeps once more for each connection."""
+    """Sleeps once more for each connection: the fault itself, and nothing waits for it."""
 
     def _answer(self, connection: int) -> None:
         super()._answer(connection)
