@@ -59,7 +59,7 @@ def collect(folder: Path, variables: str) -> tuple[int, str]:
         f"{variables}\n[all:vars]\nwakecheck_results={folder}/results\nwakecheck_interpreter={sys.executable}\n"
     )
     inventories = ("-i", str(folder / "inventory.ini"), "-i", str(given))
-    play = beside_two_hosts(folder, ansible, *inventories, str(ROOT / "fleet" / "collect.yml"))
+    play = beside_two_hosts(folder, ansible, *inventories, str(ROOT / "ci" / "collect.yml"))
     try:
         output, _ = play.communicate(timeout=TIME_S)
     finally:
