@@ -186,7 +186,7 @@ def test_mutex_per_process(play: Play, call: str) -> None:
 
 @claim(
     "accept-locks.lock-across-processes",
-    "One lock across all processes leaves one thread of all at the listener, and one connection wakes that one alone.",
+    "One lock across all processes leaves a single thread at the listener, and a connection wakes only that one.",
     level=LORE,
     truth="true",
     basis=[_ARTICLE, man("pthread_mutexattr_setpshared", 3, "PTHREAD_PROCESS_SHARED")],

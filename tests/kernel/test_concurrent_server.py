@@ -15,7 +15,7 @@ _SIGNAL7 = man("signal", 7, "Interruption of system calls and library functions 
 
 @claim(
     "server.child-has-both",
-    "A forked child has the accepted socket and the listener: it can serve the client, and accept the next one.",
+    "A forked child has both the accepted socket and the listener: it can serve the client, and accept the next one.",
     level=DOCUMENTED,
     basis=[_FORK],
     rows=["L-B1"],
@@ -82,8 +82,8 @@ def test_out_of_descriptors(play: Play) -> None:
 
 @claim(
     "server.emfile-keeps-the-connection",
-    "EMFILE loses nothing: the connection stays in the queue, a level-triggered waiter is told of it again and "
-    "again, and accept takes it once a descriptor is free.",
+    "EMFILE loses nothing: the connection stays in the queue, it is reported again and again to a level-triggered "
+    "waiter, and accept takes it once a descriptor is free.",
     level=OBSERVED,
     basis=[kernel("net/socket.c", "__sys_accept4_file: a descriptor is reserved before the queue is looked at")],
     rows=["L-B3", "G4"],

@@ -100,8 +100,8 @@ def test_not_in_itself(play: Play) -> None:
 
 @claim(
     "epoll-instances.nests-five-deep",
-    "Instances can be nested five deep, and not without end: a nesting that is too deep is ELOOP, whether it grows "
-    "at its outer or at its inner end.",
+    "Instances can be nested five deep, but there is a limit: a nesting that is too deep is ELOOP, whether it grows at "
+    "its outer or at its inner end.",
     level=DOCUMENTED,
     basis=[
         man("epoll_ctl", 2, "ERRORS: ELOOP, a nesting depth greater than 5"),
@@ -139,7 +139,7 @@ def test_both_report(play: Play, trigger: str) -> None:
 
 @claim(
     "epoll-instances.events-are-combined",
-    "What happens to one descriptor between two waits is told as one event.",
+    "What happens to one descriptor between two waits is reported as one event.",
     level=DOCUMENTED,
     basis=[man("epoll", 7, _ANSWERS)],
     rows=["G2"],
@@ -174,8 +174,8 @@ def test_can_be_polled(play: Play, strategy: str) -> None:
 
 @claim(
     "epoll-instances.mod-looks-again",
-    "EPOLL_CTL_MOD looks at the readiness again: what was told once and left is told once more, edge-triggered too, "
-    "and one who waits is woken when MOD asks for what is there.",
+    "EPOLL_CTL_MOD checks the readiness again: an event that was reported and left is reported once more, even if "
+    "edge-triggered, and a waiter is woken when MOD asks for what is there.",
     level=DOCUMENTED,
     basis=[man("epoll", 7, f"{_ANSWERS}: Modify will reread available I/O"), kernel("fs/eventpoll.c", "ep_modify")],
     rows=["G2"],
@@ -215,7 +215,7 @@ def test_empty_blocks(play: Play, ready: bool) -> None:
 
 @claim(
     "epoll-instances.each-chunk-an-edge",
-    "Edge-triggered: data that come in two chunks tell twice, although nothing was read in between.",
+    "Edge-triggered: data that come in two chunks are reported twice, although nothing was read in between.",
     level=OBSERVED,
     basis=[
         man("epoll", 7, "multiple events can be generated upon receipt of multiple chunks of data"),

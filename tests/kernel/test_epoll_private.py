@@ -36,7 +36,7 @@ def _exclusive(reaction: str) -> tuple[Star, ...]:
 
 @claim(
     "epoll-private.wakes-all",
-    "Without EPOLLEXCLUSIVE one connection wakes all of N waiters with an epoll instance each, level and edge alike.",
+    "Without EPOLLEXCLUSIVE one connection wakes all N waiters with an epoll instance each, level and edge alike.",
     level=OBSERVED,
     basis=[_REGISTERS, kernel("kernel/sched/wait.c", "__wake_up_common")],
     rows=["L-A3", "L-C12", "L-C13", "Q1", "Q4"],

@@ -57,7 +57,7 @@ def test_edge_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "epoll-shared.edge-just-one",
-    "Of several threads or processes that wait on one instance with an edge-triggered descriptor just one is awoken.",
+    "Of several threads or processes that wait on one instance with an edge-triggered descriptor, just one is woken.",
     level=DOCUMENTED,
     basis=[man("epoll", 7, "Level-triggered and edge-triggered, last paragraph")],
     rows=["G2"],
@@ -101,7 +101,7 @@ def test_edge_one_winner(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "epoll-shared.oneshot-told-once",
-    "A oneshot listener tells of one connection, and of no other until it is armed again.",
+    "A oneshot listener reports one connection, and no other until it is armed again.",
     level=DOCUMENTED,
     basis=[man("epoll_ctl", 2, "EPOLLONESHOT: disabled after one event, until EPOLL_CTL_MOD")],
     rows=["G1", "L-C11", "Q7"],

@@ -11,7 +11,8 @@ _SEND = kernel("fs/eventpoll.c", "ep_send_events: only a level-triggered item is
 
 @claim(
     "epoll-triggers.level-told-while-ready",
-    "Level-triggered: told as long as there is something to read, also a part that was left; not when all is read.",
+    "Level-triggered: reported as long as there is something to read, even if only a part is left; not once all is "
+    "read.",
     level=DOCUMENTED,
     basis=[_EPOLL7, _SEND],
     rows=["L-C8", "G2"],
@@ -31,7 +32,7 @@ def test_level(play: Play) -> None:
 
 @claim(
     "epoll-triggers.edge-told-once-per-change",
-    "Edge-triggered: told once per change; what was left is not told again; new data tell again.",
+    "Edge-triggered: reported once per change; data left unread are not reported again; new data are.",
     level=DOCUMENTED,
     basis=[_EPOLL7, _SEND],
     rows=["L-C8", "G2"],
@@ -51,7 +52,7 @@ def test_edge(play: Play) -> None:
 
 @claim(
     "epoll-triggers.oneshot-until-mod",
-    "Oneshot: told once, whatever comes, until armed again with EPOLL_CTL_MOD.",
+    "Oneshot: reported once, whatever else comes, until it is armed again with EPOLL_CTL_MOD.",
     level=DOCUMENTED,
     basis=[man("epoll_ctl", 2, "EPOLLONESHOT"), _SEND],
     rows=["L-C11", "G1"],
@@ -70,7 +71,7 @@ def test_oneshot(play: Play) -> None:
 
 @claim(
     "epoll-triggers.leaves-with-last-copy",
-    "A closed descriptor goes on being told of until the last copy of its open file description is closed.",
+    "Events of a closed descriptor are reported until the last copy of its open file description is closed.",
     level=DOCUMENTED,
     basis=[man("epoll", 7, "Questions and answers: closing a file descriptor")],
     rows=["G2"],

@@ -47,7 +47,7 @@ def test_timeout_minus_one(play: Play) -> None:
 
 @claim(
     "epoll-instances.timeout-negative",
-    "epoll_wait takes every negative timeout for -1: it blocks.",
+    "epoll_wait treats every negative timeout as -1: it blocks.",
     level=OBSERVED,
     basis=[kernel("fs/eventpoll.c", "ep_timeout_to_timespec: ms < 0")],
     rows=["L-C16"],
@@ -78,7 +78,7 @@ def test_maxevents_is_positive(play: Play, most: int) -> None:
 @claim(
     "epoll-instances.maxevents-round-robin",
     "When more descriptors are ready than maxevents, one call returns no more than maxevents, and the next calls go "
-    "on with the rest: none is told again before all were told.",
+    "on with the rest: none is reported again before all were reported.",
     level=DOCUMENTED,
     basis=[_WAIT, man("epoll_wait", 2, "NOTES: round robin"), _SEND],
     rows=["L-C16", "G3"],
@@ -109,7 +109,7 @@ def test_maxevents_order(play: Play) -> None:
 
 @claim(
     "epoll-instances.write-level",
-    "Level-triggered, for writing: told as long as there is room, not when the buffer is full, and again when the "
+    "Level-triggered, for writing: reported as long as there is room, not when the buffer is full, and again when the "
     "peer has read.",
     level=DOCUMENTED,
     basis=[_EPOLL7, _SEND],
@@ -129,8 +129,8 @@ def test_write_level(play: Play) -> None:
 
 @claim(
     "epoll-instances.write-edge",
-    "Edge-triggered, for writing: told once that there is room, and once more only after the buffer was full and the "
-    "peer has read.",
+    "Edge-triggered, for writing: room is reported once, and once more only after the buffer was full and the peer "
+    "has read.",
     level=DOCUMENTED,
     basis=[_EPOLL7, _SEND],
     rows=["L-C8", "G2"],

@@ -117,7 +117,7 @@ def test_burst_won_whole(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "every.level-comes-again",
-    "Level-triggered: what a waiter leaves in the queue is told to it again, as often as it waits.",
+    "Level-triggered: a connection that a waiter leaves in the queue is reported to it each time it waits.",
     level=DOCUMENTED,
     basis=[man("epoll", 7, "level-triggered epoll has the semantics of poll"), man("poll", 2, "DESCRIPTION")],
     rows=["G2", "L-C8"],

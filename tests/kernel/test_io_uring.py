@@ -81,7 +81,7 @@ def test_multishot_favours_first(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "io-uring.poll-wakes-all",
-    "One connection wakes all of N rings that poll the listener, and one wins it.",
+    "One connection wakes all N rings that poll the listener, and one wins it.",
     level=OBSERVED,
     basis=[_NOT_EXCLUSIVE, kernel("kernel/sched/wait.c", "__wake_up_common: every waiter that is not exclusive")],
     rows=["Q8", "W1"],

@@ -45,8 +45,8 @@ def test_mptcp_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "listeners.mptcp-wakes-all",
-    "On a Multipath TCP listener one connection wakes all of N that wait in select, poll or private epoll instances, "
-    "as on TCP.",
+    "On a Multipath TCP listener one connection wakes all N that wait in select, poll or private epoll instances, as "
+    "on TCP.",
     level=OBSERVED,
     basis=[_MPTCP_WAKES, _WALK],
     rows=["W3", "L-A3"],
@@ -84,7 +84,7 @@ def test_mptcp_order(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "listeners.vsock-accept-herds",
-    "On an AF_VSOCK listener one connection wakes all of N waiters blocked in accept; one returns with it, and the "
+    "On an AF_VSOCK listener one connection wakes all N waiters blocked in accept; one returns with it, and the "
     "others sleep again inside the kernel.",
     level=OBSERVED,
     basis=[_VSOCK_ACCEPT, _VSOCK_WAKES, _WALK],
@@ -105,8 +105,8 @@ def test_vsock_accept_herds(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "listeners.vsock-readiness",
-    "On an AF_VSOCK listener one connection wakes all of N that wait in select, poll or private epoll instances, and "
-    "one of those in EPOLLEXCLUSIVE instances or in one edge-triggered instance, as on TCP.",
+    "On an AF_VSOCK listener one connection wakes all N that wait in select, poll or private epoll instances, and one "
+    "of those in EPOLLEXCLUSIVE instances or in one edge-triggered instance, as on TCP.",
     level=OBSERVED,
     basis=[_VSOCK_WAKES, _WALK, kernel("net/vmw_vsock/af_vsock.c", "vsock_poll: poll_wait")],
     rows=["W3", "L-A3"],

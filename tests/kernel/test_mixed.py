@@ -22,8 +22,8 @@ EXCLUSIVE = ("epoll_wait.exclusive.listener", "epoll_wait.edge-exclusive.listene
 
 @claim(
     "mixed.plain-all-exclusive-some",
-    "Where plain and EPOLLEXCLUSIVE instances watch one listener, a connection is told to all plain ones and to at "
-    "least one exclusive one.",
+    "Where plain and EPOLLEXCLUSIVE instances watch one listener, a connection is reported to all plain ones and to "
+    "at least one exclusive one.",
     level=DOCUMENTED,
     basis=[_MIXED],
     rows=["G1", "W2"],
@@ -43,8 +43,8 @@ def test_plain_all_exclusive_some(play: Play, order: str) -> None:
 
 @claim(
     "mixed.plain-all-exclusive-one",
-    "Where plain and EPOLLEXCLUSIVE instances watch one listener, a connection is told to exactly one exclusive one, "
-    "beside all plain ones.",
+    "Where plain and EPOLLEXCLUSIVE instances watch one listener, a connection is reported to exactly one exclusive "
+    "one, besides all plain ones.",
     level=OBSERVED,
     basis=[_WALK, _TAIL],
     rows=["G1", "W2"],
@@ -246,8 +246,8 @@ def test_busy_accept_goes_round(play: Play, call: str) -> None:
 
 @claim(
     "mixed.busy-oneshot-holds-all",
-    "On a shared oneshot instance nobody is told of the next connection while the worker that was told is busy, though "
-    "others are idle; it is told of when that worker arms the listener again.",
+    "On a shared oneshot instance the next connection is reported to nobody while the worker that was told is busy, "
+    "though others are idle; it is reported when that worker arms the listener again.",
     level=DOCUMENTED,
     basis=[
         man("epoll_ctl", 2, "EPOLLONESHOT: disabled, no other events until EPOLL_CTL_MOD"),

@@ -72,7 +72,7 @@ def test_datagram_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "read.eventfd-wakes-all",
-    "One write to an eventfd wakes all of N blocked readers; one returns, the others sleep again inside the kernel.",
+    "One write to an eventfd wakes all N blocked readers; one returns, the others sleep again inside the kernel.",
     level=OBSERVED,
     basis=[_EVENTFD, kernel("kernel/sched/wait.c", "__wake_up_common: every waiter that is not exclusive is woken")],
     rows=["W1", "L-A3"],

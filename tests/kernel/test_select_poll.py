@@ -23,7 +23,7 @@ def _each_call(reaction: str) -> tuple[Star, ...]:
 
 @claim(
     "select-poll.wakes-all",
-    "One connection wakes all of N waiters blocked in select or poll, and all return if nobody takes it at once.",
+    "One connection wakes all N waiters blocked in select or poll, and all return if nobody takes it at once.",
     level=OBSERVED,
     basis=[_NOT_EXCLUSIVE, _ALL_WOKEN],
     rows=["L-A3", "Q1", "L-C12", "W5", "E1"],

@@ -86,7 +86,8 @@ def test_one_thread_receives(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "signal-driven.second-thread-in-vain",
-    "A second thread is woken for the one signal that another one receives, and returns with EINTR; no more than that.",
+    "One signal wakes two threads that wait for it: one receives it, and the other returns with EINTR; no more than "
+    "that.",
     level=OBSERVED,
     basis=[
         kernel("kernel/signal.c", "do_sigtimedwait: blocks the signal again before it takes it from the queue"),
@@ -113,8 +114,8 @@ def test_second_thread_in_vain(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "signal-driven.last-owner-alone",
-    "When N processes make themselves the owner of one listener, one after the other, a connection wakes the last one "
-    "alone: an open file description has one owner.",
+    "When N processes make themselves the owner of one listener, one after the other, a connection wakes only the "
+    "last of them: an open file description has one owner.",
     level=OBSERVED,
     basis=[kernel("fs/fcntl.c", "__f_setown: the owner before is forgotten"), _OWNER],
     rows=["W1", "Q1"],
@@ -132,8 +133,8 @@ def test_last_owner_alone(play: Play) -> None:
 
 @claim(
     "signal-driven.told-once",
-    "A connection is told of by one signal: who leaves it in the queue is not told again, and a burst that comes while "
-    "the signal is pending is told of once.",
+    "One signal announces a connection: a process that leaves it in the queue gets no second signal, and a burst that "
+    "comes while the signal is pending is announced once.",
     level=OBSERVED,
     basis=[
         _READABLE,

@@ -156,7 +156,7 @@ def test_writable(play: Play, why: str) -> None:
 
 @claim(
     "sockets.write-after-end-raises-sigpipe",
-    "Writing to a connection that either end has shut down gives EPIPE and SIGPIPE; with MSG_NOSIGNAL, EPIPE alone.",
+    "Writing to a connection that either end has shut down gives EPIPE and SIGPIPE; with MSG_NOSIGNAL, only EPIPE.",
     level=DOCUMENTED,
     basis=[man("socket", 7, "Signals: SIGPIPE and EPIPE")],
     rows=["L-C3"],

@@ -12,7 +12,7 @@ _IS_FULL = kernel("include/net/sock.h", "sk_acceptq_is_full: more than the backl
 
 @claim(
     "sockets.full-unix-queue-gives-eagain",
-    "The backlog bounds an AF_UNIX listener's queue: when it is full, a non-blocking connect gives EAGAIN, and "
+    "The backlog limits an AF_UNIX listener's queue: when it is full, a non-blocking connect gives EAGAIN, and "
     "succeeds again after one accept.",
     level=DOCUMENTED,
     basis=[man("listen", 2, "DESCRIPTION: backlog"), man("connect", 2, "ERRORS: EAGAIN")],
@@ -30,7 +30,7 @@ def test_full_unix(play: Play, backlog: int) -> None:
 
 @claim(
     "sockets.queue-holds-backlog-and-one",
-    "On AF_UNIX and on TCP a queue takes one connection more than the backlog.",
+    "On AF_UNIX and on TCP a queue holds one connection more than the backlog.",
     level=OBSERVED,
     basis=[_IS_FULL, kernel("net/unix/af_unix.c", "unix_stream_connect: likewise, by unix_recvq_full_lockless")],
     rows=["G5"],
