@@ -9,7 +9,10 @@ class SyscallExit(Observer):
     name = "syscall_exit"
     sees = RETURNED
     how = "a tracer (ptrace) sees every system call come back"
-    remedy = "run where ptrace is allowed (docker run --cap-add=SYS_PTRACE, kernel.yama.ptrace_scope < 3)"
+    remedy = (
+        "run where ptrace is allowed (docker run --cap-add=SYS_PTRACE, kernel.yama.ptrace_scope < 3), "
+        "and on Linux 5.3 or newer where this is not x86_64"
+    )
 
     def why_missing(self, *, may_mount: bool) -> str | None:
         from . import tracer  # not before it is needed: the bindings take a while to load

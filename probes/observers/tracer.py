@@ -10,8 +10,12 @@ already would move it to the tail of accept's queue, and end its epoll_wait with
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
+import platform
 import signal
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +30,13 @@ READY = signal.SIGUSR1
 _EXITKILL = 1 << 20  # PTRACE_O_EXITKILL, ptrace(2): a tracee dies with its tracer
 _OPTIONS = binding.PTRACE_O_TRACESYSGOOD | binding.PTRACE_O_TRACECLONE | _EXITKILL
 _SYSCALL_STOP = signal.SIGTRAP | 0x80
-_REGISTERS = {"x86_64": ("orig_rax", "rax")}
+_GET_SYSCALL_INFO = 0x420E
+"""PTRACE_GET_SYSCALL_INFO, ptrace(2): what a stop is, and the number or the result, alike on every architecture."""
+_INFO = struct.Struct("=B23xq")
+"""The beginning of struct ptrace_syscall_info: op; entry.nr or exit.rval, which stand at the same place."""
+_ENTRY = 1  # PTRACE_SYSCALL_INFO_ENTRY
+_REGISTERS = {("x86_64", 8): ("orig_rax", "rax")}.get((platform.machine(), ctypes.sizeof(ctypes.c_long)))
+"""Where they hold number and result, on kernels before 5.3, gVisor and User-Mode Linux."""
 
 
 class Exit(NamedTuple):
@@ -62,7 +72,8 @@ class Tracer:
         self._newest = 0
         self.disturbed: tuple[int, int] | None = None
         """Thread id and number of the last signal that somebody else sent to a waiter: nothing here sends any."""
-        self._number, self._result = _REGISTERS[os.uname().machine]
+        self._info: ctypes.Array[ctypes.c_char] | None = ctypes.create_string_buffer(_INFO.size)
+        """Takes in what the kernel says of a stop; None where it is asked for registers instead."""
 
     def expect(self, pid: int) -> None:
         """A child that will call PTRACE_TRACEME."""
@@ -110,7 +121,7 @@ class Tracer:
         if stop == _SYSCALL_STOP:
             self._on_syscall(tid, tracee)
         elif event == binding.PTRACE_EVENT_CLONE:
-            self._newest = binding.ptrace_geteventmsg(tid)
+            self._newest = _message_of(tid)
             self._tracees[self._newest] = Tracee()
             binding.ptrace_cont(tid)
         elif stop == READY and not tracee.armed:
@@ -128,20 +139,45 @@ class Tracer:
             binding.ptrace_cont(tid, stop)
 
     def _on_syscall(self, tid: int, tracee: Tracee) -> None:
-        registers = binding.ptrace_getregs(tid)
-        if tracee.inside is None:
-            tracee.inside = int(getattr(registers, self._number))
+        entered, value = self._looked_at(tid, tracee)
+        if entered:
+            tracee.inside = value
             if self._switches_of is not None:
-                # Reading the registers has waited until it is off the CPU (ptrace_check_attach, kernel/ptrace.c).
+                # Looking at the stop has waited until it is off the CPU (ptrace_check_attach, kernel/ptrace.c).
                 tracee.switches = self._switches_of(tid)
-        else:
-            value = int(getattr(registers, self._result))
-            result = value - (1 << 64) if value >= 1 << 63 else value
-            tracee.exits.append(Exit(time.monotonic_ns(), tracee.inside, result))
-            if result not in syscalls.RESTARTS:
+        elif tracee.inside is not None:
+            tracee.exits.append(Exit(time.monotonic_ns(), tracee.inside, value))
+            if value not in syscalls.RESTARTS:
                 tracee.returns[tracee.inside] = tracee.returns.get(tracee.inside, 0) + 1
             tracee.inside = None
         binding.ptrace_syscall(tid)
+
+    def _looked_at(self, tid: int, tracee: Tracee) -> tuple[bool, int]:
+        """Whether this stop is an entry, and the number of the call; else its result."""
+        if self._info is not None:
+            try:
+                binding.ptrace(_GET_SYSCALL_INFO, tid, _INFO.size, ctypes.addressof(self._info))
+            except PtraceError as error:
+                if error.errno != errno.EIO or _REGISTERS is None:
+                    raise
+                self._info = None
+            else:
+                stop, value = _INFO.unpack(self._info.raw)
+                return stop == _ENTRY, value
+        assert _REGISTERS is not None, "why_not() has refused to trace here"
+        entered = tracee.inside is None
+        value = int(getattr(binding.ptrace_getregs(tid), _REGISTERS[not entered]))
+        return entered, value - (1 << 64) if value >= 1 << 63 else value
+
+
+def _message_of(tid: int) -> int:
+    """What the event of this stop is about (PTRACE_GETEVENTMSG), an unsigned long.
+
+    python-ptrace reads it as an int: on a big-endian machine, the half that is zero.
+    """
+    message = ctypes.c_ulong()
+    binding.ptrace(binding.PTRACE_GETEVENTMSG, tid, 0, ctypes.addressof(message))
+    return message.value
 
 
 def submit() -> None:
@@ -168,8 +204,6 @@ def announce() -> None:
 
 def why_not() -> str | None:
     """Why waiters cannot be traced here, or None if they can: a child asks, and we look at its stop."""
-    if os.uname().machine not in _REGISTERS:
-        return f"ptrace: the registers of {os.uname().machine} are not decoded yet"
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -185,8 +219,11 @@ def why_not() -> str | None:
         reason = None
         try:
             binding.ptrace_setoptions(pid, _OPTIONS)
+            if _REGISTERS is None:
+                binding.ptrace(_GET_SYSCALL_INFO, pid, 0, 0)
         except PtraceError as error:
-            reason = f"ptrace: PTRACE_SETOPTIONS: {os.strerror(error.errno or 0)}"
+            what = "PTRACE_GET_SYSCALL_INFO (Linux 5.3)" if error.errno == errno.EIO else "PTRACE_SETOPTIONS"
+            reason = f"ptrace: {what}: {os.strerror(error.errno or 0)}"
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         return reason
