@@ -161,7 +161,7 @@ class Herd:
             os._exit(1)
 
     def _live(self, i: int, be_traced: Callable[[], None] | None) -> NoReturn:
-        syscalls.set_name(waiter_name(i, self._conductor))
+        syscalls.set_name(waiter_name(i))
         waiter.live(
             i,
             self.scenario,

@@ -23,6 +23,7 @@ from .. import syscalls
 from ..errnos import errno_of
 from ..facts import OK
 from ..listeners import Listener, tcp
+from ..locks import sysv
 from ..observers import Observer
 from ..verdict import Inconclusive, NotApplicable
 from .actor import Actor, Me
@@ -206,6 +207,7 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
         message: dict[str, Any]
         subject, function = name.split(".")
         stage = Stage(bench, conductor)
+        sysv.own_what_follows()
         try:
             act = getattr(importlib.import_module(f"probes.experiments.{subject}"), function)
             act(stage, argument) if argument is not None else act(stage)

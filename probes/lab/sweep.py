@@ -1,6 +1,6 @@
-"""Clears away what a conductor left that was killed in the instant in which it bound a path socket.
+"""Clears away what conductors left that were killed: folders of path sockets, and System V semaphores.
 
-Only where namespaces are denied does such a folder ever stand in a place that outlives its maker.
+Only where namespaces are denied does such a thing ever stand in a place that outlives its maker.
 """
 
 from __future__ import annotations
@@ -10,26 +10,44 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 from ..listeners.unix import FOLDER_PREFIX
+from ..locks import sysv
+from ..verdict import NotApplicable
 
-_NAME = re.compile(re.escape(FOLDER_PREFIX).replace(r"\{pid\}", r"(\d+)") + r"[a-z0-9_]+")
+_NAME = re.compile(re.escape(FOLDER_PREFIX).replace(r"\{pid\}", r"(\d{1,9})") + r"[a-z0-9_]+")
 
 
 def sweep() -> list[str]:
-    """Remove the folders of this user's conductors that are dead; return their paths."""
-    swept = []
-    with os.scandir(tempfile.gettempdir()) as entries:
+    """Remove what this user's dead conductors left; say what it was: paths of folders, numbers of semaphores."""
+    return [*_folders(), *_semaphores()]
+
+
+def _folders() -> Iterator[str]:
+    # Any user may remove what was listed before it is looked at, and there may be no temporary folder at all.
+    with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
             name = _NAME.fullmatch(entry.name)
-            if not name or not entry.is_dir(follow_symlinks=False):
-                continue
-            if entry.stat(follow_symlinks=False).st_uid != os.geteuid() or is_alive(int(name[1])):
+            if not name:
                 continue
             with contextlib.suppress(OSError):
-                shutil.rmtree(entry.path)
-                swept.append(entry.path)
-    return swept
+                mine = entry.stat(follow_symlinks=False).st_uid == os.geteuid()
+                if mine and entry.is_dir(follow_symlinks=False) and not is_alive(int(name[1])):
+                    shutil.rmtree(entry.path)
+                    yield entry.path
+
+
+def _semaphores() -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        for row in sysv.rows():
+            if row.creator != os.geteuid() or row.size != sysv.SIZE:
+                continue
+            with contextlib.suppress(OSError, NotApplicable):  # removed meanwhile, or not readable
+                owner = sysv.owner_of(row.id)
+                if owner is not None and owner.is_gone():
+                    sysv.remove(row.id)
+                    yield f"System V semaphore {row.id}"
 
 
 def is_alive(pid: int) -> bool:

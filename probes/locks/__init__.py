@@ -71,7 +71,7 @@ def make(name: str, inherited: bool = False) -> Iterator[Lock]:
     """The lock `name`, free; destroyed on leaving.  Raises NotApplicable where this kernel lacks it.
 
     Where no IPC namespace of our own was allowed, a System V semaphore stays if the stage is killed
-    before it leaves; everything else dies with its processes.
+    before it leaves, until the next run's sweep; everything else dies with its processes.
     """
     kind = LOCKS[name]
     options = {**kind.options, "inherited": inherited} if kind.inheritable else kind.options

@@ -1,4 +1,8 @@
-"""A System V semaphore: the one lock here that is an object in the system, and stays when its processes die."""
+"""A System V semaphore: the one lock here that is an object in the system, and stays when its processes die.
+
+It is the first of a set; the values of the others say whose the set is, so that a later run can remove it
+(probes/lab/sweep.py).  The key cannot say that: one experiment asks for a key made of a file.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,104 @@ import ctypes
 import errno
 import os
 import struct
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from .. import syscalls
 from ..verdict import NotApplicable
 
 _PRIVATE, _CREATE, _EXCLUSIVE = 0, 0o1000, 0o2000  # IPC_PRIVATE, IPC_CREAT, IPC_EXCL
-_REMOVE, _GET_VALUE, _SET_VALUE = 0, 12, 16  # IPC_RMID, GETVAL, SETVAL
+_REMOVE, _GET_VALUE, _GET_ALL, _SET_ALL = 0, 12, 13, 17  # IPC_RMID, GETVAL, GETALL, SETALL
 _UNDO = 0x1000  # SEM_UNDO
+
+_BITS = 15
+"""A semaphore's value is at most 32,767 (SEMVMX, semctl(2))."""
+_SIGNATURE = tuple(b"wakecheck")
+_WORDS = 3
+"""Values that hold one number of an owner: 45 bits, more than a process id, an inode or a time needs."""
+
+
+class Owner(NamedTuple):
+    """The process that a set belongs to; as long as it lives, nobody else removes the set."""
+
+    pid: int
+    namespace: int
+    """The inode of its PID namespace: elsewhere its number says nothing."""
+    began: int
+    """When it started, in ticks since boot (proc_pid_stat(5)): a number may go to another process."""
+
+    @classmethod
+    def of(cls, pid: int) -> Owner:
+        """Raises OSError where there is no such process."""
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            began = int(file.read().rpartition(b")")[2].split()[19])
+        return cls(pid, os.stat("/proc/self/ns/pid").st_ino, began)
+
+    def is_gone(self) -> bool:
+        """Whether it is known to live no more."""
+        if self.namespace != os.stat("/proc/self/ns/pid").st_ino:
+            return False
+        try:
+            return Owner.of(self.pid) != self
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+
+def _values(owner: Owner) -> tuple[int, ...]:
+    """What the set of this owner holds while its lock is free."""
+    mask = (1 << _BITS) - 1
+    return (1, *_SIGNATURE, *(number >> _BITS * word & mask for number in owner for word in range(_WORDS)))
+
+
+SIZE = 1 + len(_SIGNATURE) + _WORDS * len(Owner._fields)
+"""How many semaphores are in a set."""
+_PACKED = struct.Struct(f"={SIZE}H")
+_NOBODY = Owner(0, 0, 0)
+"""Where /proc does not say who we are: nobody can see from here whether that one lives."""
+_owner_pid: int | None = None
+
+
+def own_what_follows() -> None:
+    """The sets that this process and its children make from now on are this process's."""
+    global _owner_pid
+    _owner_pid = os.getpid()
+
+
+def _owner() -> Owner:
+    """Who is written into a set that is made now."""
+    try:
+        return Owner.of(_owner_pid or os.getpid())
+    except OSError:
+        return _NOBODY
+
+
+class Row(NamedTuple):
+    """A set of this IPC namespace, as everybody may see it."""
+
+    id: int
+    size: int
+    creator: int
+    """The user id."""
+
+
+def rows() -> Iterator[Row]:
+    """Every set that there is (/proc/sysvipc/sem, proc_sysvipc(5)).  Raises OSError where the kernel has none."""
+    with open("/proc/sysvipc/sem") as file:
+        next(file, None)
+        for line in file:
+            _, number, _, size, _, _, creator, *_ = map(int, line.split())
+            yield Row(number, size, creator)
+
+
+def owner_of(id: int) -> Owner | None:
+    """Whose set this is; None where its values do not say.  Raises OSError where it is gone or closed to us."""
+    buffer = ctypes.create_string_buffer(_PACKED.size)
+    _checked(syscalls.call(syscalls.NUMBERS["semctl"], id, 0, _GET_ALL, ctypes.addressof(buffer)))
+    signature, rest = (values := _PACKED.unpack(buffer.raw))[1 : 1 + len(_SIGNATURE)], values[1 + len(_SIGNATURE) :]
+    if signature != _SIGNATURE:
+        return None
+    numbers = (rest[at : at + _WORDS] for at in range(0, len(rest), _WORDS))
+    return Owner(*(sum(value << _BITS * word for word, value in enumerate(number)) for number in numbers))
 
 
 def _checked(result: int) -> int:
@@ -30,8 +125,8 @@ def find(key: int) -> int:
 
 
 def create(key: int) -> int:
-    """A new set of one semaphore.  OSError: EEXIST where the key is taken."""
-    return _checked(syscalls.call(syscalls.NUMBERS["semget"], key, 1, 0o600 | _CREATE | _EXCLUSIVE))
+    """A new set, whose values are zero.  OSError: EEXIST where the key is taken."""
+    return _checked(syscalls.call(syscalls.NUMBERS["semget"], key, SIZE, 0o600 | _CREATE | _EXCLUSIVE))
 
 
 def value(id: int) -> int:
@@ -51,8 +146,10 @@ class Semaphore:
 
     def __init__(self, *, undo: bool, key: int = _PRIVATE) -> None:
         self._flags = _UNDO if undo else 0
+        values = _PACKED.pack(*_values(_owner()))
         self.id = create(key)
-        _checked(syscalls.call(syscalls.NUMBERS["semctl"], self.id, 0, _SET_VALUE, 1))
+        buffer = ctypes.create_string_buffer(values)
+        _checked(syscalls.call(syscalls.NUMBERS["semctl"], self.id, 0, _SET_ALL, ctypes.addressof(buffer)))
 
     def attach(self) -> None:
         pass

@@ -4,9 +4,9 @@ The tracepoint sched:sched_waking is emitted in the context of the waker, before
 (include/trace/events/sched.h), so it shows the silent ones too: those that wake, find nothing and
 sleep again inside the kernel.
 
-The events are narrowed to this conductor's waiters by their command name, which holds the
-conductor's pid; the name also tells the waiters apart inside a pid namespace, where the numbers in
-the event are those of the host.
+The events are narrowed to this conductor's waiters by their command name, which holds a word that this
+conductor has drawn: a process id would be another conductor's in another container.  The name also tells the
+waiters apart inside a pid namespace, where the numbers in the event are those of the host.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from .observer import WOKEN, AtRest, Observer, Waking
 from .perf_rings import RAW, PerfRings, describe, offset_of
 from .tracefs import tracefs
 
+WORD = os.urandom(4).hex()
+"""Drawn at random for this process and its children."""
 
-def waiter_name(i: int, conductor: int) -> str:
-    """Command name of waiter `i`: at most 15 bytes, with the conductor's pid after the dot."""
-    return f"w{i}.{conductor}"
+
+def waiter_name(i: int, word: str = WORD) -> str:
+    """Command name of waiter `i`: at most 15 bytes, with the conductor's word after the dot."""
+    return f"w{i}.{word}"
 
 
 class SchedWaking(Observer):
@@ -43,7 +46,7 @@ class SchedWaking(Observer):
         except OSError as error:
             return f"tracefs, which describes sched:sched_waking: {error.strerror or error}"
         try:
-            self._rings = WakingRings(os.getpid(), folder)
+            self._rings = WakingRings(WORD, folder)
         except OSError as error:
             return f"perf_event_open on sched:sched_waking: {error.strerror or error}"
         return None
@@ -70,11 +73,11 @@ class SchedWaking(Observer):
 class WakingRings(PerfRings):
     """Rings on every CPU, open from construction on.  Raises OSError where the kernel denies them."""
 
-    def __init__(self, conductor: int, tracefs: str) -> None:
-        self._name = re.compile(rb"w(\d+)\.%d\0" % conductor)
+    def __init__(self, word: str, tracefs: str) -> None:
+        self._name = re.compile(rb"w(\d+)\.%b\0" % word.encode())
         tracepoint = describe("sched/sched_waking", tracefs)
         self._comm = offset_of("comm", tracepoint.format)
-        super().__init__(tracepoint, f'comm ~ "w*.{conductor}"')
+        super().__init__(tracepoint, f'comm ~ "w*.{word}"')
 
     def seen(self) -> list[Waking]:
         """Every wake-up of a waiter since the last call, in order of time.  Raises Lost on overflow."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import struct
+import subprocess
+import sys
 
 import pytest
 
 from probes.observers import Lost, Waking, perf_rings
 from probes.observers.perf_rings import Tracepoint, offset_of, parse_cpu_list
 from probes.observers.sched_waking import WakingRings, waiter_name
+from probes.scenario import MOST_WAITERS
 
 PAGE = perf_rings._PAGE
 DATA = PAGE
-CONDUCTOR = 4242
+WORD = "0badcafe"
 COMM = 8
 """Offset of `comm` in the raw data of the tracepoint."""
 LOST, SAMPLE, THROTTLE = 2, 9, 5
@@ -52,17 +55,24 @@ def test_format_without_a_name_is_refused() -> None:
         offset_of("comm", "field:pid_t pid;\toffset:24;\n")
 
 
-@pytest.mark.parametrize(("i", "conductor"), [(0, 1), (9_999, 4_194_303)])
-def test_name_fits_into_the_kernels_fifteen_bytes(i: int, conductor: int) -> None:
-    assert len(waiter_name(i, conductor)) <= 15
+@pytest.mark.parametrize("i", [0, MOST_WAITERS - 1])
+def test_name_fits_into_the_kernels_fifteen_bytes(i: int) -> None:
+    assert len(waiter_name(i)) <= 15
+
+
+def test_no_other_conductor_has_the_same_names() -> None:
+    """Nor one with the same process id, in another container: each draws a word of its own."""
+    program = "from probes.observers.sched_waking import waiter_name; print(waiter_name(0))"
+    drawn = {subprocess.check_output([sys.executable, "-c", program]) for _ in range(3)}
+    assert len(drawn) == 3
 
 
 # --- rings -------------------------------------------------------------------------------------
 
 
-def _sample(i: int, at_ns: int, waker: int = 77, conductor: int = CONDUCTOR, tail: int = 12) -> bytes:
+def _sample(i: int, at_ns: int, waker: int = 77, word: str = WORD, tail: int = 12) -> bytes:
     """A PERF_RECORD_SAMPLE as the kernel lays it out: header, pid and tid, time, cpu, size, raw data."""
-    name = waiter_name(i, conductor).encode().ljust(16, b"\0")
+    name = waiter_name(i, word).encode().ljust(16, b"\0")
     raw = b"\1" * COMM + name + b"\2" * tail
     body = struct.pack("=iiQIII", 1, waker, at_ns, 0, 0, len(raw)) + raw
     return struct.pack("=IHH", SAMPLE, 0, 8 + len(body)) + body
@@ -86,7 +96,7 @@ def _ring(*records: bytes, begin: int = 0) -> bytearray:
 def _reader(*rings: bytearray) -> WakingRings:
     """A reader of these rings; no kernel is asked."""
     made = WakingRings.__new__(WakingRings)
-    made._name = re.compile(rb"w(\d+)\.%d\0" % CONDUCTOR)
+    made._name = re.compile(rb"w(\d+)\.%b\0" % WORD.encode())
     made._tracepoint = Tracepoint("sched/sched_waking", 1, "")
     made._comm, made._data_bytes = COMM, DATA
     made._rings, made._fds, made._forgotten = list(rings), [], [-1] * len(rings)
@@ -143,8 +153,8 @@ def test_other_records_are_passed_over() -> None:
 
 
 def test_waiters_of_another_conductor_are_passed_over() -> None:
-    """The kernel's filter is a glob: w*.4242 would also let w1.1.4242 through, if somebody is named so."""
-    reader = _reader(_ring(_sample(1, 100, conductor=14242), _sample(1, 150, conductor=42421), _sample(2, 300)))
+    """The kernel's filter is a glob: w*.0badcafe would also let w1.1.0badcafe through, if somebody is named so."""
+    reader = _reader(_ring(_sample(1, 100, word="1." + WORD), _sample(1, 150, word=WORD + "1"), _sample(2, 300)))
     assert reader.seen() == [Waking(300, 77, 2)]
 
 
