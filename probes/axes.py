@@ -1,13 +1,31 @@
 """The axes of a scenario: the words of each, what they mean, and which part of the lab makes them happen.
 
 One table for each axis, one row for each word.  The parser, the help, and the folders of parts (strategies,
-listeners, stimuli) all read these tables, so a word is added by its row here and by the part that the row names.
+sources, stimuli) all read these tables, so a word is added by its row here and by the part that the row names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+CONNECTIONS, READING, RECEIVING, POLLING, WRITTEN_TO, GROUPS = (
+    "connections",
+    "reading",
+    "receiving",
+    "polling",
+    "written-to",
+    "groups",
+)
+ABILITIES: Mapping[str, str] = {
+    CONNECTIONS: "takes no connections",
+    READING: "cannot be read",
+    RECEIVING: "cannot be received from",
+    POLLING: "cannot be waited for by a multiplexer",
+    WRITTEN_TO: "is not written to",
+    GROUPS: "has no SO_REUSEPORT groups",
+}
+"""What a source can do, and what is said of one that cannot."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +40,8 @@ class WaitCall:
     """Whether the call itself takes what came (accept, read), so that returning is winning."""
     system_call: str = ""
     """The system call that waiters block in, where it has another name than this word."""
-    reads: tuple[str, ...] = ()
-    """The listeners that it reads from; none for a call that waits on a listening socket."""
+    needs: str = CONNECTIONS
+    """What a source must be able to do for this call to wait on it: one of ABILITIES."""
 
 
 ACCEPT, MULTIPLEXER, EPOLL, SIGNAL, IO_URING, READ = "accept", "multiplexer", "epoll", "signal", "io_uring", "read"
@@ -50,8 +68,8 @@ CALLS: Mapping[str, WaitCall] = {
     "io_uring_accept": WaitCall("io_uring.IoUring", IO_URING, takes=True, system_call="io_uring_enter"),
     "io_uring_multishot": WaitCall("io_uring.IoUring", IO_URING, takes=True, system_call="io_uring_enter"),
     "io_uring_poll": WaitCall("io_uring.IoUring", IO_URING, system_call="io_uring_enter"),
-    "read": WaitCall("read.Read", READ, takes=True, reads=("pipe", "eventfd")),
-    "recvfrom": WaitCall("read.Read", READ, takes=True, reads=("udp4",)),
+    "read": WaitCall("read.Read", READ, takes=True, needs=READING),
+    "recvfrom": WaitCall("read.Read", READ, takes=True, needs=RECEIVING),
 }
 
 
@@ -73,7 +91,7 @@ TRIGGERS: Mapping[str, str] = {
 }
 
 SHARINGS: Mapping[str, str] = {
-    "listener": "one listener for all; an epoll instance or a ring each (the default)",
+    "listener": "one listener (or other source) for all; an epoll instance or a ring each (the default)",
     "epoll": "one epoll instance for all",
     "ring": "one io_uring for all, which are threads",
     "nothing": "a listener each: a SO_REUSEPORT group of TCP sockets, or a pipe, an eventfd or a UDP port each",
@@ -81,35 +99,44 @@ SHARINGS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class ListenerKind:
+class SourceKind:
     """A kind of thing that waiters wait on."""
 
     part: str
-    """What opens it: MODULE.FUNCTION in probes/listeners."""
+    """What opens it: MODULE.FUNCTION in probes/sources."""
     meaning: str
-    reuseport: bool = False
-    """Whether several can share one address (SO_REUSEPORT), so that waiters need share nothing."""
+    """What it is, so that a sentence may begin with it."""
+    can: frozenset[str]
+    """What it can do, of ABILITIES."""
     rare: bool = False
     """Whether many kernels lack it: claims of their own try it, and the stars of the others leave it out."""
-    written: bool = False
-    """Whether it takes no connections, but is written to."""
 
 
-LISTENERS: Mapping[str, ListenerKind] = {
-    "tcp4": ListenerKind("tcp.tcp4", "TCP on 127.0.0.1", reuseport=True),
-    "tcp6": ListenerKind("tcp.tcp6", "TCP on ::1", reuseport=True),
-    "unix": ListenerKind("unix.path", "AF_UNIX stream socket at a path"),
-    "unix-abstract": ListenerKind("unix.abstract", "AF_UNIX stream socket at an abstract name"),
-    "unix-seqpacket": ListenerKind("unix.seqpacket", "AF_UNIX seqpacket socket"),
-    "mptcp4": ListenerKind("tcp.mptcp4", "Multipath TCP on 127.0.0.1", reuseport=True, rare=True),
-    "vsock": ListenerKind("vsock.Vsock", "AF_VSOCK, to this machine itself", rare=True),
-    "pipe": ListenerKind("pipe.Pipe", "a pipe, for read", written=True),
-    "eventfd": ListenerKind("eventfd.Eventfd", "an eventfd, for read", written=True),
-    "udp4": ListenerKind("udp.Udp", "a UDP socket on 127.0.0.1", written=True),
+_LISTENER = frozenset({CONNECTIONS, POLLING})
+_GROUPED = _LISTENER | {GROUPS}
+
+SOURCES: Mapping[str, SourceKind] = {
+    "tcp4": SourceKind("tcp.tcp4", "a TCP listener on 127.0.0.1", _GROUPED),
+    "tcp6": SourceKind("tcp.tcp6", "a TCP listener on ::1", _GROUPED),
+    "unix": SourceKind("unix.path", "an AF_UNIX stream listener at a path", _LISTENER),
+    "unix-abstract": SourceKind("unix.abstract", "an AF_UNIX stream listener at an abstract name", _LISTENER),
+    "unix-seqpacket": SourceKind("unix.seqpacket", "an AF_UNIX seqpacket listener", _LISTENER),
+    "mptcp4": SourceKind("tcp.mptcp4", "a Multipath TCP listener on 127.0.0.1", _GROUPED, rare=True),
+    "vsock": SourceKind("vsock.Vsock", "an AF_VSOCK listener, for this machine itself", _LISTENER, rare=True),
+    "pipe": SourceKind("pipe.Pipe", "a pipe", frozenset({READING, WRITTEN_TO})),
+    "eventfd": SourceKind("eventfd.Eventfd", "an eventfd", frozenset({READING, WRITTEN_TO})),
+    "udp4": SourceKind("udp.Udp", "a UDP socket on 127.0.0.1", frozenset({RECEIVING, WRITTEN_TO})),
 }
-SOCKETS = tuple(name for name, kind in LISTENERS.items() if not kind.rare and not kind.written)
-RARE_SOCKETS = tuple(name for name, kind in LISTENERS.items() if kind.rare)
-WRITTEN = tuple(name for name, kind in LISTENERS.items() if kind.written)
+
+
+def sources_that_can(*abilities: str) -> tuple[str, ...]:
+    """The sources that can do all of this, in the order of the table."""
+    return tuple(name for name, kind in SOURCES.items() if kind.can.issuperset(abilities))
+
+
+LISTENERS = tuple(name for name in sources_that_can(CONNECTIONS) if not SOURCES[name].rare)
+RARE_LISTENERS = tuple(name for name in sources_that_can(CONNECTIONS) if SOURCES[name].rare)
+WRITTEN = sources_that_can(WRITTEN_TO)
 
 REACTIONS: Mapping[str, str] = {
     "hold": "touch nothing: shows the wake policy of the kernel",
@@ -126,26 +153,24 @@ class StimulusKind:
     part: str
     """The generator that does it: MODULE.FUNCTION in probes/stimuli."""
     meaning: str
-    connects: bool = False
-    """Whether it connects: it is for sockets alone then."""
-    writes: bool = False
-    """Whether it writes: it is for what is written to alone then."""
+    needs: str = ""
+    """What a source must be able to do for it: one of ABILITIES, or nothing."""
     k: int | None = 0
     """How many connections or writes it makes; None: as many as there are waiters, unless the scenario says kK."""
 
 
 STIMULI: Mapping[str, StimulusKind] = {
-    "one-connection": StimulusKind("connections.burst", "one connection", connects=True, k=1),
-    "burst": StimulusKind("connections.burst", "k connections, one right after the other", connects=True, k=None),
+    "one-connection": StimulusKind("connections.burst", "one connection", needs=CONNECTIONS, k=1),
+    "burst": StimulusKind("connections.burst", "k connections, one right after the other", needs=CONNECTIONS, k=None),
     "one-by-one": StimulusKind(
-        "connections.one_by_one", "k connections, each when all waiters are at rest again", connects=True, k=None
+        "connections.one_by_one", "k connections, each when all waiters are at rest again", needs=CONNECTIONS, k=None
     ),
-    "elsewhere": StimulusKind("quiet.elsewhere", "a connection to another listener", connects=True),
+    "elsewhere": StimulusKind("quiet.elsewhere", "a connection to another listener", needs=CONNECTIONS),
     "nothing": StimulusKind("quiet.nothing", "no stimulus at all"),
-    "one-write": StimulusKind("writes.one", "one write", writes=True),
-    "write-each": StimulusKind("writes.each", "one write for each waiter", writes=True),
+    "one-write": StimulusKind("writes.one", "one write", needs=WRITTEN_TO),
+    "write-each": StimulusKind("writes.each", "one write for each waiter", needs=WRITTEN_TO),
     "writes-one-by-one": StimulusKind(
-        "writes.one_by_one", "k writes, each when all waiters are at rest again", writes=True, k=None
+        "writes.one_by_one", "k writes, each when all waiters are at rest again", needs=WRITTEN_TO, k=None
     ),
 }
 
@@ -159,7 +184,7 @@ BLOCKED: Mapping[str, str] = {
     "reversed": "the last one blocks first",
 }
 
-SHAPE = "CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS"
+SHAPE = "CALL[.TRIGGER][.SHARING]/SOURCE/nN[t]/REACTION/STIMULUS"
 
 
 def guide() -> Iterator[str]:
@@ -171,7 +196,7 @@ def guide() -> Iterator[str]:
         yield f"      {meaning}"
     yield from _listed("trigger, of the epoll calls", TRIGGERS)
     yield from _listed("sharing: what the waiters share", SHARINGS)
-    yield from _listed("listener", {name: kind.meaning for name, kind in LISTENERS.items()})
+    yield from _listed("source: what they wait on", {name: kind.meaning for name, kind in SOURCES.items()})
     yield from _listed("number of waiters", {"nN": "N processes", "nNt": "N threads of one process"})
     yield from _listed("reaction: what a waiter does once its call has returned", REACTIONS)
     yield from _listed("stimulus", {name: kind.meaning for name, kind in STIMULI.items()})

@@ -1,6 +1,6 @@
 """A scenario: one point on all axes, and its id, which is also its address.
 
-    CALL[.TRIGGER][.SHARING]/LISTENER/nN[t]/REACTION/STIMULUS[/FURTHER...]
+    CALL[.TRIGGER][.SHARING]/SOURCE/nN[t]/REACTION/STIMULUS[/FURTHER...]
 
 for example `epoll_wait.exclusive.listener/tcp4/n8/hold/one-connection`.  Further axes follow
 only where they differ from the default: `k48`, `registered-before-fork`, `blocked-reversed`.
@@ -15,21 +15,25 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .axes import (
+    ABILITIES,
     BLOCKED,
     CALLS,
+    CONNECTIONS,
     EPOLL_CALLS,
+    GROUPS,
     IO_URING,
-    LISTENERS,
     REACTIONS,
     REGISTERED,
     SHAPE,
     SHARINGS,
     SIGNAL,
+    SOURCES,
     STIMULI,
     TRIGGERS,
     WAITERS,
-    WRITTEN,
+    WRITTEN_TO,
     calls_of,
+    sources_that_can,
 )
 from .exits import BadInput
 from .nearest import nearest
@@ -48,7 +52,7 @@ class Scenario:
     """One point on all axes.  `k` is the number of connections (or writes) that a series makes (0: none)."""
 
     call: str
-    listener: str = "tcp4"
+    source: str = "tcp4"
     n: int = 8
     reaction: str = "hold"
     stimulus: str = "one-connection"
@@ -79,7 +83,8 @@ class Scenario:
         return (
             self._problem_of_epoll()
             or self._problem_of_sharing()
-            or (self._problem_of_reader() if CALLS[self.call].reads else self._problem_of_socket())
+            or self._problem_of_source()
+            or self._problem_of_reaction()
             or self._problem_of_k()
             or self._problem_of_order()
         )
@@ -100,9 +105,8 @@ class Scenario:
         if self.sharing == "epoll" and self.registered == "after-fork":
             return "registered 'after-fork': a shared epoll instance is filled once, before the fork"
         if self.sharing == "nothing":
-            if not (LISTENERS[self.listener].reuseport or LISTENERS[self.listener].written):
-                grouped = _listed([name for name, kind in LISTENERS.items() if kind.reuseport])
-                return f"sharing 'nothing': {self.listener} has no SO_REUSEPORT groups, only {grouped} have them"
+            if not SOURCES[self.source].can & {GROUPS, WRITTEN_TO}:
+                return f"sharing 'nothing': {self._lacks(GROUPS)}, only {_listed(sources_that_can(GROUPS))} have them"
             if self.waiter == "thread" and CALLS[self.call].group == SIGNAL:
                 return "sharing 'nothing': threads share their signals, and SIGIO does not say whose listener it is for"
         if self.sharing == "ring" and CALLS[self.call].group != IO_URING:
@@ -111,26 +115,25 @@ class Scenario:
             return f"sharing 'ring': one ring is shared by threads (write n{self.n}t), not by processes"
         return None
 
-    def _problem_of_reader(self) -> str | None:
-        """What is wrong with a scenario of readers; None if nothing is."""
-        reads = CALLS[self.call].reads
-        if self.listener not in reads:
-            return f"listener {self.listener!r}: {self.call} reads from {_listed(reads, 'or')}"
-        if STIMULI[self.stimulus].connects:
-            fitting = [name for name, kind in STIMULI.items() if not kind.connects]
-            return f"stimulus {self.stimulus!r}: {self.listener} takes no connections, but {_listed(fitting, 'or')}"
-        if self.reaction not in ("hold", "loop"):
-            return f"reaction {self.reaction!r}: {self.call} has no connection to accept; it can hold or loop"
+    def _problem_of_source(self) -> str | None:
+        """What the call or the stimulus needs, and the source cannot do; None if it can all of it."""
+        can = SOURCES[self.source].can
+        needed = CALLS[self.call].needs
+        if needed not in can:
+            others = _listed(sources_that_can(needed), "or")
+            return f"source {self.source!r}: {self._lacks(needed)}, so {self.call} cannot wait on it, but on {others}"
+        needed = STIMULI[self.stimulus].needs
+        if needed and needed not in can:
+            fitting = [name for name, kind in STIMULI.items() if not kind.needs or kind.needs in can]
+            return f"stimulus {self.stimulus!r}: {self._lacks(needed)}; it can get {_listed(fitting, 'or')}"
         return None
 
-    def _problem_of_socket(self) -> str | None:
-        """What is wrong with a scenario of waiters for connections; None if nothing is."""
-        if self.listener in WRITTEN:
-            sockets = [name for name in LISTENERS if name not in WRITTEN]
-            return f"listener {self.listener!r}: {self.call} waits on a listening socket, {_listed(sockets, 'or')}"
-        if STIMULI[self.stimulus].writes:
-            fitting = [name for name, kind in STIMULI.items() if not kind.writes]
-            return f"stimulus {self.stimulus!r}: {self.listener} is not written to, but takes {_listed(fitting, 'or')}"
+    def _lacks(self, ability: str) -> str:
+        return f"{SOURCES[self.source].meaning} {ABILITIES[ability]}"
+
+    def _problem_of_reaction(self) -> str | None:
+        if CONNECTIONS not in SOURCES[self.source].can and self.reaction not in ("hold", "loop"):
+            return f"reaction {self.reaction!r}: {self._lacks(CONNECTIONS)}; its waiters can hold or loop"
         if self.reaction == "drain" and self.takes:
             return f"reaction 'drain': {self.call} takes one connection each time it returns; use loop"
         return None
@@ -155,7 +158,7 @@ class Scenario:
         """The address of this scenario; `Scenario.parse` reads it back."""
         parts = [
             strategy_name(self.call, self.trigger, self.sharing),
-            self.listener,
+            self.source,
             f"n{self.n}{'t' if self.waiter == 'thread' else ''}",
             self.reaction,
             self.stimulus,
@@ -211,7 +214,7 @@ class Scenario:
             "call": call,
             "trigger": trigger,
             "sharing": sharing,
-            "listener": parts[1],
+            "source": parts[1],
             "n": int(size[1]),
             "waiter": "thread" if size[2] else "process",
             "reaction": parts[3],
@@ -225,7 +228,7 @@ class Scenario:
             raise BadScenario(f"{error}{_meant(cls, axes)}") from None
 
 
-_PLACES = ("call", "listener", "number of waiters", "reaction", "stimulus")
+_PLACES = ("call", "source", "number of waiters", "reaction", "stimulus")
 """What stands between the slashes of every id."""
 _EXAMPLE = "poll/tcp4/n8/hold/one-connection"
 
@@ -233,7 +236,7 @@ _KNOWN: dict[str, Collection[str]] = {
     "call": CALLS,
     "trigger": TRIGGERS,
     "sharing": SHARINGS,
-    "listener": LISTENERS,
+    "source": SOURCES,
     "reaction": REACTIONS,
     "stimulus": STIMULI,
     "waiter": WAITERS,
@@ -248,7 +251,7 @@ def _there_are(known: Collection[str]) -> str:
 
 def _series(*, connects: bool = False) -> list[str]:
     """The stimuli that come k times; with `connects`, the connections among them."""
-    return [name for name, kind in STIMULI.items() if kind.k is None and (kind.connects or not connects)]
+    return [name for name, kind in STIMULI.items() if kind.k is None and (kind.needs == CONNECTIONS or not connects)]
 
 
 def _listed(words: Collection[str], joint: str = "and") -> str:

@@ -1,6 +1,6 @@
 """Which scenarios a claim is tried on: a star, not the cross product.
 
-The centre is the strategy on tcp4 (a reader: on the first listener that it reads) with 8 processes, unless a star says
+The centre is the strategy on tcp4 (a reader: on the first source that it reads) with 8 processes, unless a star says
 otherwise; then each other axis is varied alone.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .axes import CALLS, SOCKETS
+from .axes import CALLS, CONNECTIONS, LISTENERS, sources_that_can
 from .scenario import BadScenario, Scenario
 
 CENTRE_SIZE = 8
@@ -21,14 +21,14 @@ class Preset:
     """A useful cut: how far each star reaches, and how many trials a case gets."""
 
     sizes: tuple[int, ...]
-    listeners: tuple[str, ...]
+    sources: tuple[str, ...]
     untraced: int
     sentence: str
 
 
 PRESETS = {
     "fast": Preset((8,), ("tcp4", "unix"), 1, "8 waiters, tcp4 and unix, 1 untraced and 1 traced trial"),
-    "default": Preset((1, 2, 8, 64), SOCKETS, 3, "1, 2, 8 and 64 waiters, every listener, 3 untraced and 1 traced"),
+    "default": Preset((1, 2, 8, 64), LISTENERS, 3, "1, 2, 8 and 64 waiters, every listener, 3 untraced and 1 traced"),
     # Abstract and seqpacket sockets run the same code of the kernel as path sockets do (net/unix/af_unix.c).
     "matrix": Preset(
         (8,), ("tcp4", "tcp6", "unix"), 1, "8 waiters, tcp4, tcp6 and unix, 1 untraced and 1 traced; for emulators"
@@ -36,7 +36,7 @@ PRESETS = {
 }
 
 
-SPOKES = ("sizes", "listeners", "threads")
+SPOKES = ("sizes", "sources", "threads")
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,21 @@ class Star:
     """Fewest waiters for which the claim says something."""
     size: int | None = None
     """The one number of waiters for which it says something; none of the sizes asked for then."""
-    listener: str = ""
-    """What the centre waits on; unless given, the first that the call reads from, and tcp4 for all other calls."""
+    source: str = ""
+    """What the centre waits on; unless given, the first that the call can wait on: tcp4 for most."""
     waiter: str = "process"
     """What the waiters are, everywhere in the star: without the spoke of threads then."""
 
     def __post_init__(self) -> None:
-        if not self.listener:
+        """Raises ValueError for a spoke that there is not: it would be left out, and nobody would see it."""
+        if not set(self.spokes) <= set(SPOKES):
+            raise ValueError(f"no such spoke: {set(self.spokes) - set(SPOKES)}")
+        if not self.source:
             call = CALLS.get(self.strategy.split(".")[0])
-            object.__setattr__(self, "listener", call.reads[0] if call and call.reads else "tcp4")
+            needed = call.needs if call else CONNECTIONS
+            object.__setattr__(self, "source", sources_that_can(needed)[0])
 
-    def scenarios(self, sizes: Iterable[int], listeners: Iterable[str]) -> list[Scenario]:
+    def scenarios(self, sizes: Iterable[int], sources: Iterable[str]) -> list[Scenario]:
         """Every scenario of the star, the centre first; combinations that make no sense are left out.
 
         None at all where every size asked for is too small for the claim.  Raises BadScenario where the
@@ -74,22 +78,22 @@ class Star:
             return []
         centre = CENTRE_SIZE if CENTRE_SIZE in sizes else max(sizes)
         what = "t" if self.waiter == "thread" else ""
-        points = [(self.listener, f"{centre}{what}")]
+        points = [(self.source, f"{centre}{what}")]
         if "sizes" in self.spokes:
-            points += [(self.listener, f"{size}{what}") for size in sizes if size != centre]
-        if "listeners" in self.spokes:
-            points += [(kind, f"{centre}{what}") for kind in listeners if kind != self.listener]
+            points += [(self.source, f"{size}{what}") for size in sizes if size != centre]
+        if "sources" in self.spokes:
+            points += [(kind, f"{centre}{what}") for kind in sources if kind != self.source]
         if "threads" in self.spokes and not what:
-            points.append((self.listener, f"{centre}t"))
-        return [scenario for listener, size in points if (scenario := self._scenario(listener, size))]
+            points.append((self.source, f"{centre}t"))
+        return [scenario for source, size in points if (scenario := self._scenario(source, size))]
 
-    def _scenario(self, listener: str, size: str) -> Scenario | None:
+    def _scenario(self, source: str, size: str) -> Scenario | None:
         """None for a spoke that makes no sense: no unix reuseport group, no reversed threads."""
         further = f"/{self.further}" if self.further else ""
         try:
-            return Scenario.parse(f"{self.strategy}/{listener}/n{size}/{self.reaction}/{self.stimulus}{further}")
+            return Scenario.parse(f"{self.strategy}/{source}/n{size}/{self.reaction}/{self.stimulus}{further}")
         except BadScenario:
-            if listener == self.listener and not (size.endswith("t") and self.waiter == "process"):
+            if source == self.source and not (size.endswith("t") and self.waiter == "process"):
                 raise
             return None
 
@@ -108,7 +112,7 @@ def scenarios(stars: Iterable[Star], preset: str, sizes: Iterable[int] | None = 
     """The scenarios of these stars by their ids, each once; `sizes` are those of the preset unless given."""
     cut = PRESETS[preset]
     sizes = tuple(sizes or cut.sizes)
-    return {scenario.id: scenario for star in stars for scenario in star.scenarios(sizes, cut.listeners)}
+    return {scenario.id: scenario for star in stars for scenario in star.scenarios(sizes, cut.sources)}
 
 
 def star(strategy: str, reaction: str = "hold", stimulus: str = "one-connection", further: str = "") -> Star:
@@ -117,5 +121,5 @@ def star(strategy: str, reaction: str = "hold", stimulus: str = "one-connection"
 
 
 def centre(strategy: str, reaction: str = "hold", stimulus: str = "one-connection", further: str = "") -> Star:
-    """The strategy with 8 processes alone, on the same listener: for the sibling calls of one whose star is drawn."""
+    """The strategy with 8 processes alone, on the same source: for the sibling calls of one whose star is drawn."""
     return Star(strategy, reaction, stimulus, further, spokes=())

@@ -10,9 +10,9 @@ from types import TracebackType
 
 from .. import syscalls
 from ..lab.deadline import until
-from ..listeners import open_listener
 from ..locks import Lock, make
 from ..scenario import Scenario
+from ..sources import open_source
 from ..strategies import prepare
 from ..verdict import Inconclusive
 from .tally import ENDED, ERRNO, GAVE_UP, PHASE, READY, SYSTEM_NS, USER_NS, Tally
@@ -115,7 +115,7 @@ class MeasuredHerd:
 
 def _places(scenario: Scenario, at_end: contextlib.ExitStack) -> list[WaitingPlace]:
     """Where each worker of this scenario waits; closed in this process `at_end`."""
-    listener = open_listener(scenario, None)
+    listener = open_source(scenario, None)
     at_end.callback(listener.close)
     strategy = prepare(scenario, listener.fds)
     at_end.callback(strategy.close)

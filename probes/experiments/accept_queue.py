@@ -17,8 +17,8 @@ from ..lab.deadline import patience_s, until
 from ..lab.features import asking_for
 from ..lab.network import counted
 from ..lab.stage import Me, Stage
-from ..listeners import client
 from ..scenario import Scenario
+from ..sources import client
 from ..strategies import prepare
 from ..verdict import NotApplicable
 from . import wire

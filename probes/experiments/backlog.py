@@ -11,7 +11,7 @@ from ..lab.deadline import patience_s, until
 from ..lab.features import asking_for
 from ..lab.network import counted, counter, own_network, setting
 from ..lab.stage import Stage
-from ..listeners import client
+from ..sources import client
 from . import wire
 
 _DEFER_S = 30

@@ -10,8 +10,8 @@ from typing import Any
 from .. import syscalls
 from ..lab.deadline import patience_s, until
 from ..lab.stage import Me, Stage
-from ..listeners import client
 from ..observers.task_files import parse_status
+from ..sources import client
 from . import wire
 from .signals import taken
 from .waiting import BLOCKED, Scene, now

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..lab.deadline import patience_s
 from ..lab.network import counted
 from ..lab.stage import Stage
-from ..listeners import client
+from ..sources import client
 from . import wire
 
 

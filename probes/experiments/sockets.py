@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ..lab.deadline import patience_s
 from ..lab.network import own_network, setting
 from ..lab.stage import Me, Stage
-from ..listeners import client
+from ..sources import client
 from ..verdict import NotApplicable
 from . import wire
 from .waiting import BLOCKED, Scene, now

@@ -8,7 +8,7 @@ import threading
 
 from ..lab.deadline import patience_s, until
 from ..lab.stage import Stage
-from ..listeners import client
+from ..sources import client
 from . import wire
 
 

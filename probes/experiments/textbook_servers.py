@@ -13,9 +13,9 @@ from .. import syscalls
 from ..lab.deadline import patience_s
 from ..lab.features import insist_on_exclusive, join_group
 from ..lab.stage import Actor, Stage
-from ..listeners import client
 from ..servers import serve
 from ..servers.listening import listen
+from ..sources import client
 from ..verdict import Inconclusive
 from . import wire
 from .instances import EPOLL_WAIT

@@ -18,8 +18,8 @@ from ..facts import CLOSED
 from ..lab.deadline import patience_s, until
 from ..lab.features import join_group
 from ..lab.stage import Stage
-from ..listeners import Listener, client, open_listener, tcp
 from ..scenario import Scenario
+from ..sources import Source, client, open_source, tcp
 from ..verdict import Inconclusive, NotApplicable
 
 LOOPBACK = "127.0.0.1"
@@ -41,19 +41,19 @@ def listening(stage: Stage, *, backlog: int = 16, port: int = 0, group: bool = F
     return sock
 
 
-def opened(stage: Stage, kind: str) -> Listener:
+def opened(stage: Stage, kind: str) -> Source:
     """A non-blocking listener of a kind that scenarios name.  Raises NotApplicable where the kernel lacks it."""
     try:
-        listener = open_listener(Scenario.parse(f"poll/{kind}/n1/hold/one-connection"), stage.folder)
+        listener = open_source(Scenario.parse(f"poll/{kind}/n1/hold/one-connection"), stage.folder)
     except OSError as error:
         if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             raise NotApplicable(f"{kind}: {error.strerror}") from error
         raise
-    kept: Listener = stage.keep(listener)
+    kept: Source = stage.keep(listener)
     return kept
 
 
-def of(listener: Listener) -> socket.socket:
+def of(listener: Source) -> socket.socket:
     """A socket object of its own on the listener's descriptor; it is the same open file description."""
     return socket.socket(fileno=os.dup(listener.fds[0]))
 

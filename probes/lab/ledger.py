@@ -74,7 +74,7 @@ class Ledger:
                 connections=connections,
                 spurious=self._spurious(_grown(before.spurious, after.spurious)),
                 order=tuple(sorted(moved.returned or (), key=lambda i: times[i])),
-                queued=stimulus.listener.queued(),
+                queued=stimulus.source.queued(),
             )
         )
         self._disagreement = moved.disagreement()

@@ -22,9 +22,9 @@ from typing import Any, NoReturn
 from .. import syscalls
 from ..errnos import errno_of
 from ..facts import OK
-from ..listeners import Listener, tcp
 from ..locks import sysv
 from ..observers import Observer
+from ..sources import Source, tcp
 from ..verdict import Inconclusive, NotApplicable
 from .actor import Actor, Me
 from .deadline import LONGEST_S, patience_s
@@ -99,7 +99,7 @@ class Stage:
         self.note(id, what, result if isinstance(result, (bool, int, str)) else OK)
         return result
 
-    def insist_on_proof(self, listener: Listener) -> None:
+    def insist_on_proof(self, listener: Source) -> None:
         """Raise Inconclusive where nobody could tell when a connection to `listener` has woken all it will."""
         if not listener.asynchronous:
             return

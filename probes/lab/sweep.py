@@ -12,8 +12,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from ..listeners.unix import FOLDER_PREFIX
 from ..locks import sysv
+from ..sources.unix import FOLDER_PREFIX
 from ..verdict import NotApplicable
 
 _NAME = re.compile(re.escape(FOLDER_PREFIX).replace(r"\{pid\}", r"(\d{1,9})") + r"[a-z0-9_]+")

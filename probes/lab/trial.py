@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ..evidence import REST_IS_HIDDEN, Trial
-from ..listeners import Listener, open_listener
-from ..listeners.tcp import lo_has_ipv4_alone
 from ..observers import task_files
 from ..observers import tracer as tracing
 from ..observers.tracer import Tracer
 from ..scenario import Scenario
+from ..sources import Source, open_source
+from ..sources.tcp import lo_has_ipv4_alone
 from ..stimuli import Stimulus
 from ..strategies import prepare
 from ..verdict import Inconclusive, NotApplicable
@@ -74,16 +74,16 @@ class TrialRun:
         return replace(trial, proof=self._proof, timing_us=self._timing_us)
 
     def _run(self, release: contextlib.ExitStack) -> None:
-        listener = self._open()
-        release.callback(listener.close)
-        strategy = prepare(self.scenario, listener.fds)
+        source = self._open()
+        release.callback(source.close)
+        strategy = prepare(self.scenario, source.fds)
         release.callback(strategy.close)
-        if listener.asynchronous and not self._bench.fence_proves:
+        if source.asynchronous and not self._bench.fence_proves:
             raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {self._bench.fence_name}")
         readable = self._bench.instruments.why_no_syscall_file is None
         is_reaped = self._tracer.has_reaped if self._tracer else lambda _: False
         herd = release.enter_context(
-            Herd(self.scenario, strategy, listener.fds, syscall_readable=readable, is_reaped=is_reaped)
+            Herd(self.scenario, strategy, source.fds, syscall_readable=readable, is_reaped=is_reaped)
         )
         self._ledger.herd = herd
         self._proofs = Proofs(herd, self._tracer, syscall_readable=readable)
@@ -92,19 +92,19 @@ class TrialRun:
         self._ledger.begin(self._proofs.still_blocked(self._scale))
         self._proof["quiescent"] = "two successive looks at all waiters were equal"
         self._lap("arrange")
-        stimulus = Stimulus(self.scenario, listener, self._open, patience_s())
+        stimulus = Stimulus(self.scenario, source, self._open, patience_s())
         release.callback(stimulus.hang_up)
         self._stir(herd, stimulus)
 
-    def _open(self) -> Listener:
+    def _open(self) -> Source:
         try:
-            return open_listener(self.scenario, self._bench.folder)
+            return open_source(self.scenario, self._bench.folder)
         except OSError as error:
-            kind = self.scenario.listener
+            kind = self.scenario.source
             if error.errno == errno.EAFNOSUPPORT or (kind == "tcp6" and lo_has_ipv4_alone()):
                 raise NotApplicable(f"{kind}: {error.strerror}") from error
             hint = "; is lo up?" if error.errno == errno.EADDRNOTAVAIL else ""
-            raise Inconclusive(f"no {kind} listener could be opened: {error.strerror}{hint}") from error
+            raise Inconclusive(f"no {kind} could be opened: {error.strerror}{hint}") from error
 
     def _arrange(self, herd: Herd) -> None:
         """Bring the waiters to their calls in a known order, each proven blocked before the next."""
@@ -157,20 +157,20 @@ class TrialRun:
 
         Raises Inconclusive where the kernel does not say what is queued.
         """
-        listener = stimulus.listener
-        if listener.asynchronous:
+        source = stimulus.source
+        if source.asynchronous:
             until(
                 partial(self._accounted, herd, stimulus),
                 lambda: (
                     f"{stimulus.count} connections made, {sum(herd.board.column(WON))} taken and "
-                    f"{listener.queued()} queued: the others were not delivered"
+                    f"{source.queued()} queued: the others were not delivered"
                 ),
             )
             if stimulus.elsewhere is not None:
                 other = stimulus.elsewhere
                 until(lambda: other.queued() == 1, lambda: "the connection elsewhere was not delivered")
         self._bench.fence()
-        self._proof["delivered"] = f"{listener.delivery}; fence: {self._bench.fence_name}"
+        self._proof["delivered"] = f"{source.delivery}; fence: {self._bench.fence_name}"
 
     def _await_answers(self, herd: Herd, stimulus: Stimulus) -> None:
         """Until as many were answered as must be: where rest does not show, no look at the waiters tells it."""
@@ -200,9 +200,9 @@ class TrialRun:
     def _accounted(self, herd: Herd, stimulus: Stimulus) -> bool:
         if self._tracer is not None:
             self._tracer.pump_all()
-        queued = stimulus.listener.queued()
+        queued = stimulus.source.queued()
         if queued is None:
-            raise Inconclusive(f"this kernel does not tell what is queued ({stimulus.listener.delivery})")
+            raise Inconclusive(f"this kernel does not tell what is queued ({stimulus.source.delivery})")
         return queued + sum(herd.board.column(WON)) >= stimulus.count
 
     def _pump(self, pid: int) -> None:

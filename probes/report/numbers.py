@@ -17,7 +17,7 @@ def is_left_to_chance(axes: Mapping[str, Any]) -> bool:
     """Whether a hash or a race decides how many waiters are woken, so that two runs of one kernel may differ."""
     acts = axes["reaction"] != FREE_OF_RACES
     # A hash of the flow chooses the members of a group: its seed is drawn at boot, and the port is another each time.
-    hashed = axes["sharing"] == "nothing" and axes["listener"] not in WRITTEN and axes["k"] > 1
+    hashed = axes["sharing"] == "nothing" and axes["source"] not in WRITTEN and axes["k"] > 1
     # Each return wakes the next waiter of the instance, until one of those that act has taken the connection.
     passed_on = acts and axes["sharing"] == "epoll" and axes["trigger"] in ("level", "exclusive")
     # Waiters of a burst run while it goes on.  Only accept, under hold, has a waiter of its own for each connection.

@@ -73,7 +73,7 @@ def is_plain(axes: Mapping[str, Any]) -> bool:
     """Whether every axis that a strategy's table does not name has its default value."""
     default = scenario.default_registered(axes["sharing"])
     return (
-        axes["listener"] == "tcp4"
+        axes["source"] == "tcp4"
         and axes["waiter"] == "process"
         and axes["registered"] in (None, default)
         and axes.get("blocked", "in-order") == "in-order"

@@ -1,7 +1,7 @@
 """Makes a run of an older schema one of the newest, when it is read.
 
-Schema 1 had facts without an id, whose values were the text of a Python object, and a lock in every scenario, which
-was null.
+Schema 1 had facts without an id, whose values were the text of a Python object, and in every scenario a lock, which was
+null, and a listener, which is a source now.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ def from_first(run: dict[str, Any]) -> None:
     for case in _cases(run):
         if isinstance(case.get("scenario"), dict):
             case["scenario"].pop("lock", None)
+            if "listener" in case["scenario"]:
+                case["scenario"]["source"] = case["scenario"].pop("listener")
         for fact in _dicts(case.get("facts")):
             _name(fact)
     run["schema"] = 2

@@ -11,26 +11,24 @@ import socket
 from collections.abc import Callable, Iterator
 
 from ..axes import STIMULI
-from ..listeners import Listener
 from ..parts import find
 from ..scenario import Scenario
+from ..sources import Source
 
 
 class Stimulus:
     """Runs one stimulus and keeps the clients' ends of its connections."""
 
-    def __init__(
-        self, scenario: Scenario, listener: Listener, elsewhere: Callable[[], Listener], patience_s: float
-    ) -> None:
+    def __init__(self, scenario: Scenario, source: Source, elsewhere: Callable[[], Source], patience_s: float) -> None:
         self._scenario = scenario
-        self._listener = listener
+        self._source = source
         self._open_elsewhere = elsewhere
         self._patience_s = patience_s
         self.clients: list[socket.socket] = []
         """Ends of the connections made to the waiters' listener and not yet closed."""
         self.count = 0
-        """Connections made to the waiters' listener, or writes, so far."""
-        self.elsewhere: Listener | None = None
+        """Connections made to the waiters' listener, or writes to what they wait on, so far."""
+        self.elsewhere: Source | None = None
         """The other listener, once there is a connection to it."""
         self._elsewhere_client: socket.socket | None = None
 
@@ -44,17 +42,17 @@ class Stimulus:
         return self._scenario
 
     @property
-    def listener(self) -> Listener:
-        return self._listener
+    def source(self) -> Source:
+        return self._source
 
     def connect(self) -> None:
         """Make one connection to what the waiters wait on."""
-        self.clients.append(self._listener.connect(self._patience_s))
+        self.clients.append(self._source.connect(self._patience_s))
         self.count += 1
 
     def write(self, i: int) -> None:
         """Write once to what waiter `i` reads."""
-        self._listener.write(i)
+        self._source.write(i)
         self.count += 1
 
     def connect_elsewhere(self) -> None:

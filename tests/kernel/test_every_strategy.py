@@ -33,7 +33,7 @@ def _answered_once(trial: Trial) -> int:
     rows=["G4"],
 )
 @over(
-    *(Star(strategy, "loop", "one-by-one", "k48", spokes=("listeners", "threads")) for strategy in _WIDELY),
+    *(Star(strategy, "loop", "one-by-one", "k48", spokes=("sources", "threads")) for strategy in _WIDELY),
     *(centre(strategy, "loop", "one-by-one", "k48") for strategy in EVERY if strategy not in _WIDELY),
     Star("io_uring_accept.ring", "loop", "one-by-one", "k48", spokes=(), waiter="thread"),
 )
@@ -58,7 +58,7 @@ def test_no_lost_wake_up(herd: RunTrials, scenario: Scenario) -> None:
     basis=[kernel("net/core/sock.c", "sock_def_readable: wakes the queue of the one socket that became readable")],
 )
 @over(
-    *(Star(strategy, "hold", "elsewhere", spokes=("listeners", "threads")) for strategy in _WIDELY),
+    *(Star(strategy, "hold", "elsewhere", spokes=("sources", "threads")) for strategy in _WIDELY),
     *(centre(strategy, "hold", "elsewhere") for strategy in EVERY if strategy not in _WIDELY),
     *(centre(strategy, "hold", "nothing") for strategy in ("accept", "poll", "epoll_wait.level.listener")),
 )

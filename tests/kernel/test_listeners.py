@@ -20,7 +20,7 @@ TOLD_ALL = ("select", "poll", "epoll_wait.level.listener")
 
 
 def _at(listener: str, strategy: str, reaction: str = "hold", stimulus: str = "one-connection", k: str = "") -> Star:
-    return Star(strategy, reaction, stimulus, k, spokes=(), listener=listener)
+    return Star(strategy, reaction, stimulus, k, spokes=(), source=listener)
 
 
 @claim(

@@ -19,11 +19,11 @@ SPOKES = ("threads",)
 
 def _star(who: tuple[str, str], stimulus: str = "one-write", **more: int) -> Star:
     """With 8 waiters, processes and threads: larger herds differ in nothing here, and cost time in every run."""
-    return Star(who[0], "hold", stimulus, spokes=SPOKES, listener=who[1], **more)
+    return Star(who[0], "hold", stimulus, spokes=SPOKES, source=who[1], **more)
 
 
 def _loop(who: tuple[str, str], further: str) -> Star:
-    return Star(who[0], "loop", "writes-one-by-one", further, spokes=(), listener=who[1])
+    return Star(who[0], "loop", "writes-one-by-one", further, spokes=(), source=who[1])
 
 
 @claim(

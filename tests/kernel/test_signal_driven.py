@@ -12,7 +12,7 @@ _CALL = "rt_sigtimedwait"
 _OWNER = man("fcntl", 2, "F_SETOWN: the process ID or process group ID that will receive SIGIO")
 _GROUP = kernel("fs/fcntl.c", "send_sigio: do_each_pid_task, so every process of the owning group")
 _READABLE = kernel("net/core/sock.c", "sock_def_readable: sk_wake_async, POLL_IN")
-_KINDS = ("listeners",)
+_KINDS = ("sources",)
 
 
 @claim(

@@ -166,7 +166,7 @@ def test_without_loopback(readable: Readable, folder: Path, calls: tuple[str, ..
         found = run.run_json()
     assert_held_by_evidence(found, traced=0 if "ptrace" in calls else 1)
     for case in cases(found):
-        if case["scenario"]["listener"] == "unix":
+        if case["scenario"]["source"] == "unix":
             assert case["verdict"] == "held", words(found)
         else:
             assert case["verdict"] == "inconclusive", words(found)

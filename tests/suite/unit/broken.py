@@ -307,14 +307,14 @@ class PhantomOnUnix(Kernel):
     """A connection to another listener wakes a waiter, on AF_UNIX."""
 
     def bystanders(self, scenario: Scenario, asleep: list[int]) -> list[int]:
-        return asleep[:1] if scenario.stimulus == "elsewhere" and scenario.listener.startswith("unix") else []
+        return asleep[:1] if scenario.stimulus == "elsewhere" and scenario.source.startswith("unix") else []
 
 
 class LosesOnUnix(LosesOneInTwenty):
     """One wake-up in twenty is lost, on AF_UNIX."""
 
     def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
-        return super().issues(scenario, wakes) if scenario.listener.startswith("unix") else wakes
+        return super().issues(scenario, wakes) if scenario.source.startswith("unix") else wakes
 
 
 class LosesAmongThreads(LosesOneInTwenty):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from probes.axes import RARE_SOCKETS, READS
+from probes.axes import RARE_LISTENERS, READS
 from probes.scenario import Scenario
 
 from .broken import LosesOneInTwenty
@@ -125,14 +125,14 @@ class LosesOnRareListeners(LosesOneInTwenty):
     """One wake-up in twenty is lost on Multipath TCP and AF_VSOCK."""
 
     def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
-        return super().issues(scenario, wakes) if scenario.listener in RARE_SOCKETS else wakes
+        return super().issues(scenario, wakes) if scenario.source in RARE_LISTENERS else wakes
 
 
 class MptcpAcceptHerds(Kernel):
     """accept on Multipath TCP wakes all; the others sleep again."""
 
     def begin(self, scenario: Scenario) -> None:
-        self.herds = scenario.listener == "mptcp4"
+        self.herds = scenario.source == "mptcp4"
 
     def accept_wakes(self, asleep: list[int]) -> list[int]:
         return asleep if self.herds else super().accept_wakes(asleep)

@@ -40,7 +40,7 @@ def claims_with_stars() -> dict[str, FunctionType]:
 def scenarios_of(id: str) -> tuple[Scenario, ...]:
     """The scenarios of a claim in the default preset."""
     stars = claims_with_stars()[id].stars
-    found = {s.id: s for one in stars for s in one.scenarios(PRESET.sizes, PRESET.listeners)}
+    found = {s.id: s for one in stars for s in one.scenarios(PRESET.sizes, PRESET.sources)}
     return tuple(found.values())
 
 
@@ -112,7 +112,7 @@ def run_on(kernel: Kernel) -> dict[str, Any]:
                         "trials": [kernel.trial(scenario).as_json()],
                     }
                     for scenario in scenarios_of(name)
-                    if scenario.listener == "tcp4" and scenario.n in (1, 8)
+                    if scenario.source == "tcp4" and scenario.n in (1, 8)
                 ],
             }
             for name, test in claims_with_stars().items()

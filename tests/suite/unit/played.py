@@ -76,14 +76,14 @@ class Run:
         }
         if CALLS[self._scenario.call].group == SIGNAL:
             self._signal(asleep, [socket] if self._grouped else list(range(self._scenario.n)))
-        elif self._scenario.listener in readers:
-            self._wake(readers[self._scenario.listener](asleep))
+        elif self._scenario.source in readers:
+            self._wake(readers[self._scenario.source](asleep))
         elif self._scenario.sharing == "ring":
             self._wake(self._kernel.ring_threads_wake(asleep))
         elif self._scenario.call in rings:
             self._wake(rings[self._scenario.call](asleep))
         elif self._takes:
-            vsock = self._scenario.listener == "vsock"
+            vsock = self._scenario.source == "vsock"
             self._wake(self._kernel.vsock_accept_wakes(asleep) if vsock else self._kernel.accept_wakes(asleep))
         elif trigger is None:
             self._wake(self._kernel.poll_wakes(asleep))
@@ -133,7 +133,7 @@ class Run:
             if not queue:
                 if self._scenario.sharing == "ring" and just_woken:
                     return -EAGAIN
-                socket = self._scenario.listener not in WRITTEN
+                socket = self._scenario.source not in WRITTEN
                 return self._kernel.accept_finds_nothing() if just_woken and socket else None
             self._take(i, queue)
             return 8
@@ -208,7 +208,7 @@ class Run:
         self._wait(i)
 
     def _take(self, i: int, queue: list[int]) -> None:
-        written = self._scenario.listener in WRITTEN
+        written = self._scenario.source in WRITTEN
         number = queue.pop(0) if written else self._kernel.take(queue)
         self._won[i] += 1
         self._takers.append(i)
@@ -258,7 +258,7 @@ class Run:
 
     @property
     def _tells_queue(self) -> bool:
-        return self._scenario.listener in ("tcp4", "tcp6")
+        return self._scenario.source in ("tcp4", "tcp6")
 
     def _counted(self, spurious: set[int]) -> int | None:
         return None if self._scenario.reaction == "hold" and not self._takes else len(spurious)

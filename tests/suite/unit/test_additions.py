@@ -74,8 +74,8 @@ def test_claim_of_the_guide_judges(monkeypatch: pytest.MonkeyPatch, woken: int, 
     exec(compile(_example("claim"), "CONTRIBUTING.md", "exec"), chapter)
     test = chapter["test_recvmsg_wakes_one"]
     cut = PRESETS["default"]
-    scenarios = [scenario for star in test.stars for scenario in star.scenarios(cut.sizes, cut.listeners)]
-    assert {scenario.listener for scenario in scenarios} == {"udp4"}
+    scenarios = [scenario for star in test.stars for scenario in star.scenarios(cut.sizes, cut.sources)]
+    assert {scenario.source for scenario in scenarios} == {"udp4"}
     for scenario in scenarios:
         try:
             test(lambda _: SimpleNamespace(woken=woken, returned=1), scenario)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from probes import __main__, catalogue
-from probes.axes import CALLS, LISTENERS, REACTIONS, SHARINGS, STIMULI, TRIGGERS
+from probes.axes import CALLS, REACTIONS, SHARINGS, SOURCES, STIMULI, TRIGGERS
 from probes.commands import SUMMARIES
 from probes.exits import BAD_INPUT, CANNOT_JUDGE, WELL
 from probes.host import PROJECT
@@ -101,7 +101,7 @@ def test_every_command_is_a_module_and_every_module_a_command(command: str) -> N
 
 def test_help_names_every_word_of_a_scenario(capsys: pytest.CaptureFixture[str]) -> None:
     out = _help(capsys, "run").split()
-    words = (*CALLS, *TRIGGERS, *SHARINGS, *LISTENERS, *REACTIONS, *STIMULI)
+    words = (*CALLS, *TRIGGERS, *SHARINGS, *SOURCES, *REACTIONS, *STIMULI)
     assert [word for word in words if word not in out] == []
 
 
@@ -198,7 +198,7 @@ def test_wrong_chapter_suggests_the_nearest(refused: Refused) -> None:
     ("arguments", "words"),
     [
         (["poll/tcp4/n8/hold/one-conection"], "did you mean poll/tcp4/n8/hold/one-connection"),
-        (["nonsense"], "'nonsense' has no listener"),
+        (["nonsense"], "'nonsense' has no source"),
         ([""], "'' is no id"),
         (["poll/tcp4/n0/hold/one-connection"], "0 waiters: a scenario has 1 to 10,000"),
         (["poll/tcp4/n10000000/hold/one-connection"], "10000000 waiters: a scenario has 1 to 10,000"),

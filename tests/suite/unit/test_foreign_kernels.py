@@ -14,8 +14,8 @@ import pytest
 from probes import host
 from probes.experiments import wire
 from probes.lab import fence, network, stage
-from probes.listeners import tcp
 from probes.scenario import Scenario
+from probes.sources import tcp
 from probes.verdict import Inconclusive
 
 

@@ -1,4 +1,4 @@
-"""Imports go one way: nouns <- strategies, stimuli, listeners, observers <- lab <- what runs tests."""
+"""Imports go one way: nouns <- strategies, stimuli, sources, observers <- lab <- what runs tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOUNS = (
     ),
 )
 """`probes` itself holds the version."""
-PARTS = ("strategies", "stimuli", "listeners", "observers", "locks")
+PARTS = ("strategies", "stimuli", "sources", "observers", "locks")
 LAB = ("lab",)
 REPORT = ("report",)
 SAY_WHAT_THEY_ARE = ("observers",)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from probes.axes import RARE_SOCKETS
-from probes.listeners import open_listener
+from probes.axes import RARE_LISTENERS
 from probes.scenario import Scenario
+from probes.sources import open_source
 from probes.verdict import NotApplicable
 
 
@@ -42,12 +42,12 @@ def _open(kind: str, refuses: str, monkeypatch: pytest.MonkeyPatch) -> str:
         patch.setattr(_Socket, "refuses", refuses)
         patch.setattr(socket, "socket", _Socket)
         with pytest.raises(NotApplicable) as said:
-            open_listener(Scenario("accept", kind, n=1), None)
+            open_source(Scenario("accept", kind, n=1), None)
     assert len(os.listdir("/proc/self/fd")) == before, "a listener that was refused is closed"
     return str(said.value)
 
 
-@pytest.mark.parametrize("kind", RARE_SOCKETS)
+@pytest.mark.parametrize("kind", RARE_LISTENERS)
 def test_without_the_socket(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _open(kind, "socket", monkeypatch) == f"{kind}: Protocol not supported"
 

@@ -89,7 +89,7 @@ def test_trials_that_two_claims_share_count_once(run: dict[str, Any]) -> None:
     "axis",
     [
         {"n": 4},
-        {"listener": "tcp6"},
+        {"source": "tcp6"},
         {"waiter": "thread"},
         {"stimulus": "burst"},
         {"blocked": "reversed"},

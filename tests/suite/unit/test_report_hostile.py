@@ -67,7 +67,7 @@ KEPT = {
     "one",
     "two",
     "waiter",
-    "listener",
+    "source",
     "reaction",
     "stimulus",
     "sharing",

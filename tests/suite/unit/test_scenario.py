@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from probes import catalogue
-from probes.axes import CALLS, LISTENERS, REACTIONS, SHARINGS, STIMULI, TRIGGERS
+from probes.axes import CALLS, REACTIONS, SHARINGS, SOURCES, STIMULI, TRIGGERS
 from probes.parts import find
 from probes.scenario import BadScenario, Scenario
 from probes.strategies import epoll
 
-_PARTS = {"strategies": CALLS, "listeners": LISTENERS, "stimuli": STIMULI}
+_PARTS = {"strategies": CALLS, "sources": SOURCES, "stimuli": STIMULI}
 
 
 def test_every_scenario_of_the_catalogue_reads_back() -> None:
@@ -38,7 +38,7 @@ def test_axes_read_back_as_the_conductor_gets_them() -> None:
         ("epoll_wait.level.epoll/tcp4/n8/hold/elsewhere", {"sharing": "epoll", "registered": "before-fork"}),
         ("epoll_wait.level.listener/tcp4/n8/hold/elsewhere", {"registered": "after-fork", "blocked": "in-order"}),
         ("epoll_wait.edge-exclusive.listener/tcp4/n8/hold/one-by-one/blocked-reversed", {"blocked": "reversed"}),
-        ("read.nothing/eventfd/n8/hold/write-each", {"listener": "eventfd", "k": 0}),
+        ("read.nothing/eventfd/n8/hold/write-each", {"source": "eventfd", "k": 0}),
         ("  poll/tcp4/n1/hold/nothing\n", {"n": 1}),
     ],
 )
@@ -64,10 +64,10 @@ def test_default_said_aloud_is_left_out_of_the_id() -> None:
 _TRIGGERS = "level, edge, oneshot, exclusive, edge-exclusive"
 _REFUSED = {
     "": "'' is no id: an id is CALL",
-    "poll": "'poll' has no listener: an id is CALL",
+    "poll": "'poll' has no source: an id is CALL",
     "poll/tcp4/n8/hold": "has no stimulus: an id is CALL",
     "pool/tcp4/n8/hold/one-connection": "no call 'pool': there are accept, ",
-    "poll/tcp5/n8/hold/one-connection": "no listener 'tcp5': there are tcp4, tcp6, ",
+    "poll/tcp5/n8/hold/one-connection": "no source 'tcp5': there are tcp4, tcp6, ",
     "poll/tcp4/8/hold/one-connection": "'8' is no number of waiters",
     "poll/tcp4/n/hold/one-connection": "'n' is no number of waiters",
     "poll/tcp4/n-1/hold/one-connection": "'n-1' is no number of waiters",
@@ -96,17 +96,18 @@ _REFUSED = {
     "epoll_wait.rising.epoll/tcp4/n8/hold/one-connection": f"no trigger 'rising': there are {_TRIGGERS}",
     "epoll_wait.level.epoll/tcp4/n8/hold/one-connection/registered-after-fork": "filled once, before the fork",
     "accept/tcp4/n8/drain/one-connection": "reaction 'drain': accept takes one connection each time it returns",
-    "accept/eventfd/n8/hold/one-connection": "listener 'eventfd': accept waits on a listening socket, tcp4, ",
-    "recvfrom/eventfd/n8/hold/one-write": "listener 'eventfd': recvfrom reads from udp4",
-    "read/tcp4/n8/hold/nothing": "listener 'tcp4': read reads from pipe or eventfd",
-    "read/eventfd/n8/accept/nothing": "reaction 'accept': read has no connection to accept; it can hold or loop",
-    "read/eventfd/n8/hold/one-connection": "stimulus 'one-connection': eventfd takes no connections, but nothing, one-",
+    "accept/pipe/n8/hold/one-connection": "source 'pipe': a pipe takes no connections, so accept cannot",
+    "accept/eventfd/n8/hold/one-connection": "an eventfd takes no connections, so accept cannot wait on it",
+    "recvfrom/eventfd/n8/hold/one-write": "an eventfd cannot be received from, so recvfrom cannot wait on it",
+    "read/tcp4/n8/hold/nothing": "cannot be read, so read cannot wait on it, but on pipe or ",
+    "read/eventfd/n8/accept/nothing": "an eventfd takes no connections; its waiters can hold or loop",
+    "read/eventfd/n8/hold/one-connection": "an eventfd takes no connections; it can get nothing, one-write",
     "read/pipe/n8/hold/writes-one-by-one/k0": "k0: writes-one-by-one makes 1 to 100,000",
-    "poll/tcp4/n8/hold/one-write": "stimulus 'one-write': tcp4 is not written to, but takes one-connection, ",
+    "poll/tcp4/n8/hold/one-write": "a TCP listener on 127.0.0.1 is not written to; it can get one-",
     "io_uring_accept.ring/tcp4/n8/hold/one-connection": "sharing 'ring': one ring is shared by threads (write n8t)",
     "accept.ring/tcp4/n8t/hold/one-connection": "sharing 'ring': accept has no ring to share, only io_uring_accept, ",
     "rt_sigtimedwait.nothing/tcp4/n8t/hold/one-connection": "sharing 'nothing': threads share their signals",
-    "poll.nothing/unix/n8/hold/one-connection": "unix has no SO_REUSEPORT groups, only tcp4, tcp6 and mptcp4 have them",
+    "poll.nothing/unix/n8/hold/one-connection": "has no SO_REUSEPORT groups, only tcp4, tcp6 and mptcp4 have them",
 }
 
 
@@ -177,18 +178,18 @@ def test_every_word_of_every_axis_is_used_by_some_scenario() -> None:
     for call in CALLS:
         for trigger in (None, *TRIGGERS):
             for sharing in SHARINGS:
-                for listener in LISTENERS:
+                for source in SOURCES:
                     for reaction in REACTIONS:
                         for stimulus in STIMULI:
-                            found |= _words(call, trigger, sharing, listener, reaction, stimulus)
-    assert found >= {*CALLS, *TRIGGERS, *SHARINGS, *LISTENERS, *REACTIONS, *STIMULI}
+                            found |= _words(call, trigger, sharing, source, reaction, stimulus)
+    assert found >= {*CALLS, *TRIGGERS, *SHARINGS, *SOURCES, *REACTIONS, *STIMULI}
 
 
 def _words(*axes: str | None) -> set[str]:
-    call, trigger, sharing, listener, reaction, stimulus = axes
+    call, trigger, sharing, source, reaction, stimulus = axes
     try:
         waiter = "thread" if sharing == "ring" else "process"
-        Scenario(str(call), str(listener), 8, str(reaction), str(stimulus), trigger, str(sharing), waiter=waiter)
+        Scenario(str(call), str(source), 8, str(reaction), str(stimulus), trigger, str(sharing), waiter=waiter)
     except BadScenario:
         return set()
     return {axis for axis in axes if axis is not None}

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from probes.listeners import client
+from probes.sources import client
 from probes.syscalls import set_socket_option
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probes.axes import SOCKETS
+from probes.axes import LISTENERS
 from probes.scenario import BadScenario
 from probes.star import PRESETS, Star, centre, star
 
@@ -13,7 +13,7 @@ from .judging import claims_with_stars
 
 def _ids(one: Star, preset: str = "default") -> list[str]:
     cut = PRESETS[preset]
-    return [scenario.id for scenario in one.scenarios(cut.sizes, cut.listeners)]
+    return [scenario.id for scenario in one.scenarios(cut.sizes, cut.sources)]
 
 
 def test_star_varies_one_axis_at_a_time() -> None:
@@ -49,17 +49,22 @@ def test_smallest_leaves_out_sizes_that_say_nothing() -> None:
     assert sizes == {"n2", "n8", "n64", "n8t"}
 
 
-def test_star_of_threads_on_another_listener() -> None:
-    assert _ids(Star("recvfrom", stimulus="one-write", listener="udp4", waiter="thread", spokes=("threads",))) == [
+def test_star_of_threads_on_another_source() -> None:
+    assert _ids(Star("recvfrom", stimulus="one-write", source="udp4", waiter="thread", spokes=("threads",))) == [
         "recvfrom/udp4/n8t/hold/one-write"
     ]
-    with pytest.raises(BadScenario, match="recvfrom reads from udp4"):
-        _ids(Star("recvfrom", stimulus="one-write", listener="tcp4", spokes=()))
+    with pytest.raises(BadScenario, match="cannot be received from, so recvfrom cannot wait on it, but on udp4"):
+        _ids(Star("recvfrom", stimulus="one-write", source="tcp4", spokes=()))
 
 
-@pytest.mark.parametrize(("call", "listener"), [("recvfrom", "udp4"), ("read", "pipe"), ("ppoll", "tcp4")])
-def test_centre_is_on_what_the_call_waits_on(call: str, listener: str) -> None:
-    assert Star(call).listener == listener
+def test_spoke_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="no such spoke"):
+        Star("poll", spokes=("sizes", "listeners"))
+
+
+@pytest.mark.parametrize(("call", "source"), [("recvfrom", "udp4"), ("read", "pipe"), ("ppoll", "tcp4")])
+def test_centre_is_on_what_the_call_waits_on(call: str, source: str) -> None:
+    assert Star(call).source == source
 
 
 def test_sizes_without_the_centre_take_their_largest() -> None:
@@ -101,6 +106,6 @@ def test_every_preset_judges_every_claim(claim: str, preset: str) -> None:
 def test_presets_say_what_they_are() -> None:
     for name, preset in PRESETS.items():
         assert preset.untraced >= 1, name
-        assert set(preset.listeners) <= set(SOCKETS), name
+        assert set(preset.sources) <= set(LISTENERS), name
         assert str(preset.untraced) in preset.sentence, name
         assert all(str(size) in preset.sentence for size in preset.sizes), name

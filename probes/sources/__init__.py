@@ -1,6 +1,6 @@
 """What waiters wait on, one file per kind.
 
-A new kind: a class here with the methods of `Listener`, and a row in `LISTENERS` of `probes/axes.py`.
+A new kind: a class in a file of its own with the methods of `Source`, and a row in `SOURCES` of `probes/axes.py`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
-from ..axes import LISTENERS
+from ..axes import SOURCES
 from ..parts import find
 from ..scenario import Scenario
 from ..syscalls import set_socket_option
 
 
-class Listener(Protocol):
+class Source(Protocol):
     """Descriptors for the waiters, and the way to stir them."""
 
     fds: list[int]
@@ -42,13 +42,13 @@ class Listener(Protocol):
         """Close every descriptor.  Nothing stays behind."""
 
 
-def open_listener(scenario: Scenario, folder: str | None) -> Listener:
-    """The listener of `scenario`.  A path socket is bound in `folder` (None: in a temporary
+def open_source(scenario: Scenario, folder: str | None) -> Source:
+    """The source of `scenario`.  A path socket is bound in `folder` (None: in a temporary
     folder that is gone when this returns) and unlinked at once.
 
     Raises OSError as the kernel gives it, for instance EADDRNOTAVAIL while `lo` is down.
     """
-    opener: Callable[[Scenario, str | None], Listener] = find(__name__, LISTENERS[scenario.listener].part)
+    opener: Callable[[Scenario, str | None], Source] = find(__name__, SOURCES[scenario.source].part)
     return opener(scenario, folder)
 
 
