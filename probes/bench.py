@@ -67,10 +67,10 @@ class _Bare:
     """An interpreter that runs the bare loop, as small and as warm as the conductor."""
 
     def __init__(self) -> None:
-        from .syscalls import NUMBERS
+        from .syscalls import number
 
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _BARE, "-", str(NUMBERS["accept"])],
+            [sys.executable, "-I", "-S", "-c", _BARE, "-", str(number("accept"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

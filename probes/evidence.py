@@ -137,14 +137,13 @@ def _record(kind: type[_Record], kept: Mapping[str, Any]) -> _Record:
     return kind(**values)
 
 
-@cache
 def call_name(number: int) -> str:
-    """The name of a system call: python-ptrace's table, and the lab's own for newer calls."""
-    from .syscalls import NUMBERS
+    """The name of a system call of this machine."""
+    return _call_names().get(number, f"syscall_{number}")
 
-    for name, ours in NUMBERS.items():
-        if ours == number:
-            return name
-    from ptrace.syscall import SYSCALL_NAMES
 
-    return str(SYSCALL_NAMES.get(number, f"syscall_{number}"))
+@cache
+def _call_names() -> dict[int, str]:
+    from .syscalls import NUMBERS  # not before it is needed: a report is made of names alone
+
+    return {number: name for name, number in NUMBERS.items()}

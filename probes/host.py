@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from . import splats, sysctls
+from . import axes, splats, syscalls, sysctls
 from .chapters import CARRIED, FOLDER, HOME
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -28,8 +28,16 @@ def kernel() -> dict[str, Any]:
         "cpus": len(os.sched_getaffinity(0)),
         "emulated": "TCG" in _text("/proc/cpuinfo") or flavour() != "linux",
         "sysctls": sysctls.read((*sysctls.NETWORK, *sysctls.HOST)),
+        "stand_ins": stand_ins(),
         "splats": [],
     }
+
+
+def stand_ins() -> dict[str, str]:
+    """The wait calls that this architecture lacks, and what does the work of each."""
+    calls = dict.fromkeys(kind.system_call or name for name, kind in axes.CALLS.items())
+    serving = {name: syscalls.serving(name) for name in calls}
+    return {name: call for name, call in serving.items() if call not in (name, None)}
 
 
 def flavour() -> str:

@@ -2,58 +2,81 @@
 
 libc and Python choose for themselves which system call serves `select` or `epoll_wait`
 (glibc implements select(2) by pselect6, for example), so a strategy that must block in the
-very call it names goes through syscall(2).  The numbers are those of the kernel's
-arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h (arm64), which lacks
-what a newer call replaces (poll, select, epoll_wait ...).
+very call it names goes through syscall(2).
+
+Numbers come from the package system-calls, whose tables are made from the kernel's own headers.  An architecture that
+lacks a call has another that does its work, as its libc knows; `serving` names it.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
+import socket
+import struct
+import sys
 
-_NUMBERS: dict[str, tuple[int, int | None]] = {
-    # name: (x86-64, arm64)
-    "read": (0, 63),
-    "write": (1, 64),
-    "poll": (7, None),
-    "select": (23, None),
-    "pause": (34, None),
-    "getpid": (39, 172),
-    "accept": (43, 202),
-    "recvfrom": (45, 207),
-    "semget": (64, 190),
-    "semop": (65, 193),
-    "semctl": (66, 191),
-    "fcntl": (72, 25),
-    "flock": (73, 32),
-    "rt_sigtimedwait": (128, 137),
-    "gettid": (186, 178),
-    "futex": (202, 98),
-    "epoll_create": (213, None),
-    "epoll_wait": (232, None),
-    "epoll_ctl": (233, 21),
-    "tgkill": (234, 131),
-    "pselect6": (270, 72),
-    "ppoll": (271, 73),
-    "unshare": (272, 97),
-    "epoll_pwait": (281, 22),
-    "accept4": (288, 242),
-    "perf_event_open": (298, 241),
-    "setns": (308, 268),
-    "kcmp": (312, 272),
-    "membarrier": (324, 283),
-    "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426),
-    "openat2": (437, 437),
-    "pidfd_getfd": (438, 438),
-    "epoll_pwait2": (441, 441),
+_TABLES = {
+    # e_machine and EI_CLASS of elf(5): the name of the table
+    (62, 2): "x86_64",
+    (62, 1): "x32",
+    (3, 1): "i386",
+    (183, 2): "arm64",
+    (40, 1): "arm",
+    (243, 2): "riscv64",
+    (243, 1): "riscv32",
+    (22, 2): "s390x",
+    (22, 1): "s390",
+    (21, 2): "powerpc64",
+    (20, 1): "powerpc",
+    (258, 2): "loongarch64",
+    (8, 2): "mips64",
+    (43, 2): "sparc64",
 }
-_COLUMN = {"x86_64": 0, "aarch64": 1}.get(os.uname().machine)
-NUMBERS: dict[str, int] = {
-    name: here for name, numbers in _NUMBERS.items() if _COLUMN is not None and (here := numbers[_COLUMN]) is not None
+
+
+def _architecture() -> str | None:
+    """The table for this very program: a 32-bit one has other numbers than its 64-bit kernel, whose uname it sees."""
+    try:
+        with open("/proc/self/exe", "rb") as file:
+            start = file.read(20)
+    except OSError:
+        return None
+    # This program has the byte order of its own file.
+    return _TABLES.get((int.from_bytes(start[18:20], sys.byteorder), start[4]))
+
+
+def _numbers(architecture: str | None) -> dict[str, int]:
+    """Every system call of this architecture, by the name of its man page; none where there is no table."""
+    if architecture is None:
+        return {}
+    module = importlib.import_module(f"system_calls.tables.{architecture}")
+    table: dict[str, int] = dict(getattr(module, f"syscalls_{architecture}"))
+    # Where a call had to be made anew, the old number takes other arguments, and libc uses the new one: select(2) with
+    # all five in one struct (sys_old_select, fs/select.c), and file offsets of 32 bits (fcntl(2), fcntl64).
+    for name, anew in (("select", "_newselect"), ("fcntl", "fcntl64")):
+        if anew in table:
+            table[name] = table.pop(anew)
+    return table
+
+
+NUMBERS: dict[str, int] = _numbers(_architecture())
+"""Number of each system call of this machine's architecture, and of this program's word size."""
+
+STAND_INS = {
+    "select": ("pselect6", "pselect6_time64"),
+    "pselect6": ("pselect6_time64",),
+    "poll": ("ppoll", "ppoll_time64"),
+    "ppoll": ("ppoll_time64",),
+    "epoll_wait": ("epoll_pwait",),
+    "accept": ("accept4",),
+    "semop": ("semtimedop", "semtimedop_time64"),
+    "futex": ("futex_time64",),
+    "rt_sigtimedwait": ("rt_sigtimedwait_time64",),
 }
-"""Number of each system call the lab makes, on this machine's architecture."""
+"""What does the work of a call where an architecture lacks it, as in glibc (sysdeps/unix/sysv/linux/): the same
+function of the kernel, with further arguments, which are null."""
 
 NEWNS, NEWIPC, NEWUSER, NEWNET = 0x00020000, 0x08000000, 0x10000000, 0x40000000
 """Namespaces of clone(2), unshare(2) and setns(2); os has them from Python 3.12 on."""
@@ -75,9 +98,20 @@ def call(number: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0
     return result if result >= 0 else -ctypes.get_errno()
 
 
+def serving(name: str) -> str | None:
+    """The system call that does the work of `name` here: itself, or its stand-in; None where there is neither."""
+    return next((call for call in (name, *STAND_INS.get(name, ())) if call in NUMBERS), None)
+
+
 def number(name: str) -> int | None:
-    """The number of the system call `name` here, or None where this architecture has none."""
-    return NUMBERS.get(name)
+    """The number of the system call that serves `name` here, or None where there is none."""
+    call = serving(name)
+    return None if call is None else NUMBERS[call]
+
+
+def number_of(name: str) -> int:
+    """The number of the system call that serves `name`, which every architecture has.  Raises KeyError."""
+    return NUMBERS[serving(name) or name]
 
 
 def exists(name: str) -> bool:
@@ -85,7 +119,7 @@ def exists(name: str) -> bool:
 
     Asked with arguments of -1, which every call refuses (EBADF, EINVAL, EFAULT) before it acts.
     """
-    nr = NUMBERS.get(name)
+    nr = number(name)
     return nr is not None and call(nr, -1, -1, -1, -1, -1, -1) != -38  # ENOSYS, errno(3)
 
 
@@ -94,6 +128,13 @@ def set_socket_option(fd: int, level: int, option: int, value: bytes) -> None:
     if _libc.setsockopt(fd, level, option, value, len(value)) != 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
+
+
+def timeval(seconds: float, option: int = socket.SO_SNDTIMEO) -> bytes:
+    """A struct timeval as this socket option takes it: two longs; two of 64 bits for SO_RCVTIMEO_NEW (66) and
+    SO_SNDTIMEO_NEW (67, include/uapi/asm-generic/socket.h), which Python has where longs are shorter than time_t."""
+    whole = int(seconds)
+    return struct.pack("qq" if option in (66, 67) else "ll", whole, int((seconds - whole) * 1e6))
 
 
 def prctl(option: int, argument: int) -> int:

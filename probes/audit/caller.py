@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import socket
-import struct
 import sys
 from typing import Any
 
@@ -135,7 +134,7 @@ def _serve(end: socket.socket, parent: int, family: int, address: Any, beside: i
             if request["do"] == "connect":
                 made = socket.socket(family)
                 # Blocking, so that what it issues is issued when it returns; but not for ever (socket(7)).
-                made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("=qq", PATIENCE_S, 0))
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, syscalls.timeval(PATIENCE_S))
                 made.connect(address)
                 name = made.getsockname()
                 reply["client"] = name[:2] if isinstance(name, tuple) else ["", 0]

@@ -9,6 +9,7 @@ from ..controls import run_controls, why_failed
 from ..exits import CANNOT_JUDGE, WELL
 from ..lab.session import Lab
 from ..observers import WOKEN
+from ..report import words
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print it; CANNOT_JUDGE where a control fails.  Raises Inconclusive where there is no lab at all."""
     print(f"kernel     {host.in_one_line()}, {host.user_in_words()}")
+    if served := words.stand_ins({"stand_ins": host.stand_ins()}):
+        print(f"calls      {served}")
     with Lab() as lab:
         greeting = lab.greeting
         print(f"isolation  {greeting['isolation']}")

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
+from ..syscalls import timeval
 from ..verdict import Inconclusive
 from .work import LONG_SOURCE, SHORT_SOURCE
 
@@ -115,9 +116,8 @@ def _one(address: tuple[str, int], long: bool, patience_s: float, served: SeenBy
 
 def _bound(sock: socket.socket, patience_s: float) -> None:
     """Bound connect and recv in the kernel: Python's own timeout polls before each call, which costs one more sleep."""
-    timeval = struct.pack("qq", int(patience_s), 0)
     for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-        sock.setsockopt(socket.SOL_SOCKET, option, timeval)
+        sock.setsockopt(socket.SOL_SOCKET, option, timeval(int(patience_s)))
 
 
 def closed_loop(

@@ -53,7 +53,7 @@ class MeasuredHerd:
             finally:
                 if cpus != ours:
                     os.sched_setaffinity(0, ours)
-            calls = {syscalls.NUMBERS[call] for call in (scenario.system_call, *([lock.call] if lock else []))}
+            calls = {syscalls.number_of(call) for call in (scenario.system_call, *([lock.call] if lock else []))}
             self.watch = Watch(self._pids, self._ready, calls, syscall_readable=syscall_readable)
             self._open.callback(self.watch.close)
             self.watch.rest()

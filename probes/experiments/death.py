@@ -7,14 +7,15 @@ import signal
 import socket
 from typing import Any
 
+from .. import syscalls
 from ..lab.deadline import patience_s, until
 from ..lab.stage import Actor, Me, Stage
 from ..verdict import Inconclusive
 from .waiting import BLOCKED, Scene, now
 from .workers import SharedListener
 
-_AN_HOUR = (3600).to_bytes(8, "little") + bytes(8)
-"""A struct timeval for SO_RCVTIMEO: longer than anything here lasts."""
+_AN_HOUR = syscalls.timeval(3600)
+"""For SO_RCVTIMEO: longer than anything here lasts."""
 
 
 def killed_when_told(stage: Stage, strategy: str) -> None:

@@ -16,8 +16,7 @@ from ..strategies import prepare
 from ..verdict import NotApplicable
 from .waiting import BLOCKED, now
 
-EPOLL_WAIT = "epoll_wait" if "epoll_wait" in syscalls.NUMBERS else "epoll_pwait"
-"""The system call behind epoll_wait(2) here: the newer architectures have epoll_pwait alone."""
+EPOLL_WAIT = "epoll_wait"
 _BITS = {
     "IN": select.EPOLLIN,
     "OUT": select.EPOLLOUT,
@@ -208,7 +207,7 @@ def _waits_in(stage: Stage, instance: select.epoll, timeout: int = -1, most: int
     def act(me: Me) -> Any:
         events = (ctypes.c_uint64 * 2 * 8)()
         me.ready()
-        number = syscalls.NUMBERS[EPOLL_WAIT]
+        number = syscalls.number_of(EPOLL_WAIT)
         result = syscalls.call(number, instance.fileno(), ctypes.addressof(events), most, timeout, 0, 8)
         return result if result >= 0 else errno_of_result(result)
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 import select
 import socket
+import sys
 import termios
 from collections.abc import Callable
 from typing import Any
@@ -132,6 +133,6 @@ def _channel(kind: str) -> tuple[int, int, Callable[[], int]]:
             reader = listening.accept()[0].detach()
 
     def arrived() -> int:
-        return int.from_bytes(fcntl.ioctl(reader, termios.FIONREAD, b"\0" * 4), "little")
+        return int.from_bytes(fcntl.ioctl(reader, termios.FIONREAD, b"\0" * 4), sys.byteorder)
 
     return reader, writer, arrived

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errnos import errno_of_result
 from ..observers.task_files import Sighting
 from ..observers.tracer import Tracer
-from ..syscalls import NUMBERS
+from ..syscalls import number_of
 from ..verdict import Inconclusive
 from .board import PARKED, PHASE, RESULT, RETURNED, SWITCHES, WAITING
 from .herd import Herd, Waiter
@@ -23,7 +23,7 @@ class Proofs:
     def __init__(self, herd: Herd, tracer: Tracer | None, *, syscall_readable: bool) -> None:
         self._herd = herd
         self._tracer = tracer
-        self._inside = {WAITING: NUMBERS[herd.scenario.system_call], PARKED: NUMBERS[PARK]}
+        self._inside = {WAITING: number_of(herd.scenario.system_call), PARKED: number_of(PARK)}
         self._proven: dict[int, Sighting] = {}
         self.how = SYSCALL_FILE if syscall_readable else ENTRY_STOP if tracer else MARK_AND_STATE
         """How a waiter is proven to be blocked here."""

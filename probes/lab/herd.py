@@ -115,7 +115,7 @@ class Herd:
     def open_gate(self, i: int) -> None:
         """Let waiter `i` go on to its wait call."""
         self.board.open_gate(i)
-        syscalls.call(syscalls.NUMBERS["futex"], self.board.gate_address(i), _FUTEX_WAKE, 1)
+        syscalls.call(syscalls.number_of("futex"), self.board.gate_address(i), _FUTEX_WAKE, 1)
 
     def complain_about_failure(self, i: int) -> None:
         """Raise Inconclusive if waiter `i` could not get ready."""

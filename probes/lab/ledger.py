@@ -95,7 +95,7 @@ class Ledger:
     def _exits_of(self, waiter: Waiter) -> int | None:
         if self._tracer is None:
             return None
-        return self._tracer.of(waiter.tid).returns.get(syscalls.NUMBERS[self._scenario.system_call], 0)
+        return self._tracer.of(waiter.tid).returns.get(syscalls.number_of(self._scenario.system_call), 0)
 
     def _spurious(self, count: int) -> int | None:
         """Returns that found nothing; unknown under hold, where nobody looks (accept itself looks)."""

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import ptrace
+import system_calls
 
 from ..evidence import Trial
 from ..scenario import Scenario
@@ -103,8 +104,11 @@ class Lab:
 
     def _launch(self) -> dict[str, Any]:
         ours, theirs = socket.socketpair()
-        # No more than it needs: this project, and the folder that holds python-ptrace.
-        paths = [_PROJECT, os.path.dirname(os.path.dirname(os.path.abspath(ptrace.__file__)))]
+        # No more than it needs: this project, and the folders that hold these two packages, most often the same one.
+        packages = (
+            os.path.dirname(os.path.dirname(os.path.abspath(str(kept.__file__)))) for kept in (ptrace, system_calls)
+        )
+        paths = list(dict.fromkeys([_PROJECT, *packages]))
         isolate = "isolate" if self._isolate else "stay"
         command = [sys.executable, "-I", "-S", "-c", _START, json.dumps(paths), str(os.getpid()), isolate]
         with theirs:

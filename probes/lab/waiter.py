@@ -46,7 +46,7 @@ PARK = "pause" if "pause" in syscalls.NUMBERS else "ppoll"
 def park() -> NoReturn:
     """Sleep until killed."""
     while True:
-        syscalls.call(syscalls.NUMBERS[PARK], 0, 0, 0, 0, 8)
+        syscalls.call(syscalls.number_of(PARK), 0, 0, 0, 0, 8)
 
 
 def live(
@@ -86,7 +86,7 @@ def live(
 def _stand_at_gate(address: int) -> None:
     """Sleep until the conductor has opened this waiter's gate (futex(2), FUTEX_WAIT while it is 0)."""
     again = -11
-    while syscalls.call(syscalls.NUMBERS["futex"], address, _FUTEX_WAIT, 0, 0) != again:
+    while syscalls.call(syscalls.number_of("futex"), address, _FUTEX_WAIT, 0, 0) != again:
         pass
 
 

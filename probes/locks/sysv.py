@@ -166,4 +166,4 @@ class Semaphore:
 
     def _operate(self, by: int) -> None:
         operation = ctypes.create_string_buffer(struct.pack("Hhh", 0, by, self._flags))  # struct sembuf
-        _checked(syscalls.call(syscalls.NUMBERS["semop"], self.id, ctypes.addressof(operation), 1))
+        _checked(syscalls.call(syscalls.number_of("semop"), self.id, ctypes.addressof(operation), 1))

@@ -12,6 +12,7 @@ import mmap
 import os
 import re
 import struct
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -22,10 +23,13 @@ _PAGE = mmap.PAGESIZE
 _ATTR_BYTES = 112  # PERF_ATTR_SIZE_VER5, include/uapi/linux/perf_event.h
 _TYPE_TRACEPOINT = 2
 _SAMPLE_TID, _SAMPLE_TIME, _SAMPLE_CPU, _SAMPLE_RAW = 1 << 1, 1 << 2, 1 << 7, 1 << 10
-_FLAG_DISABLED, _FLAG_USE_CLOCKID = 1 << 0, 1 << 25
+_FLAGS = (0, 25)
+"""The bits disabled and use_clockid of struct perf_event_attr."""
 _CLOCK_MONOTONIC = 1
 _FLAG_FD_CLOEXEC = 1 << 3
-_IOC_ENABLE, _IOC_SET_FILTER = 0x2400, 0x40082406
+# _IO('$', 0) and _IOW('$', 6, char *); powerpc, mips and sparc have other bits for "neither" and "write" (asm/ioctl.h).
+_NEITHER, _WRITE = (1 << 29, 4 << 29) if os.uname().machine.startswith(("ppc", "mips", "sparc")) else (0, 1 << 30)
+_IOC_ENABLE, _IOC_SET_FILTER = _NEITHER | 0x2400, _WRITE | ctypes.sizeof(ctypes.c_void_p) << 16 | 0x2406
 _RECORD_LOST, _RECORD_SAMPLE = 2, 9
 _DATA_HEAD = 1024  # offsets in struct perf_event_mmap_page
 _DATA_TAIL = 1032
@@ -53,6 +57,11 @@ def describe(name: str, tracefs: str) -> Tracepoint:
     folder = f"{tracefs}/events/{name}"
     with open(f"{folder}/id") as number, open(f"{folder}/format") as text:
         return Tracepoint(name, int(number.read()), text.read())
+
+
+def _bit(number: int) -> int:
+    """A bit field of one bit: the first of a word is its lowest on a little-endian machine, its highest on another."""
+    return 1 << (number if sys.byteorder == "little" else 63 - number)
 
 
 class PerfRings:
@@ -86,7 +95,7 @@ class PerfRings:
         attr = bytearray(_ATTR_BYTES)
         sample = _SAMPLE_TID | _SAMPLE_TIME | _SAMPLE_CPU | _SAMPLE_RAW
         struct.pack_into("=IIQQQ", attr, 0, _TYPE_TRACEPOINT, _ATTR_BYTES, event, 1, sample)
-        struct.pack_into("=Q", attr, 40, _FLAG_DISABLED | _FLAG_USE_CLOCKID)
+        struct.pack_into("=Q", attr, 40, sum(map(_bit, _FLAGS)))
         struct.pack_into("=i", attr, 92, _CLOCK_MONOTONIC)
         address = ctypes.addressof(ctypes.c_char.from_buffer(attr))
         number = syscalls.number("perf_event_open")

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import splats
 from ..verdict import BROKEN, INCONCLUSIVE
+from . import words
 
 NOT_JUDGED = "not judged"
 """What a run says of a claim that it lacks: nothing, and never held."""
@@ -46,8 +47,10 @@ class Kernel:
     def notes(self) -> list[str]:
         """What is good to know of a column, and makes no verdict doubtful."""
         emulated = ["emulated"] if self.run["kernel"]["emulated"] else []
+        served = words.stand_ins(self.run["kernel"])
         return [
             *emulated,
+            *([served] if served else []),
             *(splats.in_words(splat) for splat in self.run["kernel"]["splats"] if splats.explanation(splat)),
         ]
 

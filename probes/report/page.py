@@ -164,6 +164,7 @@ def _host(run: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         "kernel": [f"{kernel['release']} {kernel['machine']}", kernel["version"]],
         "flavour": [kernel["flavour"]],
         "processors": [cpus],
+        "calls": [words.stand_ins(kernel)] if kernel.get("stand_ins") else [],
         "sysctls": [f"{name} = {value}" for name, value in kernel["sysctls"].items()],
         "isolation": [run["isolation"]],
         "fence": [run["fence"]],

@@ -14,7 +14,7 @@ from rich.text import Text
 from .. import splats
 from ..printable import one_line, printable
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE, VERDICTS
-from . import expected, strategies
+from . import expected, strategies, words
 from . import run as run_json
 from .figures import COLUMNS, UNKNOWN, Figures
 from .lineage import Kernel
@@ -61,6 +61,8 @@ def _summary(run: Mapping[str, Any], console: Console) -> Iterator[Text]:
     for name, verdict in run["controls"].items():
         if verdict in (BROKEN, INCONCLUSIVE):
             yield _verdict(verdict, console).append(f" control {name}: {_reason(reasons.get(name))}", "default")
+    if served := words.stand_ins(run["kernel"]):
+        yield Text(f"calls that this architecture lacks: {one_line(served)}")
     complaints = run["kernel"]["splats"]
     for splat in splats.not_understood(complaints)[:1]:
         yield Text(f"the kernel complained during the run: {one_line(splat)}", "bold red")

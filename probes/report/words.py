@@ -13,6 +13,11 @@ MOST_NAMED = 16
 """More waiters than this are shown as ranges: a line for each of a thousand helps nobody."""
 
 
+def stand_ins(kernel: Mapping[str, Any]) -> str:
+    """Which call stood for one that this architecture lacks: `poll: ppoll here`; empty where none had to."""
+    return ", ".join(f"{name}: {call} here" for name, call in kernel.get("stand_ins", {}).items())
+
+
 def states(trial: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What became of the waiters: (state, waiters), for example ("blocked", "w1-w2 w4")."""
     groups: dict[str, list[Mapping[str, Any]]] = {

@@ -6,13 +6,14 @@ A new kind: a class in a file of its own with the methods of `Source`, and a row
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Callable
 from typing import Protocol
 
 from ..axes import SOURCES
 from ..parts import find
 from ..scenario import Scenario
-from ..syscalls import set_socket_option
+from ..syscalls import set_socket_option, timeval
 
 
 class Source(Protocol):
@@ -58,12 +59,6 @@ def client(family: int, kind: int, patience_s: float, protocol: int = 0) -> sock
     SO_SNDTIMEO bounds connect, and SO_LINGER with time 0 leaves no TIME_WAIT (socket(7)).
     """
     client_end = socket.socket(family, kind, protocol)
-    set_socket_option(client_end.fileno(), socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    set_socket_option(client_end.fileno(), socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     set_socket_option(client_end.fileno(), socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(patience_s))
     return client_end
-
-
-def timeval(seconds: float) -> bytes:
-    """A struct timeval of a 64-bit machine: seconds and microseconds."""
-    whole = int(seconds)
-    return whole.to_bytes(8, "little") + int((seconds - whole) * 1e6).to_bytes(8, "little")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 
 from ..scenario import Scenario
-from ..syscalls import set_socket_option
+from ..syscalls import set_socket_option, timeval
 from ..verdict import NotApplicable
-from . import client, timeval
+from . import client
 
 _AF_VSOCK, _CID_LOCAL, _PORT_ANY = 40, 1, 0xFFFFFFFF  # include/uapi/linux/vm_sockets.h
 _CONNECT_TIMEOUT = 6  # SO_VM_SOCKETS_CONNECT_TIMEOUT: two seconds unless told
@@ -42,7 +42,7 @@ class Vsock:
     def connect(self, patience_s: float) -> socket.socket:
         sock = client(_AF_VSOCK, socket.SOCK_STREAM, patience_s)
         try:
-            set_socket_option(sock.fileno(), _AF_VSOCK, _CONNECT_TIMEOUT, timeval(patience_s))
+            set_socket_option(sock.fileno(), _AF_VSOCK, _CONNECT_TIMEOUT, timeval(patience_s, _CONNECT_TIMEOUT))
             sock.connect(self._socket.getsockname())
         except OSError:
             sock.close()

@@ -41,7 +41,7 @@ def prepare(scenario: Scenario, fds: list[int]) -> Strategy:
     """
     call = scenario.system_call
     if syscalls.number(call) is None:
-        raise NotApplicable(f"this architecture has no {call} system call")
+        raise NotApplicable(f"this architecture has no {call} system call, and no other that does its work")
     if not syscalls.exists(call):
         raise NotApplicable(f"{call}: ENOSYS")
     strategy: Strategy = find(__name__, CALLS[scenario.call].part)(scenario, fds)
@@ -49,5 +49,5 @@ def prepare(scenario: Scenario, fds: list[int]) -> Strategy:
 
 
 def number_of(call: str) -> int:
-    """The system call number of `call` here; prepare() has made sure that there is one."""
-    return syscalls.NUMBERS[call]
+    """The number of the system call that serves `call` here; prepare() has made sure that there is one."""
+    return syscalls.number_of(call)

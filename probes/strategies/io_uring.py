@@ -13,6 +13,7 @@ import os
 import select
 import socket
 import struct
+import sys
 import threading
 
 from .. import syscalls
@@ -86,6 +87,12 @@ class _Waiting(Waiting):
         return value
 
 
+def _poll_mask() -> int:
+    """POLLIN as poll32_events; on a big-endian machine the two halves change places (io_poll_parse_events,
+    io_uring/poll.c), so that the old field of 16 bits is still where it was."""
+    return select.POLLIN if sys.byteorder == "little" else select.POLLIN << 16
+
+
 class Ring:
     """One instance.  Raises NotApplicable where this kernel or its settings refuse it."""
 
@@ -127,7 +134,7 @@ class Ring:
             0,
             0,
             0,
-            select.POLLIN if poll else 0,
+            _poll_mask() if poll else 0,
             1,
         )
         self._sqes[slot * _SQE_BYTES : (slot + 1) * _SQE_BYTES] = sqe.ljust(_SQE_BYTES, b"\0")

@@ -20,7 +20,7 @@ class Poll(Strategy):
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
         self._number = number_of(scenario.call)
         # poll takes milliseconds, -1 for no limit; ppoll a timespec, none for no limit.
-        self._timeout = -1 if scenario.call == "poll" else 0
+        self._timeout = -1 if syscalls.serving(scenario.call) == "poll" else 0
         self._fds = fds
 
     def waiting(self, i: int) -> _Waiting:
