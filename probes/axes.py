@@ -6,23 +6,21 @@ sources, stimuli) all read these tables, so a word is added by its row here and 
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-CONNECTIONS, READING, RECEIVING, POLLING, WRITTEN_TO, GROUPS = (
-    "connections",
-    "reading",
-    "receiving",
-    "polling",
-    "written-to",
-    "groups",
-)
+CONNECTIONS, READING, RECEIVING, WRITING, POLLING = "connections", "reading", "receiving", "writing", "polling"
+WRITTEN_TO, READ_FROM, EVENTS, GROUPS = "written-to", "read-from", "events", "groups"
 ABILITIES: Mapping[str, str] = {
     CONNECTIONS: "takes no connections",
     READING: "cannot be read",
     RECEIVING: "cannot be received from",
+    WRITING: "never makes a writer wait",
     POLLING: "cannot be waited for by a multiplexer",
     WRITTEN_TO: "is not written to",
+    READ_FROM: "is not read from",
+    EVENTS: "has no events of its own",
     GROUPS: "has no SO_REUSEPORT groups",
 }
 """What a source can do, and what is said of one that cannot."""
@@ -44,32 +42,36 @@ class WaitCall:
     """What a source must be able to do for this call to wait on it: one of ABILITIES."""
 
 
-ACCEPT, MULTIPLEXER, EPOLL, SIGNAL, IO_URING, READ = "accept", "multiplexer", "epoll", "signal", "io_uring", "read"
+ACCEPT, MULTIPLEXER, EPOLL, SIGNAL, IO_URING = "accept", "multiplexer", "epoll", "signal", "io_uring"
+READ, WRITE = "read", "write"
 CALL_GROUPS = {
     ACCEPT: "take a connection",
-    MULTIPLEXER: "report that there is a connection",
+    MULTIPLEXER: "report that there is a connection, or something to read",
     EPOLL: "the same, through an epoll instance; they need a trigger",
     SIGNAL: "signal-driven I/O: SIGIO goes to the process group that all waiters belong to",
-    IO_URING: "blocked in io_uring_enter, with an accept, a multishot accept or a poll request",
+    IO_URING: "blocked in io_uring_enter, with an accept, a multishot accept, a poll or a read request",
     READ: "read what is written: there are no connections",
+    WRITE: "write, once there is room",
 }
 
 CALLS: Mapping[str, WaitCall] = {
     "accept": WaitCall("accept.Accept", ACCEPT, takes=True),
     "accept4": WaitCall("accept.Accept", ACCEPT, takes=True),
-    "select": WaitCall("select.Select", MULTIPLEXER),
-    "pselect6": WaitCall("select.Select", MULTIPLEXER),
-    "poll": WaitCall("poll.Poll", MULTIPLEXER),
-    "ppoll": WaitCall("poll.Poll", MULTIPLEXER),
-    "epoll_wait": WaitCall("epoll.Epoll", EPOLL),
-    "epoll_pwait": WaitCall("epoll.Epoll", EPOLL),
-    "epoll_pwait2": WaitCall("epoll.Epoll", EPOLL),
+    "select": WaitCall("select.Select", MULTIPLEXER, needs=POLLING),
+    "pselect6": WaitCall("select.Select", MULTIPLEXER, needs=POLLING),
+    "poll": WaitCall("poll.Poll", MULTIPLEXER, needs=POLLING),
+    "ppoll": WaitCall("poll.Poll", MULTIPLEXER, needs=POLLING),
+    "epoll_wait": WaitCall("epoll.Epoll", EPOLL, needs=POLLING),
+    "epoll_pwait": WaitCall("epoll.Epoll", EPOLL, needs=POLLING),
+    "epoll_pwait2": WaitCall("epoll.Epoll", EPOLL, needs=POLLING),
     "rt_sigtimedwait": WaitCall("signal_driven.SignalDriven", SIGNAL),
     "io_uring_accept": WaitCall("io_uring.IoUring", IO_URING, takes=True, system_call="io_uring_enter"),
     "io_uring_multishot": WaitCall("io_uring.IoUring", IO_URING, takes=True, system_call="io_uring_enter"),
-    "io_uring_poll": WaitCall("io_uring.IoUring", IO_URING, system_call="io_uring_enter"),
+    "io_uring_poll": WaitCall("io_uring.IoUring", IO_URING, system_call="io_uring_enter", needs=POLLING),
+    "io_uring_read": WaitCall("io_uring.IoUring", IO_URING, takes=True, system_call="io_uring_enter", needs=READING),
     "read": WaitCall("read.Read", READ, takes=True, needs=READING),
     "recvfrom": WaitCall("read.Read", READ, takes=True, needs=RECEIVING),
+    "write": WaitCall("write.Write", WRITE, takes=True, needs=WRITING),
 }
 
 
@@ -94,7 +96,7 @@ SHARINGS: Mapping[str, str] = {
     "listener": "one listener (or other source) for all; an epoll instance or a ring each (the default)",
     "epoll": "one epoll instance for all",
     "ring": "one io_uring for all, which are threads",
-    "nothing": "a listener each: a SO_REUSEPORT group of TCP sockets, or a pipe, an eventfd or a UDP port each",
+    "nothing": "a source each: a SO_REUSEPORT group of TCP listeners, or what is written to: a pipe, a UDP port",
 }
 
 
@@ -110,10 +112,18 @@ class SourceKind:
     """What it can do, of ABILITIES."""
     rare: bool = False
     """Whether many kernels lack it: claims of their own try it, and the stars of the others leave it out."""
+    ready: int = select.POLLIN
+    """What a multiplexer asks of it: one of the bits of poll(2), which are those of epoll_ctl(2) too."""
+    piece: int = 8
+    """Bytes that one read of it takes, so that what was written once is read once."""
 
 
 _LISTENER = frozenset({CONNECTIONS, POLLING})
 _GROUPED = _LISTENER | {GROUPS}
+_READ = frozenset({READING, POLLING, WRITTEN_TO})
+_PIPE = _READ | {WRITING, READ_FROM}
+_SOCKET = _READ | {RECEIVING}
+_EVENTS = frozenset({READING, POLLING, EVENTS})
 
 SOURCES: Mapping[str, SourceKind] = {
     "tcp4": SourceKind("tcp.tcp4", "a TCP listener on 127.0.0.1", _GROUPED),
@@ -123,9 +133,25 @@ SOURCES: Mapping[str, SourceKind] = {
     "unix-seqpacket": SourceKind("unix.seqpacket", "an AF_UNIX seqpacket listener", _LISTENER),
     "mptcp4": SourceKind("tcp.mptcp4", "a Multipath TCP listener on 127.0.0.1", _GROUPED, rare=True),
     "vsock": SourceKind("vsock.Vsock", "an AF_VSOCK listener, for this machine itself", _LISTENER, rare=True),
-    "pipe": SourceKind("pipe.Pipe", "a pipe", frozenset({READING, WRITTEN_TO})),
-    "eventfd": SourceKind("eventfd.Eventfd", "an eventfd", frozenset({READING, WRITTEN_TO})),
-    "udp4": SourceKind("udp.Udp", "a UDP socket on 127.0.0.1", frozenset({RECEIVING, WRITTEN_TO})),
+    "pipe": SourceKind("pipe.Pipe", "a pipe", _PIPE, piece=1),
+    "full-pipe": SourceKind(
+        "pipe.FullPipe", "the write end of a full pipe", frozenset({POLLING, READ_FROM}), ready=select.POLLOUT
+    ),
+    "fifo": SourceKind("pipe.Fifo", "a FIFO", _READ, piece=1),
+    "eventfd": SourceKind("eventfd.Eventfd", "an eventfd", _READ),
+    "eventfd-semaphore": SourceKind("eventfd.Semaphore", "an eventfd in semaphore mode", _READ),
+    "udp4": SourceKind("udp.udp4", "a UDP socket on 127.0.0.1", _SOCKET),
+    "udp6": SourceKind("udp.udp6", "a UDP socket on ::1", _SOCKET),
+    "unix-datagram": SourceKind("connected.unix_datagram", "an AF_UNIX datagram socket", _SOCKET),
+    "unix-connected": SourceKind("connected.unix_stream", "a connected AF_UNIX stream socket", _SOCKET, piece=1),
+    "unix-seqpacket-connected": SourceKind("connected.unix_seqpacket", "a connected AF_UNIX seqpacket socket", _SOCKET),
+    "tcp4-connected": SourceKind("connected.tcp4", "a connected TCP socket on 127.0.0.1", _SOCKET, piece=1),
+    "epoll-instance": SourceKind(
+        "epoll_instance.EpollInstance", "an epoll instance with an eventfd in it", frozenset({POLLING, WRITTEN_TO})
+    ),
+    "timerfd": SourceKind("timerfd.Timerfd", "a timerfd", _EVENTS),
+    "inotify": SourceKind("inotify.Inotify", "an inotify instance", _EVENTS, piece=16),
+    "pidfd": SourceKind("pidfd.Pidfd", "a pidfd", frozenset({POLLING, EVENTS})),
 }
 
 
@@ -141,7 +167,8 @@ WRITTEN = sources_that_can(WRITTEN_TO)
 REACTIONS: Mapping[str, str] = {
     "hold": "touch nothing: shows the wake policy of the kernel",
     "accept": "take the connection at once: shows what a server sees",
-    "drain": "accept until EAGAIN, and wait again",
+    "read": "read at once: the same where there are no connections",
+    "drain": "accept (or read) until EAGAIN, and wait again",
     "loop": "accept (or read) one, and wait again",
 }
 
@@ -156,7 +183,7 @@ class StimulusKind:
     needs: str = ""
     """What a source must be able to do for it: one of ABILITIES, or nothing."""
     k: int | None = 0
-    """How many connections or writes it makes; None: as many as there are waiters, unless the scenario says kK."""
+    """How many connections, writes or events it makes; None: as many as waiters, unless the scenario says kK."""
 
 
 STIMULI: Mapping[str, StimulusKind] = {
@@ -169,8 +196,14 @@ STIMULI: Mapping[str, StimulusKind] = {
     "nothing": StimulusKind("quiet.nothing", "no stimulus at all"),
     "one-write": StimulusKind("writes.one", "one write", needs=WRITTEN_TO),
     "write-each": StimulusKind("writes.each", "one write for each waiter", needs=WRITTEN_TO),
+    "write-burst": StimulusKind("writes.burst", "k writes, one right after the other", needs=WRITTEN_TO, k=None),
     "writes-one-by-one": StimulusKind(
         "writes.one_by_one", "k writes, each when all waiters are at rest again", needs=WRITTEN_TO, k=None
+    ),
+    "one-read": StimulusKind("events.one", "one read of a full pipe, which makes room", needs=READ_FROM),
+    "one-event": StimulusKind("events.one", "one event: a timer expires, a process ends", needs=EVENTS),
+    "events-one-by-one": StimulusKind(
+        "events.one_by_one", "k events, each when all waiters are at rest again", needs=EVENTS, k=None
     ),
 }
 

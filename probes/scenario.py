@@ -12,6 +12,7 @@ import contextlib
 import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from select import POLLOUT
 from typing import Any
 
 from .axes import (
@@ -20,9 +21,12 @@ from .axes import (
     CALLS,
     CONNECTIONS,
     EPOLL_CALLS,
+    EVENTS,
     GROUPS,
     IO_URING,
     REACTIONS,
+    READ_FROM,
+    READING,
     REGISTERED,
     SHAPE,
     SHARINGS,
@@ -31,6 +35,7 @@ from .axes import (
     STIMULI,
     TRIGGERS,
     WAITERS,
+    WRITING,
     WRITTEN_TO,
     calls_of,
     sources_that_can,
@@ -122,20 +127,40 @@ class Scenario:
         if needed not in can:
             others = _listed(sources_that_can(needed), "or")
             return f"source {self.source!r}: {self._lacks(needed)}, so {self.call} cannot wait on it, but on {others}"
-        needed = STIMULI[self.stimulus].needs
-        if needed and needed not in can:
-            fitting = [name for name, kind in STIMULI.items() if not kind.needs or kind.needs in can]
-            return f"stimulus {self.stimulus!r}: {self._lacks(needed)}; it can get {_listed(fitting, 'or')}"
+        fitting = [name for name, kind in STIMULI.items() if not kind.needs or kind.needs in can & self._moved_by]
+        if self.stimulus not in fitting:
+            needed = STIMULI[self.stimulus].needs
+            why = self._lacks(needed) if needed not in can else f"{self.call} waits for {self._waited_for}"
+            return f"stimulus {self.stimulus!r}: {why}; it can get {_listed(fitting, 'or')}"
         return None
+
+    @property
+    def _waits_for_room(self) -> bool:
+        return CALLS[self.call].needs == WRITING or self.ready == POLLOUT
+
+    @property
+    def _waited_for(self) -> str:
+        return "room to write" if self._waits_for_room else "something to read"
+
+    @property
+    def _moved_by(self) -> frozenset[str]:
+        """What of the source's abilities can end the wait: a write fills, and a read makes room."""
+        return frozenset({READ_FROM}) if self._waits_for_room else frozenset({CONNECTIONS, WRITTEN_TO, EVENTS})
 
     def _lacks(self, ability: str) -> str:
         return f"{SOURCES[self.source].meaning} {ABILITIES[ability]}"
 
     def _problem_of_reaction(self) -> str | None:
-        if CONNECTIONS not in SOURCES[self.source].can and self.reaction not in ("hold", "loop"):
-            return f"reaction {self.reaction!r}: {self._lacks(CONNECTIONS)}; its waiters can hold or loop"
-        if self.reaction == "drain" and self.takes:
-            return f"reaction 'drain': {self.call} takes one connection each time it returns; use loop"
+        can = SOURCES[self.source].can
+        if self.reaction == "accept" and CONNECTIONS not in can:
+            return f"reaction 'accept': {self._lacks(CONNECTIONS)}; its waiters can hold{_or_read(can, self.takes)}"
+        if self.reaction == "read" and CONNECTIONS in can:
+            return f"reaction 'read': {self._lacks(READING)}; its waiters accept"
+        if self.reaction in ("drain", "read") and self.takes:
+            what = "connection" if CONNECTIONS in can else "piece"
+            return f"reaction {self.reaction!r}: {self.call} takes one {what} each time it returns; use loop"
+        if self.reaction != "hold" and not self.takes and not can & {CONNECTIONS, READING}:
+            return f"reaction {self.reaction!r}: {self._lacks(READING)}; its waiters can hold"
         return None
 
     def _problem_of_k(self) -> str | None:
@@ -180,6 +205,21 @@ class Scenario:
     def takes(self) -> bool:
         """Whether the wait call itself takes what came (accept, read), so that returning is winning."""
         return CALLS[self.call].takes
+
+    @property
+    def connects(self) -> bool:
+        """Whether connections are what is waited for, so that a client can be answered."""
+        return CONNECTIONS in SOURCES[self.source].can
+
+    @property
+    def ready(self) -> int:
+        """What a multiplexer asks of the source: a bit of poll(2)."""
+        return SOURCES[self.source].ready
+
+    @property
+    def piece(self) -> int:
+        """Bytes that one read takes of what the source holds."""
+        return SOURCES[self.source].piece
 
     @property
     def system_call(self) -> str:
@@ -257,6 +297,13 @@ def _series(*, connects: bool = False) -> list[str]:
 def _listed(words: Collection[str], joint: str = "and") -> str:
     *most, last = words
     return f"{', '.join(most)} {joint} {last}" if most else last
+
+
+def _or_read(can: frozenset[str], takes: bool) -> str:
+    """What waiters can do besides to hold, where there are no connections: the end of a sentence."""
+    if takes:
+        return " or loop"
+    return ", read, drain or loop" if READING in can else ""
 
 
 def _meant(kind: type[Scenario], axes: dict[str, Any]) -> str:

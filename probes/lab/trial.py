@@ -85,6 +85,7 @@ class TrialRun:
         herd = release.enter_context(
             Herd(self.scenario, strategy, source.fds, syscall_readable=readable, is_reaped=is_reaped)
         )
+        release.callback(source.retire)
         self._ledger.herd = herd
         self._proofs = Proofs(herd, self._tracer, syscall_readable=readable)
         self._proof["blocked"] = self._proofs.how

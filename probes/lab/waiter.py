@@ -6,6 +6,7 @@ get ready --> [be traced] --> wait --> write down what came back --> react --> p
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import struct
@@ -15,7 +16,6 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from .. import syscalls
-from ..axes import READS
 from ..scenario import Scenario
 from ..strategies import Strategy, Waiting
 from .board import (
@@ -117,24 +117,29 @@ def _react(i: int, line: memoryview, result: int, scenario: Scenario, fd: int) -
     reaction = scenario.reaction
     if scenario.takes:
         line[WON] += 1
-        if reaction != "hold" and scenario.call not in READS:
+        if reaction != "hold" and scenario.connects:
             _answer(i, result, reaction)
         return
     if reaction == "hold":
         return
     taken = 0
-    while (connection := _take(fd)) >= 0:
+    while (came := _take(scenario, fd)) >= 0:
         taken += 1
         line[WON] += 1
-        _answer(i, connection, reaction)
+        if scenario.connects:
+            _answer(i, came, reaction)
         if reaction != "drain":
             break
     if not taken:
         line[SPURIOUS] += 1
 
 
-def _take(fd: int) -> int:
-    return syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, _SOCK_CLOEXEC)
+def _take(scenario: Scenario, fd: int) -> int:
+    """A connection, or the bytes that one read gets; minus the errno if there is nothing: `fd` does not block."""
+    if scenario.connects:
+        return syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, _SOCK_CLOEXEC)
+    buffer = ctypes.create_string_buffer(scenario.piece)
+    return syscalls.call(syscalls.NUMBERS["read"], fd, ctypes.addressof(buffer), scenario.piece)
 
 
 def _answer(i: int, connection: int, reaction: str) -> None:

@@ -1,4 +1,4 @@
-"""What waiters wait on, one file per kind.
+"""What waiters wait on, one file per kind of source.
 
 A new kind: a class in a file of its own with the methods of `Source`, and a row in `SOURCES` of `probes/axes.py`.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable
-from typing import Protocol
 
 from ..axes import SOURCES
 from ..parts import find
@@ -16,31 +15,47 @@ from ..scenario import Scenario
 from ..syscalls import set_socket_option, timeval
 
 
-class Source(Protocol):
-    """Descriptors for the waiters, and the way to stir them."""
+class Source:
+    """Descriptors for the waiters, and the way to stir them.
+
+    A descriptor blocks where the wait call itself takes what comes (`scenario.takes`), and only there.
+    """
 
     fds: list[int]
     """What waiter i waits on, at place i: the same descriptor for all, or one of its own each."""
 
-    asynchronous: bool
-    """Whether wake-ups may still be under way when `connect` has returned: then `queued` must account
-    for every connection, and a fence must follow."""
+    asynchronous = False
+    """Whether wake-ups may still be under way when `connect` or `write` has returned: then `queued` must account
+    for all that was made, and a fence must follow."""
 
     delivery: str
-    """In words, what proves that a connection was delivered once `connect` returned and `queued` agrees."""
+    """In words, what proves that what was made was delivered once the call returned and `queued` agrees."""
 
     def connect(self, patience_s: float) -> socket.socket:
         """One connection, made by the calling thread, blocking.  OSError (EAGAIN) past `patience_s`."""
+        raise NotImplementedError(f"{type(self).__name__} takes no connections")
 
     def queued(self) -> int | None:
-        """Connections that wait in the accept queues now (datagrams: in the receive queues); None where the
-        kernel does not say."""
+        """What was made and waits to be taken: connections in the accept queues, datagrams in the receive queues.
+
+        None where the kernel does not say.
+        """
+        return None
 
     def write(self, i: int) -> None:
-        """Make what waiter i waits on readable without a connection (eventfd, pipe, datagram)."""
+        """Write once to what waiter i waits on (eventfd, pipe, datagram)."""
+        raise NotImplementedError(f"{type(self).__name__} is not written to")
+
+    def happen(self) -> None:
+        """Have one event happen that is neither a connection nor a write: a timer expires, a full pipe is read."""
+        raise NotImplementedError(f"{type(self).__name__} has no events")
+
+    def retire(self) -> None:
+        """End what the waiters must not outlive: called when the trial is over, before they are ended."""
 
     def close(self) -> None:
         """Close every descriptor.  Nothing stays behind."""
+        raise NotImplementedError
 
 
 def open_source(scenario: Scenario, folder: str | None) -> Source:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import os
-import socket
 
 from ..scenario import Scenario
+from . import Source
 
 
-class Eventfd:
-    """Blocking eventfds with counter 0 (eventfd(2)): a read sleeps until somebody writes."""
+class Eventfd(Source):
+    """Eventfds with counter 0 (eventfd(2)): nothing to read until somebody writes."""
 
-    asynchronous = False
     delivery = "write returned: eventfd_write wakes the readers itself"
+    _flags = 0
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
         own = scenario.sharing == "nothing"
-        self._made = [os.eventfd(0, os.EFD_CLOEXEC) for _ in range(scenario.n if own else 1)]
+        flags = os.EFD_CLOEXEC | self._flags | (0 if scenario.takes else os.EFD_NONBLOCK)
+        self._made = [os.eventfd(0, flags) for _ in range(scenario.n if own else 1)]
         self.fds = self._made if own else self._made * scenario.n
-
-    def connect(self, patience_s: float) -> socket.socket:
-        raise NotImplementedError("an eventfd takes no connections")
-
-    def queued(self) -> int | None:
-        return None
 
     def write(self, i: int) -> None:
         os.eventfd_write(self.fds[i], 1)
@@ -31,3 +26,9 @@ class Eventfd:
     def close(self) -> None:
         for fd in self._made:
             os.close(fd)
+
+
+class Semaphore(Eventfd):
+    """One read takes 1 of the counter (EFD_SEMAPHORE), and not all of it."""
+
+    _flags = os.EFD_SEMAPHORE

@@ -1,37 +1,78 @@
-"""A pipe, which all read, or one of its own for each."""
+"""Pipes and FIFOs: one for all, or one of its own for each; and the write end of a pipe that is full."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import socket
+import select
+import tempfile
 
 from ..scenario import Scenario
+from . import Source
+
+FILL = select.PIPE_BUF
+"""What a writer writes, and what is read to make room for it: as much as is written whole or not at all (pipe(7))."""
 
 
-class Pipe:
-    """Empty pipes: a read sleeps until somebody writes (pipe(7))."""
+class Pipe(Source):
+    """Empty pipes for those that read, and full ones for those that write (pipe(7))."""
 
-    asynchronous = False
-    delivery = "write returned: pipe_write wakes the readers itself"
+    delivery = "write (or read) returned: pipe_write and pipe_read wake the others themselves"
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
         own = scenario.sharing == "nothing"
-        self._made = [os.pipe() for _ in range(scenario.n if own else 1)]
+        self._writes = scenario.call == "write"
+        self._made = [self._opened(folder) for _ in range(scenario.n if own else 1)]
         pipes = self._made if own else self._made * scenario.n
-        self.fds = [read for read, _ in pipes]
-        self._ends = [write for _, write in pipes]
+        self.fds = [write if self._writes else read for read, write in pipes]
+        self._pipes = pipes
+        if self._writes:
+            self._fill()
+        for fd in self.fds:
+            os.set_blocking(fd, scenario.takes)
 
-    def connect(self, patience_s: float) -> socket.socket:
-        raise NotImplementedError("a pipe takes no connections")
+    def _opened(self, folder: str | None) -> tuple[int, int]:
+        return os.pipe()
 
-    def queued(self) -> int | None:
-        return None
+    def _fill(self) -> None:
+        for _, end in self._made:
+            os.set_blocking(end, False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(end, bytes(FILL))
 
     def write(self, i: int) -> None:
-        """One byte, less than any reader asks for, so that one reader takes all there is."""
-        os.write(self._ends[i], b"x")
+        """One byte: as much as a reader asks for, so that one reader takes all there is."""
+        os.write(self._pipes[i][1], b"x")
+
+    def happen(self) -> None:
+        """Read as much as one writer writes."""
+        os.read(self._pipes[0][0], FILL)
 
     def close(self) -> None:
-        for read, write in self._made:
-            os.close(read)
-            os.close(write)
+        for fd in {fd for ends in self._made for fd in ends}:
+            os.close(fd)
+
+
+class FullPipe(Pipe):
+    """The write end of a full pipe: a multiplexer waits for room (POLLOUT)."""
+
+    def __init__(self, scenario: Scenario, folder: str | None) -> None:
+        super().__init__(scenario, folder)
+        self.fds = [write for _, write in self._pipes]
+        self._fill()
+
+
+class Fifo(Pipe):
+    """A FIFO that is opened for both (fifo(7)), and whose name is gone again before anybody waits."""
+
+    def _opened(self, folder: str | None) -> tuple[int, int]:
+        with tempfile.TemporaryDirectory(dir=folder) as brief:
+            path = os.path.join(brief, "fifo")
+            os.mkfifo(path)
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            return fd, os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_CLOEXEC)
+        except OSError:
+            os.close(fd)
+            raise

@@ -8,7 +8,7 @@ from functools import cache
 
 from ..scenario import Scenario
 from ..verdict import NotApplicable
-from . import client
+from . import Source, client
 
 BACKLOG = 4096
 """Capped by the kernel's somaxconn (listen(2)).  A larger burst, with nobody who takes, is inconclusive."""
@@ -44,7 +44,7 @@ def tells_queue() -> bool:
             return False
 
 
-class Tcp:
+class Tcp(Source):
     """Listening sockets on an ephemeral port of loopback."""
 
     asynchronous = True

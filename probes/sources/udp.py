@@ -8,14 +8,15 @@ import struct
 
 from ..scenario import Scenario
 from ..verdict import Inconclusive
+from . import Source
 
 _SO_MEMINFO = 55
 """include/uapi/asm-generic/socket.h; its first word is SK_MEMINFO_RMEM_ALLOC, bytes that the receive queue holds."""
 _PROBE_S = 10.0
 
 
-class Udp:
-    """Blocking sockets with nothing to receive: who reads sleeps until a datagram comes (recv(2)).
+class Udp(Source):
+    """Sockets with nothing to receive: who reads sleeps until a datagram comes (recv(2)).
 
     A datagram on loopback is handled in a softirq, so that wake-ups may still be under way when send
     has returned.
@@ -24,15 +25,16 @@ class Udp:
     asynchronous = True
     delivery = "the receive queue (SO_MEMINFO) and the winners account for every datagram, then a fence"
 
-    def __init__(self, scenario: Scenario, folder: str | None) -> None:
+    def __init__(self, scenario: Scenario, family: int, address: str) -> None:
         own = scenario.sharing == "nothing"
-        self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sender = socket.socket(family, socket.SOCK_DGRAM)
         self._sockets: list[socket.socket] = []
         try:
             for _ in range(scenario.n if own else 1):
-                sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                sock = socket.socket(family, socket.SOCK_DGRAM)
                 self._sockets.append(sock)
-                sock.bind(("127.0.0.1", 0))
+                sock.bind((address, 0))
+                sock.setblocking(scenario.takes)
             self._receivers = self._sockets if own else self._sockets * scenario.n
             self.fds = [receiver.fileno() for receiver in self._receivers]
             self._each = self._weigh()
@@ -49,9 +51,6 @@ class Udp:
         self._sockets[0].recv(1)
         return weight
 
-    def connect(self, patience_s: float) -> socket.socket:
-        raise NotImplementedError("a UDP socket takes no connections")
-
     def queued(self) -> int | None:
         """Datagrams that wait to be received."""
         return sum(map(_held, self._sockets)) // self._each if self._each else None
@@ -63,6 +62,14 @@ class Udp:
     def close(self) -> None:
         for sock in (self._sender, *self._sockets):
             sock.close()
+
+
+def udp4(scenario: Scenario, folder: str | None) -> Udp:
+    return Udp(scenario, socket.AF_INET, "127.0.0.1")
+
+
+def udp6(scenario: Scenario, folder: str | None) -> Udp:
+    return Udp(scenario, socket.AF_INET6, "::1")
 
 
 def _held(receiver: socket.socket) -> int:

@@ -8,7 +8,7 @@ import tempfile
 from itertools import count
 
 from ..scenario import Scenario
-from . import client
+from . import Source, client
 
 _names = count()
 
@@ -16,7 +16,7 @@ FOLDER_PREFIX = "wakecheck-{pid}-"
 """Start of the name of the folder that exists while a path socket is bound, where no namespace hides it."""
 
 
-class Unix:
+class Unix(Source):
     """One listening socket.  A path exists only between bind and the unlink right after it.
 
     The socket is reached through an O_PATH descriptor and /proc/self/fd from then on, so that

@@ -7,13 +7,13 @@ import socket
 from ..scenario import Scenario
 from ..syscalls import set_socket_option, timeval
 from ..verdict import NotApplicable
-from . import client
+from . import Source, client
 
 _AF_VSOCK, _CID_LOCAL, _PORT_ANY = 40, 1, 0xFFFFFFFF  # include/uapi/linux/vm_sockets.h
 _CONNECT_TIMEOUT = 6  # SO_VM_SOCKETS_CONNECT_TIMEOUT: two seconds unless told
 
 
-class Vsock:
+class Vsock(Source):
     """One listening socket on a port that is free.
 
     A connection is delivered when connect has returned.  On loopback one work item carries all packets,

@@ -55,6 +55,11 @@ class Stimulus:
         self._source.write(i)
         self.count += 1
 
+    def happen(self) -> None:
+        """Have one event of the source happen: a timer expires, a full pipe is read."""
+        self._source.happen()
+        self.count += 1
+
     def connect_elsewhere(self) -> None:
         """Make one connection to another listener of the same kind, which nobody waits on."""
         self.elsewhere = self._open_elsewhere()

@@ -1,4 +1,4 @@
-"""Writes to what readers wait on: eventfds, pipes, datagram sockets."""
+"""Writes to what waiters wait on: eventfds, pipes, sockets."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ def each(stimulus: Stimulus) -> Iterator[None]:
     """One write for each waiter."""
     for i in range(stimulus.scenario.n):
         stimulus.write(i)
+    yield
+
+
+def burst(stimulus: Stimulus) -> Iterator[None]:
+    """k writes, one right after the other: to what all share, or to one after the other's own."""
+    for turn in range(stimulus.scenario.k):
+        stimulus.write(turn % stimulus.scenario.n)
     yield
 
 

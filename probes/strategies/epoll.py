@@ -29,7 +29,7 @@ class Epoll(Strategy):
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
         self._scenario = scenario
         self._fds = fds
-        self._events = select.EPOLLIN | FLAGS[str(scenario.trigger)]
+        self._events = scenario.ready | FLAGS[str(scenario.trigger)]
         self._shared: select.epoll | None = None
         self._private: list[select.epoll] = []
         if scenario.sharing == "epoll":

@@ -1,4 +1,4 @@
-"""Blocked in io_uring_enter, for an accept, a multishot accept, or a poll: a ring each, or one for all threads.
+"""Blocked in io_uring_enter, for an accept, a multishot accept, a poll or a read: a ring each, or one for all threads.
 
 Through the raw system calls and the shared rings (io_uring_setup(2), io_uring_enter(2),
 include/uapi/linux/io_uring.h): libraries would hide which request is armed when.
@@ -6,6 +6,7 @@ include/uapi/linux/io_uring.h): libraries would hide which request is armed when
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import mmap
@@ -15,6 +16,8 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from .. import syscalls
 from ..errnos import errno_name
@@ -22,8 +25,9 @@ from ..scenario import Scenario
 from ..verdict import NotApplicable
 from . import Strategy, Waiting
 
-_POLL_ADD, _ACCEPT = 6, 13  # IORING_OP_POLL_ADD, IORING_OP_ACCEPT
+_POLL_ADD, _ACCEPT, _READ = 6, 13, 22  # IORING_OP_POLL_ADD, IORING_OP_ACCEPT, IORING_OP_READ
 _ACCEPT_MULTISHOT = 1 << 0
+_AT_ITS_PLACE = (1 << 64) - 1  # an offset of -1: where the file stands (io_uring_enter(2), IORING_OP_READV)
 _ENTER_GETEVENTS = 1 << 0
 _FEAT_SINGLE_MMAP = 1 << 0
 _CQE_F_MORE = 1 << 1
@@ -31,21 +35,41 @@ _OFF_SQES = 0x10000000
 _PARAMS_BYTES, _SQE_BYTES, _CQE_BYTES = 120, 64, 16
 _ENTRIES = 8
 
-REQUESTS = {"io_uring_accept": "accept", "io_uring_multishot": "multishot", "io_uring_poll": "poll"}
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a ring; the fields of struct io_uring_sqe that differ from one request to another."""
+
+    opcode: int
+    flags: int = 0
+    """The field ioprio: what accept takes for flags of its own."""
+    events: int = 0
+    """What a poll asks for: bits of poll(2)."""
+    piece: int = 0
+    """How many bytes a read asks for."""
+
+
+def request_of(call: str, ready: int = select.POLLIN, piece: int = 8) -> Request:
+    """The request of a wait call."""
+    return {
+        "io_uring_accept": Request(_ACCEPT),
+        "io_uring_multishot": Request(_ACCEPT, flags=_ACCEPT_MULTISHOT),
+        "io_uring_poll": Request(_POLL_ADD, events=ready),
+        "io_uring_read": Request(_READ, piece=piece),
+    }[call]
 
 
 class IoUring(Strategy):
-    """Rings are made in the waiters; here the kernel is asked, once, on a socket of its own."""
+    """Rings are made in the waiters; here the kernel is asked, once, on a socket (or a pipe) of its own."""
 
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
         self._scenario = scenario
-        self._request = REQUESTS[scenario.call]
+        self._request = request_of(scenario.call, scenario.ready, scenario.piece)
         self._fds = fds
         self._ring: Ring | None = None
         self._lock = threading.Lock()
-        with socket.socket() as apart, Ring() as ring:
-            apart.listen()
-            ring.submit(self._request, apart.fileno())
+        with _blocking(scenario) as apart, Ring() as ring:
+            ring.submit(self._request, apart)
             if ring.enter(1, 0) >= 0 and (done := ring.reap()) is not None:
                 raise NotApplicable(f"{scenario.call}: {errno_name(-done[0])}")
 
@@ -57,8 +81,24 @@ class IoUring(Strategy):
         return _Waiting(self._ring, self._request, self._fds[i], self._lock)
 
 
+@contextlib.contextmanager
+def _blocking(scenario: Scenario) -> Iterator[int]:
+    """A descriptor on which nothing is ready: a listening socket, or an empty pipe."""
+    if scenario.connects:
+        with socket.socket() as listening:
+            listening.listen()
+            yield listening.fileno()
+        return
+    read, write = os.pipe()
+    try:
+        yield read
+    finally:
+        os.close(read)
+        os.close(write)
+
+
 class _Waiting(Waiting):
-    def __init__(self, ring: Ring, request: str, fd: int, lock: threading.Lock) -> None:
+    def __init__(self, ring: Ring, request: Request, fd: int, lock: threading.Lock) -> None:
         """`lock` is that of the ring: threads that share one must not touch its queues at the same time."""
         self._ring, self._request, self._fd, self._lock = ring, request, fd, lock
         self._armed = False
@@ -87,10 +127,10 @@ class _Waiting(Waiting):
         return value
 
 
-def _poll_mask() -> int:
-    """POLLIN as poll32_events; on a big-endian machine the two halves change places (io_poll_parse_events,
+def _poll_mask(events: int) -> int:
+    """Bits of poll(2) as poll32_events; on a big-endian machine the two halves change places (io_poll_parse_events,
     io_uring/poll.c), so that the old field of 16 bits is still where it was."""
-    return select.POLLIN if sys.byteorder == "little" else select.POLLIN << 16
+    return events if sys.byteorder == "little" else events << 16
 
 
 class Ring:
@@ -110,6 +150,8 @@ class Ring:
         self._cq_head, self._cq_tail, self._cq_mask, _, _, self._cqes = struct.unpack_from("=6I", params, 80)
         size = max(self._array + 4 * sq_entries, self._cqes + _CQE_BYTES * cq_entries)
         self._rings = mmap.mmap(self._fd, size, mmap.MAP_SHARED | mmap.MAP_POPULATE)
+        self._buffers: list[ctypes.Array[ctypes.c_char]] = []
+        """What reads write to: kept as long as the ring."""
         self._sqes = mmap.mmap(self._fd, sq_entries * _SQE_BYTES, mmap.MAP_SHARED, offset=_OFF_SQES)
 
     def __enter__(self) -> Ring:
@@ -120,21 +162,24 @@ class Ring:
         self._sqes.close()
         os.close(self._fd)
 
-    def submit(self, request: str, fd: int) -> None:
-        """Queue one request on listening socket `fd`; `enter` hands it over."""
+    def submit(self, request: Request, fd: int) -> None:
+        """Queue one request on descriptor `fd`; `enter` hands it over."""
         tail = self._get(self._sq_tail)
         slot = tail & self._get(self._sq_mask)
-        poll = request == "poll"
+        place = buffer = 0
+        if request.piece:
+            self._buffers.append(ctypes.create_string_buffer(request.piece))
+            place, buffer = _AT_ITS_PLACE, ctypes.addressof(self._buffers[-1])
         sqe = struct.pack(
             "=BBHiQQIIQ",
-            _POLL_ADD if poll else _ACCEPT,
+            request.opcode,
             0,
-            _ACCEPT_MULTISHOT if request == "multishot" else 0,
+            request.flags,
             fd,
-            0,
-            0,
-            0,
-            _poll_mask() if poll else 0,
+            place,
+            buffer,
+            request.piece,
+            _poll_mask(request.events),
             1,
         )
         self._sqes[slot * _SQE_BYTES : (slot + 1) * _SQE_BYTES] = sqe.ljust(_SQE_BYTES, b"\0")

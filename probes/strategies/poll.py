@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import select
 
 from .. import syscalls
 from ..scenario import Scenario
@@ -21,16 +20,16 @@ class Poll(Strategy):
         self._number = number_of(scenario.call)
         # poll takes milliseconds, -1 for no limit; ppoll a timespec, none for no limit.
         self._timeout = -1 if syscalls.serving(scenario.call) == "poll" else 0
-        self._fds = fds
+        self._fds, self._ready = fds, scenario.ready
 
     def waiting(self, i: int) -> _Waiting:
-        return _Waiting(self._number, self._timeout, self._fds[i])
+        return _Waiting(self._number, self._timeout, self._fds[i], self._ready)
 
 
 class _Waiting(Waiting):
-    def __init__(self, number: int, timeout: int, fd: int) -> None:
+    def __init__(self, number: int, timeout: int, fd: int, ready: int) -> None:
         self._number, self._timeout = number, timeout
-        self._pollfd = _PollFd(fd, select.POLLIN, 0)
+        self._pollfd = _PollFd(fd, ready, 0)
 
     def wait(self) -> int:
         return syscalls.call(self._number, ctypes.addressof(self._pollfd), 1, self._timeout, 0, 8)

@@ -1,4 +1,4 @@
-"""Blocked in read, on an eventfd or a pipe, or in recvfrom on a datagram socket.
+"""Blocked in read, or in recvfrom on a socket.
 
 Eventfds are the ground that the controls stand on.
 """
@@ -15,17 +15,17 @@ from . import Strategy, Waiting, number_of
 class Read(Strategy):
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
         self._number = number_of(scenario.call)
-        self._fds = fds
+        self._fds, self._piece = fds, scenario.piece
 
     def waiting(self, i: int) -> _Waiting:
-        return _Waiting(self._number, self._fds[i])
+        return _Waiting(self._number, self._fds[i], self._piece)
 
 
 class _Waiting(Waiting):
-    def __init__(self, number: int, fd: int) -> None:
+    def __init__(self, number: int, fd: int, piece: int) -> None:
         self._number, self._fd = number, fd
-        self._buffer = (ctypes.c_uint64 * 1)()
+        self._buffer = ctypes.create_string_buffer(piece)
 
     def wait(self) -> int:
         # recvfrom has three arguments more: no flags, and nobody asks who sent it.
-        return syscalls.call(self._number, self._fd, ctypes.addressof(self._buffer), 8, 0, 0, 0)
+        return syscalls.call(self._number, self._fd, ctypes.addressof(self._buffer), len(self._buffer), 0, 0, 0)
