@@ -140,7 +140,7 @@ def test_star_without_sense_is_one_sentence(run: Pytest, options: list[str]) -> 
     done = run(WAKES_ONE.replace('star("accept")', 'star("accept", stimulus="one-write")'), *options)
     assert done.ret != pytest.ExitCode.OK
     text = done.stdout.str() + done.stderr.str()
-    assert "test_also_here: stimulus 'one-write': tcp4 is not written to" in text
+    assert "test_also_here: stimulus 'one-write': a TCP listener on 127.0.0.1 is not written to" in text
     assert "Traceback" not in text
     assert "INTERNALERROR" not in text
     assert "probes/" not in text.partition("collecting")[2]
@@ -148,12 +148,12 @@ def test_star_without_sense_is_one_sentence(run: Pytest, options: list[str]) -> 
 
 def test_star_without_sense_in_a_chapter_is_a_usage_error(run: Pytest, monkeypatch: pytest.MonkeyPatch) -> None:
     def load() -> list[dict[str, str]]:
-        raise BadScenario("test_it: stimulus 'one-write': tcp4 is not written to")
+        raise BadScenario("test_it: stimulus 'one-write': a TCP listener on 127.0.0.1 is not written to")
 
     monkeypatch.setattr("probes.catalogue.load", load)
     done = run(WAKES_ONE, "--herd-claim", "made.wakes-one")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
-    done.stderr.fnmatch_lines(["ERROR: test_it: stimulus 'one-write': tcp4 is not written to"])
+    done.stderr.fnmatch_lines(["ERROR: test_it: stimulus 'one-write': a TCP listener on 127.0.0.1 is not written to"])
     assert "INTERNALERROR" not in done.stdout.str() + done.stderr.str()
 
 
