@@ -29,6 +29,7 @@ def nothing_known() -> Answer:
             "window_ms",
             "accidents",
             "lab",
+            "traffic",
             "verdict",
             "sentence",
             "sure",

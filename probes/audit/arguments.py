@@ -11,6 +11,8 @@ from ..exits import OTHER_CODES
 from .find import BadTarget, Wanted
 
 MOST_CONNECTIONS = 1_000
+MOST_WATCH_S = 3_600
+CONNECTIONS, RATE = 20, 20.0
 MOST_PER_S = 100.0
 LEAST_PER_S = 1 / 3600
 HTTP = b"GET / HTTP/1.0\r\n\r\n"
@@ -23,6 +25,7 @@ How many workers does one connection wake on the server that runs here?
   wakecheck audit --pid 4242 --port 80      port 80 in that process' network namespace
   wakecheck audit --unix /run/app.sock      a unix socket; @name for an abstract one
   wakecheck audit -- gunicorn -w 4 app:app  start this server, audit it, stop it
+  wakecheck audit --port 443 --watch 10     connect to nothing: count for 10 s what its own clients do to it
 
 It watches the server idle, opens one connection at a time, sends nothing unless asked, and counts which
 workers the scheduler woke.  Only servers on this machine; nothing is attached to them unless --trace is given.
@@ -45,6 +48,11 @@ EPILOG = f"""\
   idle           before the audit connected: sources of the workers' wake-ups (timers, clients ...), null if not seen
   listener, settings, server, winners, others, handed_on, timers, window_ms, accidents, observers,
   lab            what the lab measured for this strategy just now: scenario, woken, or why_not
+  traffic        with --watch: arrived, accepted, woken, returned, in_vain (sums), woken_per_accepted, asleep (workers
+                 that slept when a connection came), judged (connections that came while two slept), found_nothing
+                 (EAGAIN), cpu_ms, in_vain_cpu_ms, shares, jain, queue (looks, highest, backlog, dropped, overflows),
+                 watched (seconds, observed_s, records, record_ns, cost_to_server_ms ...); without the tracepoints
+                 switches, opened_in_namespace;  woken, returned, won, in_vain are then of the connections judged
   warnings       what else is wrong, for example a listener that nobody waits for
   advice         what to change, if anything;  reason: why it is inconclusive, or null;  exit_code
 
@@ -66,6 +74,8 @@ class AuditRequest:
     data: bytes
     trace: bool
     max_woken: int | None
+    watch_s: float | None = None
+    """Watch for so long what the server's own clients do, and connect to nothing; None: connect."""
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -80,22 +90,26 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--connections",
         type=int,
-        default=20,
         metavar="N",
-        help=f"so many, one at a time (default 20, at most {MOST_CONNECTIONS:,})",
+        help=f"so many, one at a time (default {CONNECTIONS}, at most {MOST_CONNECTIONS:,})",
     )
     parser.add_argument(
         "--rate",
         type=float,
-        default=20.0,
         metavar="N",
-        help=f"at most so many connections a second (default 20, at most {MOST_PER_S:g})",
+        help=f"at most so many connections a second (default {RATE:g}, at most {MOST_PER_S:g})",
     )
     parser.add_argument("--send", metavar="TEXT", help=r"send this over each connection, \r\n\t\x00 as in C")
     parser.add_argument("--http", action="store_true", help=r"send GET / HTTP/1.0\r\n\r\n over each connection")
     parser.add_argument("--max-woken", type=int, metavar="N", help="exit with 1 where a connection wakes more workers")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON (keys: below)")
     parser.add_argument("--html", metavar="FILE", help="write the answer as a page, too")
+    parser.add_argument(
+        "--watch",
+        type=float,
+        metavar="SECONDS",
+        help="connect to nothing: count for so long what the server's own clients do to it (root sees most)",
+    )
     parser.add_argument(
         "--trace",
         action="store_true",
@@ -107,20 +121,37 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def request_from(options: argparse.Namespace) -> AuditRequest:
     """The checked request.  Raises BadTarget with one sentence for the user."""
     wanted = _wanted(options)
+    if options.max_woken is not None and options.max_woken < 0:
+        raise BadTarget(f"--max-woken {options.max_woken}: a number of workers is 0 or more")
+    if options.watch is not None:
+        return AuditRequest(wanted, (), 0, 0.0, b"", False, options.max_woken, _watch_s(options))
+    options.connections = CONNECTIONS if options.connections is None else options.connections
+    options.rate = RATE if options.rate is None else options.rate
     if not 1 <= options.connections <= MOST_CONNECTIONS:
         raise BadTarget(f"{options.connections} connections: there can be 1 to {MOST_CONNECTIONS:,}")
     if 0 < options.rate < LEAST_PER_S:
         raise BadTarget(f"a rate of {options.rate:g}: there must be one connection an hour at least")
     if not 0 < options.rate <= MOST_PER_S:
         raise BadTarget(f"a rate of {options.rate:g}: there can be up to {MOST_PER_S:g} connections a second")
-    if options.max_woken is not None and options.max_woken < 0:
-        raise BadTarget(f"--max-woken {options.max_woken}: a number of workers is 0 or more")
     if options.http and options.send is not None:
         raise BadTarget("--http and --send both say what to send: give one of them")
     data = HTTP if options.http else unescape(options.send or "")
     return AuditRequest(
         wanted, tuple(options.server), options.connections, options.rate, data, options.trace, options.max_woken
     )
+
+
+def _watch_s(options: argparse.Namespace) -> float:
+    """How long to watch.  Raises BadTarget for what cannot be together with it."""
+    if options.server:
+        raise BadTarget("--watch counts what a server's own clients do: one that the audit starts has none")
+    for name in ("connections", "rate", "send", "http", "trace"):
+        if getattr(options, name) not in (None, False):
+            raise BadTarget(f"--watch makes no connection, sends nothing and traces no thread: leave --{name} out")
+    seconds = float(options.watch)
+    if not 0.1 <= seconds <= MOST_WATCH_S:
+        raise BadTarget(f"--watch {seconds:g}: there can be 0.1 to {MOST_WATCH_S:,} seconds")
+    return seconds
 
 
 def _wanted(options: argparse.Namespace) -> Wanted | None:

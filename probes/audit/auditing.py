@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable
 
+from ..exits import BROKEN, CANNOT_JUDGE, WELL
 from ..verdict import Inconclusive
 from . import advice, answer, compare, count, judge, names, origin
 from .answer import Answer
@@ -21,11 +22,15 @@ from .situation import situation_of
 from .sockets import destination
 from .start import Started
 from .traced import Traced
+from .traffic import watching
 from .unix_path import open_file
-from .watch import ServerThreads
+from .watch import NotIdle, ServerThreads
 from .workers import newcomer, workers_of
 
 Tell = Callable[[str], None]
+
+OFFER = "add --watch 10: it connects to nothing, and counts for 10 s what the server's own clients do to it"
+"""What is advised where the server does not idle."""
 
 
 def audit(request: AuditRequest, tell: Tell) -> Answer:
@@ -46,9 +51,14 @@ def audit(request: AuditRequest, tell: Tell) -> Answer:
                 assert request.wanted is not None
                 server = find(request.wanted)
             known.update(answer.about(server))
+            if request.watch_s is not None:
+                _watch(server, request, known, tell, release)
+                return known
             _examine(server, request, known, tell, release)
         except Inconclusive as reason:
             known.update(verdict=judge.INCONCLUSIVE, sentence=f"inconclusive: {reason}", reason=str(reason))
+            if isinstance(reason, NotIdle) and not request.command:
+                known["advice"] = [OFFER]
     return known
 
 
@@ -121,6 +131,28 @@ def _examine(
     known["exit_code"] = answer.exit_code(verdict.verdict, figures, request, sees_wakers)
     if verdict.verdict == judge.INCONCLUSIVE:
         known["reason"] = verdict.sentence.partition(": ")[2]
+
+
+def _watch(
+    server: AuditedServer, request: AuditRequest, known: Answer, tell: Tell, release: contextlib.ExitStack
+) -> None:
+    """Count what its own clients do; what is known grows in `known`."""
+    assert request.watch_s is not None
+    verdict, workers = watching.watch(server, request.watch_s, known, tell, release)
+    known.update(verdict.as_dict())
+    tell("measuring the same strategy in the lab")
+    known["lab"] = compare.measure(workers.way.scenario(server.listener.kind, workers.way.per_socket)).as_dict()
+    known["advice"] = advice.advice_for(situation_of(verdict.verdict, server, workers, known["settings"]))
+    if verdict.verdict == judge.INCONCLUSIVE:
+        known["reason"] = verdict.sentence.partition(": ")[2]
+        return
+    known["exit_code"] = WELL
+    if request.max_woken is not None:
+        if known["woken"] is None:
+            known["warnings"].append(f"whether a connection wakes more than {request.max_woken} is not known")
+            known["exit_code"] = CANNOT_JUDGE
+        elif known["woken"]["max"] > request.max_woken:
+            known["exit_code"] = BROKEN
 
 
 def _caller(server: AuditedServer) -> Caller:

@@ -8,10 +8,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from ..observers.observer import Lost
-from ..verdict import Inconclusive
 from .eyes import Eyes
 from .wakers import source_of
-from .watch import ServerThreads
+from .watch import NotIdle, ServerThreads
 
 PERIOD_S = 2.5
 """How long the timers are measured: gunicorn's gthread workers wake once a second."""
@@ -52,7 +51,7 @@ def measure(
 ) -> Idle:
     """Watch the server for a while.  `candidates` says which threads a connection may wake, now.
 
-    Raises Inconclusive where it is busy, or its threads keep coming and going, and Ended where it ends.
+    Raises NotIdle where it is busy, or its threads keep coming and going, and Ended where it ends.
     """
     deadline = time.monotonic() + PATIENCE_S
     waiting: set[int] = set()
@@ -62,12 +61,12 @@ def measure(
         if idle is not None:
             break
         if time.monotonic() > deadline:
-            raise Inconclusive(f"the server never idles: its threads kept coming and going for {PATIENCE_S:.0f} s")
+            raise NotIdle(f"the server never idles: its threads kept coming and going for {PATIENCE_S:.0f} s")
     fastest = max(waiting, key=lambda tid: idle.rates.get(tid, 0.0), default=None)
     rate = 0.0 if fastest is None else idle.rates.get(fastest, 0.0)
     if rate > (MOST_PER_S if eyes.wakers is None else MOST_TRACED_PER_S):
         tells = "" if eyes.wakers else " (as root, the scheduler's trace tells the audit's wake-ups from others)"
-        raise Inconclusive(
+        raise NotIdle(
             f"the server is busy: before the audit connected, thread {fastest} moved {rate:.0f} times a second, by "
             f"timers or for other clients; audit it when it has less to do{tells}"
         )

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..verdict import Inconclusive
 from .count import Connection
 from .idle import Idle
+from .watch import NotIdle
 
 HERDS, WAKES_ONE, WAKES_NOBODY, INCONCLUSIVE = "herds", "wakes one", "wakes nobody", "inconclusive"
 VERDICTS = (HERDS, WAKES_ONE, WAKES_NOBODY, INCONCLUSIVE)
@@ -69,10 +69,10 @@ class AuditFigures:
 
 
 def figures_of(made: Sequence[Connection], idle: Idle) -> AuditFigures:
-    """The figures of these connections.  Raises Inconclusive where timers disturbed most of them."""
+    """The figures of these connections.  Raises NotIdle where timers disturbed most of them."""
     connections = [one for one in made if not one.disturbed]
     if 2 * len(connections) < len(made) or not connections:
-        raise Inconclusive(
+        raise NotIdle(
             f"a timer, or somebody else, had just woken a worker in {len(made) - len(connections)} of {len(made)} "
             "connections: too seldom did all of them sleep"
         )

@@ -32,6 +32,10 @@ _UNIX_ANSWER = struct.Struct("=BBBxI8s")  # struct unix_diag_msg
 _SHOW_NAME, _SHOW_FILE = 1, 2  # UDIAG_SHOW_NAME, UDIAG_SHOW_VFS
 _NAME, _FILE = 0, 1  # UNIX_DIAG_NAME, UNIX_DIAG_VFS
 _ANSWER_BYTES = 65_536
+_INET_MEMORY, _UNIX_LENGTHS = 7, 4  # INET_DIAG_SKMEMINFO, UNIX_DIAG_RQLEN
+_SHOW_LENGTHS = 0x10  # UDIAG_SHOW_RQLEN
+_DROPS = 8
+"""Place of SK_MEMINFO_DROPS among the numbers of INET_DIAG_SKMEMINFO (include/uapi/linux/sock_diag.h)."""
 
 
 class InetSocket(NamedTuple):
@@ -56,6 +60,18 @@ class UnixSocket(NamedTuple):
     """Device and inode of its path, as stat(2) shows them; None for an abstract name."""
 
 
+class SocketQueue(NamedTuple):
+    """What waits at one socket."""
+
+    inode: int
+    length: int
+    """Connections that nobody has accepted yet; of a datagram socket, bytes."""
+    most: int
+    """How long the queue of a listener may become."""
+    dropped: int | None
+    """What the socket has dropped since it is there (sk_drops); None where this kernel does not say."""
+
+
 _lines: dict[int, socket.socket] = {}
 """Netlink sockets by network namespace: each is opened once."""
 
@@ -74,6 +90,31 @@ def inet_sockets(
         size = 4 if found == socket.AF_INET else 16
         local, remote = (source[:size], int.from_bytes(here, "big")), (destination[:size], int.from_bytes(there, "big"))
         yield InetSocket(found, state, local, remote, rest[-1])
+
+
+def inet_queues(pid: int | str, family: int, protocol: int, states: int, local_port: int) -> Iterator[SocketQueue]:
+    """Queues of the sockets of this family and protocol at this port.  OSError as above."""
+    port = local_port.to_bytes(2, "big")
+    extension = 1 << (_INET_MEMORY - 1)
+    request = _INET_REQUEST.pack(family, protocol, extension, states, port, bytes(2), bytes(16), bytes(16), 0, bytes(8))
+    for body in _answers(pid, request):
+        *_, length, most, _, inode = _INET_ANSWER.unpack_from(body)
+        memory = dict(_attributes(body[_INET_ANSWER.size :])).get(_INET_MEMORY, b"")
+        dropped = None
+        if len(memory) >= 4 * (_DROPS + 1):
+            (dropped,) = struct.unpack_from("=I", memory, 4 * _DROPS)
+        yield SocketQueue(inode, length, most, dropped)
+
+
+def unix_queues(pid: int | str) -> Iterator[SocketQueue]:
+    """Queues of all unix sockets that listen.  OSError as above."""
+    request = _UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, 1 << LISTEN, 0, _SHOW_LENGTHS, bytes(8))
+    for body in _answers(pid, request):
+        _, _, _, inode, _ = _UNIX_ANSWER.unpack_from(body)
+        lengths = dict(_attributes(body[_UNIX_ANSWER.size :])).get(_UNIX_LENGTHS, b"")
+        if len(lengths) >= 8:
+            length, most = struct.unpack_from("=II", lengths)
+            yield SocketQueue(inode, length, most, None)
 
 
 def unix_listeners(pid: int | str) -> Iterator[UnixSocket]:

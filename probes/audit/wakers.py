@@ -75,7 +75,7 @@ class Wakers(PerfRings):
         return sorted(seen)
 
 
-def filter_for(field: str, tids: Collection[int]) -> str:
+def filter_for(field: str, tids: Collection[int], most_ranges: int = _MOST_RANGES) -> str:
     """The kernel's filter for these thread ids (Documentation/trace/events.rst), as ranges of them.
 
     Where there are too many ranges, those with the smallest gaps between them become one: the filter then lets some
@@ -83,7 +83,7 @@ def filter_for(field: str, tids: Collection[int]) -> str:
     """
     ranges = [(tid, tid) for tid in sorted(tids)]
     gaps = sorted(later[0] - earlier[1] for earlier, later in pairwise(ranges))
-    widest = max(1, gaps[-_MOST_RANGES] if len(gaps) >= _MOST_RANGES else 1)
+    widest = max(1, gaps[-most_ranges] if len(gaps) >= most_ranges else 1)
     joined: list[tuple[int, int]] = []
     for low, high in ranges:
         if joined and low - joined[-1][1] <= widest:

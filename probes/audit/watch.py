@@ -38,6 +38,10 @@ class Ended(Inconclusive):
     """The server, or one of its workers, ended while it was looked at."""
 
 
+class NotIdle(Inconclusive):
+    """The server moves too much for connections to be made one at a time; what its own clients do can be counted."""
+
+
 class ServerThreads:
     """The threads of these processes.  Holds a pidfd of each, so that an end is noticed, and no number mistaken."""
 
@@ -54,7 +58,7 @@ class ServerThreads:
         """Whether the last look was at all that are to rest."""
         for pid in pids:
             self._add(pid)
-        self._leave_out_zombies()
+        self.leave_out_ended()
         self.rescan()
 
     def _add(self, pid: int) -> None:
@@ -62,7 +66,13 @@ class ServerThreads:
             self._fds[pid] = os.pidfd_open(pid)
             self._poll.register(self._fds[pid], select.POLLIN)
 
-    def _leave_out_zombies(self) -> None:
+    def add(self, pids: Iterable[int]) -> None:
+        """Watch these processes, too."""
+        for pid in pids:
+            self._add(pid)
+        self.leave_out_ended()
+
+    def leave_out_ended(self) -> None:
         """Drop those that had ended before: a server need not have waited for its children (wait(2))."""
         ended = {fd for fd, _ in self._poll.poll(0)}
         for pid, fd in list(self._fds.items()):
@@ -114,7 +124,7 @@ class ServerThreads:
         """Return once all that are to rest sleep, off their CPUs, with two successive looks equal, and `also` holds.
 
         `pump` is called in between.  Raises Inconclusive at the deadline, with `what` where `also` does not hold then,
-        and Ended where a process ends.
+        and Ended where a process ends; it is NotIdle where the server moves.
         """
 
         def look() -> Looks:
@@ -131,9 +141,14 @@ class ServerThreads:
             moving = [tid for tid, look in now.items() if look.state not in _AT_REST or before.get(tid) != look]
             return f"the server did not come to rest{f' (thread {moving[0]} keeps moving)' if moving else ''}"
 
-        return two_equal_looks(
-            look, lambda seen: also() and self._looked_at_all and self.still(seen), otherwise, limit_s=limit_s
-        )
+        try:
+            return two_equal_looks(
+                look, lambda seen: also() and self._looked_at_all and self.still(seen), otherwise, limit_s=limit_s
+            )
+        except Ended:
+            raise
+        except Inconclusive as reason:
+            raise (NotIdle if also() else Inconclusive)(str(reason)) from reason
 
     def still(self, seen: Looks) -> bool:
         """Whether all slept in this look, and still do, without having run since."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from .closed import in_words
 from .judge import INCONCLUSIVE, WAKES_NOBODY
+from .traffic import words as traffic_words
 
 _COUNTS = (
     ("woken", "the scheduler made it runnable"),
@@ -30,16 +31,23 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         sources = (answer["idle"] or {}).get("sources") or {}
         by = ", ".join(f"{source} {number}" for source, number in sources.items())
         yield f"idle       the workers wake {timers:.1f} times a second before the audit connects{by and f' ({by})'}"
-    if answer["woken"] is not None:
+    if answer["traffic"]:
+        yield ""
+        yield from traffic_words.head(answer)
+    elif answer["woken"] is not None:
         yield ""
         yield f"{answer['connections']} connections, one at a time; workers per connection:"
+    if answer["woken"] is not None:
         for name, meaning in _COUNTS:
             yield f"  {name.replace('_', ' '):9} {spread_in_words(answer[name]):22} {meaning}"
         if answer["disturbed"]:
             yield f"  (not counted: {answer['disturbed']} more, while a timer or another client woke a worker)"
-        if answer["winners"]:
+        if answer["winners"] and not answer["traffic"]:
             yield f"  winners   {_winners(answer['winners'])}"
-        yield from _traffic(answer)
+        if not answer["traffic"]:
+            yield from _traffic(answer)
+    if answer["traffic"]:
+        yield from traffic_words.tail(answer)
     yield ""
     yield str(answer["sentence"])
     if answer["sure"] and answer["verdict"] != INCONCLUSIVE:

@@ -40,11 +40,11 @@ def workers_of(server: AuditedServer, watch: ServerThreads, limit_s: float) -> W
     waiting = [wait for wait in waits if wait.is_candidate]
     if any(wait.listens for wait in waiting):
         waiting = [wait for wait in waiting if wait.listens or wait.call == waiting[0].call]
-    peers = _peers(server, waits, waiting)
+    peers = peers_of(server, waits, waiting)
     return Workers(waiting, peers, strategy_of(waiting, peers, server.listener, len(server.holders)))
 
 
-def _peers(server: AuditedServer, waits: list[Wait], waiting: list[Wait]) -> int:
+def peers_of(server: AuditedServer, waits: list[Wait], waiting: list[Wait]) -> int:
     """How many take turns with the waiting ones: processes forked like these, that wait for their turn.
 
     That is a lock; or, where one alone waits for the listener, the same call with a time limit: nginx' workers look

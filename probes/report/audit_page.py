@@ -50,10 +50,45 @@ def _facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("processes", " ".join(map(str, answer["server"]["pids"]))))
     if answer["waits"]:
         facts.append(("waits", answer["waits"]))
-    if answer["window_ms"] is not None:
+    if answer["window_ms"] is not None and answer["accidents"] is not None:
         facts.append(
             ("window", f"{answer['window_ms']} ms from connect to rest, {answer['accidents']} moves by timers in it")
         )
+    if answer["traffic"]:
+        facts += traffic_facts(answer["traffic"])
     for name, why in answer["observers"].items():
         facts.append((f"observer {name}", "yes" if why is None else f"no: {why}"))
     return [(term, fact) for term, fact in facts if fact]
+
+
+def traffic_facts(traffic: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was watched of the server's own clients: (term, fact)."""
+    watched, queue = traffic["watched"], traffic["queue"]
+    facts = [("watched", f"{watched['seconds']:g} s of its own clients, without a connection of the audit's")]
+    if "accepted" in traffic:
+        facts.append(("connections", f"{traffic['arrived']:,} came, {traffic['accepted']:,} were accepted"))
+        if traffic["accepted"]:
+            facts.append(
+                ("woken in all", f"{traffic['woken']:,}, {traffic['woken_per_accepted']:.2f} for each accepted")
+            )
+            facts.append(
+                ("in vain", f"{traffic['in_vain']:,}, {traffic['in_vain_per_accepted']:.2f} for each accepted")
+            )
+        facts.append(("CPU time", f"{traffic['cpu_ms']} ms of the workers, {traffic['in_vain_cpu_ms']} ms in vain"))
+        shares = ", ".join(f"{tid}: {share:.0%}" for tid, share in traffic["shares"].items())
+        facts.append(("shares", shares))
+    else:
+        facts.append(("context switches", f"{traffic['switches']:,} of the workers, whatever for"))
+    if traffic["jain"] is not None:
+        facts.append(("Jain's index", f"{traffic['jain']:.2f} (1: all took as many)"))
+    if queue["looks"]:
+        facts.append(("accept queue", f"at most {queue['highest']} of {queue['backlog']} in {queue['looks']} looks"))
+        facts.append(("dropped", "not shown" if queue["dropped"] is None else f"{queue['dropped']:,}"))
+    if watched["records"]:
+        facts.append(
+            (
+                "cost to the server",
+                f"{watched['records']:,} records, some {watched['cost_to_server_ms']:,.1f} ms in all",
+            )
+        )
+    return facts

@@ -100,10 +100,13 @@ Audit = Callable[..., Answer]
 
 @pytest.fixture
 def audit() -> Audit:
-    """Run `python -m probes audit --json` with these arguments; ten connections unless told."""
+    """Run `python -m probes audit --json` with these arguments; ten connections, unless it makes none."""
 
-    def run(*arguments: object, prefix: tuple[str, ...] = (), server: tuple[str, ...] = ()) -> Answer:
-        line = [*prefix, sys.executable, "-m", "probes", "audit", "--json", "--connections", "10"]
+    def run(
+        *arguments: object, prefix: tuple[str, ...] = (), server: tuple[str, ...] = (), connections: bool = True
+    ) -> Answer:
+        line = [*prefix, sys.executable, "-m", "probes", "audit", "--json"]
+        line += ["--connections", "10"] if connections else []
         line += [str(one) for one in arguments]
         line += ["--", *server] if server else []
         return Answer(

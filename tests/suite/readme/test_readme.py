@@ -54,6 +54,7 @@ ENDS = {
     f"{W} serve epoll --workers 4 --port 8000": End(port=8000),
     f"{W} audit --port 8000": End(says="herds"),
     f"{W} audit --port 8000 --max-woken 1": End(code=1),
+    f"{W} audit --port 8000 --watch 5": End(code=3, says="nobody connected within 5 s"),
     f"{W} audit -- .venv/bin/wakecheck serve reuseport": End(says="wakes one: "),
     "kill %1": End(),
     f"{W} cost --quick accept poll epoll_wait.exclusive.listener": End(says="accept"),

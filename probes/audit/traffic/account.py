@@ -1,0 +1,251 @@
+"""From the trace to connections: who slept when each came, who was woken by it, who took it, who found nothing.
+
+    episode      what one worker does from one wake-up to its next
+    asleep       it left its CPU to sleep, in the call in which it waits for the listener, and was not woken since
+
+A wake-up is the connection's if the listener's own code issued it (symbols.py), or if a worker that the connection woke
+wakes the next one in an epoll instance that both share (ep_done_scan, fs/eventpoll.c).  A worker that was awake when a
+connection came cannot be woken by it; so each connection is held against those that slept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ...axes import ACCEPTS, EPOLL_CALLS
+from .trace import Arrival, Entered, Left, Record, Switched, WakeUpRecord
+
+_INTERRUPTS = 0x08 | 0x10  # TRACE_FLAG_HARDIRQ, TRACE_FLAG_SOFTIRQ (include/linux/trace_events.h)
+_EAGAIN = -11
+
+
+class WaitsIn(NamedTuple):
+    """How a worker waits for the listener."""
+
+    call: str
+    epoll: int | None = None
+    """The descriptor of its epoll instance."""
+
+
+@dataclass
+class WokenBy:
+    """What one connection did to the workers."""
+
+    asleep: int | None
+    """Workers that slept, waiting for the listener, when it came; None where that is not known of each."""
+    woken: int = 0
+    returned: int = 0
+    won: int = 0
+    in_vain: int = 0
+    """Woken, and had taken no connection when they slept again."""
+
+
+@dataclass
+class _Episode:
+    connection: WokenBy | None
+    """Whose doing it is; None: no connection's."""
+    returned: bool = False
+    taken: int = 0
+    slept: bool = False
+    ran_ns: int = 0
+
+
+@dataclass
+class Totals:
+    """Sums over all that was observed."""
+
+    arrived: int = 0
+    """TCP connections that were established at the listener's port."""
+    accepted: Counter[int] = field(default_factory=Counter)
+    """By thread."""
+    found_nothing: Counter[int] = field(default_factory=Counter)
+    """Calls of accept that came back with EAGAIN, by thread."""
+    woken: int = 0
+    """Wake-ups through the listener."""
+    returned: int = 0
+    in_vain: int = 0
+    in_vain_by: Counter[int] = field(default_factory=Counter)
+    otherwise: int = 0
+    """Wake-ups of workers that had another cause: data, timers, the server's own doing."""
+    ran_ns: int = 0
+    """CPU time of the workers, from when one gets a CPU to when it leaves it."""
+    in_vain_ns: int = 0
+    """The part of it that was spent in episodes in vain."""
+
+
+class Account:
+    """Takes records in order of time; keeps count."""
+
+    def __init__(
+        self,
+        port: int,
+        waits_in: Mapping[int, WaitsIn],
+        listeners: Mapping[int, Iterable[int]],
+        share_an_instance: Callable[[int, int], bool] = lambda one, other: False,
+    ) -> None:
+        """`port` of the listener, 0 for a unix socket.
+
+        `waits_in` holds how each worker waits, `listeners` the descriptors by which each thread knows the listener.
+        """
+        self._port = port
+        self.waits_in = dict(waits_in)
+        self._newcomers: set[int] = set()
+        self._listeners = {tid: frozenset(fds) for tid, fds in listeners.items()}
+        self._share = share_an_instance
+        self.totals = Totals()
+        self.connections: list[WokenBy] = []
+        self._asleep: dict[int, bool] = {}
+        """For each worker whether it sleeps and waits for the listener; it is missing where that is not known yet."""
+        self._latest: dict[int, WokenBy | None] = {}
+        """For each CPU the connection that came last there; None: one of another listener."""
+        self._episodes: dict[int, _Episode] = {}
+        self._entered_with: dict[int, int] = {}
+        self._in_wait: dict[int, bool] = {}
+        self._on_cpu_since: dict[int, int] = {}
+
+    def add(self, records: Iterable[Record]) -> None:
+        """These come next."""
+        for record in records:
+            if isinstance(record, WakeUpRecord):
+                self._woken(record)
+            elif isinstance(record, Entered):
+                self._entered(record)
+            elif isinstance(record, Left):
+                self._left(record)
+            elif isinstance(record, Switched):
+                self._switched(record)
+            else:
+                self._arrived(record)
+
+    def interrupted(self) -> None:
+        """Something was not seen: nothing is known of any worker until it is seen again."""
+        for tid in list(self._episodes):
+            self._end(tid)
+        self._asleep, self._in_wait = {}, {}
+        self._latest, self._on_cpu_since = {}, {}
+
+    def learn(self, tid: int, way: WaitsIn) -> None:
+        """This thread waits for the listener, in this way."""
+        self.waits_in[tid] = way
+        self._newcomers.discard(tid)
+
+    def knows(self, tid: int, fds: Iterable[int]) -> None:
+        """By these descriptors the thread knows the listener."""
+        self._listeners[tid] = frozenset(fds)
+
+    def forget(self, left: Iterable[int]) -> None:
+        """All workers but these are gone."""
+        for tid in self.waits_in.keys() - set(left):
+            self._end(tid)
+            del self.waits_in[tid]
+            self._asleep.pop(tid, None)
+
+    def known_asleep(self, tids: Iterable[int]) -> None:
+        """These sleep now, and wait for the listener."""
+        for tid in tids:
+            self._asleep[tid] = self._in_wait[tid] = True
+
+    def _arrived(self, arrival: Arrival) -> None:
+        if arrival.port != self._port:
+            self._latest[arrival.cpu] = None
+            return
+        known = all(tid in self._asleep for tid in self.waits_in)
+        connection = WokenBy(sum(self._asleep.values()) if known else None)
+        self._latest[arrival.cpu] = connection
+        self.connections.append(connection)
+        self.totals.arrived += 1
+
+    def _woken(self, waking: WakeUpRecord) -> None:
+        self._end(waking.wakee)
+        was_asleep = self._asleep.get(waking.wakee, False)
+        if waking.wakee in self.waits_in:
+            self._asleep[waking.wakee] = False
+        connection = None
+        if waking.by_listener:
+            self._in_wait[waking.wakee] = True
+            connection = self._latest.get(waking.cpu) if self._port else WokenBy(None)
+            if connection is not None and waking.wakee not in self.waits_in:
+                self._newcomers.add(waking.wakee)
+        elif not waking.flags & _INTERRUPTS and self._share(waking.waker, waking.wakee) and was_asleep:
+            connection = self._doing_of(waking.waker)
+        self._episodes[waking.wakee] = _Episode(connection)
+        if connection is not None:
+            connection.woken += 1
+            self.totals.woken += 1
+        elif waking.wakee in self.waits_in:
+            self.totals.otherwise += 1
+
+    def _doing_of(self, worker: int) -> WokenBy | None:
+        episode = self._episodes.get(worker)
+        return episode.connection if episode is not None else None
+
+    def _entered(self, call: Entered) -> None:
+        self._entered_with[call.tid] = call.first
+        if call.tid in self._newcomers and call.call not in ACCEPTS:
+            self._newcomers.discard(call.tid)
+            self.waits_in[call.tid] = WaitsIn(call.call, call.first if call.call in EPOLL_CALLS else None)
+        if self._is_its_wait(call):
+            self._in_wait[call.tid] = True
+            self._asleep[call.tid] = False
+
+    def _is_its_wait(self, call: Entered) -> bool:
+        way = self.waits_in.get(call.tid)
+        if way is None:
+            return False
+        if way.call in EPOLL_CALLS:
+            return call.call in EPOLL_CALLS and call.first == way.epoll
+        if way.call in ACCEPTS:
+            return call.call in ACCEPTS and call.first in self._listeners.get(call.tid, ())
+        return call.call == way.call
+
+    def _left(self, call: Left) -> None:
+        if call.tid in self.waits_in:
+            self._asleep[call.tid] = self._in_wait[call.tid] = False
+        episode = self._episodes.get(call.tid)
+        if episode is not None:
+            episode.returned = True
+        if call.call not in ACCEPTS:
+            return
+        fds = self._listeners.get(call.tid)
+        if fds is not None and self._entered_with.get(call.tid) not in (None, *fds):
+            return  # of another listener
+        if call.result >= 0:
+            self.totals.accepted[call.tid] += 1
+            if episode is not None:
+                episode.taken += 1
+        elif call.result == _EAGAIN:
+            self.totals.found_nothing[call.tid] += 1
+
+    def _switched(self, switch: Switched) -> None:
+        self._on_cpu_since[switch.after] = switch.at_ns
+        tid = switch.before
+        episode = self._episodes.get(tid)
+        if (since := self._on_cpu_since.pop(tid, None)) is not None:
+            ran_ns = switch.at_ns - since
+            if tid in self.waits_in:
+                self.totals.ran_ns += ran_ns
+            if episode is not None:
+                episode.ran_ns += ran_ns
+        if switch.sleeps:
+            if episode is not None:
+                episode.slept = True
+            if self._in_wait.get(tid):
+                self._asleep[tid] = True
+
+    def _end(self, tid: int) -> None:
+        episode = self._episodes.pop(tid, None)
+        if episode is None or episode.connection is None:
+            return
+        connection = episode.connection
+        connection.returned += episode.returned
+        self.totals.returned += episode.returned
+        if episode.taken:
+            connection.won += 1
+        elif episode.slept:
+            connection.in_vain += 1
+            self.totals.in_vain += 1
+            self.totals.in_vain_by[tid] += 1
+            self.totals.in_vain_ns += episode.ran_ns

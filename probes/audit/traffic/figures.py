@@ -1,0 +1,96 @@
+"""From the account to figures."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..judge import PerConnection
+from .account import Totals, WokenBy
+
+
+@dataclass(frozen=True)
+class TrafficFigures:
+    """What the clients' connections did."""
+
+    totals: Totals
+    workers: int
+    per_connection: dict[str, PerConnection | None]
+    """asleep, woken, returned, won, in_vain: over the connections that are judged."""
+    judged: int
+    """Connections that came while it was known of each worker whether it slept, and enough of them did to judge."""
+    shares: dict[int, float]
+    """What part of the accepted connections each worker took, the busiest first."""
+    jain: float | None
+    """Jain's index of these parts: 1 where all took as many, 1/N where one took all (Jain, Chiu and Hawe, 1984)."""
+
+    @property
+    def accepted(self) -> int:
+        return sum(self.totals.accepted.values())
+
+    def each(self, number: float) -> float | None:
+        """So many per accepted connection."""
+        return number / self.accepted if self.accepted else None
+
+
+def figures_of(totals: Totals, connections: Sequence[WokenBy], workers: Iterable[int]) -> TrafficFigures:
+    """The figures; `workers` are the threads that wait for the listener."""
+    known = set(workers) | set(totals.accepted)
+    fewest = min(2, len(known))
+    judged = [one for one in connections if one.asleep is not None and one.asleep >= fewest]
+    names = ("asleep", "woken", "returned", "won", "in_vain")
+    spreads = {name: _spread([getattr(one, name) for one in judged]) for name in names}
+    accepted = sum(totals.accepted.values())
+    shares = {tid: totals.accepted[tid] / accepted for tid in known} if accepted else {}
+    ranked = dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
+    return TrafficFigures(totals, len(known), spreads, len(judged), ranked, jain(list(ranked.values())))
+
+
+def jain(shares: Sequence[float]) -> float | None:
+    """Jain's index of fairness; None of nothing."""
+    squares = sum(share * share for share in shares)
+    return None if not squares else sum(shares) ** 2 / (len(shares) * squares)
+
+
+def _spread(values: Sequence[int]) -> PerConnection | None:
+    return PerConnection(min(values), statistics.median(values), max(values)) if values else None
+
+
+def as_dict(figures: TrafficFigures, names: Mapping[int, int]) -> dict[str, Any]:
+    """For JSON; `names` maps each thread to its process."""
+    totals = figures.totals
+
+    def by(counted: Counter[int]) -> dict[str, int]:
+        return {str(tid): number for tid, number in counted.most_common()}
+
+    return {
+        "arrived": totals.arrived,
+        "accepted": figures.accepted,
+        "woken": totals.woken,
+        "returned": totals.returned,
+        "in_vain": totals.in_vain,
+        "found_nothing": sum(totals.found_nothing.values()),
+        "woken_otherwise": totals.otherwise,
+        "woken_per_accepted": _rounded(figures.each(totals.woken)),
+        "in_vain_per_accepted": _rounded(figures.each(totals.in_vain)),
+        "cpu_ms": round(totals.ran_ns / 1e6, 3),
+        "in_vain_cpu_ms": round(totals.in_vain_ns / 1e6, 3),
+        "asleep": _dict(figures.per_connection["asleep"]),
+        "judged": figures.judged,
+        "accepted_by": by(totals.accepted),
+        "in_vain_by": by(totals.in_vain_by),
+        "shares": {str(tid): round(share, 4) for tid, share in figures.shares.items()},
+        "processes": {str(tid): pid for tid, pid in names.items() if tid in figures.shares},
+        "jain": _rounded(figures.jain),
+    }
+
+
+def _dict(spread: PerConnection | None) -> dict[str, float] | None:
+    return None if spread is None else spread.as_dict()
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 4)

@@ -1,0 +1,65 @@
+"""From figures of real traffic to a verdict: the same words as of a plain audit."""
+
+from __future__ import annotations
+
+from ..judge import HERDS, INCONCLUSIVE, WAKES_ONE, Judgement
+from .figures import TrafficFigures
+
+FEWEST = 5
+"""Connections to judge by, at least: each came while two workers or more slept, or the only one."""
+_CLEARLY_ONE, _CLEARLY_MORE = 1.1, 1.5
+"""Where single connections are not told apart: wake-ups for each accepted connection."""
+
+SURE = (
+    "sure: the kernel's functions that led to each wake-up show whether the listener issued it, and each connection is "
+    "held against the workers that slept when it came"
+)
+
+
+def judge(figures: TrafficFigures, seconds: float, tells_apart: bool) -> Judgement:
+    """The verdict.  `tells_apart`: whether each connection was seen to arrive (TCP), or only all together."""
+    if not figures.accepted and not figures.totals.arrived:
+        return _inconclusive(f"nobody connected within {seconds:g} s; a plain audit connects by itself")
+    if not figures.accepted:
+        return _inconclusive(
+            f"{figures.totals.arrived} connections came, and no system call of the workers was seen to accept any"
+        )
+    return _by_connections(figures) if tells_apart else _by_all(figures)
+
+
+def _by_connections(figures: TrafficFigures) -> Judgement:
+    woken, asleep = figures.per_connection["woken"], figures.per_connection["asleep"]
+    if figures.judged < FEWEST or woken is None or asleep is None:
+        few = "two workers or more" if figures.workers > 1 else "the worker"
+        return _inconclusive(
+            f"{figures.judged} of {figures.totals.arrived} connections came while {few} slept, and whom a connection "
+            "wakes shows only then: watch for longer, or when there is less traffic"
+        )
+    if woken.median == 0:
+        return _inconclusive("as a rule a connection woke nobody, although workers slept: who accepts was not seen")
+    if round(woken.median) == 1:
+        of = f"1 of {asleep.median:g} sleeping workers wakes" if figures.workers > 1 else "the only worker wakes"
+        sometimes = f" (at most {woken.max})" if woken.max > 1 else ""
+        return Judgement(WAKES_ONE, f"wakes one: {of} for a connection{sometimes}", SURE)
+    in_vain = figures.each(figures.totals.in_vain) or 0.0
+    return Judgement(
+        HERDS,
+        f"herds: {woken.median:g} of {asleep.median:g} sleeping workers wake for a connection, as a rule; "
+        f"{in_vain:.2g} wake-ups in vain for each that is accepted",
+        SURE,
+    )
+
+
+def _by_all(figures: TrafficFigures) -> Judgement:
+    each = figures.each(figures.totals.woken) or 0.0
+    in_vain = figures.each(figures.totals.in_vain) or 0.0
+    words = f"{each:.2g} wake-ups for each accepted connection, {in_vain:.2g} of them in vain"
+    if each >= _CLEARLY_MORE:
+        return Judgement(HERDS, f"herds: {words}", SURE)
+    if each <= _CLEARLY_ONE and each > 0:
+        return Judgement(WAKES_ONE, f"wakes one: {words}", SURE)
+    return _inconclusive(f"{words}; connections to a unix socket cannot be told apart, so that may be either")
+
+
+def _inconclusive(why: str) -> Judgement:
+    return Judgement(INCONCLUSIVE, f"inconclusive: {why}", "")

@@ -1,0 +1,58 @@
+"""Where functions of the kernel lie, from /proc/kallsyms: a wake-up is known by the functions that led to it.
+
+A listener's waiters are woken from few places, and these wake nobody else (net/ipv4/tcp_minisocks.c,
+net/ipv4/tcp_input.c, net/unix/af_unix.c):
+
+    tcp_child_process    the last packet of a handshake has come: `parent->sk_data_ready(parent)`
+    tcp_conn_request     a connection with data in its first packet (TCP Fast Open)
+    unix_stream_connect  a client's connect
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+LISTENERS_WAKE = ("tcp_child_process", "tcp_conn_request", "unix_stream_connect")
+
+
+class AddressRange(NamedTuple):
+    """Addresses of one function of the kernel, the end not included."""
+
+    start: int
+    end: int
+
+
+def ranges_of(names: Collection[str], lines: Iterable[str]) -> list[AddressRange]:
+    """Where these functions lie, by the lines of /proc/kallsyms; empty where addresses are hidden (kptr_restrict).
+
+    A compiler may split one: `name.part.0`, `name.cold` are its parts.
+    """
+    starts: list[int] = []
+    wanted: list[int] = []
+    for line in lines:
+        address, kind, name = line.split(None, 3)[:3]
+        if kind in "tTwW":
+            start = int(address, 16)
+            starts.append(start)
+            if name.partition(".")[0] in names:
+                wanted.append(start)
+    starts = sorted(set(starts))
+    if not wanted or not starts[0]:
+        return []
+    after = dict(zip(starts, [*starts[1:], starts[-1] + 1], strict=True))
+    return sorted(AddressRange(start, after[start]) for start in set(wanted))
+
+
+def listener_functions() -> list[AddressRange]:
+    """Where the functions lie that wake a listener's waiters; empty where this kernel does not show it to us."""
+    try:
+        with open("/proc/kallsyms") as lines:
+            return ranges_of(LISTENERS_WAKE, lines)
+    except OSError:
+        return []
+
+
+def goes_through(chain: Sequence[int], ranges: Sequence[AddressRange]) -> bool:
+    """Whether any of these return addresses lies in one of the functions."""
+    return any(start <= address < end for address in chain for start, end in ranges)

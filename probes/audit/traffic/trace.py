@@ -1,0 +1,277 @@
+"""All that is traced of the workers, in one ring per CPU: connections, wake-ups, system calls, CPU time.
+
+One ring for all events of a CPU keeps their order (PERF_EVENT_IOC_SET_OUTPUT, perf_event_open(2)).  Wake-ups carry the
+functions that led to them, so that one through the listener is known for what it is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import mmap
+import os
+import struct
+import time
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from ... import syscalls
+from ...axes import ACCEPTS, EPOLL_CALLS
+from ...observers.perf_rings import PerfRings, Tracepoint, _online_cpus, _set_filter, offset_of
+from ..wakers import filter_for
+from .symbols import AddressRange, goes_through
+
+ESTABLISHED, SYN_RECV = 1, 3  # include/net/tcp_states.h
+TRACEPOINTS = {
+    "arrival": "sock/inet_sock_set_state",
+    "waking": "sched/sched_waking",
+    "enter": "raw_syscalls/sys_enter",
+    "exit": "raw_syscalls/sys_exit",
+    "switch": "sched/sched_switch",
+}
+WAITS = (*EPOLL_CALLS, "select", "pselect6", "poll", "ppoll", *ACCEPTS)
+"""Calls that may wait for a listener, and those that take a connection."""
+_PAGES = 512
+"""Of a ring: 2 MiB hold some 15,000 records."""
+_HELD_BACK_NS = 5_000_000
+"""What was written later than this before a look is taken in by the next: a record's time is read before it is
+written, so on another CPU an earlier one may not have been there yet."""
+
+_ATTR_BYTES, _TYPE_TRACEPOINT = 112, 2
+_SAMPLE = (1 << 1) | (1 << 2) | (1 << 7) | (1 << 10) | (1 << 16)  # TID, TIME, CPU, RAW, IDENTIFIER
+_CALLCHAIN = 1 << 5
+_DISABLED, _NO_USER_CHAIN, _USE_CLOCKID = 1 << 0, 1 << 22, 1 << 25
+_CLOCK_MONOTONIC, _CLOEXEC = 1, 1 << 3
+_ENABLE, _DISABLE, _SET_OUTPUT, _GET_ID = 0x2400, 0x2401, 0x2405, 0x80082407
+_FRAMES = 24
+"""From try_to_wake_up to tcp_child_process there are some ten functions, epoll in between or not."""
+_HEAD = struct.Struct("=QiiQII")
+_FEW = 30
+"""Ranges of thread ids in a filter with two of them (wakers.filter_for)."""
+_INTERRUPTIBLE = 1  # TASK_INTERRUPTIBLE, include/linux/sched.h
+_RESTARTS = range(-516, -511)
+"""The kernel goes back into the call, or turns it into EINTR (include/linux/errno.h)."""
+
+
+class Arrival(NamedTuple):
+    """A TCP connection is established at a listener of this machine."""
+
+    at_ns: int
+    cpu: int
+    port: int
+
+
+class WakeUpRecord(NamedTuple):
+    """A thread that slept is made runnable."""
+
+    at_ns: int
+    cpu: int
+    waker: int
+    wakee: int
+    flags: int
+    by_listener: bool
+
+
+class Entered(NamedTuple):
+    """A thread enters a call that may wait for the listener; `first` is the call's first argument."""
+
+    at_ns: int
+    cpu: int
+    tid: int
+    call: str
+    first: int
+
+
+class Left(NamedTuple):
+    """That call comes back."""
+
+    at_ns: int
+    cpu: int
+    tid: int
+    call: str
+    result: int
+
+
+class Switched(NamedTuple):
+    """A CPU goes over from one thread to another."""
+
+    at_ns: int
+    cpu: int
+    before: int
+    """Who leaves the CPU."""
+    sleeps: bool
+    """Whether it does so to sleep; else somebody takes its place."""
+    after: int
+
+
+Record = Arrival | WakeUpRecord | Entered | Left | Switched
+
+
+class TraceStream(PerfRings):
+    """These threads, from construction until `close`.  Raises OSError where the kernel denies it."""
+
+    def __init__(
+        self, tracepoints: dict[str, Tracepoint], tids: Collection[int], listener_functions: Sequence[AddressRange]
+    ) -> None:
+        """`tracepoints` holds those of TRACEPOINTS that there are; `arrival` may be missing."""
+        self._tracepoints = tracepoints
+        self._tids = frozenset(tids)
+        self._functions = tuple(listener_functions)
+        self._kinds: dict[int, str] = {}
+        self._names = {number: name for name in WAITS if (number := syscalls.number(name)) is not None}
+        self._at = {
+            "port": _offset(tracepoints, "arrival", "sport"),
+            "wakee": _offset(tracepoints, "waking", "pid"),
+            "flags": _offset(tracepoints, "waking", "common_flags"),
+            "number": _offset(tracepoints, "enter", "id"),
+            "first": _offset(tracepoints, "enter", "args"),
+            "left": _offset(tracepoints, "exit", "id"),
+            "result": _offset(tracepoints, "exit", "ret"),
+            "before": _offset(tracepoints, "switch", "prev_pid"),
+            "state": _offset(tracepoints, "switch", "prev_state"),
+            "after": _offset(tracepoints, "switch", "next_pid"),
+        }
+        self._held_back: list[Record] = []
+        self.records = 0
+        """Taken in so far, by all looks."""
+        super().__init__(tracepoints["waking"], "")
+
+    def _open_all(self, narrow: str) -> None:
+        cpus = _online_cpus()
+        self._data_bytes = mmap.PAGESIZE * (_PAGES if len(cpus) <= 16 else _PAGES // 8)
+        try:
+            for cpu in cpus:
+                self._open_on(cpu)
+            self.resume()
+        except OSError:
+            self.close()
+            raise
+
+    def _filters(self) -> dict[str, str]:
+        calls = " || ".join(f"id == {number}" for number in sorted(self._names))
+        mine = filter_for("common_pid", self._tids)
+        whose = filter_for("pid", self._tids)
+        return {
+            "arrival": f"oldstate == {SYN_RECV} && newstate == {ESTABLISHED}",
+            "waking": whose,
+            "enter": f"({mine}) && ({calls})",
+            "exit": f"({mine}) && ({calls})",
+            "switch": f"{filter_for('prev_pid', self._tids, _FEW)} || {filter_for('next_pid', self._tids, _FEW)}",
+        }
+
+    def _open_on(self, cpu: int) -> None:
+        first: int | None = None
+        filters = self._filters()
+        for kind, tracepoint in self._tracepoints.items():
+            fd = _event(tracepoint.id, cpu, chain=kind == "waking" and bool(self._functions))
+            self._fds.append(fd)
+            _set_filter(fd, filters[kind])
+            if first is None:
+                first = fd
+                self._rings.append(mmap.mmap(fd, mmap.PAGESIZE + self._data_bytes))
+                self._forgotten.append(-1)
+            else:
+                fcntl.ioctl(fd, _SET_OUTPUT, first)
+            number = bytearray(8)
+            fcntl.ioctl(fd, _GET_ID, number)
+            self._kinds[struct.unpack("=Q", number)[0]] = kind
+
+    def pause(self) -> None:
+        """Record nothing until `resume`: a disabled event costs next to nothing."""
+        for fd in self._fds:
+            fcntl.ioctl(fd, _DISABLE, 0)
+
+    def resume(self) -> None:
+        """Record."""
+        for fd in self._fds:
+            fcntl.ioctl(fd, _ENABLE, 0)
+
+    def forget(self) -> None:
+        self._held_back = []
+        super().forget()
+
+    def watch(self, tids: Collection[int]) -> None:
+        """Watch these threads from now on; what was seen and not read is dropped.  OSError as construction."""
+        self._tids = frozenset(tids)
+        self._kinds = {}
+        self._held_back = []
+        self.narrow("")
+
+    def read(self, *, all_of_it: bool = False) -> list[Record]:
+        """What has come, in order of time, but for the last few ms unless `all_of_it`.  Raises Lost on overflow."""
+        until_ns = time.monotonic_ns() - _HELD_BACK_NS
+        found = self._held_back
+        for body in self.samples():
+            self.records += 1
+            if (record := self._parsed(body)) is not None:
+                found.append(record)
+        found.sort(key=lambda one: one.at_ns)
+        self._held_back = []
+        if all_of_it:
+            return found
+        cut = len(found)
+        while cut and found[cut - 1].at_ns > until_ns:
+            cut -= 1
+        self._held_back = found[cut:]
+        return found[:cut]
+
+    def _parsed(self, body: bytes) -> Record | None:
+        identity, _, tid, at_ns, cpu, _ = _HEAD.unpack_from(body)
+        kind = self._kinds.get(identity)
+        if kind == "waking":
+            return self._waking(body, at_ns, cpu, tid)
+        raw = _HEAD.size + 4
+        if kind == "arrival":
+            return Arrival(at_ns, cpu, struct.unpack_from("=H", body, raw + self._at["port"])[0])
+        if kind == "switch":
+            (before,) = struct.unpack_from("=i", body, raw + self._at["before"])
+            (state,) = struct.unpack_from("=q", body, raw + self._at["state"])
+            (after,) = struct.unpack_from("=i", body, raw + self._at["after"])
+            if before not in self._tids and after not in self._tids:
+                return None
+            return Switched(at_ns, cpu, before, bool(state & _INTERRUPTIBLE), after)
+        if tid not in self._tids:
+            return None
+        if kind == "enter":
+            (number,) = struct.unpack_from("=q", body, raw + self._at["number"])
+            (first,) = struct.unpack_from("=Q", body, raw + self._at["first"])
+            return Entered(at_ns, cpu, tid, self._names[number], first & 0xFFFFFFFF)
+        (number,) = struct.unpack_from("=q", body, raw + self._at["left"])
+        (result,) = struct.unpack_from("=q", body, raw + self._at["result"])
+        return None if result in _RESTARTS else Left(at_ns, cpu, tid, self._names[number], result)
+
+    def _waking(self, body: bytes, at_ns: int, cpu: int, waker: int) -> WakeUpRecord | None:
+        at, by_listener = _HEAD.size, False
+        if self._functions:
+            (frames,) = struct.unpack_from("=Q", body, at)
+            by_listener = goes_through(struct.unpack_from(f"={frames}Q", body, at + 8), self._functions)
+            at += 8 + 8 * frames
+        (wakee,) = struct.unpack_from("=i", body, at + 4 + self._at["wakee"])
+        if wakee not in self._tids:
+            return None
+        return WakeUpRecord(at_ns, cpu, waker, wakee, body[at + 4 + self._at["flags"]], by_listener)
+
+
+def _offset(tracepoints: dict[str, Tracepoint], kind: str, field: str) -> int:
+    if kind not in tracepoints:
+        return 0
+    text = tracepoints[kind].format
+    # args is an array, and an offset is that of its first element.
+    return offset_of(field if field != "args" else r"args\[6\]", text)
+
+
+def _event(number: int, cpu: int, *, chain: bool) -> int:
+    attr = bytearray(_ATTR_BYTES)
+    sample = _SAMPLE | (_CALLCHAIN if chain else 0)
+    struct.pack_into("=IIQQQ", attr, 0, _TYPE_TRACEPOINT, _ATTR_BYTES, number, 1, sample)
+    struct.pack_into("=Q", attr, 40, _DISABLED | _NO_USER_CHAIN | _USE_CLOCKID)
+    struct.pack_into("=i", attr, 92, _CLOCK_MONOTONIC)
+    struct.pack_into("=H", attr, 108, _FRAMES if chain else 0)  # sample_max_stack
+    address = ctypes.addressof(ctypes.c_char.from_buffer(attr))
+    opened = syscalls.number("perf_event_open")
+    if opened is None:
+        raise OSError(38, "no perf_event_open number for this architecture")
+    fd = syscalls.call(opened, address, -1, cpu, -1, _CLOEXEC)
+    if fd < 0:
+        raise OSError(-fd, f"perf_event_open: {os.strerror(-fd)}")
+    return fd

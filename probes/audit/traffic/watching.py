@@ -1,0 +1,326 @@
+"""Watches a server for so many seconds while its own clients connect: from a request to what the answer says."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...observers.observer import Lost
+from ...observers.perf_rings import Tracepoint
+from ...verdict import Inconclusive
+from .. import answer, names, origin
+from ..find import AuditedServer, family_of, holders_of
+from ..judge import Judgement
+from ..tracepoints import descriptions
+from ..waits import Wait, wait_of
+from ..wakers import knows_our_numbers
+from ..watch import Ended, ServerThreads
+from ..workers import Workers
+from . import cost, figures, judge, switches
+from .account import Account, WaitsIn
+from .queue import QueueWatch
+from .symbols import listener_functions
+from .trace import TRACEPOINTS, TraceStream
+from .waiters import WaitersSeen
+
+MOST_RECORDS_PER_S = 40_000
+"""What the tracepoints may write: beyond it, only a part of the time is observed."""
+MOST_THREADS = 2_000
+_TURN_MS = 20.0
+_SLICE_S = 0.25
+"""The rate of records is looked at so often."""
+_RESCAN_S = 1.0
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Watched:
+    """How much was observed, and what that took."""
+
+    seconds: float
+    """From the first moment to the last."""
+    observed_s: float = 0.0
+    """The part of it in which everything was recorded."""
+    records: int = 0
+    lost: int = 0
+    """How often a ring was full, so that what was seen shortly before does not count."""
+    own_cpu_s: float = 0.0
+    cost: cost.RecordCost | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        server_ms = None if self.cost is None else self.records * self.cost.record_ns / 1e6
+        return {
+            "seconds": round(self.seconds, 2),
+            "observed_s": round(self.observed_s, 2),
+            "records": self.records,
+            "rings_full": self.lost,
+            "own_cpu_ms": round(self.own_cpu_s * 1000, 1),
+            "record_ns": None if self.cost is None else round(self.cost.record_ns),
+            "other_call_ns": None if self.cost is None else round(self.cost.call_ns),
+            "cost_to_server_ms": None if server_ms is None else round(server_ms, 2),
+            "most_records_per_s": MOST_RECORDS_PER_S,
+        }
+
+
+def watch(
+    server: AuditedServer, seconds: float, known: answer.Answer, tell: Tell, release: contextlib.ExitStack
+) -> tuple[Judgement, Workers]:
+    """Watch, and put what is known into `known`; the verdict, and the workers.
+
+    Raises Inconclusive where nobody was seen waiting, and BadTarget as `find` does.
+    """
+    family = {pid for holder in server.holders for pid in family_of(holder)}
+    threads = ServerThreads(sorted(family))
+    release.callback(threads.close)
+    seen = WaitersSeen(server, threads)
+    seen.until_settled(tell)
+    if not seen.waiting:
+        raise Inconclusive("no thread of the server was seen waiting for the listener")
+    tracepoints, why_not = _tracepoints()
+    known["observers"] = why_not
+    queue = QueueWatch(server.listener, server.anyone)
+    queue.look()
+    missing = next((why for why in why_not.values() if why is not None), None)
+    if missing is None:
+        verdict = _traced(server, seconds, known, tell, threads, seen, queue, tracepoints)
+    else:
+        verdict = switches.watch(server, seconds, known, tell, threads, seen, queue)
+    workers = seen.workers()
+    known.update(workers=workers.number, strategy=workers.way.id, waits=workers.way.sentence)
+    known["server"]["name"] = names.name_of(origin.first_of_program(workers.waiting[0].pid, server.holders))
+    known["waiters"] = [_described(wait) for wait in workers.waiting]
+    known["traffic"]["queue"] = queue.seen.as_dict()
+    return verdict, workers
+
+
+def _described(wait: Wait) -> dict[str, Any]:
+    from ..idle import Idle
+
+    return answer.described(wait, Idle({}, 0.0))
+
+
+def _tracepoints() -> tuple[dict[str, Tracepoint], dict[str, str | None]]:
+    """What is there, and for each that must be why it is not, or None."""
+    described = descriptions(list(TRACEPOINTS.values()))
+    found: dict[str, Tracepoint] = {}
+    why_not: dict[str, str | None] = {}
+    for kind, path in TRACEPOINTS.items():
+        one = described[path]
+        name = path.partition("/")[2]
+        if isinstance(one, str):
+            why_not[name] = one
+            continue
+        found[kind] = one
+        why_not[name] = None
+    if all(why is None for why in why_not.values()):
+        why_not.update(_tried(found))
+    return found, why_not
+
+
+def _tried(tracepoints: dict[str, Tracepoint]) -> dict[str, str | None]:
+    """Why they may not be used although they are described."""
+    try:
+        TraceStream(tracepoints, [1], ()).close()
+        if not knows_our_numbers(tracepoints["waking"]):
+            return {"sched_waking": "the trace numbers threads as another pid namespace does"}
+    except OSError as error:
+        return {"sched_waking": f"perf_event_open: {error.strerror or error}"}
+    if not listener_functions():
+        return {"sched_waking": "the kernel's functions have no addresses in /proc/kallsyms (kptr_restrict)"}
+    return {}
+
+
+def _traced(
+    server: AuditedServer,
+    seconds: float,
+    known: answer.Answer,
+    tell: Tell,
+    threads: ServerThreads,
+    seen: WaitersSeen,
+    queue: QueueWatch,
+    tracepoints: dict[str, Tracepoint],
+) -> Judgement:
+    watched = Watched(seconds, cost=cost.measure(tracepoints))
+    stream = TraceStream(tracepoints, _to_trace(threads, seen), listener_functions())
+    try:
+        account = _Watch(server, threads, seen, queue, stream, watched, tell).run()
+    finally:
+        stream.close()
+    workers = seen.workers()
+    shown = figures.figures_of(account.totals, account.connections, [wait.tid for wait in workers.waiting])
+    verdict = judge.judge(shown, seconds, bool(server.listener.port))
+    known["traffic"] = {**figures.as_dict(shown, threads.threads), "watched": watched.as_dict()}
+    known["connections"] = shown.judged
+    for name in ("woken", "returned", "won", "in_vain"):
+        spread = shown.per_connection[name]
+        known[name] = None if spread is None else spread.as_dict()
+    known["winners"] = {str(tid): number for tid, number in account.totals.accepted.most_common()}
+    known["warnings"] += watched.notes
+    return verdict
+
+
+def _to_trace(threads: ServerThreads, seen: WaitersSeen) -> list[int]:
+    """Every thread of the processes that wait for the listener: where threads take turns, any may be next."""
+    pids = {wait.pid for wait in seen.waiting.values()}
+    found = [tid for tid, pid in threads.threads.items() if pid in pids]
+    if len(found) > MOST_THREADS:
+        return sorted(seen.waiting)
+    return found
+
+
+class _Watch:
+    """One watch, from its first moment to its last."""
+
+    def __init__(
+        self,
+        server: AuditedServer,
+        threads: ServerThreads,
+        seen: WaitersSeen,
+        queue: QueueWatch,
+        stream: TraceStream,
+        watched: Watched,
+        tell: Tell,
+    ) -> None:
+        self._server, self._threads, self._seen = server, threads, seen
+        self._queue, self._stream, self._watched, self._tell = queue, stream, watched, tell
+        self._way = seen.workers().way
+        self._account = Account(server.listener.port, {}, {}, self._shares)
+        self._learn()
+
+    def _shares(self, one: int, other: int) -> bool:
+        return self._way.shares_an_instance(one, other)
+
+    def _learn(self) -> None:
+        """Tell the account of workers that were seen since."""
+        for tid, wait in self._seen.waiting.items():
+            held = self._server.holders.get(wait.pid, {})
+            epoll = None if wait.epoll is None else wait.epoll[1]
+            self._account.learn(tid, WaitsIn(wait.call or "", epoll))
+            for thread, pid in self._threads.threads.items():
+                if pid == wait.pid:
+                    self._account.knows(thread, held)
+
+    def run(self) -> Account:
+        """For so many seconds."""
+        own = cost.own_cpu_s()
+        self._stream.records = 0
+        began = time.monotonic()
+        end = began + self._watched.seconds
+        rescan = began + _RESCAN_S
+        since = self._start()
+        before = 0
+        while (now := time.monotonic()) < end:
+            self._turn(min(_TURN_MS, (end - now) * 1000))
+            now = time.monotonic()
+            self._tell(
+                f"second {min(now - began, self._watched.seconds):.0f} of {self._watched.seconds:g}: "
+                f"{sum(self._account.totals.accepted.values()):,} accepted"
+            )
+            if now >= rescan:
+                rescan = now + _RESCAN_S
+                if self._rescan():
+                    self._watched.observed_s += now - since
+                    since, before = self._start(), self._stream.records
+            took_s, number = now - since, self._stream.records - before
+            if took_s >= _SLICE_S:
+                self._watched.observed_s += took_s
+                if number > MOST_RECORDS_PER_S * took_s:
+                    self._rest(min(number / MOST_RECORDS_PER_S - took_s, end - now))
+                    since = self._start()
+                else:
+                    since = now
+                before = self._stream.records
+        self._watched.observed_s += max(0.0, time.monotonic() - since)
+        self._take_in(all_of_it=True)
+        self._account.interrupted()
+        self._watched.seconds = time.monotonic() - began
+        self._watched.records = self._stream.records
+        self._watched.own_cpu_s = cost.own_cpu_s() - own
+        if self._watched.observed_s < 0.99 * self._watched.seconds:
+            share = self._watched.observed_s / self._watched.seconds
+            self._watched.notes.append(
+                f"the tracepoints wrote more than {MOST_RECORDS_PER_S:,} records a second, so {share:.0%} of the time "
+                "was observed; sums are those of that part"
+            )
+        if self._watched.lost:
+            self._watched.notes.append(f"a ring of the trace was full {self._watched.lost} times: some was not counted")
+        return self._account
+
+    def _start(self) -> float:
+        """Begin a part in which everything is recorded; who sleeps now is found out.  When it began."""
+        began = time.monotonic()
+        asleep = [tid for tid, wait in self._seen.waiting.items() if self._sleeps_there(wait)]
+        moved: set[int] = set()
+        with contextlib.suppress(Lost):
+            records = self._stream.read(all_of_it=True)
+            self._account.add(records)
+            for one in records:
+                moved.update(getattr(one, name) for name in ("tid", "wakee", "before", "after") if hasattr(one, name))
+        self._account.known_asleep(set(asleep) - moved)
+        return began
+
+    def _sleeps_there(self, wait: Wait) -> bool:
+        with contextlib.suppress(OSError):
+            return wait_of(wait.pid, wait.tid, {}).call == wait.call
+        return False
+
+    def _turn(self, wait_ms: float) -> None:
+        try:
+            self._threads.complain_about_end(max(0.0, wait_ms))
+        except Ended as ended:
+            self._watched.notes.append(f"{ended}; what it had done counts")
+            self._threads.leave_out_ended()
+            self._seen.forget(self._threads.pids)
+            self._account.forget(self._seen.waiting)
+            if not self._seen.waiting:
+                raise Inconclusive(str(ended)) from ended
+        self._take_in()
+        self._queue.look()
+
+    def _take_in(self, *, all_of_it: bool = False) -> None:
+        try:
+            self._account.add(self._stream.read(all_of_it=all_of_it))
+        except Lost:
+            self._watched.lost += 1
+            self._account.interrupted()
+
+    def _rest(self, seconds: float) -> None:
+        """Record nothing for so long."""
+        self._take_in(all_of_it=True)
+        self._stream.pause()
+        self._account.interrupted()
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            with contextlib.suppress(Ended):
+                self._threads.complain_about_end(min(_TURN_MS, left * 1000))
+            self._queue.look()
+        self._stream.forget()
+        self._stream.resume()
+
+    def _rescan(self) -> bool:
+        """Look for threads that came; whether any of them waits for the listener, so that it is traced from now on."""
+        before = set(self._threads.threads)
+        parents = set(self._threads.pids)
+        came = {pid for holder in self._server.holders for pid in family_of(holder)} - parents
+        if came:
+            holders, _ = holders_of(self._server.listener.inodes)
+            self._server.holders.update({pid: held for pid, held in holders.items() if pid in came})
+            self._threads.add(came & holders.keys())
+        self._threads.rescan()
+        new = set(self._threads.threads) - before
+        known = len(self._seen.waiting)
+        if new:
+            self._seen.look(new)
+        if len(self._seen.waiting) == known:
+            return False
+        self._take_in(all_of_it=True)
+        self._account.interrupted()
+        self._way = self._seen.workers().way
+        self._learn()
+        self._stream.watch(_to_trace(self._threads, self._seen))
+        return True

@@ -1,0 +1,167 @@
+"""--watch: nothing is sent, nobody is stopped, and what real clients do is counted to the last connection."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probes.host import PROJECT
+
+from .conftest import Audit, Server, Start
+from .watched import while_watched
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to see who woke whom")
+PER_S, LOAD_S, WATCH_S = 60, 2, 4
+DENIED = ("setpriv", "--bounding-set=-sys_admin,-perfmon", "--inh-caps=-all")
+
+
+def _load(server: Server, per_s: float = PER_S) -> dict[str, Any]:
+    line = [sys.executable, "-m", "tests.suite.audit.load", server.address, str(per_s), str(LOAD_S)]
+    done: dict[str, Any] = json.loads(subprocess.check_output(line, cwd=PROJECT, text=True))
+    assert done["answered"] == done["made"] > 0
+    return done
+
+
+def _watched(server: Server, prefix: tuple[str, ...] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+    answer, load = while_watched(["--port", server.address, "--watch", WATCH_S], lambda: _load(server), prefix)
+    return answer, load
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("kind", "woken", "verdict"),
+    [
+        ("accept", 1, "wakes one"),
+        ("select", 4, "herds"),
+        ("level", 4, "herds"),
+        ("exclusive", 1, "wakes one"),
+        ("reuseport", 1, "wakes one"),
+    ],
+)
+def test_every_connection_is_counted(start: Start, kind: str, woken: int, verdict: str) -> None:
+    """As many as the client made; and of those that found workers asleep, each woke as many as a plain audit sees."""
+    answer, load = _watched(start(kind))
+    traffic = answer["traffic"]
+    assert (traffic["arrived"], traffic["accepted"]) == (load["made"], load["made"]), answer
+    assert answer["verdict"] == verdict, answer["sentence"]
+    assert answer["woken"]["median"] == min(woken, traffic["asleep"]["median"]), answer
+    assert answer["woken"]["max"] <= traffic["asleep"]["max"]
+    assert answer["won"]["max"] == 1
+    assert sum(traffic["accepted_by"].values()) == load["made"]
+    assert traffic["queue"]["dropped"] == 0
+    assert (traffic["in_vain"] > load["made"]) == (verdict == "herds"), traffic
+    assert answer["exit_code"] == 0
+
+
+@needs_root
+def test_the_server_is_let_alone(start: Start) -> None:
+    """Idle but for its clients: no connection more, no call cut short, no tracer."""
+    server = start("level")
+    tracers: set[str] = set()
+
+    def act() -> dict[str, Any]:
+        done = _load(server)
+        for pid in server.pids():
+            found = re.search(r"^TracerPid:\s*(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)
+            tracers.add(found[1] if found else "")
+        return done
+
+    _, load = while_watched(["--port", server.address, "--watch", WATCH_S], act)
+    server.end()
+    assert tracers == {"0"}
+    assert server.count("took") == load["made"]
+    assert server.count("EINTR") == 0
+
+
+def test_nobody_connects(start: Start, audit: Audit) -> None:
+    answer = audit("--port", start("level").address, "--watch", 0.5, connections=False)
+    assert (answer.code, answer["verdict"]) == (3, "inconclusive"), answer.text
+    assert "nobody connected within 0.5 s" in answer["reason"] or "connections came" in answer["reason"]
+
+
+@needs_root
+def test_a_limit_on_the_workers_woken(start: Start) -> None:
+    server = start("level")
+    arguments = ["--port", server.address, "--watch", WATCH_S, "--max-woken", 1]
+    answer, _ = while_watched(arguments, lambda: _load(server))
+    assert answer["exit_code"] == 1
+
+
+@needs_root
+def test_beyond_its_bound_it_samples(start: Start) -> None:
+    """Records a second are bounded; what was counted is of a part of the time, and that is said."""
+    server = start("level")
+    answer, load = while_watched(
+        ["--port", server.address, "--watch", WATCH_S, "--most-records", 500], lambda: _load(server, 200)
+    )
+    watched = answer["traffic"]["watched"]
+    assert watched["observed_s"] < watched["seconds"]
+    assert watched["records"] < 4 * 500 * watched["seconds"]
+    assert answer["traffic"]["accepted"] < load["made"]
+    assert [line for line in answer["warnings"] if "of the time was observed" in line]
+
+
+@needs_root
+def test_without_the_trace_context_switches_are_an_upper_bound(start: Start) -> None:
+    answer, load = _watched(start("level"), DENIED)
+    traffic = answer["traffic"]
+    assert answer["observers"]["sched_waking"]
+    assert traffic["opened_in_namespace"] >= load["made"]
+    assert traffic["switches"] >= load["made"]
+    # It can never be shown that a connection herds, only that it wakes one; and others listen on this machine.
+    assert answer["verdict"] == "inconclusive"
+    assert "which root may read" in answer["reason"]
+
+
+@needs_root
+def test_without_the_trace_in_a_namespace_of_its_own(start: Start) -> None:
+    """The kernel's count of connections is this listener's there; and four switches for each are no `wakes one`."""
+    server = start("level", prefix=("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"))
+    inside = ("nsenter", f"--net=/proc/{server.process.pid}/ns/net")
+
+    def load() -> int:
+        line = [*inside, sys.executable, "-m", "tests.suite.audit.load", server.address, str(PER_S), str(LOAD_S)]
+        return int(json.loads(subprocess.check_output(line, cwd=PROJECT, text=True))["made"])
+
+    arguments = ["--port", server.address, "--watch", WATCH_S]
+    answer, made = while_watched(arguments, load, (*inside, *DENIED))
+    assert answer["traffic"]["opened_in_namespace"] == made
+    assert answer["traffic"]["only_listener"] is True
+    assert answer["verdict"] == "inconclusive"
+    answer, made = while_watched(["--pid", server.process.pid, "--watch", WATCH_S], load)
+    assert answer["traffic"]["accepted"] == made
+    assert answer["verdict"] == "herds"
+
+
+@needs_root
+@pytest.mark.parametrize("kind", ["level", "exclusive"])
+def test_unix(start: Start, tmp_path: Path, kind: str) -> None:
+    import socket
+
+    start(kind, address=f"{tmp_path}/s")
+
+    def connect() -> int:
+        for _ in range(30):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(f"{tmp_path}/s")
+                client.sendall(b"x")
+                assert client.recv(1) == b"x"
+        return 30
+
+    answer, made = while_watched(["--unix", f"{tmp_path}/s", "--watch", 2], connect)
+    assert answer["traffic"]["accepted"] == made
+    assert answer["verdict"] == ("herds" if kind == "level" else "wakes one"), answer["sentence"]
+
+
+@needs_root
+def test_a_server_that_does_not_idle_is_offered_it(start: Start, audit: Audit) -> None:
+    answer = audit("--port", start("quick", 1).address, prefix=DENIED)
+    assert answer.code == 3
+    assert [line for line in answer["advice"] if line.startswith("add --watch 10")], answer.text

@@ -1,0 +1,275 @@
+"""What is made of the trace of real traffic: who slept, who was woken through the listener, who found nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from probes.audit.arguments import add_to, request_from
+from probes.audit.find import BadTarget
+from probes.audit.judge import HERDS, INCONCLUSIVE, WAKES_ONE
+from probes.audit.traffic.account import Account, Totals, WaitsIn, WokenBy
+from probes.audit.traffic.figures import TrafficFigures, figures_of, jain
+from probes.audit.traffic.judge import judge
+from probes.audit.traffic.queue import parse_counters
+from probes.audit.traffic.symbols import AddressRange, goes_through, ranges_of
+from probes.audit.traffic.trace import Arrival, Entered, Left, Record, Switched, WakeUpRecord
+
+PORT, CLIENT, EPOLL, LISTENER, CONNECTION = 80, 900, 7, 3, 9
+WORKERS = (1, 2, 3, 4)
+_SOFTIRQ = 0x10
+
+
+def _account(workers: tuple[int, ...] = WORKERS, port: int = PORT, shared: bool = False) -> Account:
+    ways = {tid: WaitsIn("epoll_wait", EPOLL) for tid in workers}
+    account = Account(port, ways, dict.fromkeys(workers, (LISTENER,)), lambda one, other: shared)
+    account.known_asleep(workers)
+    return account
+
+
+class Trace:
+    """Records as a kernel writes them, one microsecond apart."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def _now(self) -> int:
+        return 1000 * len(self.records)
+
+    def arrives(self, port: int = PORT) -> Trace:
+        self.records.append(Arrival(self._now(), 0, port))
+        return self
+
+    def wakes(self, *tids: int, by_listener: bool = True, waker: int = CLIENT, flags: int = _SOFTIRQ) -> Trace:
+        for tid in tids:
+            self.records.append(WakeUpRecord(self._now(), 0, waker, tid, flags, by_listener))
+        return self
+
+    def runs(self, tid: int) -> Trace:
+        self.records.append(Switched(self._now(), 1, 0, True, tid))
+        return self
+
+    def sleeps(self, tid: int) -> Trace:
+        self.records.append(Switched(self._now(), 1, tid, True, 0))
+        return self
+
+    def returns(self, tid: int, call: str = "epoll_wait", result: int = 1) -> Trace:
+        self.records.append(Left(self._now(), 1, tid, call, result))
+        return self
+
+    def accepts(self, tid: int, result: int = CONNECTION, fd: int = LISTENER) -> Trace:
+        self.records.append(Entered(self._now(), 1, tid, "accept4", fd))
+        return self.returns(tid, "accept4", result)
+
+    def waits(self, tid: int) -> Trace:
+        self.records.append(Entered(self._now(), 1, tid, "epoll_wait", EPOLL))
+        return self
+
+    def serves(self, tid: int) -> Trace:
+        """It takes the connection, and waits again."""
+        return self.runs(tid).returns(tid).accepts(tid).waits(tid).sleeps(tid)
+
+    def finds_nothing(self, tid: int) -> Trace:
+        return self.runs(tid).returns(tid).accepts(tid, -11).waits(tid).sleeps(tid)
+
+    def slumbers_on(self, tid: int) -> Trace:
+        """Woken, it sees in the kernel that nothing is there, and does not return."""
+        return self.runs(tid).sleeps(tid)
+
+
+def _counted(trace: Trace, account: Account | None = None) -> Account:
+    account = account or _account()
+    account.add(trace.records)
+    account.interrupted()
+    return account
+
+
+def test_a_herd() -> None:
+    trace = Trace().arrives().wakes(*WORKERS).serves(2).finds_nothing(1).slumbers_on(3).slumbers_on(4)
+    account = _counted(trace)
+    assert account.connections == [WokenBy(asleep=4, woken=4, returned=2, won=1, in_vain=3)]
+    totals = account.totals
+    assert (totals.arrived, totals.woken, totals.in_vain, dict(totals.accepted)) == (1, 4, 3, {2: 1})
+    assert dict(totals.found_nothing) == {1: 1}
+    assert 0 < totals.in_vain_ns < totals.ran_ns
+
+
+def test_who_is_awake_cannot_be_woken_and_is_not_asleep() -> None:
+    """One serves while the second connection comes: three slept, three are woken, and that is all of them."""
+    trace = Trace().arrives().wakes(*WORKERS).slumbers_on(3).slumbers_on(4).finds_nothing(1)
+    trace.runs(2).returns(2).accepts(2)
+    trace.arrives().wakes(1, 3, 4).serves(1).slumbers_on(3).slumbers_on(4).waits(2).sleeps(2)
+    assert [(one.asleep, one.woken) for one in _counted(trace).connections] == [(4, 4), (3, 3)]
+
+
+def test_data_for_a_worker_is_not_the_listeners_doing() -> None:
+    """The next packet of a connection that a worker has already, in the same softirq as another's handshake."""
+    trace = Trace().arrives().wakes(1).wakes(2, by_listener=False).serves(1)
+    trace.runs(2).returns(2).waits(2).sleeps(2)
+    account = _counted(trace)
+    assert [one.woken for one in account.connections] == [1]
+    assert (account.totals.woken, account.totals.otherwise, account.totals.in_vain) == (1, 1, 0)
+
+
+def test_another_port_of_the_same_workers() -> None:
+    """Its handshake goes through the same functions of the kernel; it is not this listener's."""
+    trace = Trace().arrives(port=443).wakes(*WORKERS)
+    for tid in WORKERS:
+        trace.finds_nothing(tid)
+    account = _counted(trace)
+    assert account.connections == []
+    assert (account.totals.arrived, account.totals.woken) == (0, 0)
+
+
+def test_what_is_accepted_from_another_listener_does_not_count() -> None:
+    account = _counted(Trace().arrives().wakes(1).runs(1).returns(1).accepts(1, fd=LISTENER + 1).accepts(1))
+    assert dict(account.totals.accepted) == {1: 1}
+
+
+@pytest.mark.parametrize(("shared", "woken"), [(True, 2), (False, 1)])
+def test_one_that_returns_wakes_the_next(shared: bool, woken: int) -> None:
+    """In an epoll instance that they share; else it is the server's own doing."""
+    trace = Trace().arrives().wakes(1).runs(1).wakes(2, by_listener=False, waker=1, flags=0)
+    trace.returns(1).accepts(1).waits(1).sleeps(1).finds_nothing(2)
+    account = _counted(trace, _account(shared=shared))
+    assert [(one.asleep, one.woken) for one in account.connections] == [(4, woken)]
+
+
+def test_after_a_gap_nothing_is_known() -> None:
+    account = _account()
+    account.interrupted()
+    account.add(Trace().arrives().wakes(1).serves(1).records)
+    assert [one.asleep for one in account.connections] == [None]
+
+
+def test_who_was_not_seen_to_sleep_again_is_in_vain_for_nobody() -> None:
+    """Cut off by the end of the watch: it may have taken the connection a moment later."""
+    account = _counted(Trace().arrives().wakes(1, 2).serves(1).runs(2).returns(2))
+    assert (account.totals.woken, account.totals.in_vain) == (2, 0)
+
+
+def test_blocking_accept() -> None:
+    ways = {tid: WaitsIn("accept4") for tid in WORKERS}
+    account = Account(PORT, ways, dict.fromkeys(WORKERS, (LISTENER,)))
+    account.known_asleep(WORKERS)
+    trace = Trace().arrives().wakes(1).runs(1).returns(1, "accept4", CONNECTION)
+    trace.records.append(Entered(99_000, 1, 1, "accept4", LISTENER))
+    trace.sleeps(1).arrives().wakes(2).runs(2).returns(2, "accept4", CONNECTION)
+    assert [(one.asleep, one.woken) for one in _counted(trace, account).connections] == [(4, 1), (4, 1)]
+
+
+def test_a_worker_that_came_later() -> None:
+    trace = Trace().arrives().wakes(5).runs(5).returns(5).accepts(5).waits(5).sleeps(5).arrives().wakes(5)
+    account = _counted(trace)
+    assert [(one.asleep, one.woken) for one in account.connections] == [(4, 1), (5, 1)]
+
+
+def test_unix_connections_are_counted_together() -> None:
+    account = _counted(Trace().wakes(*WORKERS).serves(1).finds_nothing(2), _account(port=0))
+    assert account.connections == []
+    assert (account.totals.woken, sum(account.totals.accepted.values())) == (4, 1)
+
+
+# --- figures and verdicts -----------------------------------------------------------------------
+
+
+def _figures(*woken: tuple[int, int], accepted: int = 20) -> TrafficFigures:
+    """(asleep, woken) of each connection."""
+    totals = Totals(arrived=len(woken), woken=sum(number for _, number in woken))
+    totals.accepted[1] = accepted
+    connections = [WokenBy(asleep, number, 1, 1, number - 1) for asleep, number in woken]
+    return figures_of(totals, connections, WORKERS)
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        ([(4, 4)] * 9, HERDS),
+        ([(4, 1)] * 9, WAKES_ONE),
+        ([(2, 2)] * 9, HERDS),
+        ([(1, 1)] * 50, INCONCLUSIVE),  # a herd of one shows nothing
+        ([(4, 4)] * 4, INCONCLUSIVE),
+        ([(4, 0)] * 9, INCONCLUSIVE),
+    ],
+)
+def test_verdicts(seen: list[tuple[int, int]], verdict: str) -> None:
+    judgement = judge(_figures(*seen), 10, True)
+    assert judgement.verdict == verdict, judgement.sentence
+    assert judgement.sentence.startswith(verdict)
+
+
+def test_nobody_came() -> None:
+    assert "nobody connected within 10 s" in judge(figures_of(Totals(), [], WORKERS), 10, True).sentence
+
+
+def test_nobody_was_seen_to_accept() -> None:
+    assert "no system call" in judge(_figures((4, 4), accepted=0), 10, True).sentence
+
+
+@pytest.mark.parametrize(("woken", "verdict"), [(80, HERDS), (20, WAKES_ONE), (26, INCONCLUSIVE)])
+def test_verdicts_where_connections_are_not_told_apart(woken: int, verdict: str) -> None:
+    totals = Totals(woken=woken)
+    totals.accepted[1] = 20
+    assert judge(figures_of(totals, [], WORKERS), 10, False).verdict == verdict
+
+
+def test_jain() -> None:
+    assert jain([0.25] * 4) == pytest.approx(1.0)
+    assert jain([1.0, 0, 0, 0]) == pytest.approx(0.25)
+    assert jain([]) is None
+
+
+def test_shares_name_those_that_took_none() -> None:
+    assert _figures((4, 1)).shares == {1: 1.0, 2: 0.0, 3: 0.0, 4: 0.0}
+
+
+# --- what is read -------------------------------------------------------------------------------
+
+
+def test_where_a_function_lies() -> None:
+    lines = [
+        "ffffffff81000000 T first",
+        "ffffffff81000100 T tcp_child_process",
+        "ffffffff81000180 t tcp_child_process.part.0",
+        "ffffffff810001c0 T next",
+        "ffffffff81000300 d tcp_conn_request",
+    ]
+    ranges = ranges_of(("tcp_child_process", "tcp_conn_request"), lines)
+    assert [(one.start & 0xFFF, one.end & 0xFFF) for one in ranges] == [(0x100, 0x180), (0x180, 0x1C0)]
+
+
+def test_hidden_addresses_are_none() -> None:
+    assert ranges_of(("tcp_child_process",), ["0000000000000000 T tcp_child_process"]) == []
+
+
+def test_a_chain_of_callers() -> None:
+    ranges = [AddressRange(100, 200)]
+    assert goes_through((5, 150), ranges)
+    assert not goes_through((5, 200, 99), ranges)
+
+
+def test_counters_of_a_namespace() -> None:
+    lines = ["TcpExt: SyncookiesSent ListenOverflows", "TcpExt: 1 7", "IpExt: InNoRoutes", "IpExt: 3"]
+    assert parse_counters(lines) == {"SyncookiesSent": 1, "ListenOverflows": 7}
+
+
+# --- the command line ---------------------------------------------------------------------------
+
+
+def _refused() -> Iterator[tuple[list[str], str]]:
+    yield ["--port=80", "--watch=0"], "there can be 0.1 to 3,600 seconds"
+    yield ["--port=80", "--watch=nan"], "there can be 0.1 to 3,600 seconds"
+    for option in ("--connections=5", "--rate=1", "--send=x", "--http", "--trace"):
+        yield ["--port=80", "--watch=5", option], f"leave {option.partition('=')[0]} out"
+    yield ["--watch=5", "--", "server"], "one that the audit starts has none"
+
+
+@pytest.mark.parametrize(("arguments", "why"), list(_refused()))
+def test_what_cannot_be_watched(arguments: list[str], why: str) -> None:
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    add_to(parser)
+    with pytest.raises(BadTarget, match=why):
+        request_from(parser.parse_args(arguments))
