@@ -24,10 +24,10 @@ _TRIGGERS = {
 
 
 def strategy_in_words(call: str, trigger: str | None, sharing: str) -> str:
-    """`epoll, an instance each, level-triggered`; `SO_REUSEPORT, accept`.  An unknown word stands for itself."""
+    """`epoll, an instance each, level-triggered`; `accept, SO_REUSEPORT`.  An unknown word stands for itself."""
     parts = [_CALLS.get(call, call)]
     if sharing == "nothing":
-        parts.insert(0, "SO_REUSEPORT")
+        parts.append("SO_REUSEPORT")
     elif sharing == "ring":
         parts.append("one ring for all")
     elif call in EPOLL_CALLS:

@@ -14,6 +14,7 @@ from ..facts import OK
 from ..verdict import BROKEN, HELD
 from . import noted, orders, strategies
 from .figures import Figures, Spread, conclusive, over
+from .short_answers import SHORT
 
 Run = Mapping[str, Any]
 
@@ -37,11 +38,14 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Answer:
-    """One question, one line of answer, and the claims behind it."""
+    """One question, its answer, and the claims behind it."""
 
     row: str
     question: str
+    short: str
+    """The answer in one line."""
     line: str
+    """The whole answer."""
     claims: tuple[str, ...]
 
 
@@ -51,7 +55,9 @@ def answers(run: Run) -> list[Answer]:
     for row, (question, answer) in QUESTIONS.items():
         claims = tuple(claim["id"] for claim in run["claims"] if row in claim["rows"])
         parts = [part for part in answer(run) if part]
-        given.append(Answer(row, question, " ".join(parts) or "This run has no answer.", claims))
+        line = " ".join(parts) or "This run has no answer."
+        short = SHORT[row](run) if row in SHORT else None
+        given.append(Answer(row, question, short or (parts[0] if parts else line), line, claims))
     return given
 
 

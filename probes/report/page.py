@@ -19,7 +19,7 @@ from ..claims import LEVELS
 from ..facts import in_words
 from ..observers import OBSERVERS
 from ..verdict import HELD, NOT_APPLICABLE
-from . import answers, expected, figures, orders, strategies, traits, words
+from . import advice, answers, evidence, expected, figures, herd_plot, herds, orders, strategies, traits, words
 from . import run as run_json
 
 _FOLDER = Path(__file__).parent
@@ -29,9 +29,11 @@ _OBSERVERS = {kind.name: f"{kind.sees}: {kind.how}" for kind in OBSERVERS}
 
 def render(run: Mapping[str, Any]) -> str:
     """The page for this run, as a whole HTML document."""
-    shown, herds = orders.strips(run)
+    strips, strip_herds = orders.strips(run)
     rows = strategies.rows(run)
     claims = run["claims"]
+    people_use = herds.herds(run)
+    attention = _attention(claims)
     return (
         environment()
         .get_template("page.html.j2")
@@ -40,7 +42,17 @@ def render(run: Mapping[str, Any]) -> str:
             counts=list(run_json.summary(claims).items()),
             totals=_totals(claims),
             banners=list(_banners(run)),
-            attention=_attention(claims),
+            attention=attention,
+            state=_state(attention),
+            herds=people_use,
+            states={state for herd in people_use for state in herd.states},
+            sentence=herds.sentence(people_use),
+            advice=advice.advice(run),
+            kinds=list(advice.KINDS),
+            remarks=advice.remarks(run),
+            understood=[splat for splat in run["kernel"]["splats"] if splats.explanation(splat)],
+            plot=herd_plot.herd_plot(run),
+            proofs=evidence.proofs(claims),
             foreseen=expected.by_reason(run),
             chapters=[
                 (name, list(group)) for name, group in groupby(_by_chapter(claims), key=lambda claim: claim["chapter"])
@@ -51,9 +63,9 @@ def render(run: Mapping[str, Any]) -> str:
             traits=traits.of(rows, run),
             locks=traits.locks(run),
             answers=answers.answers(run),
-            strips=shown,
-            herds=herds,
-            longest=max((len(strip.waiters) for strip in shown), default=0),
+            strips=strips,
+            strip_herds=strip_herds,
+            longest=max((len(strip.waiters) for strip in strips), default=0),
         )
     )
 
@@ -86,9 +98,14 @@ def environment() -> Environment:
         reactions=strategies.REACTIONS,
         traits_meanings=traits.MEANINGS,
         n=strategies.N,
-        words=words,
+        dot_meanings=herds.MEANINGS,
         in_words=in_words,
-        proofs=_proofs,
+        explained=splats.explanation,
+        points=herd_plot.points,
+        alike=evidence.alike,
+        proof_of=evidence.proof_of,
+        commands=evidence.commands,
+        same_facts=evidence.same_facts,
         link=link,
         is_alarming=expected.is_alarming,
         excuse=expected.reason,
@@ -126,6 +143,20 @@ def _attention(claims: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     urgent = expected.DEVIATIONS
     return sorted(
         (claim for claim in claims if expected.is_alarming(claim)), key=lambda claim: urgent.index(claim["verdict"])
+    )
+
+
+def _state(attention: Sequence[Mapping[str, Any]]) -> str:
+    """`2 claims are broken, and 1 is inconclusive.`"""
+    counts = [(word, sum(claim["verdict"] == word for claim in attention)) for word in expected.DEVIATIONS]
+    parts = [
+        f"{count} {'claim ' if place == 0 else ''}{'is' if count == 1 else 'are'} {word}"
+        for place, (word, count) in enumerate(pair for pair in counts if pair[1])
+    ]
+    return (
+        f"{', and '.join(parts)}.".replace(" claim are", " claims are")
+        if parts
+        else "Nothing is broken or inconclusive."
     )
 
 
@@ -191,12 +222,3 @@ def date(started: str) -> str:
     if moment.tzinfo is not None:
         moment = moment.astimezone(timezone.utc)
     return f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def _proofs(trials: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
-    """What proved each phase, over all trials: (phase, the different proofs)."""
-    proofs: dict[str, dict[str, None]] = {}
-    for trial in trials:
-        for phase, proof in trial["proof"].items():
-            proofs.setdefault(phase, {})[proof] = None
-    return [(phase, list(different)) for phase, different in proofs.items()]

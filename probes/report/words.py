@@ -11,6 +11,10 @@ from .figures import UNKNOWN
 
 MOST_NAMED = 16
 """More waiters than this are shown as ranges: a line for each of a thousand helps nobody."""
+MOST_TIMED = 4
+"""The time of each of more waiters that fared alike is for programs, and stands in run.json."""
+MOST_CALLS = 8
+"""System calls of one waiter, and kinds of histories, beyond which the rest is counted."""
 
 
 def stand_ins(kernel: Mapping[str, Any]) -> str:
@@ -18,20 +22,23 @@ def stand_ins(kernel: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}: {call} here" for name, call in kernel.get("stand_ins", {}).items())
 
 
-def states(trial: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What became of the waiters: (state, waiters), for example ("blocked", "w1-w2 w4")."""
-    groups: dict[str, list[Mapping[str, Any]]] = {
+def states(*trials: Mapping[str, Any], times: bool = True) -> list[tuple[str, str]]:
+    """What became of the waiters: (state, waiters), for example ("blocked", "w1-w2 w4").
+
+    Of several trials, in which the same became of each waiter, the times are from the earliest to the latest.
+    """
+    groups: dict[str, list[list[Mapping[str, Any]]]] = {
         "returned": [],
         "woken, slept again": [],
         "blocked": [],
         "did not return": [],
         "unknown": [],
     }
-    for waiter in trial["waiters"]:
-        groups[_state(waiter)].append(waiter)
-    states = [(state, ranges(waiter["i"] for waiter in group)) for state, group in groups.items() if group]
+    for same in zip(*(trial["waiters"] for trial in trials), strict=True):
+        groups[_state(same[0])].append(list(same))
+    states = [(state, ranges(same[0]["i"] for same in group)) for state, group in groups.items() if group]
     if groups["returned"]:
-        states[0] = ("returned", _returned(groups["returned"]))
+        states[0] = ("returned", _returned(groups["returned"], times))
     return states
 
 
@@ -56,12 +63,6 @@ def observers(trial: Mapping[str, Any]) -> str:
         # An untraced trial has no tracer to ask: that is not an observer that failed.
         if trial["traced"] or name != "syscall_exit"
     )
-
-
-def timing(trial: Mapping[str, Any]) -> str:
-    """`arrange 14.2  stimulate 2.0 ms`: how long each phase took."""
-    phases = "  ".join(f"{phase} {us / 1000:.1f}" for phase, us in trial["timing_us"].items())
-    return f"{phases} ms" if phases else ""
 
 
 def remarks(trial: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -93,31 +94,45 @@ def _state(waiter: Mapping[str, Any]) -> str:
     return "woken, slept again" if waiter["woken"] else "blocked"
 
 
-def _returned(group: list[Mapping[str, Any]]) -> str:
-    """In the order of their times.  A large herd: its range, and the first and the last time."""
-    timed = sorted(group, key=lambda waiter: (waiter["at_us"] is None, waiter["at_us"]))
-    if len(group) <= MOST_NAMED:
-        return "  ".join(_came_back(waiter) for waiter in timed)
-    times = [waiter["at_us"] for waiter in timed if waiter["at_us"] is not None]
-    span = f" {_ms(times[0])} to {_ms(times[-1])}" if times else ""
-    winners = [waiter["i"] for waiter in group if waiter["won"]]
-    won = f", won: {ranges(winners)}" if winners else ""
-    return f"{ranges(waiter['i'] for waiter in group)}{span}{won}"
+def _returned(group: list[list[Mapping[str, Any]]], times: bool) -> str:
+    """Who came back, each with its time, or of several trials its times; many that fared alike as a range, with the
+    first and the last time."""
+    fared: dict[tuple[Any, ...], list[list[Mapping[str, Any]]]] = {}
+    for same in group:
+        many = (same[0]["errno"], same[0]["won"])
+        fared.setdefault(many, []).append(same)
+    parts = []
+    for members in fared.values():
+        if len(members) > MOST_TIMED:
+            earliest = min((_times(same) or [0])[0] for same in members)
+            parts.append((earliest, _came_back(ranges(same[0]["i"] for same in members), members, times)))
+        else:
+            parts += [((_times(same) or [0])[0], _came_back(f"w{same[0]['i']}", [same], times)) for same in members]
+    # In the order in which they came, which no two trials need to have in common.
+    alone = times and len(group[0]) == 1
+    return "  ".join(text for _, text in (sorted(parts, key=lambda part: part[0]) if alone else parts))
 
 
-def _came_back(waiter: Mapping[str, Any]) -> str:
-    words = [f"w{waiter['i']}"]
-    if waiter["at_us"] is not None:
-        words.append(_ms(waiter["at_us"]))
+def _times(same: Sequence[Mapping[str, Any]]) -> list[int]:
+    return sorted(waiter["at_us"] for waiter in same if waiter["at_us"] is not None)
+
+
+def _came_back(who: str, members: Sequence[Sequence[Mapping[str, Any]]], times: bool) -> str:
+    """`w3 +0.21ms won`; `w0-w7 +0.20 to +1.10ms EAGAIN`."""
+    waiter = members[0][0]
+    words = [who]
+    if times and (known := sorted(time for same in members for time in _times(same))):
+        first, last = _ms(known[0]), _ms(known[-1])
+        words.append(f"{first}ms" if first == last else f"{first} to {last}ms")
     if waiter["errno"]:
         words.append(errno_name(waiter["errno"]))
     if waiter["won"]:
         words.append("won" if waiter["won"] == 1 else f"won {waiter['won']}")
-    return "\N{NO-BREAK SPACE}".join(words)
+    return " ".join(words) if len(members) > 1 else "\N{NO-BREAK SPACE}".join(words)
 
 
 def _ms(us: int) -> str:
-    return f"{us / 1000:+.2f}ms"
+    return f"{us / 1000:+.2f}"
 
 
 def _who(waiters: Sequence[int]) -> str:
@@ -142,8 +157,8 @@ def _exits(exits: Sequence[Mapping[str, Any]]) -> str:
         histories.setdefault(call["i"], []).append(f"{call['call']} = {call['errno'] or call['result']}")
     alike: dict[str, list[int]] = {}
     for i, history in histories.items():
-        alike.setdefault(_cut(_counted(history), ", "), []).append(i)
-    return _cut([f"{ranges(who)}: {history}" for history, who in alike.items()], "; ")
+        alike.setdefault(_cut(_counted(history), most=MOST_CALLS), []).append(i)
+    return _cut([f"{ranges(who)}: {history}" for history, who in alike.items()], "; ", MOST_CALLS)
 
 
 def _counted(history: Sequence[str]) -> list[str]:
@@ -152,8 +167,8 @@ def _counted(history: Sequence[str]) -> list[str]:
     return [text if times == 1 else f"{text} ({times} times)" for text, times in counts]
 
 
-def _cut(parts: Sequence[str], between: str = ", ") -> str:
+def _cut(parts: Sequence[str], between: str = ", ", most: int = MOST_NAMED) -> str:
     """The first parts, and how many more there are."""
-    more = len(parts) - MOST_NAMED
-    shown = between.join(parts[:MOST_NAMED])
+    more = len(parts) - most
+    shown = between.join(parts[:most])
     return f"{shown}{between}and {more} more" if more > 0 else shown

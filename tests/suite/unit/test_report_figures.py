@@ -126,7 +126,7 @@ def test_a_large_herd_is_one_short_phrase(run: dict[str, Any]) -> None:
     trial = cases_of(run, "poll.wakes-all")[0]["trials"][0]
     one = {**trial["waiters"][0], "returned": True, "won": 0}
     trial["waiters"] = [{**one, "i": i, "at_us": 100 + i} for i in range(1000)]
-    assert words.states(trial) == [("returned", "w0-w999 +0.10ms to +1.10ms")]
+    assert words.states(trial) == [("returned", "w0-w999 +0.10 to +1.10ms")]
 
 
 def test_states_that_nobody_saw(run: dict[str, Any]) -> None:

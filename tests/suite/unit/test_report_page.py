@@ -192,3 +192,37 @@ def test_a_caption_is_as_wide_as_the_box_that_scrolls() -> None:
     assert caption is not None
     assert "container-type: inline-size" in box[1]
     assert caption[1].rindex("100cqi") > caption[1].rindex("max-width")
+
+
+def test_the_sections_stand_in_the_order_of_what_people_ask(run: dict[str, Any]) -> None:
+    sections = ["herds", "advice", "answers", "verdicts", "plots", "strategies", "host", "claims"]
+    ids = [name for name in outline(run).ids if name in sections]
+    assert ids == sections
+
+
+def test_dots_have_a_text_alternative(run: dict[str, Any]) -> None:
+    page = render(run)
+    assert 'role="img" aria-label="8 of 8 woken, ' in page or "nobody could see who was woken" in page
+    for picture in re.findall(r'<svg class="dots"[^>]*>', page):
+        assert re.search(r'aria-label="\S', picture)
+
+
+def test_questions_are_a_line_each_with_the_rest_folded(run: dict[str, Any]) -> None:
+    answers = re.findall(r'<details class="answer" id="(Q\d+)">', render(run))
+    assert answers == [f"Q{number}" for number in range(1, 11)]
+
+
+def test_the_head_says_what_is_broken(run: dict[str, Any]) -> None:
+    assert '<a href="#verdicts" class="state alarming">1 claim is broken, and 1 is inconclusive.</a>' in render(run)
+    for claim in run["claims"]:
+        claim["verdict"] = "held"
+    assert '<a href="#verdicts" class="state">Nothing is broken or inconclusive.</a>' in render(run)
+
+
+def test_an_understood_complaint_is_explained_beside_the_verdicts(run: dict[str, Any]) -> None:
+    run["kernel"]["splats"] = [PSI]
+    page = render(run)
+    verdicts = page[page.index('<h2 id="verdicts"') : page.index('<h2 id="plots"')]
+    assert f"The kernel logged <code>{PSI}</code>" in verdicts
+    assert "which concerns pressure accounting" in verdicts
+    assert 'class="banner"' not in verdicts

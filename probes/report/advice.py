@@ -1,0 +1,233 @@
+"""What to use on this kernel: a strategy for each situation, chosen by rules from what this run saw.
+
+Nothing is canned.  A strategy that loses wake-ups here is not recommended, nor one of which the run saw too little;
+the others are ranked by what counts in the situation, and the reason that is given is what they were ranked by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..verdict import BROKEN, HELD, INCONCLUSIVE
+from . import herds, noted, sizes, strategies, traits
+from .figures import Figures
+from .strategies import N
+
+Run = Mapping[str, Any]
+
+BLOCKING = ("accept", "accept.nothing")
+EVENT_LOOP = (
+    "epoll_wait.exclusive.listener",
+    "epoll_wait.level.listener",
+    "epoll_wait.level.epoll",
+    "epoll_wait.edge.epoll",
+    "epoll_wait.level.nothing",
+)
+"""What a worker can choose from: one that serves one client at a time, and one that serves many.  Between equals the
+first is chosen: it asks the least of the server."""
+KINDS = {"workers that serve one client at a time": BLOCKING, "workers with an event loop": EVENT_LOOP}
+
+SOUNDNESS = ("every.no-lost-wake-up", "every.won-once", "every.burst-won-whole", "every.no-phantom-wake-up")
+"""Claims that hold for every strategy: one that breaks them must not be used."""
+
+FEW = 2
+SAFE, DELAYED, LOST, UNJUDGED = range(4)
+"""What the crash of a worker costs, from nothing upwards; that nobody looked stands behind all."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A strategy, and what the choice depends on."""
+
+    strategy: str
+    place: int
+    sizes: Mapping[int, Figures]
+    traits: traits.Traits
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return herds.name_of(self.strategy)
+
+    @property
+    def own_queue(self) -> bool:
+        """Whether each worker has a listener, and so a queue, of its own."""
+        return self.strategy.endswith(".nothing")
+
+    @property
+    def crash(self) -> int:
+        """What a worker that is killed costs: SAFE, DELAYED, LOST or UNJUDGED."""
+        word = self.traits.crash
+        if word == traits.NOT_JUDGED:
+            return UNJUDGED
+        return SAFE if word.startswith("yes") else DELAYED if word.startswith("only") else LOST
+
+    def woken(self, workers: int) -> int:
+        """How many of so many workers one connection woke at most."""
+        high = self.sizes[workers]["woken"].high if workers in self.sizes else None
+        return workers if high is None else high
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is recommended to one kind of worker: a strategy and the reason, or none and why."""
+
+    strategy: str | None
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One situation, and a choice for each of KINDS."""
+
+    situation: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What somebody who follows the advice has to know of a strategy, or why another one is not recommended."""
+
+    strategy: str
+    name: str
+    sentences: tuple[str, ...]
+
+
+def _few(one: Candidate) -> str:
+    cheap = ", which costs little with so few" if one.woken(FEW) > 1 else ""
+    return f"It wakes {one.woken(FEW)} of {FEW}{cheap}; {_CRASHES[one.crash]}."
+
+
+def _many(one: Candidate) -> str:
+    tried = [f"{one.sizes[n]['woken']} of {n}" for n in sorted(one.sizes) if n >= N]
+    herd = "" if one.woken(N) <= 1 else " That is a herd, and the smallest one here."
+    return f"It wakes {', and '.join(tried)}.{herd}"
+
+
+def _uneven(one: Candidate) -> str:
+    if one.own_queue:
+        return "What waits in the queue of one worker waits there although others are idle; nothing else is sound here."
+    herd = "" if one.woken(N) <= 1 else f" It wakes {one.woken(N)} of {N}."
+    return f"All take from one queue: nobody waits for a busy worker while another one is idle.{herd}"
+
+
+def _restarts(one: Candidate) -> str:
+    if one.own_queue:
+        return "Each worker takes its own queue along when it exits; nothing else is sound here."
+    return "The queue belongs to the one listener: a worker that exits takes no connection along."
+
+
+Rank = Callable[[Candidate], tuple[int, ...]]
+
+SITUATIONS: dict[str, tuple[Rank, Callable[[Candidate], str]]] = {
+    "Few workers": (lambda one: (one.crash, one.woken(FEW)), _few),
+    "Many workers": (lambda one: (one.woken(N), one.crash), _many),
+    "Uneven requests, some of them long": (lambda one: (one.own_queue, one.woken(N), one.crash), _uneven),
+    "Rolling restarts": (lambda one: (one.own_queue, one.woken(N), one.crash), _restarts),
+}
+"""Each situation: what counts in it, the smaller the better; and that in words."""
+
+_CRASHES = {
+    SAFE: "a worker that is killed costs no other connection",
+    DELAYED: "a worker that is killed only delays the connection it was woken for",
+    LOST: "as little as possible is lost with a worker that is killed",
+    UNJUDGED: "few are woken; what a worker that is killed costs was not judged",
+}
+
+
+def advice(run: Run) -> list[Advice]:
+    """The recommendation for each situation."""
+    candidates, excluded = _candidates(run)
+    return [
+        Advice(situation, tuple(_choose(situation, among, candidates, excluded) for among in KINDS.values()))
+        for situation in SITUATIONS
+    ]
+
+
+def remarks(run: Run) -> list[Remark]:
+    """What has to be known of the strategies that `advice` recommends, and of those that cannot be recommended."""
+    candidates, excluded = _candidates(run)
+    chosen = dict.fromkeys(choice.strategy for each in advice(run) for choice in each.choices)
+    known = [
+        Remark(name, herds.name_of(name), tuple(sentences))
+        for name in chosen
+        if name is not None and (sentences := _caveats(candidates[name]))
+    ]
+    group = _of_a_group(run)
+    if group:
+        known.append(Remark("accept.nothing", "SO_REUSEPORT", tuple(group)))
+    return known + [Remark(name, herds.name_of(name), (f"Not recommended: {why}.",)) for name, why in excluded.items()]
+
+
+def _candidates(run: Run) -> tuple[dict[str, Candidate], dict[str, str]]:
+    """Those that can be recommended, by id; and why the others cannot."""
+    grown = sizes.by_size(run)
+    known = traits.of(strategies.rows(run), run)
+    candidates, excluded = {}, {}
+    for among in KINDS.values():
+        for place, name in enumerate(among):
+            if why := _unsound(run, name):
+                excluded[name] = why
+            elif N not in grown[name] or name not in known:
+                excluded[name] = "this run saw nobody being woken"
+            else:
+                candidates[name] = Candidate(name, place, grown[name], known[name])
+    return candidates, excluded
+
+
+def _unsound(run: Run, strategy: str) -> str | None:
+    """Why this strategy must not be recommended; None where every claim about its soundness was held, or not asked."""
+    for claim in run["claims"]:
+        if claim["id"] in SOUNDNESS and claim["verdict"] in (BROKEN, INCONCLUSIVE):
+            for case in claim["cases"]:
+                axes = case["scenario"]
+                if axes and case["verdict"] in (BROKEN, INCONCLUSIVE) and strategies.place(axes)[1] == strategy:
+                    return f"{claim['id']} is {case['verdict']} for it"
+    return None
+
+
+def _choose(
+    situation: str, among: Sequence[str], candidates: Mapping[str, Candidate], excluded: Mapping[str, str]
+) -> Choice:
+    rank, reason = SITUATIONS[situation]
+    able = [candidates[name] for name in among if name in candidates]
+    if not able:
+        why = "; ".join(dict.fromkeys(excluded[name] for name in among))
+        return Choice(None, "This run cannot tell", f"Of none of them: {why}.")
+    best = min(able, key=lambda one: (*rank(one), one.place))
+    return Choice(best.strategy, best.name, reason(best))
+
+
+def _caveats(one: Candidate) -> list[str]:
+    """What somebody who uses this strategy has to know."""
+    said = []
+    if one.traits.order in ("always first", "always last"):
+        who = "registered first" if one.traits.order == "always first" else "blocked last"
+        said.append(f"The worker that {who} gets every connection as long as it is idle.")
+    if one.crash == DELAYED:
+        said.append("A worker that is killed after it was woken delays that connection until the next one comes.")
+    if one.crash == LOST and not one.own_queue:
+        said.append("A connection whose worker is killed before it accepts stays in the queue.")
+    if ".edge" in one.strategy:
+        said.append("Accept until EAGAIN: what is left is not told again.")
+    if one.own_queue:
+        said.append("A connection waits for its own worker, also while that one is busy and another one is idle.")
+    return said
+
+
+def _of_a_group(run: Run) -> list[str]:
+    """What becomes of a queue whose worker exits, where each has its own."""
+    seen = [noted.CLIENT_READS.by_parameter(run), noted.CONNECTION.by_parameter(run)]
+    if not seen[1]:
+        return []
+    reads = next(iter(seen[0].values()), None)
+    lost = f"A worker that exits takes its queue along, and those clients read {reads}" if reads else None
+    kept = next(
+        (claim for claim in run["claims"] if claim["id"] == "reuseport-group.migration-keeps-connections"), None
+    )
+    if lost and kept and kept["verdict"] == HELD:
+        return [f"{lost}; with tcp_migrate_req (sysctl) they move to another worker."]
+    return [f"{lost}."] if lost else []
