@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+import system_calls
+
 from ..verdict import Inconclusive
 from .plan import Plan
 
@@ -26,9 +28,9 @@ GRACE_S = 5.0
 _PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _START = """
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[3:]
 from probes.cost import rig
-rig.main(int(sys.argv[2]), sys.argv[3] == "isolate")
+rig.main(int(sys.argv[1]), sys.argv[2] == "isolate")
 """
 
 
@@ -89,7 +91,9 @@ class Session:
 
     def _start(self, isolate: str) -> dict[str, Any]:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-I", "-S", "-c", _START, _PROJECT, str(os.getpid()), isolate]
+        # Without the site's packages a rig starts in half the time: it needs this project, and the numbers of the calls.
+        numbers = os.path.dirname(os.path.dirname(os.path.abspath(str(system_calls.__file__))))
+        command = [sys.executable, "-I", "-S", "-c", _START, str(os.getpid()), isolate, _PROJECT, numbers]
         with theirs:
             try:
                 self._process = subprocess.Popen(
