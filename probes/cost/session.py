@@ -91,7 +91,7 @@ class Session:
 
     def _start(self, isolate: str) -> dict[str, Any]:
         ours, theirs = socket.socketpair()
-        # Without the site's packages a rig starts in half the time: it needs this project, and the numbers of the calls.
+        # No more of the site's packages than it needs: the folder with the numbers of the system calls.
         numbers = os.path.dirname(os.path.dirname(os.path.abspath(str(system_calls.__file__))))
         command = [sys.executable, "-I", "-S", "-c", _START, str(os.getpid()), isolate, _PROJECT, numbers]
         with theirs:

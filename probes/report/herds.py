@@ -26,6 +26,8 @@ MEANINGS = {
 }
 """What each dot says, in the order of the legend."""
 
+_LACKING = "this kernel lacks it"
+
 PEOPLE_USE = (
     "accept",
     "poll",
@@ -71,6 +73,11 @@ class Herd:
         return f"{self.figures['woken']} woken in {self.figures.trials} trials"
 
     @property
+    def lacking(self) -> bool:
+        """Whether this kernel was asked, and does not have it."""
+        return self.why_not == _LACKING
+
+    @property
     def most(self) -> int | None:
         """How many one connection woke at most; None where nobody saw."""
         return self.figures["woken"].high if self.figures is not None else None
@@ -91,7 +98,7 @@ def _herd(strategy: str, trials: Sequence[Mapping[str, Any]], row: strategies.St
     figures = row.figures.get("accept") if row is not None else None
     if not trials:
         lacking = row is not None and "accept" in row.absent
-        why_not = "this kernel lacks it" if lacking else "not tried in this run"
+        why_not = _LACKING if lacking else "not tried in this run"
         return Herd(strategy, name_of(strategy), (), None, why_not)
     return Herd(strategy, name_of(strategy), states_of(_typical(trials)), figures, None)
 
@@ -143,15 +150,21 @@ def sentence(shown: Sequence[Herd]) -> str:
     wakes: dict[str, list[str]] = {}
     for herd in shown:
         if herd.most is not None:
-            wakes.setdefault(_how_many(herd.most), []).append(_IN_PROSE[herd.strategy])
+            wakes.setdefault(how_many(herd.most), []).append(_IN_PROSE[herd.strategy])
     parts = [f"{number} under {joined(_merged(wakes[number]))}" for number in _NUMBERS if number in wakes]
     return f"One connection wakes {'; '.join(parts)}." if parts else "Nobody could see whom a connection wakes."
+
+
+def in_prose(strategy: str) -> str:
+    """The strategy within a sentence: `epoll with EPOLLEXCLUSIVE`."""
+    return _IN_PROSE[strategy]
 
 
 _NUMBERS = (f"all {N} workers", "several", "one", "none")
 
 
-def _how_many(most: int) -> str:
+def how_many(most: int) -> str:
+    """`all 8 workers`, `several`, `one` or `none`."""
     return _NUMBERS[0] if most == N else "several" if most > 1 else "one" if most else "none"
 
 

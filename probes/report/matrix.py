@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import splats
 from ..verdict import BROKEN, INCONCLUSIVE, VERDICTS
-from . import answers, expected, lineage, numbers
+from . import answers, expected, herds_apart, lineage, numbers
 from .lineage import NOT_JUDGED, Kernel
 from .page import date, environment
 
@@ -95,12 +95,16 @@ def render(runs: Sequence[Run], pages: Sequence[str]) -> str:
     kernels = lineage.ordered(runs)
     href = {id(run): page for run, page in zip(runs, pages, strict=True)}
     rows = list(rows_of(kernels))
+    herd_rows = herds_apart.rows(kernels)
     return (
         environment()
         .get_template("matrix.html.j2")
         .render(
             kernels=[(kernel, href[id(kernel.run)]) for kernel in kernels],
             warnings=warnings(kernels),
+            herds=herd_rows,
+            states={state for row in herd_rows for _, herd in row.groups for state in herd.states},
+            sentence=herds_apart.sentence(herd_rows),
             total=len(rows),
             apart=[place for place, kernel in enumerate(kernels) if kernel.apart],
             differing=[row for row in rows if row.agreement == DIFFERS and not row.only_apart],

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from probes.commands.report import page_names
-from probes.report import lineage, matrix
+from probes.report import herds_apart, lineage, matrix
 from probes.report.matrix import AGREES, DIFFERS, UNDECIDED
 
 from . import broken
+from .judging import run_on
+from .model import Kernel
 from .runs import run_of, say, without
 from .test_report_page import Outline
 
@@ -271,3 +273,37 @@ def test_page_names_are_files_of_their_own() -> None:
     assert len({name.lower() for name in names}) == len(labels)
     assert "index.html" not in names
     assert not any("/" in name or name.startswith(".") for name in names)
+
+
+# --- the dots ----------------------------------------------------------------------------------
+
+
+def herd_rows(*runs: Run) -> dict[str, herds_apart.HerdRow]:
+    return {row.strategy: row for row in herds_apart.rows(lineage.ordered(runs))}
+
+
+def seen_by(kernel: Kernel, label: str) -> Run:
+    return {**bare(label, label), **run_on(kernel)}
+
+
+def test_a_strategy_on_which_kernels_differ_comes_first_with_the_dots_of_each() -> None:
+    found = herd_rows(seen_by(Kernel(1), "6.12"), seen_by(broken.ExclusiveIgnored(1), "6.1"))
+    assert next(iter(found)) == "epoll_wait.exclusive.listener"
+    labels = [labels for labels, _ in found["epoll_wait.exclusive.listener"].groups]
+    assert labels == [("6.12",), ("6.1",)]
+    assert [labels for labels, _ in found["accept"].groups] == [("6.12", "6.1")]
+    said = herds_apart.sentence(list(found.values()))
+    assert said == "The kernels do not wake alike under epoll with EPOLLEXCLUSIVE."
+
+
+def test_a_race_is_no_difference_between_herds() -> None:
+    found = herd_rows(*(seen_by(Kernel(seed), f"6.{seed}") for seed in range(1, 5)))
+    assert not any(row.differs for row in found.values())
+
+
+def test_what_nobody_saw_is_no_difference_and_is_named() -> None:
+    found = herd_rows(seen_by(Kernel(1), "6.12"), bare("6.1", "6.1"))
+    assert not any(row.differs for row in found.values())
+    assert {row.unknown for row in found.values()} == {("6.1",)}
+    shown = page(run_of("a", "6.12"), run_of("b", "6.1"))
+    assert "b: nobody knows" in shown or "a, b: nobody knows" in shown
