@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-import system_calls
-
+from ..lab.session import search_path
 from ..verdict import Inconclusive
 from .plan import Plan
 
@@ -25,12 +24,11 @@ PATIENCE_S = 300.0
 GRACE_S = 5.0
 """For the rig to end by itself."""
 
-_PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _START = """
-import sys
-sys.path[:0] = sys.argv[3:]
+import json, sys
+sys.path[:0] = json.loads(sys.argv[1])
 from probes.cost import rig
-rig.main(int(sys.argv[1]), sys.argv[2] == "isolate")
+rig.main(int(sys.argv[2]), sys.argv[3] == "isolate")
 """
 
 
@@ -91,9 +89,7 @@ class Session:
 
     def _start(self, isolate: str) -> dict[str, Any]:
         ours, theirs = socket.socketpair()
-        # No more of the site's packages than it needs: the folder with the numbers of the system calls.
-        numbers = os.path.dirname(os.path.dirname(os.path.abspath(str(system_calls.__file__))))
-        command = [sys.executable, "-I", "-S", "-c", _START, str(os.getpid()), isolate, _PROJECT, numbers]
+        command = [sys.executable, "-I", "-S", "-c", _START, json.dumps(search_path()), str(os.getpid()), isolate]
         with theirs:
             try:
                 self._process = subprocess.Popen(

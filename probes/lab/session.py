@@ -33,6 +33,14 @@ conductor.main(int(sys.argv[2]), sys.argv[3] == "isolate", sys.argv[4:])
 """
 
 
+def search_path() -> list[str]:
+    """Where an isolated interpreter finds no more than it needs: this project, and ptrace and system_calls."""
+    packages = (
+        os.path.dirname(os.path.dirname(os.path.abspath(str(kept.__file__)))) for kept in (ptrace, system_calls)
+    )
+    return list(dict.fromkeys([_PROJECT, *packages]))
+
+
 class Lab:
     """A conductor, started when it is first needed and kept; a new one after one that failed.
 
@@ -104,13 +112,8 @@ class Lab:
 
     def _launch(self) -> dict[str, Any]:
         ours, theirs = socket.socketpair()
-        # No more than it needs: this project, and the folders that hold these two packages, most often the same one.
-        packages = (
-            os.path.dirname(os.path.dirname(os.path.abspath(str(kept.__file__)))) for kept in (ptrace, system_calls)
-        )
-        paths = list(dict.fromkeys([_PROJECT, *packages]))
         isolate = "isolate" if self._isolate else "stay"
-        command = [sys.executable, "-I", "-S", "-c", _START, json.dumps(paths), str(os.getpid()), isolate]
+        command = [sys.executable, "-I", "-S", "-c", _START, json.dumps(search_path()), str(os.getpid()), isolate]
         with theirs:
             try:
                 self._process = subprocess.Popen(

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from probes import syscalls
 from probes.host import PROJECT
 from probes.lab import deadline
 
@@ -28,6 +29,7 @@ class Running:
     """One server in a session of its own; a context manager that leaves no process of it."""
 
     def __init__(self, *arguments: str, program: tuple[str, ...] = ("-m", "probes", "serve")) -> None:
+        us = os.getpid()
         self.process = subprocess.Popen(
             [sys.executable, *program, *arguments],
             cwd=PROJECT,
@@ -35,6 +37,8 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # It ends its workers then; a test that is killed while it starts a server ends nobody.
+            preexec_fn=lambda: syscalls.die_with_parent(us, signal.SIGTERM),  # noqa: PLW1509  # a system call, no lock
         )
         self.printed = ""
         self._heard = 0

@@ -116,7 +116,7 @@ def test_trials_where_calls_are_lacking() -> None:
     assert select == [None, True, 3, 3, ["pselect6"] * 3]
     assert level == [None, True, 3, 3, ["epoll_pwait"] * 3]
     assert exclusive == [None, True, 1, 1, ["epoll_pwait"]]
-    assert {id: fact["seen"] for id, fact in facts.items()} == {"connect": "ok", "waiter": TAKES}
+    assert {name: fact["seen"] for name, fact in facts.items()} == {"connect": "ok", "waiter": TAKES}
 
 
 @pytest.mark.usefixtures("as_on_arm64")
