@@ -12,6 +12,7 @@ from typing import Any
 
 from . import axes, splats, syscalls, sysctls
 from .chapters import CARRIED, FOLDER, HOME
+from .flavour import flavour, text
 
 PROJECT = Path(__file__).resolve().parent.parent
 _JUDGING = ("probes", FOLDER, "conftest.py", "pytest.ini")
@@ -26,7 +27,7 @@ def kernel() -> dict[str, Any]:
         "machine": name.machine,
         "flavour": flavour(),
         "cpus": len(os.sched_getaffinity(0)),
-        "emulated": "TCG" in _text("/proc/cpuinfo") or flavour() != "linux",
+        "emulated": "TCG" in text("/proc/cpuinfo") or flavour() != "linux",
         "sysctls": sysctls.read((*sysctls.NETWORK, *sysctls.HOST)),
         "stand_ins": stand_ins(),
         "splats": [],
@@ -38,16 +39,6 @@ def stand_ins() -> dict[str, str]:
     calls = dict.fromkeys(kind.system_call or name for name, kind in axes.CALLS.items())
     serving = {name: syscalls.serving(name) for name in calls}
     return {name: call for name, call in serving.items() if call not in (name, None)}
-
-
-def flavour() -> str:
-    """linux, uml or gvisor."""
-    if "User Mode Linux" in _text("/proc/cpuinfo"):
-        return "uml"
-    # gVisor gives every sandbox this same constant version line (pkg/sentry/kernel: a fixed date).
-    if "#1 SMP Sun Jan 10 15:06:54 PST 2016" in _text("/proc/version"):
-        return "gvisor"
-    return "linux"
 
 
 def in_one_line() -> str:
@@ -62,7 +53,7 @@ def user_in_words() -> str:
     """root or the user's number, and how much of root it is."""
     if os.geteuid() != 0:
         return f"uid {os.geteuid()}"
-    effective = re.search(r"^CapEff:\s*([0-9a-f]+)", _text("/proc/self/status"), re.M)
+    effective = re.search(r"^CapEff:\s*([0-9a-f]+)", text("/proc/self/status"), re.M)
     return "root" if effective and int(effective[1], 16) & (1 << 21) else "root without CAP_SYS_ADMIN"
 
 
@@ -114,11 +105,3 @@ class SplatWatch:
         os.close(self._fd)
         self._fd = -1
         return complaints
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
 def nearest(word: str, known: Iterable[str]) -> list[str]:
     """The known words that are most like this one, the most alike first: three at most, or none."""
+    import difflib  # for an error alone: whoever forks is the cheaper, the less it has loaded
+
     return difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
 
 

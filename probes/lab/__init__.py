@@ -11,5 +11,6 @@ board      what each waiter writes down
 stage      an experiment
 actor      the processes in it, and proofs about them
 fence      proof that every wake-up that was under way has been issued
+fork       fork(2) alone, the cheapest for a process of one thread
 isolation  namespaces of its own, where allowed
 """

@@ -19,7 +19,8 @@ import sys
 import time
 from typing import Any
 
-from .. import host, syscalls, sysctls
+from .. import syscalls, sysctls
+from ..flavour import flavour
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
 from . import fence, inherited, isolation
@@ -91,7 +92,7 @@ def _set_up(folder: str | None, isolated: str, without: list[str]) -> Bench:
     measure_patience(time.monotonic() - began)
     # gVisor: a task leaves its blocked state in its own goroutine, once that runs (pkg/sentry/kernel/task_block.go,
     # block and completeSleep).
-    rest_shows = host.flavour() != "gvisor"
+    rest_shows = flavour() != "gvisor"
     return Bench(instruments, chosen.name, chosen.proves, chosen.act, rest_shows, folder, isolated)
 
 

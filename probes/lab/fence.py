@@ -20,7 +20,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .. import host, syscalls
+from .. import syscalls
+from ..flavour import flavour
 
 _GLOBAL = 1  # MEMBARRIER_CMD_GLOBAL, membarrier(2)
 
@@ -39,7 +40,7 @@ def choose() -> Fence:
 
     `visit` costs time for every CPU, and `membarrier` a grace period however many there are.
     """
-    if host.flavour() == "gvisor":
+    if flavour() == "gvisor":
         # Its sentry runs the network stack in goroutines: no CPU and no grace period has to do with them.
         return Fence("none (gVisor delivers in goroutines, which nothing waits for)", False, _nothing)
     why_not_visit = _why_not_visit()

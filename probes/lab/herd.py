@@ -19,6 +19,7 @@ from ..verdict import Inconclusive
 from . import waiter
 from .board import FAILED, PHASE, READY, RESULT, TID, Board
 from .deadline import until
+from .fork import fork
 from .rest import look_at
 
 _FUTEX_WAKE = 1
@@ -77,7 +78,7 @@ class Herd:
 
     def fork(self, i: int, be_traced: Callable[[], None] | None) -> int:
         """Fork waiter `i`; its pid.  It dies with this thread (PR_SET_PDEATHSIG)."""
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             self._be_child(lambda: self._live(i, be_traced))
         self._pids.append(pid)

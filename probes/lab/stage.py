@@ -29,6 +29,7 @@ from ..verdict import Inconclusive, NotApplicable
 from .actor import Actor, Me
 from .deadline import LONGEST_S, patience_s
 from .features import LACKING
+from .fork import fork
 from .herd import reap_all
 from .rest import all_at_rest
 from .trial import Bench
@@ -112,7 +113,7 @@ class Stage:
         """Fork a process that runs `act`, answers with what it returned, and then parks."""
         mark = mmap.mmap(-1, 1)
         answer, theirs = os.pipe()
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             self._act(act, Me(mark), theirs)
         os.close(theirs)

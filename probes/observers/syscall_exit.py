@@ -15,7 +15,7 @@ class SyscallExit(Observer):
     )
 
     def why_missing(self, *, may_mount: bool) -> str | None:
-        from . import tracer  # not before it is needed: the bindings take a while to load
+        from . import tracer
 
         return tracer.why_not()
 

@@ -1,7 +1,7 @@
 """ptrace, from before the block: every system call of a traced waiter, with number, result and time.
 
-python-ptrace supplies the bindings; its own loop over many processes backs off by sleeping, so the
-conductor drains waitpid itself.
+The requests are made as raw system calls, thousands in a run; python-ptrace, which takes a megabyte in the process that
+all waiters are forked from, is loaded where a kernel has to be asked for its registers.
 
 A waiter is resumed with PTRACE_CONT until it raises the READY signal, just before it blocks, and
 with PTRACE_SYSCALL from then on: its set-up costs no stops.  Attaching to a waiter that sleeps
@@ -21,14 +21,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ptrace import PtraceError
-from ptrace.binding import func as binding
-
 from .. import syscalls
 
 READY = signal.SIGUSR1
-_EXITKILL = 1 << 20  # PTRACE_O_EXITKILL, ptrace(2): a tracee dies with its tracer
-_OPTIONS = binding.PTRACE_O_TRACESYSGOOD | binding.PTRACE_O_TRACECLONE | _EXITKILL
+_TRACEME, _CONT, _SYSCALL, _SETOPTIONS, _GETEVENTMSG = 0, 7, 24, 0x4200, 0x4201
+"""Requests of ptrace(2), include/uapi/linux/ptrace.h."""
+_OPTIONS = 1 << 0 | 1 << 3 | 1 << 20
+"""PTRACE_O_TRACESYSGOOD, PTRACE_O_TRACECLONE, and PTRACE_O_EXITKILL: a tracee dies with its tracer."""
+_EVENT_CLONE = 3
 _SYSCALL_STOP = signal.SIGTRAP | 0x80
 _GET_SYSCALL_INFO = 0x420E
 """PTRACE_GET_SYSCALL_INFO, ptrace(2): what a stop is, and the number or the result, alike on every architecture."""
@@ -102,7 +102,7 @@ class Tracer:
                 return
             try:
                 self._on_stop(tid, tracee, status)
-            except PtraceError:
+            except OSError:
                 return  # killed while stopped (ESRCH); its end comes with the next waitpid
 
     def pump_family(self, pid: int) -> None:
@@ -120,23 +120,23 @@ class Tracer:
         stop, event = os.WSTOPSIG(status), status >> 16
         if stop == _SYSCALL_STOP:
             self._on_syscall(tid, tracee)
-        elif event == binding.PTRACE_EVENT_CLONE:
+        elif event == _EVENT_CLONE:
             self._newest = _message_of(tid)
             self._tracees[self._newest] = Tracee()
-            binding.ptrace_cont(tid)
+            _request(_CONT, tid)
         elif stop == READY and not tracee.armed:
             tracee.armed = True
-            binding.ptrace_setoptions(tid, _OPTIONS)
-            binding.ptrace_syscall(tid)
+            _request(_SETOPTIONS, tid, 0, _OPTIONS)
+            _request(_SYSCALL, tid)
         elif stop == signal.SIGSTOP and not tracee.armed:
             # The first stop of a child, and of a thread that was attached at its clone.
-            binding.ptrace_setoptions(tid, _OPTIONS)
-            binding.ptrace_cont(tid)
+            _request(_SETOPTIONS, tid, 0, _OPTIONS)
+            _request(_CONT, tid)
         elif tracee.armed:
             self.disturbed = tid, stop
-            binding.ptrace_syscall(tid, stop)
+            _request(_SYSCALL, tid, 0, stop)
         else:
-            binding.ptrace_cont(tid, stop)
+            _request(_CONT, tid, 0, stop)
 
     def _on_syscall(self, tid: int, tracee: Tracee) -> None:
         entered, value = self._looked_at(tid, tracee)
@@ -150,14 +150,14 @@ class Tracer:
             if value not in syscalls.RESTARTS:
                 tracee.returns[tracee.inside] = tracee.returns.get(tracee.inside, 0) + 1
             tracee.inside = None
-        binding.ptrace_syscall(tid)
+        _request(_SYSCALL, tid)
 
     def _looked_at(self, tid: int, tracee: Tracee) -> tuple[bool, int]:
         """Whether this stop is an entry, and the number of the call; else its result."""
         if self._info is not None:
             try:
-                binding.ptrace(_GET_SYSCALL_INFO, tid, _INFO.size, ctypes.addressof(self._info))
-            except PtraceError as error:
+                _request(_GET_SYSCALL_INFO, tid, _INFO.size, ctypes.addressof(self._info))
+            except OSError as error:
                 if error.errno != errno.EIO or _REGISTERS is None:
                     raise
                 self._info = None
@@ -166,29 +166,44 @@ class Tracer:
                 return stop == _ENTRY, value
         assert _REGISTERS is not None, "why_not() has refused to trace here"
         entered = tracee.inside is None
-        value = int(getattr(binding.ptrace_getregs(tid), _REGISTERS[not entered]))
+        value = _register(tid, _REGISTERS[not entered])
         return entered, value - (1 << 64) if value >= 1 << 63 else value
 
 
 def _message_of(tid: int) -> int:
-    """What the event of this stop is about (PTRACE_GETEVENTMSG), an unsigned long.
-
-    python-ptrace reads it as an int: on a big-endian machine, the half that is zero.
-    """
+    """What the event of this stop is about (PTRACE_GETEVENTMSG), an unsigned long."""
     message = ctypes.c_ulong()
-    binding.ptrace(binding.PTRACE_GETEVENTMSG, tid, 0, ctypes.addressof(message))
+    _request(_GETEVENTMSG, tid, 0, ctypes.addressof(message))
     return message.value
+
+
+def _request(request: int, tid: int, address: int = 0, data: int = 0) -> None:
+    """Make one request of ptrace(2).  Raises OSError."""
+    result = syscalls.call(syscalls.NUMBERS["ptrace"], request, tid, address, data)
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+
+
+def _register(tid: int, name: str) -> int:
+    """One register of a task that is stopped (PTRACE_GETREGS).  Raises OSError."""
+    from ptrace import PtraceError
+    from ptrace.binding.func import ptrace_getregs
+
+    try:
+        return int(getattr(ptrace_getregs(tid), name))
+    except PtraceError as error:
+        raise OSError(error.errno or 0, str(error)) from error
 
 
 def submit() -> None:
     """In a waiter process: ask to be traced, and stop until the tracer has seen it."""
-    binding.ptrace_traceme()
+    _request(_TRACEME, 0)
     announce()
 
 
 def adopt_threads() -> None:
     """In a process that will start threads: have each of them attached as it is made."""
-    binding.ptrace_traceme()
+    _request(_TRACEME, 0)
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
@@ -211,17 +226,17 @@ def why_not() -> str | None:
             # Before PTRACE_TRACEME: an orphan would be traced by init, and stand in its stop for ever.
             syscalls.die_with_parent(parent)
             submit()
-        except PtraceError as error:
+        except OSError as error:
             os._exit(error.errno or 1)
         os._exit(0)
     _, status = os.waitpid(pid, 0)
     if os.WIFSTOPPED(status):
         reason = None
         try:
-            binding.ptrace_setoptions(pid, _OPTIONS)
+            _request(_SETOPTIONS, pid, 0, _OPTIONS)
             if _REGISTERS is None:
-                binding.ptrace(_GET_SYSCALL_INFO, pid, 0, 0)
-        except PtraceError as error:
+                _request(_GET_SYSCALL_INFO, pid)
+        except OSError as error:
             what = "PTRACE_GET_SYSCALL_INFO (Linux 5.3)" if error.errno == errno.EIO else "PTRACE_SETOPTIONS"
             reason = f"ptrace: {what}: {os.strerror(error.errno or 0)}"
         os.kill(pid, signal.SIGKILL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import tempfile
 
 from ..scenario import Scenario
 from . import Source
@@ -67,6 +66,8 @@ class Fifo(Pipe):
     """A FIFO that is opened for both (fifo(7)), and whose name is gone again before anybody waits."""
 
     def _opened(self, folder: str | None) -> tuple[int, int]:
+        import tempfile  # here alone: whoever forks is the cheaper, the less it has loaded
+
         with tempfile.TemporaryDirectory(dir=folder) as brief:
             path = os.path.join(brief, "fifo")
             os.mkfifo(path)

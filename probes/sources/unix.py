@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 from itertools import count
 
 from ..scenario import Scenario
@@ -82,6 +81,8 @@ class Unix(Source):
 def path(scenario: Scenario, folder: str | None) -> Unix:
     if folder is not None:
         return Unix(scenario, socket.SOCK_STREAM, folder=folder)
+    import tempfile  # here alone: whoever forks is the cheaper, the less it has loaded
+
     with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX.format(pid=os.getpid())) as brief:
         return Unix(scenario, socket.SOCK_STREAM, folder=brief)
 

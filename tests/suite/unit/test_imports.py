@@ -21,6 +21,7 @@ NOUNS = (
         "errnos",
         "exits",
         "facts",
+        "flavour",
         "names",
         "nearest",
         "parts",
