@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from . import facts, failure
+from . import facts, failure, refusals
 from .claims import FAILING_LEVELS, MEASURED, Claim
 from .controls import ControlOutcome, why_failed
-from .errnos import errno_of
+from .errnos import errno_name
 from .expectations import Expectations
 from .judged import JudgedCase
 from .scenario import Scenario
@@ -32,14 +33,22 @@ class Facts:
     def expect(self, id: str, allowed: Any) -> None:
         """The claim allows nothing but `allowed` for this fact: AssertionError otherwise.
 
-        Raises Inconclusive where the experiment did not come so far.
+        Raises Inconclusive where the experiment did not come so far, or (NotApplicable for ENOSYS) where an error was
+        seen that tells of the surroundings (probes/refusals.py).
         """
         if id not in self._facts:
             raise Inconclusive(f"the experiment did not note {id!r}")
         fact = self._facts[id]
         fact["expected"] = allowed
-        if not facts.is_met(fact):
-            raise AssertionError(facts.complaint(fact))
+        if facts.is_met(fact):
+            return
+        error = refusals.held_by(fact["seen"])
+        if error is not None:
+            # Evidence that tells of the surroundings must not be judged anew when the case is.
+            del fact["expected"]
+            kind = NotApplicable if error == errno.ENOSYS else Inconclusive
+            raise kind(f"{fact['what']}: {errno_name(error)}, which tells nothing: {refusals.REMEDIES[error]}")
+        raise AssertionError(facts.complaint(fact))
 
 
 class Case:
@@ -136,7 +145,7 @@ def judge(case: Case, excinfo: pytest.ExceptionInfo[BaseException] | None) -> tu
     if excinfo.errisinstance(pytest.skip.Exception):
         return NOT_APPLICABLE, str(excinfo.value)
     if isinstance(excinfo.value, OSError) and excinfo.value.errno:
-        return INCONCLUSIVE, f"a fault of the test: {excinfo.value.strerror} ({errno_of(excinfo.value)})"
+        return INCONCLUSIVE, f"the test could not go on: {refusals.in_words(excinfo.value)}"
     return INCONCLUSIVE, f"a fault of the test: {_first_line(excinfo.value)}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from .. import syscalls
 from ..errnos import errno_of, errno_of_result
 from ..lab.stage import Actor, Me, Stage
+from ..refusals import REMEDIES
 from ..scenario import Scenario
 from ..strategies import prepare
 from ..verdict import NotApplicable
@@ -37,11 +38,11 @@ def waits_on(stage: Stage, strategy: str, fd: int) -> Actor:
     """An actor that waits for `fd` in one call, and answers with its result; `state` tells where it is."""
     way = stage.keep(prepare(Scenario.parse(f"{strategy}/tcp4/n1/hold/one-connection"), [fd]))
 
-    def act(me: Me) -> int:
+    def act(me: Me) -> Any:
         waiting = way.waiting(0)
         me.ready()
-        result: int = waiting.wait()
-        return result
+        result = waiting.wait()
+        return result if result >= 0 else errno_of_result(result)
 
     return stage.actor(act, "w0")
 
@@ -129,6 +130,8 @@ def nested(stage: Stage, direction: str) -> None:
             nest.append(new)
         refused = "never"
     except OSError as error:
+        if error.errno in REMEDIES:
+            raise
         refused = errno_of(error)
     stage.note("five-deep", "five instances deep", "possible" if len(nest) >= 5 else f"refused at {len(nest) + 1}")
     stage.note("refused-with", "how nesting up to ten deep is refused", refused)

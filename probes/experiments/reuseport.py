@@ -7,6 +7,7 @@ import socket
 import struct
 from typing import Any
 
+from ..errnos import errno_of_result
 from ..lab.deadline import until
 from ..lab.features import join_group
 from ..lab.network import own_network, setting
@@ -179,7 +180,7 @@ def _waiter_on(stage: Stage, listener: socket.socket, strategy: str) -> Actor:
         result = waiting.wait()
         if result >= 0 and not scenario.takes:
             listener.accept()[0].detach()  # it stays open when this function has come to its end
-        return TAKES if result >= 0 else str(result)
+        return TAKES if result >= 0 else errno_of_result(result) or str(result)
 
     return stage.actor(act, "w0").blocked_in(scenario.system_call)
 

@@ -64,8 +64,13 @@ class Proofs:
 
         Raises Inconclusive at the deadline, and where somebody else has stopped one meanwhile.
         """
-        pump = self._tracer.pump_all if self._tracer is not None else lambda: None
-        sightings = all_at_rest(self._herd.waiters, self._asleep, before_each_look=pump, scale=scale)
+
+        def before_each_look() -> None:
+            if self._tracer is not None:
+                self._tracer.pump_all()
+            self._herd.complain_about_surroundings()
+
+        sightings = all_at_rest(self._herd.waiters, self._asleep, before_each_look=before_each_look, scale=scale)
         self._complain_about_others()
         return sightings
 

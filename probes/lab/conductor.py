@@ -19,15 +19,17 @@ import sys
 import time
 from typing import Any
 
-from .. import syscalls, sysctls
+from .. import refusals, syscalls, sysctls
 from ..flavour import flavour
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
-from . import fence, inherited, isolation
+from . import denial, fence, inherited, isolation
 from .deadline import measure_patience
 from .instruments import Instruments
 from .stage import play
 from .trial import Bench, TrialRun
+
+_REASONS = ("inconclusive", "not_applicable")
 
 
 def main(parent: int, isolate: bool, without: list[str]) -> None:
@@ -58,7 +60,7 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
         try:
             bench = _set_up(folder, isolation.NAMESPACES if isolate else isolation.LOOPBACK, without)
         except OSError as error:
-            answer({"failed": error.strerror or str(error)})
+            answer({"failed": denial.explained(refusals.in_words(error))})
             return
         answer(
             {
@@ -98,6 +100,14 @@ def _set_up(folder: str | None, isolated: str, without: list[str]) -> Bench:
 
 def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:
     """One trial or experiment; whatever happens becomes an answer: a conductor that dies says nothing."""
+    answer = _answer(request, bench)
+    trial = answer.get("trial")
+    if trial is not None and trial["inconclusive"] is not None:
+        trial["inconclusive"] = denial.explained(trial["inconclusive"])
+    return {kind: denial.explained(said) if kind in _REASONS else said for kind, said in answer.items()}
+
+
+def _answer(request: dict[str, Any], bench: Bench) -> dict[str, Any]:
     try:
         inherited.insist_on_no_tracer()
         if "experiment" in request:
@@ -109,7 +119,7 @@ def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:
     except Inconclusive as reason:
         return {"inconclusive": str(reason)}
     except OSError as error:
-        return {"inconclusive": f"the lab could not go on: {error.strerror or error} (errno {error.errno})"}
+        return {"inconclusive": f"the lab could not go on: {refusals.in_words(error)}"}
 
 
 if __name__ == "__main__":

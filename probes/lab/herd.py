@@ -10,14 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from .. import syscalls
+from .. import refusals, syscalls
+from ..errnos import errno_name
 from ..observers.sched_waking import waiter_name
 from ..observers.task_files import Sighting, TaskFiles
 from ..scenario import Scenario
 from ..strategies import Strategy
 from ..verdict import Inconclusive
 from . import waiter
-from .board import FAILED, PHASE, READY, RESULT, TID, Board
+from .board import FAILED, PHASE, READY, RESULT, RETURNED, TID, Board
 from .deadline import until
 from .fork import fork
 from .rest import look_at
@@ -121,9 +122,20 @@ class Herd:
     def complain_about_failure(self, i: int) -> None:
         """Raise Inconclusive if waiter `i` could not get ready."""
         line = self.board.line(i)
-        if line[PHASE] == FAILED:
+        if line[PHASE] == FAILED and not line[RETURNED]:
             why = os.strerror(-line[RESULT]) if line[RESULT] else "an error of the suite itself"
             raise Inconclusive(f"waiter {i} could not get ready: {why}")
+
+    def complain_about_surroundings(self) -> None:
+        """Raise Inconclusive if a waiter's wait call, or the accept after it, gave an error that tells nothing."""
+        phases = self.board.column(PHASE)
+        if FAILED not in phases:
+            return
+        i = phases.index(FAILED)
+        self.complain_about_failure(i)
+        error = -self.board.line(i)[RESULT]
+        why = refusals.REMEDIES.get(error, "somebody else interrupted it (a signal, a freezer, a debugger)")
+        raise Inconclusive(f"w{i} got {errno_name(error)}, which tells nothing of the kernel: {why}")
 
     def stopped(self) -> str | None:
         """Which process of ours somebody else has stopped since it was forked, also if it goes on by now; or None.

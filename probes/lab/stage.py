@@ -24,10 +24,12 @@ from ..errnos import errno_of
 from ..facts import OK
 from ..locks import sysv
 from ..observers import Observer
+from ..refusals import in_words
 from ..sources import Source, tcp
 from ..verdict import Inconclusive, NotApplicable
 from .actor import Actor, Me
 from .deadline import LONGEST_S, patience_s
+from .denial import insist_on_no_denial
 from .features import LACKING
 from .fork import fork
 from .herd import reap_all
@@ -214,6 +216,7 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
             act(stage, argument) if argument is not None else act(stage)
             stage.insist_on_all()
             stage.close()
+            insist_on_no_denial(stage.facts)
             message = {"facts": stage.facts}
         except NotApplicable as reason:
             message = {"not_applicable": str(reason)}
@@ -228,13 +231,15 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
 
 def why_stopped(name: str, error: Exception) -> dict[str, str]:
     """What to say of an experiment that an error ended: not applicable where the kernel says that it lacks it."""
+    if isinstance(error, OSError):
+        if error.errno in LACKING:
+            return {"not_applicable": f"the experiment {name} asked for what is not there: {in_words(error)}"}
+        return {"inconclusive": f"the experiment {name} could not go on: {in_words(error)}"}
+    if isinstance(error, (MemoryError, RuntimeError)):  # what Python makes of ENOMEM, and of a thread that is refused
+        return {"inconclusive": f"the experiment {name} could not go on: no memory is left, or a thread was refused"}
     places = [at for at in traceback.extract_tb(error.__traceback__) if "probes" in at.filename]
     place = f" ({os.path.basename(places[-1].filename)}, line {places[-1].lineno})" if places else ""
-    if not isinstance(error, OSError):
-        return {"inconclusive": f"a fault of Wakecheck in the experiment {name}{place}: {error}"}
-    if error.errno in LACKING:
-        return {"not_applicable": f"the experiment {name} asked for what this kernel lacks: {errno_of(error)}{place}"}
-    return {"inconclusive": f"the experiment {name} was refused something{place}: {errno_of(error)}"}
+    return {"inconclusive": f"a fault of Wakecheck in the experiment {name}{place}: {error}"}
 
 
 def _read_until_end(fd: int, limit_s: float) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import resource
 import struct
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from .. import syscalls
+from .. import refusals, syscalls
 from ..scenario import Scenario
 from ..strategies import Strategy, Waiting
 from .board import (
@@ -34,6 +35,11 @@ from .board import (
     Board,
 )
 
+TELLS_NOTHING = frozenset((errno.EINTR, *refusals.REMEDIES))
+"""Errors of a wait call, or of the accept after it, by which nothing is known of the kernel.
+
+EINTR: nothing here sends a waiter signals, so somebody else has interrupted it: a freezer, a debugger, a signal.
+Only a waiter for SIGIO is sent some, and may be interrupted for another thread's."""
 _SOCK_CLOEXEC = 0o2000000
 _FUTEX_WAIT = 0
 ANSWER = struct.Struct("<i")
@@ -105,6 +111,8 @@ def _wait_and_react(
         line[RETURNED] += 1
         if result >= 0:
             _react(i, line, result, scenario, fd)
+        elif -result in TELLS_NOTHING and scenario.call != "rt_sigtimedwait":
+            _give_up(line, result)
         elif scenario.takes:
             line[SPURIOUS] += 1
         if not for_ever:
@@ -130,8 +138,17 @@ def _react(i: int, line: memoryview, result: int, scenario: Scenario, fd: int) -
             _answer(i, came, reaction)
         if reaction != "drain":
             break
+    if -came in TELLS_NOTHING:
+        _give_up(line, came)
     if not taken:
         line[SPURIOUS] += 1
+
+
+def _give_up(line: memoryview, result: int) -> NoReturn:
+    """Leave it to the conductor to say why this trial tells nothing."""
+    line[RESULT] = result
+    line[PHASE] = FAILED
+    park()
 
 
 def _take(scenario: Scenario, fd: int) -> int:

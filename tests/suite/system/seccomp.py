@@ -22,7 +22,30 @@ import struct
 import sys
 from collections.abc import Iterable
 
-NUMBERS = {"ptrace": 101, "mount": 165, "unshare": 272, "perf_event_open": 298, "membarrier": 324}
+NUMBERS = {
+    "semget": 64,
+    "flock": 73,
+    "ptrace": 101,
+    "mount": 165,
+    "sched_setaffinity": 203,
+    "epoll_wait": 232,
+    "epoll_ctl": 233,
+    "unshare": 272,
+    "timerfd_create": 283,
+    "accept4": 288,
+    "signalfd4": 289,
+    "eventfd2": 290,
+    "epoll_create1": 291,
+    "inotify_init1": 294,
+    "perf_event_open": 298,
+    "kcmp": 312,
+    "memfd_create": 319,
+    "membarrier": 324,
+    "io_uring_setup": 425,
+    "pidfd_open": 434,
+    "clone3": 435,
+    "epoll_pwait2": 441,
+}
 """arch/x86/entry/syscalls/syscall_64.tbl"""
 
 _OPENAT, _SECCOMP = 257, 317
@@ -70,9 +93,9 @@ def _install(numbers: Iterable[int], action: int, flags: int = 0) -> int:
     return result
 
 
-def deny(names: Iterable[str]) -> None:
-    """Let these calls fail with EPERM."""
-    _install((NUMBERS[name] for name in names), _RET_ERRNO | errno.EPERM)
+def deny(names: Iterable[str], error: str = "EPERM") -> None:
+    """Let these calls fail with this error."""
+    _install((NUMBERS[name] for name in names), _RET_ERRNO | getattr(errno, error))
 
 
 def hide(shape: str) -> None:

@@ -64,7 +64,7 @@ def _answering(answer: str) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize(("test", "given"), QUESTIONS, ids=_IDS)
-@pytest.mark.parametrize("answer", ["ok", "EINVAL", "EEXIST", "EPERM"])
+@pytest.mark.parametrize("answer", ["ok", "EINVAL", "EEXIST", "EBADF"])
 def test_epoll_ctl_question_fails_when_the_answer_differs(
     ask: Ask, test: FunctionType, given: dict[str, Any], answer: str
 ) -> None:

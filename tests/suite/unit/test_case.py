@@ -14,6 +14,7 @@ from probes.evidence import Trial
 from probes.expectations import Expectation, Expectations
 from probes.judged import JudgedCase
 from probes.outcome import properties
+from probes.refusals import REMEDIES
 from probes.scenario import Scenario
 from probes.verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
 
@@ -93,7 +94,7 @@ def test_answers_of_the_kernel_are_something_to_look_at() -> None:
         ),
         (ValueError("first line\nsecond line"), INCONCLUSIVE, "a fault of the test: first line"),
         (KeyError(), INCONCLUSIVE, "a fault of the test: without a word"),
-        (OSError(24, "Too many open files"), INCONCLUSIVE, "a fault of the test: Too many open files (EMFILE)"),
+        (OSError(24, "Too many open files"), INCONCLUSIVE, f"the test could not go on: EMFILE: {REMEDIES[24]}"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )

@@ -55,8 +55,13 @@ def test_a_server_that_needs_reuseport(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (OSError(errno.ENOSYS, "x"), "not_applicable", "asked for what this kernel lacks: ENOSYS"),
-        (OSError(errno.EMFILE, "x"), "inconclusive", "was refused something"),
+        (
+            OSError(errno.ENOSYS, "x"),
+            "not_applicable",
+            "asked for what is not there: ENOSYS: this kernel lacks it, or a sandbox",
+        ),
+        (OSError(errno.EMFILE, "x"), "inconclusive", "could not go on: EMFILE: no descriptor is left: raise"),
+        (RuntimeError("can't start new thread"), "inconclusive", "a thread was refused"),
         (ValueError("too many"), "inconclusive", "a fault of Wakecheck in the experiment a.b: too many"),
     ],
 )
@@ -65,4 +70,5 @@ def test_an_experiment_that_an_error_ends_says_so_in_words(error: Exception, kin
     assert message[0] == kind
     assert words in message[1]
     assert "Error" not in message[1]
+    assert ".py" not in message[1]
     assert "`" not in message[1]

@@ -26,6 +26,7 @@ NOUNS = (
         "nearest",
         "parts",
         "printable",
+        "refusals",
         "splats",
         "syscalls",
         "sysctls",

@@ -1,0 +1,48 @@
+"""Errors that tell of the surroundings and nothing of the kernel under test: a sandbox denies, a limit is reached."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from typing import Any
+
+from .errnos import errno_of
+
+_DENIED = "a sandbox, a security module or a missing privilege denies it"
+_MEMORY = "no memory is left: raise its limit (ulimit -v, memory.max of the control group)"
+
+REMEDIES: Mapping[int, str] = {
+    errno.EPERM: _DENIED,
+    errno.EACCES: _DENIED,
+    errno.ENOSYS: "this kernel lacks it, or a sandbox denies it",
+    errno.EMFILE: "no descriptor is left: raise their limit (ulimit -n)",
+    errno.ENFILE: "no file is left: raise fs.file-max",
+    errno.ENOMEM: _MEMORY,
+    errno.ENOBUFS: _MEMORY,
+    errno.EADDRNOTAVAIL: "no port is free, or the address is not there: widen net.ipv4.ip_local_port_range; is lo up?",
+}
+"""For each such error the reason, and what helps, in words.  No claim can be broken by one that it does not allow."""
+
+_OF_AN_OPERATION: Mapping[int, str] = {
+    **REMEDIES,
+    errno.EAGAIN: "no process may be started: raise their limit (ulimit -u, pids.max of the control group)",
+    errno.EADDRINUSE: "the port is taken, or none is free: widen net.ipv4.ip_local_port_range",
+    errno.ENOSPC: "a limit is reached: look at kernel.sem, fs.epoll.max_user_watches, and the temporary folder",
+    errno.ENOENT: "something is missing: is there a temporary folder (TMPDIR), and is /proc mounted?",
+    errno.EROFS: "a file system is read-only: give the run a temporary folder (TMPDIR)",
+    errno.ENETUNREACH: "is lo up?",
+}
+"""The same of an operation that an experiment rests on, and asks nothing about."""
+
+
+def in_words(error: OSError) -> str:
+    """`EMFILE: no descriptor is left: raise ...`; the error's name alone where nothing is known of it."""
+    name, remedy = errno_of(error), _OF_AN_OPERATION.get(error.errno or 0)
+    return f"{name}: {remedy}" if remedy else name
+
+
+def held_by(seen: Any) -> int | None:
+    """Such an error that this value is, or holds somewhere, by its name; None where it holds none."""
+    if isinstance(seen, (list, tuple)):
+        return next((error for each in seen if (error := held_by(each)) is not None), None)
+    return next((error for error in REMEDIES if errno.errorcode[error] == seen), None)

@@ -1,0 +1,93 @@
+"""An error that tells of the surroundings breaks no claim, and a call that is denied is named."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import pytest
+
+from probes import refusals
+from probes.case import Case, Facts, judge
+from probes.lab import denial
+from probes.verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
+
+from .builders import made_claim
+
+
+def _judged(seen: Any, allowed: Any) -> tuple[str, str | None]:
+    case = Case(made_claim())
+    try:
+        Facts({"answer": {"what": "what epoll_wait gives", "seen": seen}}, case).expect("answer", allowed)
+    except (AssertionError, Inconclusive, NotApplicable) as raised:
+        return judge(case, pytest.ExceptionInfo.from_exception(raised))
+    return judge(case, None)
+
+
+@pytest.mark.parametrize(
+    ("seen", "allowed", "verdict"),
+    [
+        ("EPERM", "blocked", INCONCLUSIVE),
+        (["blocked", ["EACCES"]], ["blocked", ["blocked"]], INCONCLUSIVE),
+        ("ENOSYS", "EINVAL", NOT_APPLICABLE),
+        ("EMFILE", "ok", INCONCLUSIVE),
+        ("EMFILE", "EMFILE", HELD),  # what the claim asks about
+        ("EINVAL", "blocked", BROKEN),
+        ("EINTR", "blocked", BROKEN),
+        (-1, "blocked", BROKEN),
+    ],
+)
+def test_error_of_the_surroundings_breaks_nothing(seen: Any, allowed: Any, verdict: str) -> None:
+    assert _judged(seen, allowed)[0] == verdict
+
+
+def test_reason_says_what_helps() -> None:
+    reason = _judged("EMFILE", "ok")[1]
+    assert (
+        reason
+        == "what epoll_wait gives: EMFILE, which tells nothing: no descriptor is left: raise their limit (ulimit -n)"
+    )
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EAGAIN, errno.EADDRINUSE, errno.ENOENT, errno.EPERM])
+def test_operation_that_failed_is_told_with_its_remedy(number: int) -> None:
+    said = refusals.in_words(OSError(number, "x"))
+    assert said.startswith(f"{errno.errorcode[number]}: ")
+    assert len(said) > 20
+
+
+def test_operation_that_failed_for_another_reason() -> None:
+    assert refusals.in_words(OSError(errno.EILSEQ, "x")) == "EILSEQ"
+    assert refusals.in_words(OSError("no number")) == "no number"
+
+
+# --- calls that are denied here -----------------------------------------------------------------
+
+
+def _denying(monkeypatch: pytest.MonkeyPatch, **errors: int) -> None:
+    monkeypatch.setattr(denial, "denied", lambda: errors)
+
+
+def test_nothing_is_denied_here() -> None:
+    """In this process; each call is asked with arguments that it refuses before it acts."""
+    assert denial.denied() == {}
+    assert denial.explained("w0 was not seen blocked") == "w0 was not seen blocked"
+
+
+def test_fact_with_the_error_of_a_denied_call_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = {"answer": {"what": "epoll_wait", "seen": "EPERM"}, "other": {"what": "x", "seen": 3}}
+    denial.insist_on_no_denial(facts)
+    _denying(monkeypatch, epoll_wait=errno.EPERM)
+    with pytest.raises(Inconclusive, match=r"^epoll_wait: EPERM; epoll_wait is denied here \(EPERM\)$"):
+        denial.insist_on_no_denial(facts)
+    _denying(monkeypatch, epoll_wait=errno.ENOSYS)
+    denial.insist_on_no_denial(facts)
+    with pytest.raises(NotApplicable):
+        denial.insist_on_no_denial({"answer": {"what": "epoll_wait", "seen": ["ENOSYS"]}})
+
+
+def test_reason_names_what_is_denied_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    _denying(monkeypatch, clone3=errno.EPERM)
+    said = denial.explained("waiter 0 did not come to life")
+    assert said == "waiter 0 did not come to life; clone3 is denied here (EPERM)"
+    assert denial.explained(said) == said
