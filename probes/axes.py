@@ -114,6 +114,8 @@ class SourceKind:
     """Whether many kernels lack it: claims of their own try it, and the stars of the others leave it out."""
     ready: int = select.POLLIN
     """What a multiplexer asks of it: one of the bits of poll(2), which are those of epoll_ctl(2) too."""
+    counts: bool = True
+    """Whether what was written k times is read k times, in pieces; a counter gives the sum at once."""
     piece: int = 8
     """Bytes that one read of it takes, so that what was written once is read once."""
 
@@ -138,7 +140,7 @@ SOURCES: Mapping[str, SourceKind] = {
         "pipe.FullPipe", "the write end of a full pipe", frozenset({POLLING, READ_FROM}), ready=select.POLLOUT
     ),
     "fifo": SourceKind("pipe.Fifo", "a FIFO", _READ, piece=1),
-    "eventfd": SourceKind("eventfd.Eventfd", "an eventfd", _READ),
+    "eventfd": SourceKind("eventfd.Eventfd", "an eventfd", _READ, counts=False),
     "eventfd-semaphore": SourceKind("eventfd.Semaphore", "an eventfd in semaphore mode", _READ),
     "udp4": SourceKind("udp.udp4", "a UDP socket on 127.0.0.1", _SOCKET),
     "udp6": SourceKind("udp.udp6", "a UDP socket on ::1", _SOCKET),
@@ -149,8 +151,8 @@ SOURCES: Mapping[str, SourceKind] = {
     "epoll-instance": SourceKind(
         "epoll_instance.EpollInstance", "an epoll instance with an eventfd in it", frozenset({POLLING, WRITTEN_TO})
     ),
-    "timerfd": SourceKind("timerfd.Timerfd", "a timerfd", _EVENTS),
-    "inotify": SourceKind("inotify.Inotify", "an inotify instance", _EVENTS, piece=16),
+    "timerfd": SourceKind("timerfd.Timerfd", "a timerfd", _EVENTS, counts=False),
+    "inotify": SourceKind("inotify.Inotify", "an inotify instance", _EVENTS, counts=False, piece=16),
     "pidfd": SourceKind("pidfd.Pidfd", "a pidfd", frozenset({POLLING, EVENTS})),
 }
 
@@ -200,6 +202,7 @@ STIMULI: Mapping[str, StimulusKind] = {
     "writes-one-by-one": StimulusKind(
         "writes.one_by_one", "k writes, each when all waiters are at rest again", needs=WRITTEN_TO, k=None
     ),
+    "write-elsewhere": StimulusKind("quiet.write_elsewhere", "a write to another source of the kind", needs=WRITTEN_TO),
     "one-read": StimulusKind("events.one", "one read of a full pipe, which makes room", needs=READ_FROM),
     "one-event": StimulusKind("events.one", "one event: a timer expires, a process ends", needs=EVENTS),
     "events-one-by-one": StimulusKind(

@@ -169,7 +169,7 @@ class TrialRun:
             )
             if stimulus.elsewhere is not None:
                 other = stimulus.elsewhere
-                until(lambda: other.queued() == 1, lambda: "the connection elsewhere was not delivered")
+                until(lambda: other.queued() == 1, lambda: "what was made elsewhere was not delivered")
         self._bench.fence()
         self._proof["delivered"] = f"{source.delivery}; fence: {self._bench.fence_name}"
 

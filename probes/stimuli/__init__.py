@@ -65,6 +65,11 @@ class Stimulus:
         self.elsewhere = self._open_elsewhere()
         self._elsewhere_client = self.elsewhere.connect(self._patience_s)
 
+    def write_elsewhere(self) -> None:
+        """Write once to another source of the same kind, which nobody waits for."""
+        self.elsewhere = self._open_elsewhere()
+        self.elsewhere.write(0)
+
     def hang_up(self) -> None:
         """Close the clients' ends, with RST where the kind has it."""
         for end in self.clients:

@@ -18,3 +18,9 @@ def elsewhere(stimulus: Stimulus) -> Iterator[None]:
     """A connection to another listener of the same kind, which nobody waits on."""
     stimulus.connect_elsewhere()
     yield
+
+
+def write_elsewhere(stimulus: Stimulus) -> Iterator[None]:
+    """A write to another source of the same kind, which nobody waits for."""
+    stimulus.write_elsewhere()
+    yield

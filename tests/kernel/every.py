@@ -1,6 +1,8 @@
-"""Every strategy that the suite knows, for the families that hold for all of them."""
+"""Every strategy, and every source, that the suite knows, for the families that hold for all of them."""
 
 from __future__ import annotations
+
+from probes.axes import CONNECTIONS, EVENTS, POLLING, READ_FROM, READING, SOURCES, WRITTEN_TO, sources_that_can
 
 ACCEPTING = ("accept", "accept4", "accept.nothing", "accept4.nothing", "io_uring_accept", "io_uring_multishot")
 """The wait call takes the connection itself."""
@@ -30,3 +32,31 @@ READINESS = (
 """The wait call says that there is something to take."""
 
 EVERY = (*ACCEPTING, *READINESS)
+
+WAITED_SOURCES = tuple(source for source in sources_that_can(POLLING) if CONNECTIONS not in SOURCES[source].can)
+"""What a multiplexer can wait for, and takes no connections."""
+
+TAKEN_SOURCES = tuple(source for source in sources_that_can(POLLING, READING) if source in WAITED_SOURCES)
+"""Those from which a waiter can take what came."""
+
+COUNTED_SOURCES = tuple(source for source in TAKEN_SOURCES if SOURCES[source].counts)
+"""Those that keep what is written apart, so that each write is read once."""
+
+WRITTEN_SOURCES = tuple(source for source in sources_that_can(POLLING, WRITTEN_TO) if source in WAITED_SOURCES)
+"""Those that are written to."""
+
+EXCLUSIVE_SOURCES = tuple(source for source in WAITED_SOURCES if source not in ("pidfd", "epoll-instance"))
+"""Those on which EPOLLEXCLUSIVE does something: the end of a process wakes all, and an instance refuses it."""
+
+
+def moved(source: str) -> str:
+    """The stimulus that makes this source ready, once."""
+    can = SOURCES[source].can
+    if EVENTS in can:
+        return "one-event"
+    return "one-read" if source not in TAKEN_SOURCES and READ_FROM in can else "one-write"
+
+
+def moved_one_by_one(source: str) -> str:
+    """The stimulus that makes it ready k times, each when all waiters are at rest again."""
+    return "events-one-by-one" if EVENTS in SOURCES[source].can else "writes-one-by-one"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import broken, broken_elsewhere
+from . import broken, broken_elsewhere, broken_sources
 from .model import Kernel
 
 _ACCEPT = {"accept.wakes-one", "accept.one-waiter-per-connection"}
@@ -46,6 +46,25 @@ _ON_RARE_LISTENERS: dict[type[Kernel], set[str]] = {
     broken_elsewhere.RingAcceptHerds: {_MPTCP_ONE},
 }
 """What the kernels below break besides, on listeners that many kernels lack."""
+
+_ON_SOURCES: dict[type[Kernel], set[str]] = {
+    broken.ExclusiveIgnored: {"sources.exclusive-wakes-one"},
+    broken.ExclusiveWakesTwo: {"sources.exclusive-wakes-one"},
+    broken.ExclusiveWakesNobody: {"sources.exclusive-wakes-one"},
+    broken.SharedEdgeWakesTwo: {"sources.shared-edge-wakes-one"},
+    broken.SharedEdgeHerdsSilently: {"sources.shared-edge-wakes-one"},
+    broken.SharedLevelWakesOne: {"sources.shared-level-wakes-all"},
+    broken.LevelComesOnce: {"sources.shared-level-wakes-all"},
+    broken.PollWakesOne: {"sources.wakes-all", "sources.wakes-all-for-one-reader"},
+    broken.PollForgetsTheLast: {"sources.wakes-all", "sources.wakes-all-for-one-reader"},
+    broken.PrivateEdgeWakesOne: {"sources.wakes-all"},
+    broken.PrivateLevelForgetsOne: {"sources.wakes-all"},
+    broken_elsewhere.RingPollWakesOne: {"sources.wakes-all"},
+    broken_elsewhere.PipeHerdsSilently: {"sources.message-wakes-one"},
+    broken_elsewhere.DatagramHerdsSilently: {"sources.message-wakes-one"},
+    broken_elsewhere.EventfdWakesOne: {"sources.event-wakes-all-readers"},
+}
+"""The same, on sources that take no connections."""
 
 _ANYWHERE: dict[type[Kernel], set[str]] = {
     broken.AcceptHerdsSilently: _ACCEPT | _ACCEPT_ORDER,
@@ -97,6 +116,24 @@ _ANYWHERE: dict[type[Kernel], set[str]] = {
     broken_elsewhere.EventfdWakesOne: {"read.eventfd-wakes-all"},
     broken_elsewhere.VsockAcceptWakesOne: {"listeners.vsock-accept-herds"},
     broken_elsewhere.MptcpAcceptHerds: {"listeners.mptcp-wakes-one", "listeners.mptcp-order"},
+    broken_sources.StreamWakesOne: {"sources.stream-wakes-all"},
+    broken_sources.EventWakesOneReader: {"sources.event-wakes-all-readers"},
+    broken_sources.RoomHerdsSilently: {"sources.room-wakes-one-writer"},
+    broken_sources.RingReadWakesOne: {"sources.ring-reads-wake-all"},
+    broken_sources.PidfdObeysExclusive: {"sources.exclusive-useless-on-pidfd"},
+    broken_sources.ExclusiveHerdsOnTimers: {"sources.exclusive-wakes-one"},
+    broken_sources.FullPipeWakesOnePoller: {"sources.wakes-all"},
+    broken_sources.PhantomOnEventfd: {"every.no-phantom-wake-up"},
+    broken_sources.InotifyForgetsOne: {
+        "every.no-lost-wake-up",
+        "every.won-once",
+        "sources.event-wakes-all-readers",
+        "sources.exclusive-wakes-one",
+        "sources.shared-edge-wakes-one",
+        "sources.shared-level-wakes-all",
+        "sources.wakes-all",
+        "sources.wakes-all-for-one-reader",
+    },
     broken.PhantomWakeUp: {"every.no-phantom-wake-up"},
     broken.WonTwice: _FAMILIES
     | _AGAIN
@@ -117,7 +154,10 @@ _ANYWHERE: dict[type[Kernel], set[str]] = {
         "?every.level-comes-again",
     },
 }
-BREAKS = {make: claims | _ON_RARE_LISTENERS.get(make, set()) for make, claims in _ANYWHERE.items()}
+BREAKS = {
+    make: claims | _ON_RARE_LISTENERS.get(make, set()) | _ON_SOURCES.get(make, set())
+    for make, claims in _ANYWHERE.items()
+}
 """The claims that break on each kernel, and no others; `?`: could not be judged, which fails a run too."""
 
 GAPS = {

@@ -76,6 +76,26 @@ class Kernel:
         """eventfd_read: not exclusive."""
         return asleep
 
+    def stream_wakes(self, asleep: list[int]) -> list[int]:
+        """sk_wait_data, unix_stream_data_wait: not exclusive."""
+        return asleep
+
+    def event_wakes(self, asleep: list[int]) -> list[int]:
+        """timerfd_read, inotify_read: not exclusive."""
+        return asleep
+
+    def room_wakes(self, asleep: list[int]) -> list[int]:
+        """pipe_write: exclusive, new ones to the tail."""
+        return asleep[:1]
+
+    def ring_read_wakes(self, asleep: list[int]) -> list[int]:
+        """io_arm_poll_handler: a read is not exclusive."""
+        return asleep
+
+    def obeys_exclusive(self, source: str) -> bool:
+        """do_notify_pidfd: wakes the exclusive ones too, all of them."""
+        return source != "pidfd"
+
     def accept_finds_nothing(self) -> int | None:
         """What accept returns to a waiter that was woken for nothing; None: it sleeps again."""
         return None

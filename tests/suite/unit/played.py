@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from probes.axes import CALLS, SIGNAL, WRITTEN
+from probes.axes import CALLS, READ, SIGNAL, WRITE
 from probes.evidence import StepRecord, Trial
 from probes.scenario import Scenario
 
@@ -68,16 +68,12 @@ class Run:
             "io_uring_accept": self._kernel.ring_accept_wakes,
             "io_uring_multishot": self._kernel.multishot_wakes,
             "io_uring_poll": self._kernel.ring_poll_wakes,
-        }
-        readers = {
-            "pipe": self._kernel.pipe_wakes,
-            "udp4": self._kernel.datagram_wakes,
-            "eventfd": self._kernel.eventfd_wakes,
+            "io_uring_read": self._kernel.ring_read_wakes,
         }
         if CALLS[self._scenario.call].group == SIGNAL:
             self._signal(asleep, [socket] if self._grouped else list(range(self._scenario.n)))
-        elif self._scenario.source in readers:
-            self._wake(readers[self._scenario.source](asleep))
+        elif CALLS[self._scenario.call].group in (READ, WRITE):
+            self._wake(self._reader_wakes(asleep))
         elif self._scenario.sharing == "ring":
             self._wake(self._kernel.ring_threads_wake(asleep))
         elif self._scenario.call in rings:
@@ -94,6 +90,22 @@ class Run:
         else:
             self._tell_private(trigger, asleep, [socket] if self._grouped else range(self._scenario.n))
 
+    def _reader_wakes(self, asleep: list[int]) -> list[int]:
+        """Who is woken of those that read or write themselves: the queue is the source's own."""
+        if CALLS[self._scenario.call].group == WRITE:
+            return self._kernel.room_wakes(asleep)
+        wakes = {
+            "pipe": self._kernel.pipe_wakes,
+            "fifo": self._kernel.pipe_wakes,
+            "eventfd": self._kernel.eventfd_wakes,
+            "eventfd-semaphore": self._kernel.eventfd_wakes,
+            "unix-connected": self._kernel.stream_wakes,
+            "tcp4-connected": self._kernel.stream_wakes,
+            "timerfd": self._kernel.event_wakes,
+            "inotify": self._kernel.event_wakes,
+        }
+        return wakes.get(self._scenario.source, self._kernel.datagram_wakes)(asleep)
+
     def _signal(self, asleep: list[int], members: list[int]) -> None:
         """SIGIO to the owner: pending in each process of a group; taken by one of the threads of a process."""
         if self._scenario.waiter == "thread":
@@ -109,11 +121,9 @@ class Run:
     def _tell_private(self, trigger: str, asleep: list[int], registered: Sequence[int]) -> None:
         """The callback of every instance, in the order of registration, until an exclusive one says stop."""
         idle = [i for i in registered if i in asleep and i not in self._disarmed]
-        if "exclusive" in trigger:
-            chosen = self._kernel.exclusive_wakes(idle, asleep)
-        else:
-            chosen = self._kernel.private_wakes(idle, trigger)
-        stop = max(chosen) if chosen and "exclusive" in trigger else self._scenario.n
+        exclusive = "exclusive" in trigger and self._kernel.obeys_exclusive(self._scenario.source)
+        chosen = self._kernel.exclusive_wakes(idle, asleep) if exclusive else self._kernel.private_wakes(idle, trigger)
+        stop = max(chosen) if chosen and exclusive else self._scenario.n
         self._ready.update(i for i in registered if i in chosen or (i not in idle and i < stop))
         self._ready -= self._disarmed
         self._wake(chosen)
@@ -133,8 +143,8 @@ class Run:
             if not queue:
                 if self._scenario.sharing == "ring" and just_woken:
                     return -EAGAIN
-                socket = self._scenario.source not in WRITTEN
-                return self._kernel.accept_finds_nothing() if just_woken and socket else None
+                accepts = self._scenario.connects
+                return self._kernel.accept_finds_nothing() if just_woken and accepts else None
             self._take(i, queue)
             return 8
         if self._scenario.trigger is None:
@@ -208,11 +218,11 @@ class Run:
         self._wait(i)
 
     def _take(self, i: int, queue: list[int]) -> None:
-        written = self._scenario.source in WRITTEN
-        number = queue.pop(0) if written else self._kernel.take(queue)
+        connects = self._scenario.connects
+        number = self._kernel.take(queue) if connects else queue.pop(0)
         self._won[i] += 1
         self._takers.append(i)
-        if self._scenario.reaction != "hold" and not written:
+        if self._scenario.reaction != "hold" and connects:
             self._answers[number].append(i)
 
     # --- the conductor's side ------------------------------------------------------------------
@@ -220,12 +230,12 @@ class Run:
     def evidence(self) -> Trial:
         """Stir, let everybody come to rest, and write down what moved."""
         stimulus, k = self._scenario.stimulus, self._scenario.k
-        if stimulus in ("one-by-one", "writes-one-by-one"):
+        if stimulus.endswith("one-by-one"):
             for _ in range(k):
                 self._step(1)
-        elif stimulus == "one-write":
+        elif stimulus in ("one-write", "one-event", "one-read"):
             self._step(1)
-        elif stimulus in ("one-connection", "burst", "elsewhere", "nothing"):
+        elif stimulus in ("one-connection", "burst", "write-burst", "elsewhere", "write-elsewhere", "nothing"):
             self._step(k)
         else:
             raise NotImplementedError(f"no model plays the stimulus {stimulus!r} yet")
@@ -238,7 +248,7 @@ class Run:
             # The waiters of a burst run while it goes on, more or less.
             for _ in range(min(len(self._running), int(self._random() * 3)) if connections > 1 else 0):
                 self._run_one()
-        if self._scenario.stimulus == "elsewhere":
+        if self._scenario.stimulus.endswith("elsewhere"):
             self._wake(self._kernel.bystanders(self._scenario, self._asleep))
         while self._running:
             self._run_one()

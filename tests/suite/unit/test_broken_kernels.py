@@ -9,7 +9,7 @@ from probes.verdict import BROKEN, HELD
 from tests.kernel import test_every_strategy
 from tests.kernel.every import EVERY
 
-from . import broken, broken_elsewhere
+from . import broken, broken_elsewhere, broken_sources
 from .breaks import BREAKS, EXCLUSIVE_ORDER, GAPS, RING_ORDER, SHARED_ORDER
 from .judging import Make, broken_on, claims_with_stars, scenarios_of, verdict_of, verdict_on, verdicts_on
 from .model import Kernel
@@ -87,6 +87,7 @@ def test_connection_that_nobody_is_told_of() -> None:
         (broken.LosesAmongThreads, "every.no-lost-wake-up"),
         (broken_elsewhere.LosesAmongReaders, "read.no-lost-wake-up"),
         (broken_elsewhere.LosesOnRareListeners, "listeners.no-lost-wake-up"),
+        (broken_sources.LosesOnSources, "every.no-lost-wake-up"),
     ],
 )
 def test_wake_up_lost_off_centre_is_caught(make: Make, family: str) -> None:

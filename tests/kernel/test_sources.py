@@ -1,0 +1,283 @@
+"""Everything that is waited for and takes no connections: pipes, eventfds, sockets, timers, processes."""
+
+from __future__ import annotations
+
+from probes.claims import OBSERVED, claim, kernel, man
+from probes.fixtures import RunTrials
+from probes.scenario import Scenario
+from probes.star import Star, over
+
+from .every import EXCLUSIVE_SOURCES, TAKEN_SOURCES, WAITED_SOURCES, moved
+
+_WAKE_ALL = kernel("kernel/sched/wait.c", "__wake_up_common: every waiter that is not exclusive is woken")
+_WAKE_ONE = kernel("kernel/sched/wait.c", "__wake_up_common: the walk ends with the first exclusive waiter woken")
+_POLLWAIT = kernel("fs/select.c", "__pollwait: add_wait_queue, so never an exclusive waiter")
+_CALLBACK = kernel("fs/eventpoll.c", "ep_ptable_queue_proc: exclusive with EPOLLEXCLUSIVE alone")
+_EP_POLL = kernel("fs/eventpoll.c", "ep_poll: __add_wait_queue_exclusive on the instance, whatever is in it")
+_PUT_BACK = kernel("fs/eventpoll.c", "ep_send_events: a level-triggered item goes back, and the next waiter is woken")
+
+PLAIN = ("select", "pselect6", "ppoll", "epoll_wait.level.listener", "epoll_pwait.level.listener", "io_uring_poll")
+"""Waits that are never exclusive, besides poll and edge-triggered epoll, which are tried on every source."""
+_EVERYWHERE = ("pipe", "eventfd")
+"""What each of these is tried on: written to by a task, and with a queue of either kind for those that read."""
+
+
+def _at(source: str, strategy: str, reaction: str = "hold", stimulus: str = "", further: str = "") -> Star:
+    """Eight processes; moved once, by whatever moves this source, unless another stimulus is named."""
+    return Star(strategy, reaction, stimulus or moved(source), further, spokes=(), source=source)
+
+
+def _each(strategy: str, sources: tuple[str, ...], reaction: str = "hold") -> tuple[Star, ...]:
+    return tuple(_at(source, strategy, reaction) for source in sources)
+
+
+@claim(
+    "sources.wakes-all",
+    "Whatever is waited for, one write (or one event) returns all N waiters from select, poll, private epoll instances "
+    "and io_uring's poll.",
+    level=OBSERVED,
+    basis=[_POLLWAIT, _CALLBACK, _WAKE_ALL],
+)
+@over(
+    *_each("poll", WAITED_SOURCES),
+    *_each("epoll_wait.edge.listener", WAITED_SOURCES),
+    *(_at(source, strategy) for strategy in PLAIN for source in _EVERYWHERE),
+)
+def test_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (select, poll, epoll_wait, io_uring)
+      \\ |   /
+       fd  <- one write, one event
+    """
+    seen = herd(scenario)
+    assert seen.returned == scenario.n
+    assert seen.woken == scenario.n
+
+
+@claim(
+    "sources.wakes-all-for-one-reader",
+    "Whatever is waited for in poll, all N waiters are woken even if the first one reads at once; one of them reads.",
+    level=OBSERVED,
+    basis=[
+        _POLLWAIT,
+        _WAKE_ALL,
+        kernel("fs/select.c", "do_poll: a waiter that finds nothing ready sleeps again without returning"),
+    ],
+)
+@over(*_each("poll", TAKEN_SOURCES, "read"))
+def test_wakes_all_for_one_reader(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (poll; then read at once)
+      \\ |   /
+       fd  <- one write, one event
+    """
+    seen = herd(scenario)
+    assert seen.woken == scenario.n
+    assert seen.won == 1
+
+
+@claim(
+    "sources.exclusive-wakes-one",
+    "EPOLLEXCLUSIVE: one write (or one event) returns exactly one of N private instances, whatever they wait for, but "
+    "for a pidfd.",
+    level=OBSERVED,
+    basis=[man("epoll_ctl", 2, "EPOLLEXCLUSIVE: one or more will receive an event"), _CALLBACK, _WAKE_ONE],
+)
+@over(
+    *_each("epoll_wait.exclusive.listener", EXCLUSIVE_SOURCES),
+    *_each("epoll_wait.edge-exclusive.listener", _EVERYWHERE),
+)
+def test_exclusive_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0   w1  ...  wn      (epoll_wait)
+    e0   e1  ...  en      (exclusive)
+      \\  |     /
+         fd  <- one write, one event
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.woken == 1
+
+
+@claim(
+    "sources.exclusive-useless-on-pidfd",
+    "EPOLLEXCLUSIVE does nothing on a pidfd: the end of the process returns all N private instances.",
+    level=OBSERVED,
+    basis=[
+        man("epoll_ctl", 2, "EPOLLEXCLUSIVE: one or more will receive an event"),
+        kernel("kernel/signal.c", "do_notify_pidfd: wakes with nr_exclusive 0, which is every exclusive waiter, too"),
+    ],
+)
+@over(*_each("epoll_wait.exclusive.listener", ("pidfd",)))
+def test_exclusive_is_useless_on_pidfd(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0   w1  ...  wn      (epoll_wait)
+    e0   e1  ...  en      (exclusive)
+      \\  |     /
+        pidfd  <- SIGKILL
+    """
+    seen = herd(scenario)
+    assert seen.returned == scenario.n
+    assert seen.woken == scenario.n
+
+
+@claim(
+    "sources.shared-edge-wakes-one",
+    "One shared edge-triggered instance: one write (or one event) returns exactly one of N waiters, whatever is in it.",
+    level=OBSERVED,
+    basis=[_EP_POLL, _WAKE_ONE],
+)
+@over(*_each("epoll_wait.edge.epoll", WAITED_SOURCES))
+def test_shared_edge_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (epoll_wait)
+      \\ |   /
+        e   (edge)
+        |
+        fd  <- one write, one event
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.woken == 1
+
+
+@claim(
+    "sources.shared-level-wakes-all",
+    "One shared level-triggered instance: one write (or one event) that nobody takes returns all N waiters, one after "
+    "the other, whatever is in it.",
+    level=OBSERVED,
+    basis=[_EP_POLL, _PUT_BACK],
+)
+@over(*_each("epoll_wait.level.epoll", WAITED_SOURCES))
+def test_shared_level_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (epoll_wait)
+      \\ |   /
+        e   (level)
+        |
+        fd  <- one write, one event
+    """
+    seen = herd(scenario)
+    assert seen.returned == scenario.n
+    assert seen.woken == scenario.n
+
+
+@claim(
+    "sources.message-wakes-one",
+    "One message to an AF_UNIX datagram or seqpacket socket, or over IPv6, wakes exactly one of N waiters blocked in "
+    "recvfrom, which returns with it; a byte in a FIFO one of N readers.",
+    level=OBSERVED,
+    basis=[
+        kernel("net/core/datagram.c", "__skb_wait_for_more_packets: prepare_to_wait_exclusive"),
+        kernel("net/unix/af_unix.c", "__unix_dgram_recvmsg: waits in __skb_wait_for_more_packets"),
+        kernel("fs/pipe.c", "pipe_read: wait_event_interruptible_exclusive"),
+        _WAKE_ONE,
+    ],
+)
+@over(
+    *_each("recvfrom", ("udp6", "unix-datagram", "unix-seqpacket-connected")),
+    *_each("read", ("fifo", "udp4")),
+)
+def test_message_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (recvfrom, read)
+      \\ |   /
+       fd  <- one message
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.won == 1
+    assert seen.woken == 1
+
+
+@claim(
+    "sources.stream-wakes-all",
+    "One byte on a connected stream socket, TCP or AF_UNIX, that N share wakes all N that are blocked in recvfrom; one "
+    "returns with it, the others sleep again inside the kernel.",
+    level=OBSERVED,
+    basis=[
+        kernel("net/core/sock.c", "sk_wait_data: not exclusive"),
+        kernel("net/unix/af_unix.c", "unix_stream_data_wait: prepare_to_wait, which is not exclusive"),
+        _WAKE_ALL,
+    ],
+)
+@over(*_each("recvfrom", ("tcp4-connected", "unix-connected")), *_each("read", ("tcp4-connected",)))
+def test_stream_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (recvfrom)
+      \\ |   /
+       s  <- "x"
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.won == 1
+    assert seen.woken == scenario.n
+
+
+@claim(
+    "sources.event-wakes-all-readers",
+    "One expiry of a timerfd, one event of an inotify instance, one write to an eventfd in semaphore mode wakes all N "
+    "blocked readers; one returns with it, the others sleep again inside the kernel.",
+    level=OBSERVED,
+    basis=[
+        kernel("fs/timerfd.c", "timerfd_read: wait_event_interruptible_locked_irq, which is not exclusive"),
+        kernel("fs/notify/inotify/inotify_user.c", "inotify_read: add_wait_queue, which is not exclusive"),
+        kernel("fs/eventfd.c", "eventfd_read: wait_event_interruptible_locked_irq, which is not exclusive"),
+        _WAKE_ALL,
+    ],
+)
+@over(*_each("read", ("timerfd", "inotify", "eventfd-semaphore")))
+def test_event_wakes_all_readers(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (read)
+      \\ |   /
+       fd  <- one event
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.won == 1
+    assert seen.woken == scenario.n
+
+
+@claim(
+    "sources.room-wakes-one-writer",
+    "One read of a full pipe that makes room for one writer wakes exactly one of N blocked writers, which returns.",
+    level=OBSERVED,
+    basis=[kernel("fs/pipe.c", "pipe_write: wait_event_interruptible_exclusive on wr_wait"), _WAKE_ONE],
+)
+@over(Star("write", "hold", "one-read", spokes=("threads",), source="pipe"))
+def test_room_wakes_one_writer(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (write)
+      \\ |   /
+       full pipe  -> one read
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.won == 1
+    assert seen.woken == 1
+
+
+@claim(
+    "sources.ring-reads-wake-all",
+    "One write to an eventfd, one datagram to an AF_UNIX socket wakes all N io_urings that wait with a read; one of "
+    "them completes it.",
+    level=OBSERVED,
+    basis=[
+        kernel("io_uring/poll.c", "io_arm_poll_handler: exclusive where the operation says poll_exclusive"),
+        kernel("io_uring/opdef.c", "io_issue_defs: accept says so, and read does not"),
+        _WAKE_ALL,
+    ],
+)
+@over(*_each("io_uring_read", ("eventfd", "unix-datagram")))
+def test_ring_reads_wake_all(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (io_uring_enter)
+    r0 r1 ... rn      (read)
+      \\ |   /
+       fd  <- one write
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.won == 1
+    assert seen.woken == scenario.n

@@ -1,0 +1,96 @@
+"""Kernels that are broken where something is waited for that takes no connections."""
+
+from __future__ import annotations
+
+from probes.axes import CALLS, CONNECTIONS, SOURCES
+from probes.scenario import Scenario
+
+from .broken import LosesOneInTwenty
+from .model import Kernel
+
+
+class StreamWakesOne(Kernel):
+    """A byte on a connected stream wakes one of its readers."""
+
+    def stream_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep[:1]
+
+
+class EventWakesOneReader(Kernel):
+    """The expiry of a timerfd, and an event of inotify, wake one of their readers."""
+
+    def event_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep[:1]
+
+
+class RoomHerdsSilently(Kernel):
+    """Room in a pipe wakes every writer, and all but one sleep again: before Linux 5.6."""
+
+    def room_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep
+
+
+class RingReadWakesOne(Kernel):
+    """A write wakes one of the rings that wait with a read."""
+
+    def ring_read_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep[:1]
+
+
+class PidfdObeysExclusive(Kernel):
+    """The end of a process tells one of the instances that hold its pidfd with EPOLLEXCLUSIVE."""
+
+    def obeys_exclusive(self, source: str) -> bool:
+        return True
+
+
+class ExclusiveHerdsOnTimers(Kernel):
+    """EPOLLEXCLUSIVE does nothing on a timerfd either."""
+
+    def obeys_exclusive(self, source: str) -> bool:
+        return super().obeys_exclusive(source) and source != "timerfd"
+
+
+class OneSource(Kernel):
+    """Something that is broken on one source, and well on all others."""
+
+    source = ""
+
+    def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
+        return self.of_it(wakes) if scenario.source == self.source else wakes
+
+    def of_it(self, wakes: list[int]) -> list[int]:
+        return wakes
+
+
+class InotifyForgetsOne(OneSource):
+    """An event of inotify reaches all that wait but one."""
+
+    source = "inotify"
+
+    def of_it(self, wakes: list[int]) -> list[int]:
+        return wakes[1:]
+
+
+class FullPipeWakesOnePoller(OneSource):
+    """Room in a pipe wakes one of those that poll for it."""
+
+    source = "full-pipe"
+
+    def of_it(self, wakes: list[int]) -> list[int]:
+        return wakes[:1]
+
+
+class PhantomOnEventfd(Kernel):
+    """A write to another eventfd wakes a waiter."""
+
+    def bystanders(self, scenario: Scenario, asleep: list[int]) -> list[int]:
+        return asleep[:1] if scenario.stimulus == "write-elsewhere" and scenario.source == "eventfd" else []
+
+
+class LosesOnSources(LosesOneInTwenty):
+    """One wake-up in twenty is lost where something is waited for by a multiplexer, and takes no connections."""
+
+    def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
+        waits = not CALLS[scenario.call].takes and CONNECTIONS not in SOURCES[scenario.source].can
+        return super().issues(scenario, wakes) if waits else wakes
