@@ -16,10 +16,10 @@ import fastjsonschema
 from .. import bounded
 from ..printable import printable
 from ..verdict import VERDICTS
-from . import upgrade
+from . import packed, upgrade
 from .files import write_whole
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of run.json that this suite writes.  It reads the older ones, too."""
 
 SCHEMA_FILE = Path(__file__).with_name("run.schema.json")
@@ -54,8 +54,10 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         newer = isinstance(number, int) and number > SCHEMA
         why = "it was written by a newer wakecheck" if newer else "there is no such schema"
         raise BadRun(f"{path} has schema {_short(_as_json(number))}: {why}, and this one reads schemas 1 to {SCHEMA}.")
-    if number == 1:
-        upgrade.from_first(run)
+    if number == SCHEMA:
+        packed.unpack(run)
+    else:
+        upgrade.upgrade(run)
     problem = violation(run)
     if problem:
         raise BadRun(f"{path} is no run of schema {number}: {problem}.")
@@ -63,7 +65,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def violation(run: Mapping[str, Any]) -> str | None:
-    """Where and how `run` (as JSON gives it: dicts and lists) departs from the schema, or None."""
+    """Where and how `run` (unpacked; dicts and lists, as JSON gives them) departs from the schema, or None."""
     try:
         _validator()(run)
     except fastjsonschema.JsonSchemaValueException as error:
@@ -82,9 +84,9 @@ def write(run: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
 
 
 def as_text(run: Mapping[str, Any]) -> str:
-    """What is in the file.  Raises TypeError or ValueError for what JSON cannot carry."""
+    """What is in the file, packed (packed.py).  Raises TypeError or ValueError for what JSON cannot carry."""
     # ASCII only: a label or a path may hold bytes that are no UTF-8 (surrogateescape).
-    return json.dumps(run, allow_nan=False, separators=(",", ":")) + "\n"
+    return json.dumps(packed.pack(run), allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def started_whole(path: Path) -> str | None:
@@ -128,10 +130,16 @@ def _ends_early(error: json.JSONDecodeError) -> bool:
 @cache
 def _validator() -> Callable[[Any], Any]:
     """The schema as a function, which takes a twentieth of the time of a library that walks through it."""
-    validator: Callable[[Any], Any] = fastjsonschema.compile(
-        json.loads(SCHEMA_FILE.read_text(encoding="utf-8")), use_default=False
-    )
+    validator: Callable[[Any], Any] = fastjsonschema.compile(unpacked_rules(), use_default=False)
     return validator
+
+
+def unpacked_rules() -> dict[str, Any]:
+    """The schema of a run as it is in memory: whole trials, and no tables of what they have in common."""
+    rules: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    rules["required"] = [key for key in rules["required"] if key not in packed.TABLES]
+    rules["definitions"]["packed-trial"] = rules["definitions"]["trial"]
+    return rules
 
 
 def _complaint(error: fastjsonschema.JsonSchemaValueException) -> str:

@@ -1,7 +1,7 @@
 """Makes a run of an older schema one of the newest, when it is read.
 
 Schema 1 had facts without an id, whose values were the text of a Python object, and in every scenario a lock, which was
-null, and a listener, which is a source now.
+null.  Until schema 3 a scenario could have a listener, which is a source now, and trials were whole (packed.py).
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ _IDS = {
 """The sentences of the facts that the report reads (noted.py); any other fact gets an id made of its sentence."""
 
 
-def from_first(run: dict[str, Any]) -> None:
-    """Make a run of schema 1 one of schema 2.  Of what is no run as much as can be understood is changed."""
+def upgrade(run: dict[str, Any]) -> None:
+    """Make a run of schema 1 or 2 one of the newest.  Of what is no run as much as can be understood is changed."""
+    first = run.get("schema") == 1
     for case in _cases(run):
         if isinstance(case.get("scenario"), dict):
             case["scenario"].pop("lock", None)
             if "listener" in case["scenario"]:
                 case["scenario"]["source"] = case["scenario"].pop("listener")
-        for fact in _dicts(case.get("facts")):
+        for fact in _dicts(case.get("facts")) if first else ():
             _name(fact)
-    run["schema"] = 2
+    run["schema"] = 3
 
 
 def _name(fact: dict[str, Any]) -> None:

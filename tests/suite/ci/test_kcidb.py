@@ -12,7 +12,7 @@ from probes.verdict import VERDICTS
 
 from .tools import ROOT, need_module
 
-SAMPLE = ROOT / "tests" / "suite" / "unit" / "samples" / "run-small-2.json"
+SAMPLE = ROOT / "tests" / "suite" / "unit" / "samples" / "run-small-plain.json"
 
 
 @pytest.fixture

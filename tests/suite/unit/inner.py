@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from probes import catalogue, claims
+from probes.report import run as run_files
 from probes.star import centre, scenarios, star
 
 from .fake_lab import FakeLab
@@ -77,5 +77,4 @@ def run_fixture(pytester: pytest.Pytester, lab: type[FakeLab]) -> Pytest:
 
 def run_json(pytester: pytest.Pytester, folder: str = "report") -> dict[str, Any]:
     """What the inner run wrote."""
-    run: dict[str, Any] = json.loads((pytester.path / folder / "run.json").read_text())
-    return run
+    return run_files.load(pytester.path / folder / "run.json")

@@ -34,7 +34,7 @@ def run_of(
     """A run in which a model kernel (a healthy one, unless given) was judged; `facts` go into `kernel`."""
     claims = [_claim(kernel or Kernel(1), name) for name in ids]
     run = {
-        "schema": 2,
+        "schema": 3,
         "partial": False,
         "label": label,
         "started": "2026-10-03T14:05:00+00:00",

@@ -11,7 +11,7 @@ import pytest
 from probes import __main__, bounded
 from probes.exits import BAD_INPUT
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
 
 
 @pytest.mark.parametrize("command", [["report"], ["summary"], ["compare", str(SAMPLE)]], ids=lambda words: words[0])

@@ -16,7 +16,7 @@ from probes.report.run import load
 
 from .test_command_line import Refused, refused  # noqa: F401  # a fixture
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
 
 
 # --- report ------------------------------------------------------------------------------------
@@ -30,7 +30,7 @@ SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
         ('{"schema": 1, "label": "half of', "is half-written"),
         ("not json", "is no JSON"),
         ("[]", "is no run"),
-        ('{"schema": 3}', "has schema 3: it was written by a newer wakecheck, and this one reads schemas 1 to 2"),
+        ('{"schema": 4}', "has schema 4: it was written by a newer wakecheck, and this one reads schemas 1 to 3"),
         ('{"schema": 1}', "is no run of schema 1"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from probes.report import orders, strategies, words
 from probes.report.figures import Spread, over
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
 EN_DASH = "\N{EN DASH}"
 
 

@@ -19,7 +19,7 @@ from probes.report import compare, kcidb, ktap, lineage, markdown, matrix, page,
 from probes.report.run import load, violation
 
 Run = dict[str, Any]
-SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
 HOSTILE = "::error::{0}\x1b[2J\n::set-env name=x::{0}\r\n##[error]{0}\t\x9b31m\x00\u202e\u2028\udc80\ud800[/red]</b>`|"
 PLAIN = "text {0}"
 

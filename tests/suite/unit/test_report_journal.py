@@ -13,7 +13,7 @@ from probes.judged import JudgedCase
 from probes.report import assemble, journal
 from probes.report.run import load, violation
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
 
 
 def _journal(path: Path, *, cases: int) -> dict[str, Any]:

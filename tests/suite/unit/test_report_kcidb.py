@@ -13,7 +13,7 @@ from probes.exits import BAD_INPUT, BROKEN
 from probes.report.kcidb import BadName, render
 from probes.verdict import VERDICTS
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ LINE = re.compile(r"KTAP version 1|1\.\.\d+|# .+|(not )?ok \d+ [^#]+( # SKIP [^#
 
 @pytest.fixture
 def run() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((SAMPLES / "run-small-2.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((SAMPLES / "run-small-plain.json").read_text(encoding="utf-8"))
     return found
 
 

@@ -14,7 +14,7 @@ from probes.exits import BAD_INPUT, WELL
 from probes.report import markdown
 from probes.report.markdown import MOST_CLAIMS, render
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
 COUNTS = "| sample (partial) | **1** | **1** | 4 | 1 | 1 |"
 
 

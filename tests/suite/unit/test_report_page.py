@@ -15,7 +15,7 @@ from probes.report import page
 from probes.report.page import breakable, link, render
 
 PSI = "psi: inconsistent task state! task=3195:w0.130 cpu=0 psi_flags=0 clear=1 set=4"
-SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
 VOID = {"meta", "br", "wbr", "use", "path", "circle"}
 
 

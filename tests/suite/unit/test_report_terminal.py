@@ -12,7 +12,7 @@ from rich.console import Console
 
 from probes.report import terminal
 
-SAMPLE = Path(__file__).parent / "samples" / "run-small-2.json"
+SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
 
 
 @pytest.fixture
