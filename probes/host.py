@@ -18,6 +18,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 _JUDGING = ("probes", FOLDER, "conftest.py", "pytest.ini")
 
 
+EMULATED = "wakecheck.emulated"
+"""On the command line of a kernel whose /proc/cpuinfo does not tell: `model name` is x86's."""
+
+
 def kernel() -> dict[str, Any]:
     """The kernel's facts, as run.json keeps them."""
     name = os.uname()
@@ -27,7 +31,7 @@ def kernel() -> dict[str, Any]:
         "machine": name.machine,
         "flavour": flavour(),
         "cpus": len(os.sched_getaffinity(0)),
-        "emulated": "TCG" in text("/proc/cpuinfo") or flavour() != "linux",
+        "emulated": "TCG" in text("/proc/cpuinfo") or EMULATED in text("/proc/cmdline") or flavour() != "linux",
         "sysctls": sysctls.read((*sysctls.NETWORK, *sysctls.HOST)),
         "stand_ins": stand_ins(),
         "splats": [],
@@ -57,8 +61,14 @@ def user_in_words() -> str:
     return "root" if effective and int(effective[1], 16) & (1 << 21) else "root without CAP_SYS_ADMIN"
 
 
+REVISION = "revision.txt"
+"""Beside the chapters of a copy that has no history of its own: the revision that it was made of."""
+
+
 def revision() -> str:
     """The git commit, where what judges is as it was committed; otherwise a hash of what judges."""
+    if copied := text(str(HOME / REVISION)).strip():
+        return copied
     with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
         git = ["git", "-C", str(HOME)]
         at = subprocess.run([*git, "rev-parse", "--show-toplevel", "HEAD"], capture_output=True, text=True, check=True)

@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ..exits import BAD_INPUT, CANNOT_JUDGE, WELL, BadInput, worst
-from ..kernels import fetch, runner, runtime, side_by_side, toolbox
+from ..kernels import fetch, foreign, runner, runtime, side_by_side, toolbox
 from ..kernels.archive import Archive, ArchiveFailed
 from ..kernels.cache import VARIABLE, Cache, default_folder
 from ..kernels.catalogue import CATALOGUE, HOST, SUBSETS, USUAL, NamedKernel, find, subset
 from ..kernels.guest import Patience
+from ..kernels.machines import MACHINES, NATIVE
 from ..kernels.runner import GuestRun, Settings, Target
 from ..report import journal
 from . import report, runs
@@ -35,6 +36,7 @@ Runs the claims in other kernels: emulated by QEMU, as User-Mode Linux, under gV
   wakecheck kernels run 5.10 7.3                write runs/5.10/run.json and runs/7.3/run.json
   wakecheck kernels run 6.12 -- --herd-claim=accept.wakes-one
   wakecheck kernels run --image arch/x86/boot/bzImage --modules DIR
+  wakecheck kernels run arm64-6.12              another architecture; --image Image --arch arm64: your own kernel of it
   wakecheck kernels matrix --subset fast        get them, run in them, and make the page that compares them
 
 A guest sees this machine's files read-only, and can write to its result folder alone.
@@ -67,7 +69,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     run_ = command("run", _run, "run the claims in these kernels, several side by side")
     run_.add_argument("names", nargs="*", metavar="NAME", help="as `list` prints it")
     run_.add_argument("--image", metavar="FILE", help="a kernel of your own, arch/x86/boot/bzImage")
-    run_.add_argument("--modules", metavar="DIR", help="its modules, if virtio_pci or virtiofs is one")
+    run_.add_argument("--arch", choices=tuple(MACHINES), default=NATIVE, help=f"its architecture (default {NATIVE})")
+    run_.add_argument("--modules", metavar="DIR", help="its modules, if virtio_pci, virtiofs or virtio_console is one")
     run_.add_argument("--boot", choices=("qemu", "vng"), default="qemu", help="what boots QEMU guests (default qemu)")
     _running(run_)
     page = command("matrix", _matrix, "get kernels, run in them, then make the page that compares them")
@@ -85,10 +88,15 @@ def _fetching(parser: argparse.ArgumentParser) -> None:
 def _running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", default="runs", help="where the results go (default: runs)")
     parser.add_argument(
-        "--boot-timeout", type=_seconds, default=120.0, metavar="S", help="seconds for booting (default 120)"
+        "--boot-timeout", type=_seconds, default=240.0, metavar="S", help="seconds for booting (default 240)"
     )
-    parser.add_argument("--timeout", type=_seconds, default=1800.0, metavar="S", help="for pytest (default 1800)")
-    parser.add_argument("--cpus", type=_count, default=1, metavar="N", help="of each emulated machine (default 1)")
+    parser.add_argument("--timeout", type=_seconds, default=7200.0, metavar="S", help="for pytest (default 7200)")
+    parser.add_argument(
+        "--cpus",
+        type=_count,
+        metavar="N",
+        help=f"of each emulated machine (default 1, and {foreign.CPUS} where the architecture is another)",
+    )
     parser.add_argument(
         "--at-once",
         type=_count,
@@ -156,22 +164,26 @@ def _list(options: argparse.Namespace) -> int:
         table.add_row(kernel.name, kernel.how, have, kernel.subset)
     record = cache.record(toolbox.NAME)
     table.add_row(toolbox.NAME, "QEMU, virtiofsd, busybox", record["version"] if record else "no", "")
+    for name in fetch.needed_beside(CATALOGUE):
+        record = cache.record(name)
+        what = "QEMU" if name.startswith(toolbox.NAME) else "Python and what it needs"
+        table.add_row(name, what, record["version"] if record else "no", "")
     Console().print(table, highlight=False)
     print(f"\ncache: {cache.folder}")
     return WELL
 
 
 def _get(options: argparse.Namespace) -> int:
-    tools = toolbox.NAME in options.names
-    kernels = find(name for name in options.names if name != toolbox.NAME)
+    beside = {toolbox.NAME, *fetch.needed_beside(CATALOGUE)}
+    kernels = find(name for name in options.names if name not in beside)
     if not options.names:
         kernels = list(CATALOGUE)
-    missing = _fetch(kernels, options, tools=tools or fetch.needs_tools(kernels))
+    missing = _fetch(kernels, options, [name for name in options.names if name in beside])
     return CANNOT_JUDGE if missing else WELL
 
 
-def _fetch(kernels: Sequence[NamedKernel], options: argparse.Namespace, *, tools: bool) -> list[str]:
-    """Fetch them all; the names of those that could not be, after a sentence for each."""
+def _fetch(kernels: Sequence[NamedKernel], options: argparse.Namespace, also: Sequence[str] = ()) -> list[str]:
+    """Fetch them all, what they need, and `also` these tools; the names of what could not be, after a sentence each."""
     cache = _cache(options)
     console = Console(stderr=True)
 
@@ -181,7 +193,12 @@ def _fetch(kernels: Sequence[NamedKernel], options: argparse.Namespace, *, tools
     fetcher = fetch.Fetcher(cache, Archive(cache, options.mirror), say, again=options.again)
     missing = []
     for name, act in [
-        *([(toolbox.NAME, fetcher.tools)] if tools else []),
+        *([(toolbox.NAME, fetcher.tools)] if toolbox.NAME in also or fetch.needs_tools(kernels) else []),
+        *(
+            (name, lambda get=get: get(fetcher))
+            for name, get in (fetch.needed_beside(CATALOGUE)).items()
+            if name in also or name in fetch.needed_beside(kernels)
+        ),
         *((kernel.name, lambda kernel=kernel: fetcher.kernel(kernel)) for kernel in kernels),
     ]:
         try:
@@ -200,9 +217,10 @@ def _fetch(kernels: Sequence[NamedKernel], options: argparse.Namespace, *, tools
 def _run(options: argparse.Namespace) -> int:
     targets = [Target(kernel.name, kernel) for kernel in find(options.names)]
     if options.image:
-        targets.append(runner.own_image(options.image, options.modules))
-    elif options.modules:
-        raise BadInput("--modules belongs to a kernel of your own: name it with --image")
+        targets.append(runner.own_image(options.image, options.modules, options.arch))
+    elif options.modules or options.arch != NATIVE:
+        option = "--modules" if options.modules else "--arch"
+        raise BadInput(f"{option} belongs to a kernel of your own: name it with --image")
     names = [target.name for target in targets]
     if len(set(names)) < len(names):
         raise BadInput(f"{names[-1]} is the name of a kernel here, and of the image: their results would mix")
@@ -223,13 +241,14 @@ def _run_in(targets: Sequence[Target], options: argparse.Namespace, *, vng: bool
     )
     for path in runtime.sweep():
         print(f"swept up after a runner that was killed: {path}", file=sys.stderr)
-    at_once = options.at_once or max(1, len(os.sched_getaffinity(0)) // options.cpus)
+    most = options.cpus or max((target.cpus for target in targets), default=1)
+    at_once = options.at_once or max(1, len(os.sched_getaffinity(0)) // most)
     return side_by_side.run(targets, settings, at_once, journal.lines)
 
 
 def _matrix(options: argparse.Namespace) -> int:
     kernels = find(options.names) if options.names else subset(options.subset)
-    missing = _fetch(kernels, options, tools=fetch.needs_tools(kernels))
+    missing = _fetch(kernels, options)
     targets = [Target(kernel.name, kernel) for kernel in kernels if kernel.name not in missing]
     guest_runs, code = _run_in(targets, options)
     written = [runs.read(str(guest_run.run)) for guest_run in guest_runs if guest_run.run.exists()]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..exits import BadInput
 from .cache import Cache, Missing
+from .machines import NATIVE
 from .versions import Candidate, candidates, fields
 
 SUITES = (
@@ -40,26 +41,32 @@ class ArchiveFailed(BadInput):
 
 
 class Archive:
-    """What Debian offers now."""
+    """What Debian offers now for one architecture, by Debian's name of it; each has an apt state of its own."""
 
-    def __init__(self, cache: Cache, address: str | None = None) -> None:
+    def __init__(self, cache: Cache, address: str | None = None, architecture: str = NATIVE) -> None:
         self._cache = cache
         self._address = address
-        self._conf = cache.apt / "apt.conf"
+        self._architecture = architecture
+        self._state = cache.apt if architecture == NATIVE else cache.apt / architecture
+        self._conf = self._state / "apt.conf"
         self.notes: list[str] = []
         """What is gone, in sentences."""
+
+    def of(self, architecture: str) -> Archive:
+        """The same mirror, for another architecture; itself for its own."""
+        return self if architecture == self._architecture else Archive(self._cache, self._address, architecture)
 
     def update(self, *, again: bool = False) -> None:
         """Read the lists of all suites, unless that was done within a day.  Raises ArchiveFailed and Missing."""
         self._need_apt()
         self._configure()
-        stamp = self._cache.apt / "updated"
+        stamp = self._state / "updated"
         if not again and stamp.exists() and time.time() - stamp.stat().st_mtime < LISTS_LAST_S:
             return
         done = self._run(["apt-get", "update"])
         for suite in gone_suites(done.stderr):
             self.notes.append(f"the suite {suite} has left the mirror")
-        if not any((self._cache.apt / "lists").glob("*Packages*")):
+        if not any((self._state / "lists").glob("*Packages*")):
             raise ArchiveFailed(f"apt-get update failed: {reason(done.stderr)}")
         stamp.touch()
 
@@ -76,31 +83,33 @@ class Archive:
 
     def _configure(self) -> None:
         for folder in ("lists/partial", "archives/partial", "dpkg"):
-            (self._cache.apt / folder).mkdir(mode=0o755, parents=True, exist_ok=True)
-        (self._cache.apt / "dpkg" / "status").touch()
+            (self._state / folder).mkdir(mode=0o755, parents=True, exist_ok=True)
+        (self._state / "dpkg" / "status").touch()
         address = self._address or mirror(self._mirrors())
         if address is None:
             raise Missing("apt on this machine knows no Debian mirror: name one with --mirror ADDRESS")
-        sources = "".join(f"deb [arch=amd64 signed-by={KEYRING}] {address} {suite} main\n" for suite in SUITES)
-        (self._cache.apt / "sources.list").write_text(sources)
+        sources = "".join(
+            f"deb [arch={self._architecture} signed-by={KEYRING}] {address} {suite} main\n" for suite in SUITES
+        )
+        (self._state / "sources.list").write_text(sources)
         settings = {
-            "Dir::Etc::sourcelist": self._cache.apt / "sources.list",
+            "Dir::Etc::sourcelist": self._state / "sources.list",
             "Dir::Etc::sourceparts": "/dev/null",
             "Dir::Etc::preferencesparts": "/dev/null",
             "Dir::Etc::preferences": "/dev/null",
-            "Dir::State": self._cache.apt,
-            "Dir::State::Lists": self._cache.apt / "lists",
+            "Dir::State": self._state,
+            "Dir::State::Lists": self._state / "lists",
             # dpkg's database, empty.  apt locks the folder that it is in, as root on a host locks /var/lib/dpkg; beside
             # /dev/null it would write its locks to /dev.
-            "Dir::State::status": self._cache.apt / "dpkg" / "status",
-            "Dir::Cache": self._cache.apt,
-            "Dir::Log": self._cache.apt,
+            "Dir::State::status": self._state / "dpkg" / "status",
+            "Dir::Cache": self._state,
+            "Dir::Log": self._state,
             "Acquire::Languages": "none",
             "Acquire::Retries": "2",
             # The cache belongs to this user; apt's own user may not even enter it.
             "APT::Sandbox::User": "",
-            "APT::Architecture": "amd64",
-            "APT::Architectures": "amd64",
+            "APT::Architecture": self._architecture,
+            "APT::Architectures": self._architecture,
         }
         self._conf.write_text("".join(f'{name} "{value}";\n' for name, value in settings.items()))
 
@@ -123,7 +132,7 @@ class Archive:
 
     def download(self, package: str, version: str) -> Path:
         """This version of a package, from the cache or from the archive.  Raises ArchiveFailed."""
-        pattern = f"{package}_{version.replace(':', '%3a')}_*.deb"
+        pattern = f"{package}_{version.replace(':', '%3a')}_{self._architecture}.deb"
         if not (have := sorted(self._cache.packages.glob(pattern))):
             self._must(["apt-get", "download", f"{package}={version}"], self._cache.packages)
             have = sorted(self._cache.packages.glob(pattern))
@@ -133,7 +142,7 @@ class Archive:
 
     def download_with_all_it_needs(self, packages: Sequence[str], suite: str) -> list[Path]:
         """These packages from `suite`, and everything they depend on down to libc: a world of its own."""
-        archives = self._cache.apt / "archives"
+        archives = self._state / "archives"
         for old in archives.glob("*.deb"):
             old.unlink()
         install = ["apt-get", "install", "--download-only", "--yes", "--no-install-recommends", "-t", suite, *packages]

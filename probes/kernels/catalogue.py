@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from ..exits import BadInput
 from ..nearest import did_you_mean
+from .machines import MACHINES, NATIVE
 
-FAST, USUAL, ALL = SUBSETS = ("fast", "usual", "all")
-"""Each holds the ones before it: of every kind, from Debian's stable releases, which stay for years; every series, and
-one of each other kind; everything."""
+FAST, USUAL, ALL, ARCHITECTURES = SUBSETS = ("fast", "usual", "all", "architectures")
+"""The first three hold the ones before: of every kind, from Debian's stable releases, which stay for years; every
+series, and one of each other kind; everything that runs programs of x86_64.  The last: other architectures, and the
+kernel of x86_64 to compare them with."""
 
 QEMU, UML, GVISOR, HOST = "qemu", "uml", "gvisor", "host"
 """How a kernel is booted: emulated by QEMU, as a User-Mode Linux process, under runsc, or not at all."""
@@ -37,12 +39,21 @@ class NamedKernel:
     """The one suite to take it from; any with nothing."""
     subset: str = USUAL
     """The smallest subset of the matrix that it belongs to."""
+    architecture: str = NATIVE
+    """Of the kernel and its machine, by Debian's name of it."""
+    programs: str = NATIVE
+    """The architecture of the programs in it; another than the kernel's shows its compatible system calls."""
 
     @property
     def how(self) -> str:
         """How it boots, in words."""
+        kind = (
+            self.architecture
+            if self.architecture == self.programs
+            else f"{self.architecture}, {self.programs} programs"
+        )
         return {
-            QEMU: "QEMU, emulated",
+            QEMU: "QEMU, emulated" if self.programs == NATIVE else f"QEMU, emulated, {kind}",
             UML: "User-Mode Linux",
             GVISOR: f"gVisor, platform {self.platform}",
             HOST: "this machine's own kernel",
@@ -55,6 +66,15 @@ def _debian(series: str, flavour: str = "cloud", *, subset: str = USUAL) -> Name
     return NamedKernel(
         name, QEMU, rf"linux-image-{re.escape(series)}(?![\d])[\d.+a-z-]*?-{flavour}-amd64", subset=subset
     )
+
+
+def _foreign(series: str, architecture: str, programs: str = "") -> NamedKernel:
+    """A Debian kernel of another architecture, or one that runs programs of another."""
+    programs = programs or architecture
+    name = f"{programs}-{series}" if programs == architecture else f"{programs}-on-{architecture}-{series}"
+    flavour = MACHINES[architecture].kernel
+    package = rf"linux-image-{re.escape(series)}(?![\d])[\d.+a-z-]*?-{flavour}"
+    return NamedKernel(name, QEMU, package, subset=ARCHITECTURES, architecture=architecture, programs=programs)
 
 
 def _uml(series: str, *, subset: str = ALL) -> NamedKernel:
@@ -87,9 +107,16 @@ CATALOGUE = (
     _gvisor("2024", "trixie", "systrap", subset=FAST),
     _gvisor("2024", "trixie", "ptrace"),
     _gvisor("2022", "bookworm", "ptrace"),
+    _foreign("7.3", "arm64"),
+    _foreign("6.12", "arm64"),
+    _foreign("6.1", "arm64"),
     NamedKernel("host", HOST, subset=FAST),
 )
 """Newest first, as the matrix shows them."""
+
+
+BESIDE_THEM = "6.12"
+"""The kernel of x86_64 that other architectures are compared with."""
 
 
 def find(names: Iterable[str]) -> list[NamedKernel]:
@@ -105,4 +132,6 @@ def find(names: Iterable[str]) -> list[NamedKernel]:
 
 def subset(which: str) -> list[NamedKernel]:
     """The kernels of one of SUBSETS."""
+    if which == ARCHITECTURES:
+        return [kernel for kernel in CATALOGUE if kernel.subset == ARCHITECTURES or kernel.name == BESIDE_THEM]
     return [kernel for kernel in CATALOGUE if SUBSETS.index(kernel.subset) <= SUBSETS.index(which)]

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import toolbox, versions
+from . import initramfs, root, toolbox, versions
 from .archive import Archive, ArchiveFailed, unpack
 from .cache import Cache, sha256
 from .catalogue import CATALOGUE, GVISOR, HOST, QEMU, UML, NamedKernel
+from .machines import MACHINES, NATIVE
 from .versions import Candidate
 
 Say = Callable[[str], None]
@@ -36,12 +37,22 @@ class Fetcher:
         self._archive = archive
         self._say = say
         self._again = again
-        self._offered: list[Candidate] | None = None
+        self._offered: dict[str, list[Candidate]] = {}
 
     def tools(self) -> Fetched:
         """QEMU, virtiofsd and busybox, with all they need.  Raises ArchiveFailed, Missing and Unsafe."""
         with self._cache.sole_use(self._say):
-            return self._tools()
+            return self._tools(toolbox.NAME, toolbox.PACKAGES)
+
+    def qemu(self, architecture: str) -> Fetched:
+        """QEMU for another architecture.  Raises as `tools` does."""
+        with self._cache.sole_use(self._say):
+            return self._tools(toolbox.record_name(architecture), (MACHINES[architecture].package,))
+
+    def root(self, architecture: str) -> Fetched:
+        """What guests with programs of another architecture have for a root.  Raises as `tools` does."""
+        with self._cache.sole_use(self._say):
+            return self._root(architecture)
 
     def kernel(self, kernel: NamedKernel) -> Fetched:
         """The newest package of this kernel that the archive still has whole.  Raises as `tools` does."""
@@ -50,24 +61,45 @@ class Fetcher:
         with self._cache.sole_use(self._say):
             return self._kernel(kernel)
 
-    def _tools(self) -> Fetched:
-        if (have := self._have(toolbox.NAME)) is not None:
+    def _tools(self, name: str, wanted: Sequence[str]) -> Fetched:
+        if (have := self._have(name)) is not None:
             return have
         self._offers()
-        self._say(f"tools: downloading {', '.join(toolbox.PACKAGES)} and what they need")
-        packages = self._archive.download_with_all_it_needs(toolbox.PACKAGES, toolbox.SUITE)
+        return self._unpacked(name, *self._world(name, self._archive, wanted, toolbox.SUITE), [])
+
+    def _world(
+        self, name: str, archive: Archive, wanted: Sequence[str], suite: str
+    ) -> tuple[str, str, str, Sequence[Path]]:
+        """The first of these packages, its version, the suite, and the files of all of them and what they need."""
+        self._say(f"{name}: downloading {', '.join(wanted)} and what they need")
+        packages = archive.download_with_all_it_needs(wanted, suite)
         named = {path.name.split("_")[0]: path for path in packages}
-        if gone := [name for name in toolbox.PACKAGES if name not in named]:
-            raise ArchiveFailed(f"apt-get brought no {', '.join(gone)} from {toolbox.SUITE}")
-        main = named[toolbox.PACKAGES[0]]
-        version = main.name.split("_")[1].replace("%3a", ":")
-        return self._unpacked(toolbox.NAME, main.name.split("_")[0], version, toolbox.SUITE, packages, [])
+        if gone := [package for package in wanted if package not in named]:
+            raise ArchiveFailed(f"apt-get brought no {', '.join(gone)} from {suite}")
+        version = named[wanted[0]].name.split("_")[1].replace("%3a", ":")
+        return wanted[0], version, suite, packages
+
+    def _root(self, architecture: str) -> Fetched:
+        name = root.record_name(architecture)
+        if (have := self._have(name)) is not None:
+            return have
+        self._offers(architecture)
+        package, version, suite, packages = self._world(name, self._archive.of(architecture), root.PACKAGES, root.SUITE)
+        place = self._cache.place(name)
+        shutil.rmtree(place, ignore_errors=True)
+        # As one file: its links lead to places that are right in the guest alone.
+        unpacked = place / "unpacked"
+        for path in packages:
+            unpack(path, unpacked)
+        (place / root.ARCHIVE).write_bytes(initramfs.archive(root.tree(unpacked)))
+        shutil.rmtree(unpacked)
+        return self._recorded(name, package, version, suite, packages, [])
 
     def _kernel(self, kernel: NamedKernel) -> Fetched:
         if (have := self._have(kernel.name)) is not None:
             return have
         notes: list[str] = []
-        for offer in versions.of_kernel(kernel, self._offers(), versions.dpkg_older):
+        for offer in versions.of_kernel(kernel, self._offers(kernel.architecture), versions.dpkg_older):
             packages = self._packages(kernel, offer, notes)
             if packages is not None:
                 return self._unpacked(kernel.name, offer.package, offer.version, offer.suite, packages, notes)
@@ -78,22 +110,24 @@ class Fetcher:
         record = None if self._again else self._cache.record(name)
         return Fetched(name, record["version"], new=False) if record is not None else None
 
-    def _offers(self) -> list[Candidate]:
-        """Everything of the catalogue that the archive has now, and libc for newer kernels."""
-        if self._offered is None:
-            self._say("reading the archive's lists")
-            self._archive.update(again=self._again)
-            wanted = {kernel.package for kernel in CATALOGUE if kernel.package} | {"libc6"}
-            self._offered = self._archive.find(sorted(wanted))
-        return self._offered
+    def _offers(self, architecture: str = NATIVE) -> list[Candidate]:
+        """Everything of the catalogue that the archive has now for this architecture, and libc for newer kernels."""
+        if architecture not in self._offered:
+            self._say(f"reading the archive's lists{'' if architecture == NATIVE else f' for {architecture}'}")
+            archive = self._archive.of(architecture)
+            archive.update(again=self._again)
+            wanted = {kernel.package for kernel in CATALOGUE if kernel.package and kernel.architecture == architecture}
+            self._offered[architecture] = archive.find(sorted(wanted | {"libc6"}))
+        return self._offered[architecture]
 
     def _packages(self, kernel: NamedKernel, offer: Candidate, notes: list[str]) -> list[Path] | None:
         """The packages of this version, downloaded; None, and a note, where the archive lacks one that it needs."""
         self._say(f"{kernel.name}: downloading {offer.package} {offer.version} from {offer.suite}")
         try:
-            paths = [self._archive.download(offer.package, offer.version)]
+            archive = self._archive.of(kernel.architecture)
+            paths = [archive.download(offer.package, offer.version)]
             if kernel.boot == QEMU:
-                paths += self._parts(offer, notes)
+                paths += self._parts(archive, offer, notes)
             if kernel.boot == UML and (libc := self._libc(offer.suite)) is not None:
                 paths.append(self._archive.download(libc.package, libc.version))
         except ArchiveFailed as error:
@@ -101,12 +135,12 @@ class Fetcher:
             return None
         return paths
 
-    def _parts(self, offer: Candidate, notes: list[str]) -> list[Path]:
+    def _parts(self, archive: Archive, offer: Candidate, notes: list[str]) -> list[Path]:
         """Image and modules, where they are packages of their own.  Without the image there is no kernel."""
         paths = []
-        for package, version in versions.parts(self._archive.show(offer.package, offer.version) or {"Version": ""}):
+        for package, version in versions.parts(archive.show(offer.package, offer.version) or {"Version": ""}):
             try:
-                paths.append(self._archive.download(package, version))
+                paths.append(archive.download(package, version))
             except ArchiveFailed:
                 if package.startswith("linux-binary-"):
                     raise
@@ -115,7 +149,7 @@ class Fetcher:
 
     def _libc(self, suite: str) -> Candidate | None:
         """The libc that programs of this suite are linked against."""
-        return next((offer for offer in self._offered or [] if (offer.package, offer.suite) == ("libc6", suite)), None)
+        return next((offer for offer in self._offers() if (offer.package, offer.suite) == ("libc6", suite)), None)
 
     def _note(self, notes: list[str], sentence: str) -> None:
         notes.append(sentence)
@@ -129,6 +163,11 @@ class Fetcher:
         shutil.rmtree(place, ignore_errors=True)
         for path in packages:
             unpack(path, place)
+        return self._recorded(name, package, version, suite, packages, notes)
+
+    def _recorded(
+        self, name: str, package: str, version: str, suite: str, packages: Sequence[Path], notes: Iterable[str]
+    ) -> Fetched:
         record: dict[str, Any] = {
             "package": package,
             "version": version,
@@ -143,4 +182,22 @@ class Fetcher:
 
 def needs_tools(kernels: Iterable[NamedKernel]) -> bool:
     """Whether one of them boots with something from the toolbox: QEMU needs all of it, UML and gVisor busybox."""
-    return any(kernel.boot in (QEMU, UML, GVISOR) for kernel in kernels)
+    return any(kernel.boot in (QEMU, UML, GVISOR) and kernel.architecture == NATIVE for kernel in kernels)
+
+
+def needed_beside(kernels: Iterable[NamedKernel]) -> dict[str, Callable[[Fetcher], Fetched]]:
+    """What kernels of other architectures need beside themselves, by its name, and how it is fetched."""
+    wanted: dict[str, Callable[[Fetcher], Fetched]] = {}
+    for kernel in kernels:
+        wanted |= of_architecture(kernel.architecture, kernel.programs)
+    return wanted
+
+
+def of_architecture(kernel: str, programs: str) -> dict[str, Callable[[Fetcher], Fetched]]:
+    """The same, of one architecture of a kernel and one of its programs."""
+    wanted: dict[str, Callable[[Fetcher], Fetched]] = {}
+    if kernel != NATIVE:
+        wanted[toolbox.record_name(kernel)] = lambda fetcher: fetcher.qemu(kernel)
+    if programs != NATIVE:
+        wanted[root.record_name(programs)] = lambda fetcher: fetcher.root(programs)
+    return wanted

@@ -68,7 +68,7 @@ def guest_files(busybox: bytes, scripts: Mapping[str, str], modules: Mapping[str
     yield ArchiveEntry("modules/order", "".join(f"{name}\n" for name in modules).encode())
 
 
-def modules_below(folder: Path) -> dict[str, bytes]:
+def modules_below(folder: Path, needed: Iterable[str] = (*ROOT_NEEDS, *LISTENERS_NEED)) -> dict[str, bytes]:
     """The modules that a guest needs and that are below `folder`, uncompressed, each after what it depends on.
 
     What is not there is taken to be built in; the guest says so where it is not.  Raises Missing where a
@@ -84,14 +84,14 @@ def modules_below(folder: Path) -> dict[str, bytes]:
         begun.add(name)
         try:
             content = _uncompressed(files[name])
-            needed = depends(content)
+            others = depends(content)
         except (OSError, EOFError, ValueError, lzma.LZMAError, subprocess.CalledProcessError) as error:
             raise Missing(f"{files[name]} is damaged ({error}): fetch it again, or build it anew") from error
-        for other in needed:
+        for other in others:
             add(other)
         modules[name] = content
 
-    for name in (*ROOT_NEEDS, *LISTENERS_NEED):
+    for name in needed:
         add(name)
     return modules
 

@@ -111,7 +111,8 @@ def _escaped(path: Path) -> str:
 def fetched(cache: Cache, name: str) -> Image:
     """The image of this name in the cache.  Raises Missing and Unsafe."""
     place = cache.fetched(name)
-    images = sorted(place.rglob("vmlinuz*"))
+    # ppc64el's is not compressed.
+    images = sorted(place.rglob("vmlinuz*")) or sorted(place.rglob("boot/vmlinux*"))
     if not images:
         raise Missing(f"the package of {name} held no kernel image: wakecheck kernels get {name} --again")
     return Image(images[0], place)

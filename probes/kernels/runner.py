@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import sys
@@ -12,13 +13,13 @@ from pathlib import Path
 
 from ..chapters import FOLDER, HOME
 from ..exits import BadInput
-from . import gvisor, here, processors, qemu, runtime, uml
+from . import foreign, gvisor, here, processors, qemu, root, runtime, toolbox, uml
 from .cache import Cache
 from .catalogue import GVISOR, HOST, QEMU, UML, NamedKernel
 from .guest import Boot, Patience, Story, Watch, follow
+from .machines import MACHINES, NATIVE
 from .qemu import Image
 from .scripts import Job
-from .toolbox import toolbox
 from .vng import Vng
 
 JOURNAL = "journal.jsonl"
@@ -32,6 +33,18 @@ class Target:
     name: str
     kernel: NamedKernel | None = None
     image: Image | None = None
+    architecture: str = NATIVE
+    """Of an image of the user's own."""
+
+    @property
+    def programs(self) -> str:
+        """The architecture of the programs in it."""
+        return self.kernel.programs if self.kernel else self.architecture
+
+    @property
+    def cpus(self) -> int:
+        """Of its machine, unless the user says otherwise."""
+        return 1 if self.programs == NATIVE else foreign.CPUS
 
 
 @dataclass(frozen=True)
@@ -46,8 +59,8 @@ class Settings:
     """Further arguments for pytest."""
     vng: bool = False
     """Whether QEMU guests are booted by virtme-ng."""
-    cpus: int = 1
-    """Of each emulated machine."""
+    cpus: int | None = None
+    """Of each emulated machine; None: as many as it shows what it is for."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +89,13 @@ def run(target: Target, settings: Settings, watch: Watch, until_summed_up: conte
     results = settings.results / target.name
     _insist_that_it_is_seen(target, results)
     with runtime.folder() as own, contextlib.ExitStack() as while_it_runs:
-        boot = _boot(target, settings, job(target.name, results, settings), own, while_it_runs)
+        boot = _boot(target, settings, results, own, while_it_runs)
         _make(results)
         until_summed_up.enter_context(_sole_use(results))
         _empty(results)
         story = follow(boot, results, settings.patience, watch)
+        if isinstance(boot, foreign.Foreign) and (note := boot.collect()):
+            story.notes.append(note)
     return GuestRun(target.name, results, story)
 
 
@@ -103,7 +118,7 @@ def job(name: str, results: Path, settings: Settings) -> Job:
         "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "120",
     }
-    return Job([*command, *settings.arguments], str(HOME), str(results), _visible(), environment, settings.cpus)
+    return Job([*command, *settings.arguments], str(HOME), str(results), _visible(), environment, settings.cpus or 1)
 
 
 def _visible() -> list[str]:
@@ -121,25 +136,40 @@ def _visible() -> list[str]:
     return sorted(chosen - {"/"})
 
 
-def _boot(target: Target, settings: Settings, job: Job, own: Path, while_it_runs: contextlib.ExitStack) -> Boot:
+def _boot(target: Target, settings: Settings, results: Path, own: Path, while_it_runs: contextlib.ExitStack) -> Boot:
+    if target.programs != NATIVE:
+        return _foreign(target, settings, results, own)
     kernel, cache = target.kernel, settings.cache
+    work = job(target.name, results, settings)
     if kernel is not None and kernel.boot == HOST:
-        return here.Here(job)
+        return here.Here(work)
     if kernel is not None and kernel.boot == GVISOR:
-        return gvisor.Gvisor(gvisor.fetched(cache, kernel.name), kernel.platform, job, own)
-    tools = toolbox(cache)
+        return gvisor.Gvisor(gvisor.fetched(cache, kernel.name), kernel.platform, work, own)
+    tools = toolbox.toolbox(cache)
     if kernel is not None and kernel.boot == UML:
         cpu = while_it_runs.enter_context(processors.one())
-        return uml.Uml(tools, uml.fetched(cache, kernel.name), job, own, cpu)
+        return uml.Uml(tools, uml.fetched(cache, kernel.name), work, own, cpu)
     assert kernel is None or kernel.boot == QEMU
     image = target.image or qemu.fetched(cache, target.name)
-    return Vng(tools, image, job, own) if settings.vng else qemu.Qemu(tools, image, job, own)
+    return Vng(tools, image, work, own) if settings.vng else qemu.Qemu(tools, image, work, own)
+
+
+def _foreign(target: Target, settings: Settings, results: Path, own: Path) -> Boot:
+    architecture = target.kernel.architecture if target.kernel else target.architecture
+    if settings.vng:
+        raise CannotBegin(f"{target.name}: --boot vng is for {NATIVE} only")
+    tools = toolbox.of_architecture(settings.cache, architecture)
+    archive = foreign.fetched_root(settings.cache, target.programs)
+    image = target.image or qemu.fetched(settings.cache, target.name)
+    job = root.job(target.name, settings.arguments)
+    job = dataclasses.replace(job, cpus=settings.cpus or target.cpus)
+    return foreign.Foreign(tools, MACHINES[architecture], archive, image, job, own, results)
 
 
 def _insist_that_it_is_seen(target: Target, results: Path) -> None:
     """Raises CannotBegin where the guest mounts something of its own over the results, or over this checkout."""
     boot = target.kernel.boot if target.kernel else QEMU
-    if boot == HOST:
+    if boot == HOST or target.programs != NATIVE:
         return
     hidden = ("/dev", "/proc", "/sys", *(("/mnt",) if boot in (GVISOR, UML) else ()))
     for what, path in (("--out", results), ("the checkout", HOME)):
@@ -192,21 +222,27 @@ def resolved(path: str) -> Path:
         raise CannotBegin(f"{path}: its symbolic links lead in a circle") from error
 
 
-def own_image(image: str, modules: str | None) -> Target:
-    """A kernel of the user's own.  Raises CannotBegin where it is none."""
+def own_image(image: str, modules: str | None, architecture: str = NATIVE) -> Target:
+    """A kernel of the user's own, for this architecture.  Raises CannotBegin where it is none."""
     path = resolved(image)
     try:
         # What is no file may keep its reader waiting.
-        start = b"" if path.exists() and not path.is_file() else path.read_bytes()[:0x206]
+        with path.open("rb") if path.is_file() or not path.exists() else contextlib.nullcontext(None) as file:
+            start = file.read(_START) if file is not None else b""
     except OSError as error:
         raise CannotBegin(f"{image} cannot be read ({error.strerror})") from error
-    # Documentation/arch/x86/boot.rst: "HdrS" at 0x202 in every bzImage.
-    if start[0x202:0x206] != b"HdrS":
-        raise CannotBegin(f"{image} is no bzImage (arch/x86/boot/bzImage of a built kernel tree is)")
+    if not MACHINES[architecture].is_image(start):
+        others = [name for name, machine in MACHINES.items() if machine.is_image(start)]
+        hint = f", but a kernel for {others[0]}: say --arch {others[0]}" if others else ""
+        raise CannotBegin(f"{image} is no {MACHINES[architecture].what_an_image_is}{hint}")
     folder = resolved(modules) if modules else None
     if folder is not None and not folder.is_dir():
         raise CannotBegin(f"{modules} is no folder of modules (make modules_install INSTALL_MOD_PATH=DIR makes one)")
-    return Target(path.name, image=Image(path, folder))
+    return Target(path.name, image=Image(path, folder), architecture=architecture)
+
+
+_START = 0x10010
+"""How much of an image is looked at: s390x's says what it is at 0x10008."""
 
 
 def why_not_whole(guest_run: GuestRun) -> str | None:
