@@ -110,6 +110,11 @@ CATALOGUE = (
     _foreign("7.3", "arm64"),
     _foreign("6.12", "arm64"),
     _foreign("6.1", "arm64"),
+    _foreign("6.12", "riscv64"),
+    _foreign("6.12", "ppc64el"),
+    _foreign("6.12", "s390x"),
+    _foreign("6.12", "armhf"),
+    _foreign("6.12", NATIVE, "i386"),
     NamedKernel("host", HOST, subset=FAST),
 )
 """Newest first, as the matrix shows them."""

@@ -15,7 +15,7 @@ from .. import host
 from . import initramfs, root
 from .cache import Cache, Missing
 from .guest import Pipes
-from .machines import Machine
+from .machines import EmulatedMachine
 from .processes import Processes
 from .qemu import Image
 from .scripts import Job
@@ -34,7 +34,14 @@ class Foreign:
     ends_with_command = False
 
     def __init__(
-        self, tools: Toolbox, machine: Machine, archive: Path, image: Image, job: Job, folder: Path, results: Path
+        self,
+        tools: Toolbox,
+        machine: EmulatedMachine,
+        archive: Path,
+        image: Image,
+        job: Job,
+        folder: Path,
+        results: Path,
     ) -> None:
         """`archive`: the root of its architecture (root.ARCHIVE)."""
         self._tools = tools
@@ -93,7 +100,7 @@ def _plain(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, str]]:
             yield member, name
 
 
-def qemu_options(machine: Machine, image: Path, initrd: Path, pipes: Pipes, cpus: int) -> list[str]:
+def qemu_options(machine: EmulatedMachine, image: Path, initrd: Path, pipes: Pipes, cpus: int) -> list[str]:
     """The machine: its CPUs, its console, and a serial port for each of root.PORTS."""
     # With one thread for each CPU: as sound as on the machine itself where this host orders memory no less strictly
     # (docs/devel/multi-thread-tcg.rst of QEMU), as x86_64 does.
@@ -106,7 +113,7 @@ def qemu_options(machine: Machine, image: Path, initrd: Path, pipes: Pipes, cpus
     return [*options, "-kernel", str(image), "-initrd", str(initrd), "-append", kernel_options(machine)]
 
 
-def kernel_options(machine: Machine) -> str:
+def kernel_options(machine: EmulatedMachine) -> str:
     """The kernel's command line."""
     return f"console={machine.console} {_KERNEL_OPTIONS} {host.EMULATED}"
 
