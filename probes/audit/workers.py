@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
+from ..lab.deadline import until
+from ..verdict import Inconclusive
 from .find import AuditedServer, holders_of, parent_of
 from .strategy import WayOfWaiting, strategy_of
 from .waits import Wait, threads_of, wait_of
 from .watch import ServerThreads
+
+_TURN_S = 1.0
+"""Longer than it takes to ask for a turn; a thread that runs for so long works, and takes no turns."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,31 @@ def workers_of(server: AuditedServer, watch: ServerThreads, limit_s: float) -> W
     waiting = [wait for wait in waits if wait.is_candidate]
     if any(wait.listens for wait in waiting):
         waiting = [wait for wait in waiting if wait.listens or wait.call == waiting[0].call]
-    peers = peers_of(server, waits, waiting)
+    peers = peers_of(server, in_their_calls(server, waits), waiting)
     return Workers(waiting, peers, strategy_of(waiting, peers, server.listener, len(server.holders)))
+
+
+def in_their_calls(server: AuditedServer, waits: list[Wait]) -> list[Wait]:
+    """The same threads; each that holds the listener and ran at its look as it waits after that."""
+    return [_in_its_call(server, wait) for wait in waits]
+
+
+def _in_its_call(server: AuditedServer, wait: Wait) -> Wait:
+    """How this thread waits; one that ran in that moment is looked at until it waits again, or the time is up.
+
+    Workers that take turns by a timer look at the same time whether the turn is theirs, and wait for a CPU then.
+    """
+    last = wait
+
+    def waits() -> bool:
+        nonlocal last
+        last = wait_of(wait.pid, wait.tid, server.holders[wait.pid])
+        return last.call is not None
+
+    if wait.call is None and wait.pid in server.holders and wait.tid == wait.pid:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, Inconclusive):
+            until(waits, lambda: "it runs all the time", limit_s=_TURN_S)
+    return last
 
 
 def peers_of(server: AuditedServer, waits: list[Wait], waiting: list[Wait]) -> int:
@@ -60,7 +88,7 @@ def peers_of(server: AuditedServer, waits: list[Wait], waiting: list[Wait]) -> i
     for wait in waits:
         if wait.pid in busy or wait.pid not in server.holders or wait.tid != wait.pid:
             continue
-        if wait.for_lock or (wait.limited and wait.call == alone):
+        if wait.for_lock or wait.listens or (wait.limited and wait.call == alone):
             with contextlib.suppress(OSError):
                 number += (parent_of(wait.pid), wait.name) in kinds
     return number
