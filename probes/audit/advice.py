@@ -131,11 +131,13 @@ def _for_who_programs_it(situation: Situation) -> list[str]:
     ways = []
     multiplexes = situation.call is not None and not situation.call.startswith("epoll")
     if multiplexes:
-        ways.append("blocking accept")
+        ways.append("blocking recvfrom" if situation.datagrams else "blocking accept")
     if situation.trigger is None or "exclusive" not in situation.trigger:
         ways.append(f"{'epoll with ' if multiplexes else ''}EPOLLEXCLUSIVE (epoll_ctl(2))")
     if situation.is_tcp and situation.handed_over_by is None and situation.sockets == 1:
-        ways.append("a listener for each worker with SO_REUSEPORT (socket(7))")
+        ways.append(
+            f"a {'socket' if situation.datagrams else 'listener'} for each worker with SO_REUSEPORT (socket(7))"
+        )
     if not ways:
         return []
     return [f"for who programs it: one worker wakes with {_or(ways)}"]

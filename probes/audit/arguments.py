@@ -25,6 +25,7 @@ How many workers does one connection wake on the server that runs here?
   wakecheck audit --pid 4242 --port 80      port 80 in that process' network namespace
   wakecheck audit --unix /run/app.sock      a unix socket; @name for an abstract one
   wakecheck audit -- gunicorn -w 4 app:app  start this server, audit it, stop it
+  wakecheck audit --port 53 --dns a.test    a UDP socket, one datagram at a time (or --send TEXT)
   wakecheck audit --port 443 --watch 10     connect to nothing: count for 10 s what its own clients do to it
 
 It watches the server idle, opens one connection at a time, sends nothing unless asked, and counts which
@@ -101,6 +102,8 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--send", metavar="TEXT", help=r"send this over each connection, \r\n\t\x00 as in C")
     parser.add_argument("--http", action="store_true", help=r"send GET / HTTP/1.0\r\n\r\n over each connection")
+    parser.add_argument("--dns", metavar="NAME", help="a DNS server, by UDP: send queries for this name")
+    parser.add_argument("--udp", action="store_true", help="the UDP socket of this port, where TCP listens there, too")
     parser.add_argument("--max-woken", type=int, metavar="N", help="exit with 1 where a connection wakes more workers")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON (keys: below)")
     parser.add_argument("--html", metavar="FILE", help="write the answer as a page, too")
@@ -124,6 +127,8 @@ def request_from(options: argparse.Namespace) -> AuditRequest:
     if options.max_woken is not None and options.max_woken < 0:
         raise BadTarget(f"--max-woken {options.max_woken}: a number of workers is 0 or more")
     if options.watch is not None:
+        if options.udp or options.dns is not None:
+            raise BadTarget("--watch counts connections, and a UDP socket has none: audit it with --send or --dns")
         return AuditRequest(wanted, (), 0, 0.0, b"", False, options.max_woken, _watch_s(options))
     options.connections = CONNECTIONS if options.connections is None else options.connections
     options.rate = RATE if options.rate is None else options.rate
@@ -133,12 +138,31 @@ def request_from(options: argparse.Namespace) -> AuditRequest:
         raise BadTarget(f"a rate of {options.rate:g}: there must be one connection an hour at least")
     if not 0 < options.rate <= MOST_PER_S:
         raise BadTarget(f"a rate of {options.rate:g}: there can be up to {MOST_PER_S:g} connections a second")
-    if options.http and options.send is not None:
-        raise BadTarget("--http and --send both say what to send: give one of them")
-    data = HTTP if options.http else unescape(options.send or "")
+    if sum((options.http, options.send is not None, options.dns is not None)) > 1:
+        raise BadTarget("--http, --send and --dns each say what to send: give one of them")
+    data = _data(options)
+    if options.udp and options.send is None and options.dns is None:
+        raise BadTarget("--udp: say what to send, with --send TEXT, or --dns NAME")
     return AuditRequest(
         wanted, tuple(options.server), options.connections, options.rate, data, options.trace, options.max_woken
     )
+
+
+def _data(options: argparse.Namespace) -> bytes:
+    """What to send.  Raises BadTarget for what is no text or name."""
+    if options.dns is not None:
+        return query(options.dns)
+    return HTTP if options.http else unescape(options.send or "")
+
+
+def query(name: str) -> bytes:
+    """A DNS query for the address of this name (RFC 1035, section 4) that asks for no recursion, so that no server
+    asks another.  Raises BadTarget for what is no name."""
+    labels = [label.encode("ascii", "replace") for label in name.rstrip(".").split(".")]
+    if not all(0 < len(label) < 64 for label in labels) or sum(map(len, labels)) + len(labels) > 254:
+        raise BadTarget(f"{name!r} is no name of the DNS: write example.com")
+    words = b"".join(bytes([len(label)]) + label for label in labels)
+    return b"WC\0\0\0\1\0\0\0\0\0\0" + words + b"\0\0\1\0\1"
 
 
 def _watch_s(options: argparse.Namespace) -> float:
@@ -158,15 +182,18 @@ def _wanted(options: argparse.Namespace) -> Wanted | None:
     if options.port is not None and options.unix is not None:
         raise BadTarget("--port and --unix name two listeners: give one of them")
     host, port = parse_port(options.port) if options.port is not None else (None, None)
+    udp, sends = options.udp or options.dns is not None, options.send is not None
+    if udp and options.server and port is None:
+        raise BadTarget("a UDP socket of a server that the audit starts: add --port to name it")
     if options.server:
         if options.pid is not None:
             raise BadTarget("--pid names a server that runs, and the command one to start: give one of them")
-        return None if port is None and options.unix is None else Wanted(port, host, options.unix)
+        return None if port is None and options.unix is None else Wanted(port, host, options.unix, udp=udp, sends=sends)
     if options.pid is None and port is None and options.unix is None:
         raise BadTarget("name a server: --port 8000, --pid PID, --unix PATH, or -- and a command that starts it")
     if options.pid is not None and options.pid < 1:
         raise BadTarget(f"--pid {options.pid} is no process")
-    return Wanted(port, host, options.unix, options.pid)
+    return Wanted(port, host, options.unix, options.pid, udp, sends)
 
 
 def parse_port(text: str) -> tuple[str | None, int]:

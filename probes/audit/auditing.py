@@ -67,7 +67,7 @@ def _examine(
 ) -> None:
     """Watch the server, connect to it, judge; what is known grows in `known`."""
     # What forks comes before what starts threads (a progress display).
-    caller = _caller(server)
+    caller = _caller(server, request.data)
     release.callback(caller.close)
     if not caller.fence_proves:
         raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {caller.fence}")
@@ -101,7 +101,7 @@ def _examine(
             watch,
             request.connections,
             request.rate,
-            request.data,
+            b"" if server.listener.takes_datagrams else request.data,
             lambda i: tell(f"connection {i} of {request.connections}"),
         )
     except Inconclusive:
@@ -118,7 +118,8 @@ def _examine(
         )
     figures = judge.figures_of(connections, idle)
     sees_wakers = eyes.wakers is not None
-    verdict = judge.judge(figures, workers.number, sees_wakers)
+    event = "datagram" if server.listener.takes_datagrams else "connection"
+    verdict = judge.judge(figures, workers.number, sees_wakers, event)
     known.update(answer.counted(figures))
     known.update(verdict.as_dict())
     tell("measuring the same strategy in the lab")
@@ -155,7 +156,7 @@ def _watch(
             known["exit_code"] = BROKEN
 
 
-def _caller(server: AuditedServer) -> Caller:
+def _caller(server: AuditedServer, data: bytes) -> Caller:
     listener, pid = server.listener, server.anyone
     beside = None if listener.namespace == network_of("self") else pid
     if listener.kind == "unix":
@@ -165,4 +166,4 @@ def _caller(server: AuditedServer) -> Caller:
         finally:
             os.close(file)
     family, address = destination(listener, pid)
-    return Caller(family, address, beside)
+    return Caller(family, address, beside, data if listener.takes_datagrams else None)

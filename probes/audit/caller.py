@@ -26,10 +26,11 @@ PATIENCE_S = 10
 class Caller:
     """Asks the child, one request at a time.  Fork it before any thread is started (fork(2))."""
 
-    def __init__(self, family: int, address: object, beside: int | None) -> None:
+    def __init__(self, family: int, address: object, beside: int | None, datagram: bytes | None = None) -> None:
         """`address` is one to connect to; of a unix socket's path, the descriptor of the file (unix_path.py).
 
-        `beside` is a process whose network namespace the listener is in; None: ours.
+        `beside` is a process whose network namespace the listener is in; None: ours.  `datagram`: what `connect` sends
+        to a UDP socket, each time from a new one; None: it connects.
 
         Raises Inconclusive where that namespace may not be entered.
         """
@@ -42,7 +43,7 @@ class Caller:
             try:
                 # Among all that it would hold open: the pipe whose closing ends a server that the audit started.
                 _close_all_but({theirs.fileno(), address} if isinstance(address, int) else {theirs.fileno()})
-                _serve(theirs, parent, family, address, beside)
+                _serve(theirs, parent, family, address, beside, datagram)
                 code = 0
             finally:
                 os._exit(code)
@@ -107,7 +108,9 @@ def _close_all_but(kept: set[int]) -> None:
     os.closerange(low, os.sysconf("SC_OPEN_MAX"))
 
 
-def _serve(end: socket.socket, parent: int, family: int, address: Any, beside: int | None) -> None:
+def _serve(
+    end: socket.socket, parent: int, family: int, address: Any, beside: int | None, datagram: bytes | None
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     syscalls.die_with_parent(parent)
 
@@ -132,10 +135,12 @@ def _serve(end: socket.socket, parent: int, family: int, address: Any, beside: i
         reply: dict[str, Any] = {}
         try:
             if request["do"] == "connect":
-                made = socket.socket(family)
+                made = socket.socket(family, socket.SOCK_STREAM if datagram is None else socket.SOCK_DGRAM)
                 # Blocking, so that what it issues is issued when it returns; but not for ever (socket(7)).
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, syscalls.timeval(PATIENCE_S))
                 made.connect(address)
+                if datagram is not None:
+                    made.send(datagram)
                 name = made.getsockname()
                 reply["client"] = name[:2] if isinstance(name, tuple) else ["", 0]
             elif request["do"] == "send" and made is not None:

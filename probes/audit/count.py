@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..axes import ACCEPTS
 from ..lab.deadline import until
 from ..observers import Lost
 from ..verdict import Inconclusive
@@ -95,6 +96,7 @@ class Counter:
         self._fewest = fewest
         self._held_back_s = 0.0 if holds_back else _HELD_BACK_S
         self._waits: list[Wait] = []
+        self._takes_datagrams = server.listener.takes_datagrams
 
     def connection(self, data: bytes) -> Connection:
         """One connection; `data` is sent over it, if there is any, once the server has come to rest.
@@ -147,6 +149,8 @@ class Counter:
 
     def _delivered(self, client: tuple[str, int]) -> bool:
         """Wait until the connection has reached the server; whether the kernel holds it back until data arrive."""
+        if self._takes_datagrams:
+            return False  # over loopback, send itself puts it into the queue (udp_queue_rcv_skb, net/ipv4/udp.c)
         if not self._server.listener.port:
             return False  # connect itself puts it into the queue (unix_stream_connect, net/unix/af_unix.c)
         began = time.monotonic()
@@ -234,11 +238,13 @@ class Counter:
     def _credit(self, step: Effect, returns: list[Return]) -> None:
         calls = {wait.tid: wait.call for wait in self._waits}
         step.returned = {one.tid for one in returns if one.tid in step.woken and one.call == calls.get(one.tid)}
-        step.winners = {one.tid for one in returns if one.won}
+        # A stream's accept takes from a listener alone; a datagram may be an answer that a worker waited for.
+        takers = {one.tid for one in returns if one.won and (one.call in ACCEPTS) != self._takes_datagrams}
+        step.winners = takers & step.woken if self._takes_datagrams else takers
 
     def _name_winner(self, step: Effect, client: tuple[str, int], held: dict[int, set[int]]) -> None:
         """Where no call showed it: the process that holds the connection's socket now."""
-        if step.winners:
+        if step.winners or self._takes_datagrams:
             return
         pids: list[int]
         if self._server.listener.port:

@@ -6,12 +6,12 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..exits import BadInput
 from ..printable import printable
 from .closed import why_closed, why_nobody_holds_it
-from .sockets import ListeningSocket, is_udp_port, listeners
+from .sockets import ListeningSocket, datagram_sockets, is_udp_port, listeners
 
 
 class BadTarget(BadInput):
@@ -31,6 +31,10 @@ class Wanted:
     path: str | None = None
     """A unix socket's path, or @name."""
     pid: int | None = None
+    udp: bool = False
+    """Whether a UDP socket is meant."""
+    sends: bool = False
+    """Whether the audit has something to send: then a port where nothing listens may be a UDP port."""
 
     @property
     def name(self) -> str:
@@ -109,7 +113,7 @@ def _of_pid(wanted: Wanted) -> list[ListeningSocket]:
     assert wanted.pid is not None
     pid = wanted.pid
     try:
-        there = _fitting(listeners(pid), wanted, pid)
+        there = _fitting(sockets_to_audit(pid, wanted), wanted, pid)
         held = set(sockets_of(pid).values())
     except (FileNotFoundError, ProcessLookupError):
         raise BadTarget(f"process {pid} has just ended") from None
@@ -126,6 +130,8 @@ def _of_pid(wanted: Wanted) -> list[ListeningSocket]:
         return mine
     # Named by port: any process in the container may hold it.
     if not there:
+        if not wanted.udp and wanted.sends and wanted.port is not None and is_udp_port(pid, wanted.port):
+            return _of_pid(replace(wanted, udp=True))
         raise BadTarget(f"nothing listens on {wanted.name} in the network namespace of process {pid}")
     return mine or there
 
@@ -134,7 +140,7 @@ def _anywhere(wanted: Wanted) -> list[ListeningSocket]:
     """In this network namespace; else in that of any process that may be looked into, if it is in one only."""
     if wanted.host is not None:
         _complain_about_remote(wanted.host)
-    here = _fitting(listeners("self"), wanted, None)
+    here = _fitting(sockets_to_audit("self", wanted), wanted, None)
     if here:
         return here
     elsewhere: dict[int, list[ListeningSocket]] = {}
@@ -145,17 +151,27 @@ def _anywhere(wanted: Wanted) -> list[ListeningSocket]:
                 namespace = os.stat(f"/proc/{pid}/ns/net").st_ino
                 if namespace not in seen:
                     seen.add(namespace)
-                    if there := _fitting(listeners(pid), wanted, pid):
+                    if there := _fitting(sockets_to_audit(pid, wanted), wanted, pid):
                         elsewhere[namespace] = there
     if not elsewhere:
         if wanted.port is not None and is_udp_port("self", wanted.port):
-            raise BadTarget(f"port {wanted.port} is a UDP port here: an audit makes connections, and UDP has none")
+            if wanted.sends:
+                return _anywhere(replace(wanted, udp=True))
+            raise BadTarget(
+                f"port {wanted.port} is a UDP port here, to which nobody connects: say what to send to it, with --send "
+                "TEXT, or --dns NAME"
+            )
         raise BadTarget(f"nothing listens on {wanted.name} here: start the server first, or name another")
     if len(elsewhere) > 1:
         raise BadTarget(
             f"{len(elsewhere)} network namespaces have a listener on {wanted.name}: add --pid to choose one"
         )
     return next(iter(elsewhere.values()))
+
+
+def sockets_to_audit(pid: int | str, wanted: Wanted) -> list[ListeningSocket]:
+    """All sockets of the wanted sort in the network namespace of process `pid`.  OSError as `listeners`."""
+    return datagram_sockets(pid) if wanted.udp else listeners(pid)
 
 
 def _complain_about_remote(host: str) -> None:

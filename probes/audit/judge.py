@@ -132,13 +132,13 @@ class Judgement:
         return {"verdict": self.verdict, "sentence": self.sentence, "sure": self.sure}
 
 
-def judge(figures: AuditFigures, workers: int, sees_wakers: bool) -> Judgement:
-    """The verdict on these figures; `workers` wait for the listener."""
+def judge(figures: AuditFigures, workers: int, sees_wakers: bool, event: str = "connection") -> Judgement:
+    """The verdict on these figures; `workers` wait for the listener.  `event`: a connection, or a datagram."""
     sure = _sure(figures, sees_wakers)
     if not sees_wakers and figures.accidents > MOST_ACCIDENTS:
         reason = (
             f"inconclusive: timers move {figures.accidents:.1f} workers in the {figures.window_ms:.0f} ms of a "
-            "connection, and without sched_waking nobody can tell them from the herd; run it as root"
+            f"{event}, and without sched_waking nobody can tell them from the herd; run it as root"
         )
         return Judgement(INCONCLUSIVE, reason, sure)
     woken = round(figures.woken.median)
@@ -146,17 +146,17 @@ def judge(figures: AuditFigures, workers: int, sees_wakers: bool) -> Judgement:
         if figures.deferred:
             reason = "wakes nobody: the listener waits for data (TCP_DEFER_ACCEPT); add --http or --send"
             return Judgement(WAKES_NOBODY, reason, sure)
-        reason = "inconclusive: a connection stays in the queue, and no thread that was seen waits for it"
+        reason = f"inconclusive: a {event} stays in the queue, and no thread that was seen waits for it"
         return Judgement(INCONCLUSIVE, reason, sure)
     if woken == 1:
         of = f"1 of {workers} workers wakes" if workers > 1 else "the only worker wakes"
         sometimes = f" (at most {figures.woken.max})" if figures.woken.max > 1 else ""
-        return Judgement(WAKES_ONE, f"wakes one: {of} for each connection{sometimes}", sure)
+        return Judgement(WAKES_ONE, f"wakes one: {of} for each {event}{sometimes}", sure)
     low, high = figures.woken.min, figures.woken.max
     # Where nobody saw who took it, one did.
     in_vain = figures.in_vain or PerConnection(max(0, low - 1), 0, max(0, high - 1))
     find = f"{in_vain.range} find{'s' if in_vain.max == 1 else ''} nothing"
-    how = f"{figures.woken.range} of {workers} workers wake for {'each' if low == high else 'a'} connection"
+    how = f"{figures.woken.range} of {workers} workers wake for {'each' if low == high else 'a'} {event}"
     # Two that are rounded apart need not fit together.
     rule = f", {figures.woken.median:g} as a rule" if low != high and figures.woken.median == woken else ""
     return Judgement(HERDS, f"herds: {how}{rule}; {find}", sure)

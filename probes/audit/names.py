@@ -59,8 +59,17 @@ def name_of(pid: int) -> str:
     """What the server is called: its program, or of an interpreter the script, module, class or archive."""
     words = command_line(pid)
     with contextlib.suppress(OSError):
+        if any("multiprocessing.spawn" in word or "multiprocessing.forkserver" in word for word in words):
+            # A child of a Python program is called after that (multiprocessing, start methods).
+            return name_of(_parent_of(pid))
         return name_from(words, program_of(pid), comm_of(pid))
     return f"pid {pid}"
+
+
+def _parent_of(pid: int) -> int:
+    """OSError where it is gone."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return int(file.read().rpartition(b")")[2].split()[1])
 
 
 def name_from(words: Sequence[str], program: str, comm: str) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..axes import ACCEPTS
 from ..evidence import call_name
 from ..observers.perf_rings import RAW, PerfRings, Tracepoint, offset_of
+from .waits import RECEIVES
 from .wakers import filter_for
 
 _RESTARTS = range(-516, -511)
@@ -25,8 +26,8 @@ class Return(NamedTuple):
 
     @property
     def won(self) -> bool:
-        """Whether it took a connection."""
-        return self.call in ACCEPTS and self.result >= 0
+        """Whether it took a connection, or a datagram."""
+        return (self.call in ACCEPTS or self.call in RECEIVES) and self.result >= 0
 
 
 class Returns(PerfRings):

@@ -49,6 +49,9 @@ def settings_of(pid: int, fd: int) -> ListenerSettings:
 
 
 def _asked(lent: socket.socket) -> ListenerSettings:
+    if lent.type == socket.SOCK_DGRAM:
+        reuseport = bool(lent.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT))
+        return ListenerSettings(defer_accept_s=0, reuseport=reuseport)
     if lent.family not in (socket.AF_INET, socket.AF_INET6):
         return ListenerSettings(defer_accept_s=0, reuseport=False)
     info = lent.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCPI_SACKED + 4)

@@ -26,6 +26,7 @@ class Situation:
     threads: bool
     """Whether they are threads of one process."""
     is_tcp: bool
+    """Whether the listener, or the datagram socket, has a port."""
     sockets: int
     """Listening sockets at this address; more than one is a SO_REUSEPORT group."""
     reuseport: bool | None
@@ -34,6 +35,8 @@ class Situation:
     """Who bound the listener, where it was not the server itself."""
     names: frozenset[str]
     """What the server's processes are called."""
+    datagrams: bool = False
+    """Whether it is a UDP socket."""
     options: Sequence[str] = field(default_factory=list)
     """The words that it was started with."""
     options_known: bool = True
@@ -61,6 +64,7 @@ def situation_of(verdict: str, server: AuditedServer, workers: Workers, settings
         sharing=workers.way.sharing,
         threads=workers.way.threads,
         is_tcp=server.listener.port != 0,
+        datagrams=server.listener.takes_datagrams,
         sockets=len(server.listener.inodes),
         reuseport=settings["reuseport"],
         handed_over_by=handed_over_by,

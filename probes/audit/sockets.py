@@ -14,6 +14,7 @@ from .sock_diag import CLOSE, LISTEN, SYN_RECV, InetSocket, inet_sockets, unix_l
 
 _LOOPBACK6 = ipaddress.IPv6Address("::1").packed
 _FAMILIES = {socket.AF_INET: "tcp4", socket.AF_INET6: "tcp6"}
+_DATAGRAMS = {socket.AF_INET: "udp4", socket.AF_INET6: "udp6"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class ListeningSocket:
     """One listener: a socket, or all sockets of a reuseport group, in one network namespace."""
 
     kind: str
-    """tcp4, tcp6, unix or unix-abstract, as in a scenario."""
+    """tcp4, tcp6, unix or unix-abstract, as in a scenario; udp4 or udp6, which do not listen, for a datagram server."""
     address: str
     """An IP address; of a unix socket the path, or @ and the abstract name (which may hold any bytes)."""
     port: int
@@ -32,6 +33,11 @@ class ListeningSocket:
     """Inode of the network namespace."""
     file: tuple[int, int] | None = None
     """Device and inode of a unix socket's path, as the kernel keeps it."""
+
+    @property
+    def takes_datagrams(self) -> bool:
+        """Whether it is a UDP socket, to which nobody connects."""
+        return self.kind in _DATAGRAMS.values()
 
     @property
     def name(self) -> str:
@@ -59,6 +65,21 @@ def listeners(pid: int | str) -> list[ListeningSocket]:
         address = os.fsdecode(b"@" + found.name[1:] if kind == "unix-abstract" else found.name)
         unix.append(ListeningSocket(kind, address, 0, (found.inode,), namespace, found.file))
     return [*(ListeningSocket(*key, tuple(sorted(inodes)), namespace) for key, inodes in sockets.items()), *unix]
+
+
+def datagram_sockets(pid: int | str) -> list[ListeningSocket]:
+    """Every UDP socket that is bound and takes datagrams from anybody, in the network namespace of process `pid`.
+
+    OSError as `listeners`.
+    """
+    namespace = network_of(pid)
+    sockets: dict[tuple[str, str, int], list[int]] = {}
+    for family, kind in _DATAGRAMS.items():
+        with _no_ipv6(family):
+            for one in inet_sockets(pid, family, socket.IPPROTO_UDP, 1 << CLOSE):
+                if one.local[1]:
+                    sockets.setdefault((kind, _text(one.local[0]), one.local[1]), []).append(one.inode)
+    return [ListeningSocket(*key, tuple(sorted(inodes)), namespace) for key, inodes in sockets.items()]
 
 
 def is_udp_port(pid: int | str, port: int) -> bool:
@@ -104,7 +125,7 @@ def destination(listener: ListeningSocket, pid: int) -> tuple[int, object]:
     """
     if listener.port and ":" not in listener.address:  # tcp6, too: bound to ::ffff:127.0.0.1, it takes IPv4 alone
         return socket.AF_INET, ("127.0.0.1" if listener.address == "0.0.0.0" else listener.address, listener.port)
-    if listener.kind == "tcp6":
+    if listener.kind in ("tcp6", "udp6"):
         if listener.address == "::" and not any(packed == _LOOPBACK6 for packed, _ in _addresses6(pid)):
             # A container without IPv6, as Docker makes them by default: what listens on all takes IPv4, too.
             return socket.AF_INET, ("127.0.0.1", listener.port)

@@ -19,8 +19,18 @@ from typing import Any
 
 from .. import syscalls
 from ..verdict import Inconclusive
-from .find import AuditedServer, BadTarget, Wanted, descendants, find, holders_of, sockets_of, the_one_of
-from .sockets import ListeningSocket, listeners
+from .find import (
+    AuditedServer,
+    BadTarget,
+    Wanted,
+    descendants,
+    find,
+    holders_of,
+    sockets_of,
+    sockets_to_audit,
+    the_one_of,
+)
+from .sockets import ListeningSocket
 
 START_S = 30.0
 """How long it may take until it listens."""
@@ -89,7 +99,8 @@ class Started:
                 held.update(sockets_of(pid).values())
         for pid in family:
             with contextlib.suppress(OSError):
-                found += [one for one in listeners(pid) if held & set(one.inodes) and one not in found]
+                there = sockets_to_audit(pid, wanted or Wanted())
+                found += [one for one in there if held & set(one.inodes) and one not in found]
         return [one for one in found if _fits(one, wanted)]
 
     def _server(self, mine: list[ListeningSocket], wanted: Wanted | None) -> AuditedServer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,11 +48,13 @@ class WayOfWaiting:
         """The scenario in which the lab has this strategy, or None where it has not."""
         if self.id is None or workers < 1:
             return None
-        try:
-            size = f"n{workers}{'t' if self.threads else ''}"
-            return Scenario.parse(f"{self.id}/{kind}/{size}/accept/one-connection")
-        except BadScenario:
-            return None
+        size = f"n{workers}{'t' if self.threads else ''}"
+        # Who is blocked in the very call that takes has nothing to do but hold.
+        datagrams = ("read/one-write", "hold/one-write")
+        for what in datagrams if kind.startswith("udp") else ("accept/one-connection",):
+            with contextlib.suppress(BadScenario):
+                return Scenario.parse(f"{self.id}/{kind}/{size}/{what}")
+        return None
 
 
 def strategy_of(
@@ -153,8 +156,9 @@ def _how(call: str | None, trigger: str | None, sharing: str | None, n: int, ins
 
 def _on(listener: ListeningSocket, sharing: str | None, n: int, holders: int) -> str:
     sockets = len(listener.inodes)
+    noun = "UDP socket" if listener.takes_datagrams else "listener"
     if sockets > 1:
         if sockets == n:
-            return "each on a listener of its own (SO_REUSEPORT)"
-        return f"on {sockets} listeners of one SO_REUSEPORT group"
-    return "on one inherited listener" if holders > 1 else "on one listener"
+            return f"each on a {noun} of its own (SO_REUSEPORT)"
+        return f"on {sockets} {noun}s of one SO_REUSEPORT group"
+    return f"on one inherited {noun}" if holders > 1 else f"on one {noun}"

@@ -19,11 +19,14 @@ from ..evidence import call_name
 from .locks import has_a_limit, waits_for_a_lock
 from .registered import flags_for, socket_for, trigger_of
 
+RECEIVES = ("recvfrom", "recvmsg", "recvmmsg")
+"""Calls that take a datagram."""
 _SLEEPS = {
     # Function in which it sleeps (fs/eventpoll.c, net/ipv4/inet_connection_sock.c, fs/select.c) -> call.
     "ep_poll": "epoll_wait",
     "inet_csk_accept": "accept",
     "inet_csk_wait_for_connect": "accept",
+    "__skb_wait_for_more_packets": "recvfrom",
     # Both sleep here; which of the two is not known, so neither has a scenario.
     "poll_schedule_timeout": "select or poll",
 }
@@ -95,7 +98,7 @@ def parse_syscall(line: str) -> tuple[int | None, tuple[int, ...]]:
 
 
 def _decoded(pid: int, tid: int, name: str, call: str, arguments: tuple[int, ...], held: dict[int, int]) -> Wait:
-    if call in ACCEPTS:
+    if call in ACCEPTS or call in RECEIVES:
         inode = held.get(arguments[0] & 0xFFFFFFFF)
         return Wait(pid, tid, name, call, inode is not None, inodes=(inode,) if inode else ())
     if call in EPOLL_CALLS:

@@ -36,7 +36,8 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield from traffic_words.head(answer)
     elif answer["woken"] is not None:
         yield ""
-        yield f"{answer['connections']} connections, one at a time; workers per connection:"
+        event = "datagram" if answer["listener"]["kind"].startswith("udp") else "connection"
+        yield f"{answer['connections']} {event}s, one at a time; workers per {event}:"
     if answer["woken"] is not None:
         for name, meaning in _COUNTS:
             yield f"  {name.replace('_', ' '):9} {spread_in_words(answer[name]):22} {meaning}"

@@ -21,7 +21,7 @@ PATIENCE_S = 150
 
 
 class Server:
-    """A running server of `tests.suite.audit.servers`."""
+    """A running server of `tests.suite.audit.servers`, or of `datagram_servers`."""
 
     def __init__(self, kind: str, workers: int, address: str, prefix: tuple[str, ...] = ()) -> None:
         parent = os.getpid()
@@ -62,7 +62,8 @@ class Server:
 
 def command(kind: str, workers: int, address: str) -> list[str]:
     """The command line of a small server."""
-    return [sys.executable, "-m", "tests.suite.audit.servers", kind, str(workers), address]
+    module = "datagram_servers" if kind.startswith("udp-") else "servers"
+    return [sys.executable, "-m", f"tests.suite.audit.{module}", kind, str(workers), address]
 
 
 Start = Callable[..., Server]

@@ -66,7 +66,7 @@ def test_a_udp_port_says_so() -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
         port = udp.getsockname()[1]
-        with pytest.raises(BadTarget, match=f"port {port} is a UDP port here"):
+        with pytest.raises(BadTarget, match=f"port {port} is a UDP port here, .* --dns NAME"):
             find(Wanted(port))
 
 

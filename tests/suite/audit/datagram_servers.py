@@ -1,0 +1,78 @@
+"""Small UDP servers, each with one way of waiting: `python -m tests.suite.audit.datagram_servers KIND WORKERS PORT`.
+
+KIND is udp-poll, udp-epoll, udp-exclusive, udp-recvfrom (one inherited socket) or udp-reuseport (epoll, one each).
+The server prints its port; each datagram is sent back.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import sys
+
+from probes import syscalls
+from probes.audit.registered import EXCLUSIVE
+
+
+def _open(port: int, *, reuseport: bool) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if reuseport:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind(("127.0.0.1", port))
+    return made
+
+
+def _work(kind: str, mine: socket.socket) -> None:
+    if kind == "udp-recvfrom":
+        while True:
+            data, client = mine.recvfrom(2048)
+            mine.sendto(data, client)
+    mine.setblocking(False)
+    poll: select.poll | select.epoll
+    if kind == "udp-poll":
+        poll = select.poll()
+        poll.register(mine, select.POLLIN)
+    else:
+        poll = select.epoll()
+        poll.register(mine.fileno(), select.EPOLLIN | (EXCLUSIVE if kind == "udp-exclusive" else 0))
+    while True:
+        poll.poll()
+        try:
+            data, client = mine.recvfrom(2048)
+        except BlockingIOError:
+            continue
+        mine.sendto(data, client)
+
+
+def main(kind: str, workers: int, port: int) -> None:
+    """Bind, fork, and wait for ever."""
+    each = kind == "udp-reuseport"
+    first = _open(port, reuseport=each)
+    port = first.getsockname()[1]
+    sockets = [first, *(_open(port, reuseport=True) for _ in range(workers - 1 if each else 0))]
+    parent = os.getpid()
+    children = []
+    for number in range(workers):
+        pid = os.fork()
+        if pid == 0:
+            syscalls.die_with_parent(parent)
+            mine = sockets[number] if each else first
+            for other in sockets:
+                if other is not mine:
+                    other.close()
+            try:
+                _work(kind, mine)
+            finally:
+                os._exit(1)
+        children.append(pid)
+    if each:
+        for one in sockets:
+            one.close()
+    os.write(1, f"listens {port}\n".encode())
+    for pid in children:
+        os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
