@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 CONNECTIONS, READING, RECEIVING, WRITING, POLLING = "connections", "reading", "receiving", "writing", "polling"
 WRITTEN_TO, READ_FROM, EVENTS, GROUPS = "written-to", "read-from", "events", "groups"
+MESSAGES = "messages"
 ABILITIES: Mapping[str, str] = {
     CONNECTIONS: "takes no connections",
     READING: "cannot be read",
     RECEIVING: "cannot be received from",
     WRITING: "never makes a writer wait",
+    MESSAGES: "is no message queue",
     POLLING: "cannot be waited for by a multiplexer",
     WRITTEN_TO: "is not written to",
     READ_FROM: "is not read from",
@@ -71,6 +73,7 @@ CALLS: Mapping[str, WaitCall] = {
     "io_uring_read": WaitCall("io_uring.IoUring", IO_URING, takes=True, system_call="io_uring_enter", needs=READING),
     "read": WaitCall("read.Read", READ, takes=True, needs=READING),
     "recvfrom": WaitCall("read.Read", READ, takes=True, needs=RECEIVING),
+    "mq_timedreceive": WaitCall("mq_receive.MqReceive", READ, takes=True, needs=MESSAGES),
     "write": WaitCall("write.Write", WRITE, takes=True, needs=WRITING),
 }
 
@@ -141,7 +144,7 @@ SOURCES: Mapping[str, SourceKind] = {
     ),
     "fifo": SourceKind("pipe.Fifo", "a FIFO", _READ, piece=1),
     "eventfd": SourceKind("eventfd.Eventfd", "an eventfd", _READ, counts=False),
-    "eventfd-semaphore": SourceKind("eventfd.Semaphore", "an eventfd in semaphore mode", _READ),
+    "eventfd-semaphore": SourceKind("eventfd.EventfdSemaphore", "an eventfd in semaphore mode", _READ),
     "udp4": SourceKind("udp.udp4", "a UDP socket on 127.0.0.1", _SOCKET),
     "udp6": SourceKind("udp.udp6", "a UDP socket on ::1", _SOCKET),
     "unix-datagram": SourceKind("connected.unix_datagram", "an AF_UNIX datagram socket", _SOCKET),
@@ -153,6 +156,21 @@ SOURCES: Mapping[str, SourceKind] = {
     ),
     "timerfd": SourceKind("timerfd.Timerfd", "a timerfd", _EVENTS, counts=False),
     "inotify": SourceKind("inotify.Inotify", "an inotify instance", _EVENTS, counts=False, piece=16),
+    "signalfd": SourceKind(
+        "signalfd.Signalfd", "a signalfd, and a signal to the last waiter's process", _EVENTS, counts=False, piece=128
+    ),
+    "signalfd-of-parent": SourceKind(
+        "signalfd.ParentSignalfd",
+        "a signalfd, and a signal to the process that made it",
+        _EVENTS,
+        counts=False,
+        piece=128,
+    ),
+    "netlink": SourceKind("netlink.Netlink", "a netlink socket", _SOCKET, piece=16),
+    "mqueue": SourceKind("mqueue.Mqueue", "a POSIX message queue", frozenset({MESSAGES, POLLING, WRITTEN_TO})),
+    "mountinfo": SourceKind(
+        "mountinfo.Mountinfo", "/proc/self/mountinfo", frozenset({POLLING, EVENTS}), ready=select.POLLPRI
+    ),
     "pidfd": SourceKind("pidfd.Pidfd", "a pidfd", frozenset({POLLING, EVENTS})),
 }
 

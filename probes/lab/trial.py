@@ -22,6 +22,7 @@ from ..verdict import Inconclusive, NotApplicable
 from .blocked import Proofs
 from .board import RETURNED, WON
 from .deadline import patience_s, until
+from .features import LACKING
 from .herd import Herd
 from .instruments import Instruments
 from .ledger import Ledger
@@ -93,6 +94,7 @@ class TrialRun:
         self._ledger.begin(self._proofs.still_blocked(self._scale))
         self._proof["quiescent"] = "two successive looks at all waiters were equal"
         self._lap("arrange")
+        source.meet([waiter.pid for waiter in herd.waiters])
         stimulus = Stimulus(self.scenario, source, self._open, patience_s())
         release.callback(stimulus.hang_up)
         self._stir(herd, stimulus)
@@ -102,7 +104,7 @@ class TrialRun:
             return open_source(self.scenario, self._bench.folder)
         except OSError as error:
             kind = self.scenario.source
-            if error.errno == errno.EAFNOSUPPORT or (kind == "tcp6" and lo_has_ipv4_alone()):
+            if error.errno in LACKING or (kind in ("tcp6", "udp6") and lo_has_ipv4_alone()):
                 raise NotApplicable(f"{kind}: {error.strerror}") from error
             hint = "; is lo up?" if error.errno == errno.EADDRNOTAVAIL else ""
             raise Inconclusive(f"no {kind} could be opened: {error.strerror}{hint}") from error

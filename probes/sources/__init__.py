@@ -31,6 +31,9 @@ class Source:
     delivery: str
     """In words, what proves that what was made was delivered once the call returned and `queued` agrees."""
 
+    def meet(self, pids: list[int]) -> None:
+        """Know the processes of the waiters, in their order, now that all are blocked: for what is sent to them."""
+
     def connect(self, patience_s: float) -> socket.socket:
         """One connection, made by the calling thread, blocking.  OSError (EAGAIN) past `patience_s`."""
         raise NotImplementedError(f"{type(self).__name__} takes no connections")

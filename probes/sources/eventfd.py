@@ -28,7 +28,7 @@ class Eventfd(Source):
             os.close(fd)
 
 
-class Semaphore(Eventfd):
+class EventfdSemaphore(Eventfd):
     """One read takes 1 of the counter (EFD_SEMAPHORE), and not all of it."""
 
     _flags = os.EFD_SEMAPHORE

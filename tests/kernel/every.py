@@ -33,8 +33,15 @@ READINESS = (
 
 EVERY = (*ACCEPTING, *READINESS)
 
-WAITED_SOURCES = tuple(source for source in sources_that_can(POLLING) if CONNECTIONS not in SOURCES[source].can)
-"""What a multiplexer can wait for, and takes no connections."""
+_DEPENDS_ON_WHO_ASKS = ("signalfd", "signalfd-of-parent", "mountinfo")
+"""Sources that are ready for one waiter and not for another, and have claims of their own."""
+
+WAITED_SOURCES = tuple(
+    source
+    for source in sources_that_can(POLLING)
+    if CONNECTIONS not in SOURCES[source].can and source not in _DEPENDS_ON_WHO_ASKS
+)
+"""What a multiplexer can wait for, takes no connections, and is ready for all that wait or for none."""
 
 TAKEN_SOURCES = tuple(source for source in sources_that_can(POLLING, READING) if source in WAITED_SOURCES)
 """Those from which a waiter can take what came."""

@@ -164,18 +164,21 @@ def test_shared_level_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "sources.message-wakes-one",
-    "One message to an AF_UNIX datagram or seqpacket socket, or over IPv6, wakes exactly one of N waiters blocked in "
-    "recvfrom, which returns with it; a byte in a FIFO one of N readers.",
+    "One message to an AF_UNIX datagram or seqpacket socket, over UDP or netlink, or to a POSIX message queue wakes "
+    "exactly one of N that are blocked receiving, which returns with it; a byte in a FIFO one of N readers.",
     level=OBSERVED,
     basis=[
         kernel("net/core/datagram.c", "__skb_wait_for_more_packets: prepare_to_wait_exclusive"),
         kernel("net/unix/af_unix.c", "__unix_dgram_recvmsg: waits in __skb_wait_for_more_packets"),
+        kernel("net/netlink/af_netlink.c", "netlink_recvmsg: skb_recv_datagram, which waits there too"),
+        kernel("ipc/mqueue.c", "do_mq_timedsend: pipelined_send hands the message to the first receiver alone"),
         kernel("fs/pipe.c", "pipe_read: wait_event_interruptible_exclusive"),
         _WAKE_ONE,
     ],
 )
 @over(
-    *_each("recvfrom", ("udp6", "unix-datagram", "unix-seqpacket-connected")),
+    *_each("recvfrom", ("udp6", "unix-datagram", "unix-seqpacket-connected", "netlink")),
+    *_each("mq_timedreceive", ("mqueue",)),
     *_each("read", ("fifo", "udp4")),
 )
 def test_message_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
@@ -232,50 +235,6 @@ def test_event_wakes_all_readers(herd: RunTrials, scenario: Scenario) -> None:
     w0 w1 ... wn      (read)
       \\ |   /
        fd  <- one event
-    """
-    seen = herd(scenario)
-    assert seen.returned == 1
-    assert seen.won == 1
-    assert seen.woken == scenario.n
-
-
-@claim(
-    "sources.room-wakes-one-writer",
-    "One read of a full pipe that makes room for one writer wakes exactly one of N blocked writers, which returns.",
-    level=OBSERVED,
-    basis=[kernel("fs/pipe.c", "pipe_write: wait_event_interruptible_exclusive on wr_wait"), _WAKE_ONE],
-)
-@over(Star("write", "hold", "one-read", spokes=("threads",), source="pipe"))
-def test_room_wakes_one_writer(herd: RunTrials, scenario: Scenario) -> None:
-    """
-    w0 w1 ... wn      (write)
-      \\ |   /
-       full pipe  -> one read
-    """
-    seen = herd(scenario)
-    assert seen.returned == 1
-    assert seen.won == 1
-    assert seen.woken == 1
-
-
-@claim(
-    "sources.ring-reads-wake-all",
-    "One write to an eventfd, one datagram to an AF_UNIX socket wakes all N io_urings that wait with a read; one of "
-    "them completes it.",
-    level=OBSERVED,
-    basis=[
-        kernel("io_uring/poll.c", "io_arm_poll_handler: exclusive where the operation says poll_exclusive"),
-        kernel("io_uring/opdef.c", "io_issue_defs: accept says so, and read does not"),
-        _WAKE_ALL,
-    ],
-)
-@over(*_each("io_uring_read", ("eventfd", "unix-datagram")))
-def test_ring_reads_wake_all(herd: RunTrials, scenario: Scenario) -> None:
-    """
-    w0 w1 ... wn      (io_uring_enter)
-    r0 r1 ... rn      (read)
-      \\ |   /
-       fd  <- one write
     """
     seen = herd(scenario)
     assert seen.returned == 1

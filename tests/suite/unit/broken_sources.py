@@ -51,6 +51,37 @@ class ExclusiveHerdsOnTimers(Kernel):
         return super().obeys_exclusive(source) and source != "timerfd"
 
 
+class SignalfdTellsAll(Kernel):
+    """A signal to one process wakes all that wait for the signalfd."""
+
+    def signalfd_wakes(self, scenario: Scenario, asleep: list[int]) -> list[int]:
+        return asleep if scenario.source == "signalfd" else super().signalfd_wakes(scenario, asleep)
+
+
+class SignalfdTellsChildren(Kernel):
+    """A signal to the parent is told to its children, through the signalfd that they have from it."""
+
+    def signalfd_wakes(self, scenario: Scenario, asleep: list[int]) -> list[int]:
+        return asleep if scenario.source != "signalfd" else super().signalfd_wakes(scenario, asleep)
+
+    def parent_signal_shows(self) -> bool:
+        return True
+
+
+class MountsShowToAll(Kernel):
+    """A change of the mounts is shown to all that wait on one open file."""
+
+    def shows_once(self, source: str) -> bool:
+        return False
+
+
+class MountsWakeOne(Kernel):
+    """A mount wakes one of those that wait for it."""
+
+    def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
+        return wakes[:1] if scenario.source == "mountinfo" else wakes
+
+
 class OneSource(Kernel):
     """Something that is broken on one source, and well on all others."""
 

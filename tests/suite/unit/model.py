@@ -92,6 +92,20 @@ class Kernel:
         """io_arm_poll_handler: a read is not exclusive."""
         return asleep
 
+    def signalfd_wakes(self, scenario: Scenario, asleep: list[int]) -> list[int]:
+        """signalfd_notify: who waits in the queue of the process that the signal is for."""
+        if scenario.source == "signalfd":
+            return [i for i in asleep if i == scenario.n - 1]
+        return asleep if scenario.registered == "before-fork" else []
+
+    def parent_signal_shows(self) -> bool:
+        """signalfd_poll: whether a child sees what is pending for its parent."""
+        return False
+
+    def shows_once(self, source: str) -> bool:
+        """mounts_poll: whether the first that looks takes the news away."""
+        return source == "mountinfo"
+
     def obeys_exclusive(self, source: str) -> bool:
         """do_notify_pidfd: wakes the exclusive ones too, all of them."""
         return source != "pidfd"

@@ -70,7 +70,9 @@ class Run:
             "io_uring_poll": self._kernel.ring_poll_wakes,
             "io_uring_read": self._kernel.ring_read_wakes,
         }
-        if CALLS[self._scenario.call].group == SIGNAL:
+        if self._scenario.source.startswith("signalfd"):
+            self._tell_by_signalfd(asleep)
+        elif CALLS[self._scenario.call].group == SIGNAL:
             self._signal(asleep, [socket] if self._grouped else list(range(self._scenario.n)))
         elif CALLS[self._scenario.call].group in (READ, WRITE):
             self._wake(self._reader_wakes(asleep))
@@ -89,6 +91,14 @@ class Run:
                 self._wake(self._kernel.shared_wakes(asleep, trigger))
         else:
             self._tell_private(trigger, asleep, [socket] if self._grouped else range(self._scenario.n))
+
+    def _tell_by_signalfd(self, asleep: list[int]) -> None:
+        """A signal to a process: the queue, and what is pending, are that process's own."""
+        if self._scenario.source != "signalfd" and not self._kernel.parent_signal_shows():
+            self._queues[0].pop()
+        chosen = self._kernel.signalfd_wakes(self._scenario, asleep)
+        self._ready.update(chosen)
+        self._wake(chosen)
 
     def _reader_wakes(self, asleep: list[int]) -> list[int]:
         """Who is woken of those that read or write themselves: the queue is the source's own."""
@@ -148,7 +158,10 @@ class Run:
             self._take(i, queue)
             return 8
         if self._scenario.trigger is None:
-            return 1 if queue else None
+            shown = 1 if queue else None
+            if shown and self._kernel.shows_once(self._scenario.source):
+                queue.clear()
+            return shown
         return self._look_at_items(0 if self._shared else i, queue)
 
     def _look_at_items(self, instance: int, queue: list[int]) -> int | None:
@@ -159,6 +172,8 @@ class Run:
         if not queue:
             self._ready.discard(instance)
             return None
+        if self._kernel.shows_once(self._scenario.source):
+            queue.clear()
         if self._kernel.put_back(trigger):
             if self._shared:
                 self._wake(self._kernel.next_wakes(self._asleep))

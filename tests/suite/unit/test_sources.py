@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import select
+import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +26,7 @@ from probes.axes import (
 )
 from probes.scenario import BadScenario, Scenario
 from probes.sources import Source, open_source
+from probes.sources.signalfd import SIGNAL, Signalfd
 from probes.verdict import NotApplicable
 
 WAITED_FOR = [name for name in sources_that_can(POLLING) if CONNECTIONS not in SOURCES[name].can]
@@ -39,6 +42,10 @@ def _stimulus(source: str) -> str:
 
 
 def _stir(source: Source, stimulus: str) -> None:
+    if isinstance(source, Signalfd):
+        # To this thread, which blocks it: pytest-xdist has threads that do not, and a signal to all would end them.
+        signal.pthread_kill(threading.get_ident(), SIGNAL)
+        return
     source.write(0) if stimulus == "one-write" else source.happen()
 
 

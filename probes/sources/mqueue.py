@@ -1,0 +1,59 @@
+"""A POSIX message queue (mq_overview(7)), whose name is gone again before anybody waits."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from itertools import count
+
+from .. import syscalls
+from ..scenario import Scenario
+from . import Source
+
+MESSAGE = 8
+"""Bytes of a message, and the most that one may have."""
+_names = count()
+
+
+class Mqueue(Source):
+    """One queue for all, or one of its own for each."""
+
+    delivery = "mq_send returned: it hands the message to a receiver, or wakes those that poll, itself"
+
+    def __init__(self, scenario: Scenario, folder: str | None) -> None:
+        own = scenario.sharing == "nothing"
+        self._made: list[int] = []
+        try:
+            for _ in range(scenario.n if own else 1):
+                self._made.append(_opened(scenario.takes))
+        except OSError:
+            self.close()
+            raise
+        self.fds = self._made if own else self._made * scenario.n
+
+    def write(self, i: int) -> None:
+        """One message."""
+        message = ctypes.create_string_buffer(b"x", MESSAGE)
+        _call("mq_timedsend", self.fds[i], ctypes.addressof(message), MESSAGE)
+
+    def close(self) -> None:
+        for fd in self._made:
+            os.close(fd)
+
+
+def _opened(blocking: bool) -> int:
+    """A new queue, by the system call: libc's mq_open wants a slash that the kernel refuses (mq_overview(7))."""
+    name = ctypes.create_string_buffer(f"wakecheck-{os.getpid()}-{next(_names)}".encode())
+    limits = (ctypes.c_long * 8)(0, 10, MESSAGE)  # struct mq_attr: flags, mq_maxmsg, mq_msgsize
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | (0 if blocking else os.O_NONBLOCK)
+    fd = _call("mq_open", ctypes.addressof(name), flags, 0o600, ctypes.addressof(limits))
+    _call("mq_unlink", ctypes.addressof(name))
+    return fd
+
+
+def _call(name: str, *arguments: int) -> int:
+    number = syscalls.number(name)
+    result = syscalls.call(number, *arguments) if number is not None else -38  # ENOSYS
+    if result < 0:
+        raise OSError(-result, f"{name}: {os.strerror(-result)}")
+    return result

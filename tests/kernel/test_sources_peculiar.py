@@ -1,0 +1,159 @@
+"""Sources that are peculiar: who asks matters, or who writes, or what is asked through."""
+
+from __future__ import annotations
+
+from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
+from probes.fixtures import RunTrials
+from probes.scenario import Scenario
+from probes.star import Star, over
+
+from .every import moved
+
+_WAKE_ALL = kernel("kernel/sched/wait.c", "__wake_up_common: every waiter that is not exclusive is woken")
+_WAKE_ONE = kernel("kernel/sched/wait.c", "__wake_up_common: the walk ends with the first exclusive waiter woken")
+_FORKED = man("signalfd", 2, "fork(2) semantics: a read in the child returns signals that are queued to the child")
+_OWN_QUEUE = kernel("fs/signalfd.c", "signalfd_poll, signalfd_dequeue: the queue and the signals of current->sighand")
+
+PLAIN = ("poll", "epoll_wait.edge.listener")
+
+
+def _on(source: str, *strategies: str, further: str = "") -> tuple[Star, ...]:
+    """Eight processes in each strategy, moved once."""
+    return tuple(Star(strategy, "hold", moved(source), further, spokes=(), source=source) for strategy in strategies)
+
+
+@claim(
+    "sources.signalfd-wakes-own-process",
+    "A signal to one of N processes that wait for one signalfd, in read, poll or an epoll instance that each filled "
+    "itself, wakes that process alone.",
+    level=DOCUMENTED,
+    basis=[_FORKED, _OWN_QUEUE],
+)
+@over(*_on("signalfd", "read", *PLAIN))
+def test_signalfd_wakes_own_process(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn  <- SIGUSR2      (read, poll, epoll_wait)
+      \\ |   /
+     signalfd
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.woken == 1
+    assert seen.order == (scenario.n - 1,)
+
+
+@claim(
+    "sources.signalfd-of-parent-tells-nobody",
+    "A signalfd that was made before the fork tells the children nothing of a signal to their parent: none that waits "
+    "for it in read, poll or an epoll instance of its own is woken.",
+    level=DOCUMENTED,
+    basis=[_FORKED, _OWN_QUEUE],
+)
+@over(*_on("signalfd-of-parent", "read", *PLAIN))
+def test_signalfd_of_parent_tells_nobody(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    p  <- SIGUSR2
+    |
+    w0 w1 ... wn      (read, poll, epoll_wait)
+      \\ |   /
+     signalfd
+    """
+    seen = herd(scenario)
+    assert seen.returned == 0
+    assert seen.woken == 0
+
+
+@claim(
+    "sources.signalfd-registered-by-parent",
+    "Of a signalfd that the parent put into their epoll instances before the fork, all N waiters are woken by a signal "
+    "to the parent, and none returns.",
+    level=OBSERVED,
+    basis=[
+        man("signalfd", 2, "epoll(7) semantics: only for signals sent to the process that added the descriptor"),
+        kernel("fs/signalfd.c", "signalfd_poll: adds to the queue of who registers, and asks for signals of who waits"),
+    ],
+)
+@over(*_on("signalfd-of-parent", "epoll_wait.edge.listener", further="registered-before-fork"))
+def test_signalfd_registered_by_parent(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    p  <- SIGUSR2     (and it filled e0 ... en)
+    |
+    w0   w1  ...  wn      (epoll_wait)
+    e0   e1  ...  en
+      \\  |     /
+       signalfd
+    """
+    seen = herd(scenario)
+    assert seen.returned == 0
+    assert seen.woken == scenario.n
+
+
+@claim(
+    "sources.mountinfo-one-returns",
+    "One mount wakes all N that wait for a change of /proc/self/mountinfo on one open file, in poll or private epoll "
+    "instances; one returns, and the others sleep again.",
+    level=OBSERVED,
+    basis=[
+        kernel("fs/proc_namespace.c", "mounts_poll: the first that looks notes the change in the file, for all"),
+        man(
+            "proc_pid_mounts",
+            5,
+            "a change causes select, poll and epoll_wait to mark the file as having a priority event",
+        ),
+        _WAKE_ALL,
+    ],
+)
+@over(*_on("mountinfo", *PLAIN))
+def test_mountinfo_one_returns(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (poll, epoll_wait: POLLPRI)
+      \\ |   /
+     mountinfo  <- mount
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.woken == scenario.n
+
+
+@claim(
+    "sources.room-wakes-one-writer",
+    "One read of a full pipe that makes room for one writer wakes exactly one of N blocked writers, which returns.",
+    level=OBSERVED,
+    basis=[kernel("fs/pipe.c", "pipe_write: wait_event_interruptible_exclusive on wr_wait"), _WAKE_ONE],
+)
+@over(Star("write", "hold", "one-read", spokes=("threads",), source="pipe"))
+def test_room_wakes_one_writer(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (write)
+      \\ |   /
+       full pipe  -> one read
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.won == 1
+    assert seen.woken == 1
+
+
+@claim(
+    "sources.ring-reads-wake-all",
+    "One write to an eventfd, one datagram to an AF_UNIX socket wakes all N io_urings that wait with a read; one of "
+    "them completes it.",
+    level=OBSERVED,
+    basis=[
+        kernel("io_uring/poll.c", "io_arm_poll_handler: exclusive where the operation says poll_exclusive"),
+        kernel("io_uring/opdef.c", "io_issue_defs: accept says so, and read does not"),
+        _WAKE_ALL,
+    ],
+)
+@over(*_on("eventfd", "io_uring_read"), *_on("unix-datagram", "io_uring_read"))
+def test_ring_reads_wake_all(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (io_uring_enter)
+    r0 r1 ... rn      (read)
+      \\ |   /
+       fd  <- one write
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.won == 1
+    assert seen.woken == scenario.n
