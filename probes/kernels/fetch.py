@@ -84,7 +84,8 @@ class Fetcher:
         if (have := self._have(name)) is not None:
             return have
         self._offers(architecture)
-        package, version, suite, packages = self._world(name, self._archive.of(architecture), root.PACKAGES, root.SUITE)
+        notes: list[str] = []
+        package, version, suite, packages = self._first_world(name, self._archive.of(architecture), notes)
         place = self._cache.place(name)
         shutil.rmtree(place, ignore_errors=True)
         # As one file: its links lead to places that are right in the guest alone.
@@ -93,7 +94,16 @@ class Fetcher:
             unpack(path, unpacked)
         (place / root.ARCHIVE).write_bytes(initramfs.archive(root.tree(unpacked)))
         shutil.rmtree(unpacked)
-        return self._recorded(name, package, version, suite, packages, [])
+        return self._recorded(name, package, version, suite, packages, notes)
+
+    def _first_world(self, name: str, archive: Archive, notes: list[str]) -> tuple[str, str, str, Sequence[Path]]:
+        """The packages of a root, from the first suite that has all of them."""
+        for suite in root.SUITES[:-1]:
+            try:
+                return self._world(name, archive, root.PACKAGES, suite)
+            except ArchiveFailed as error:
+                self._note(notes, f"{suite} is not whole for {name}, taking the next suite ({error})")
+        return self._world(name, archive, root.PACKAGES, root.SUITES[-1])
 
     def _kernel(self, kernel: NamedKernel) -> Fetched:
         if (have := self._have(kernel.name)) is not None:

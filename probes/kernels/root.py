@@ -22,7 +22,8 @@ from .scripts import BEGAN, ENDED, FAILED, Job
 
 PACKAGES = ("python3", "busybox-static", "base-files", "libc6")
 """And what they depend on."""
-SUITE = "trixie"
+SUITES = ("trixie", "forky", "bookworm")
+"""Where to look for them, in this order: a mirror may lack a package of one suite for an architecture that few use."""
 ARCHIVE = "root.cpio"
 
 PLACE = "/wakecheck"
