@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ class Kernel:
     series: str
     """`6.1`; of a kernel that stands apart, its label."""
     apart: bool
-    """Whether its release says nothing about Linux's history."""
+    """Whether a difference says nothing about Linux's history: no Linux release, or not the usual architecture here."""
     rank: tuple[int, ...]
     """The smaller, the further left."""
 
@@ -58,20 +59,27 @@ class Kernel:
 def ordered(runs: Sequence[Mapping[str, Any]]) -> list[Kernel]:
     """The kernels, newest first; those that stand apart come last.  Each has a label of its own."""
     kernels: list[Kernel] = []
+    machine = _usual_machine(runs)
     names: list[str] = []
     for run in runs:
         label = run["label"] or run["kernel"]["release"]
         names.append(label)
         if names.count(label) > 1:
             label = f"{label} ({names.count(label)})"
-        kernels.append(_kernel(run, label))
+        kernels.append(_kernel(run, label, machine))
     return sorted(kernels, key=lambda kernel: (kernel.rank, kernel.label))
 
 
-def _kernel(run: Mapping[str, Any], label: str) -> Kernel:
+def _usual_machine(runs: Sequence[Mapping[str, Any]]) -> str:
+    """The architecture of most of them, and of several the first."""
+    counted = Counter(run["kernel"]["machine"] for run in runs).most_common(1)
+    return counted[0][0] if counted else ""
+
+
+def _kernel(run: Mapping[str, Any], label: str, machine: str) -> Kernel:
     facts = run["kernel"]
     version = _version(facts["release"], facts["version"])
-    apart = facts["flavour"] not in _FAMILY or version is None
+    apart = facts["flavour"] not in _FAMILY or version is None or facts["machine"] != machine
     realtime = "PREEMPT_RT" in facts["version"]
     flavour = _FAMILY.index(facts["flavour"]) * 2 if facts["flavour"] in _FAMILY else 9
     numbers = version or (0, 0, 0, 0)

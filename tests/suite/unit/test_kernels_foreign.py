@@ -8,12 +8,14 @@ import shutil
 import struct
 import subprocess
 import tarfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 from probes.__main__ import main
 from probes.kernels import fetch, foreign, initramfs, root, runner, toolbox
+from probes.kernels.archive import Archive, ArchiveFailed
 from probes.kernels.cache import Cache, Missing
 from probes.kernels.catalogue import CATALOGUE, NamedKernel, find, subset
 from probes.kernels.guest import Pipes
@@ -21,6 +23,7 @@ from probes.kernels.initramfs import ArchiveEntry
 from probes.kernels.machines import MACHINES, NATIVE
 from probes.kernels.qemu import Image
 from probes.kernels.runner import CannotBegin, Target
+from probes.kernels.versions import Candidate
 
 FOREIGN = [kernel for kernel in CATALOGUE if kernel.programs != NATIVE]
 STARTS = {
@@ -218,3 +221,44 @@ def test_a_guest_that_died_has_no_results(guest: foreign.Foreign, tmp_path: Path
 def test_other_architectures_have_two_cpus_unless_told() -> None:
     (arm, x86) = find(["arm64-6.12", "6.12"])
     assert (Target(arm.name, arm).cpus, Target(x86.name, x86).cpus) == (2, 1)
+
+
+class LosesTrixie(Archive):
+    """A mirror that has lost a package of trixie."""
+
+    def update(self, *, again: bool = False) -> None:
+        """Nothing to read."""
+
+    def find(self, kernel_packages: Iterable[str]) -> list[Candidate]:
+        return []
+
+    def of(self, architecture: str) -> Archive:
+        return self
+
+    def download_with_all_it_needs(self, packages: Sequence[str], suite: str) -> list[Path]:
+        if suite == "trixie":
+            raise ArchiveFailed("404 Not Found")
+        paths = [self._cache.packages / f"{name}_3.13_{suite}.deb" for name in packages]
+        for path in paths:
+            path.write_bytes(b"deb")
+        return paths
+
+
+def test_a_root_comes_from_the_next_suite_where_one_is_not_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unpack(package: Path, folder: Path) -> None:
+        (folder / "usr/bin").mkdir(parents=True, exist_ok=True)
+        (folder / "usr/bin" / package.name.partition("_")[0]).write_bytes(b"program")
+
+    monkeypatch.setattr(fetch, "unpack", unpack)
+    cache, said = Cache(tmp_path / "cache"), list[str]()
+    assert fetch.Fetcher(cache, LosesTrixie(cache), said.append).root("s390x").version == "3.13"
+    record = cache.record("root-s390x")
+    assert record is not None
+    assert record["suite"] == "forky"
+    assert record["notes"] == ["trixie is not whole for root-s390x, taking the next suite (404 Not Found)"]
+    assert record["notes"][0] in said
+    archive = foreign.fetched_root(cache, "s390x").read_bytes()
+    assert b"usr/bin/python3" in archive
+    assert len(record["files"]) == len(root.PACKAGES)

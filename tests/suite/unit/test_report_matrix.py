@@ -35,8 +35,9 @@ def verdicts(row: matrix.ClaimRow) -> list[str]:
 # --- the order of kernels, and history in words ------------------------------------------------
 
 
-def bare(label: str, release: str, version: str = "#1", flavour: str = "linux") -> Run:
+def bare(label: str, release: str, version: str = "#1", flavour: str = "linux", machine: str = "x86_64") -> Run:
     facts = {"release": release, "version": version, "flavour": flavour, "splats": [], "emulated": False}
+    facts["machine"] = machine
     return {"label": label, "kernel": facts, "controls": {}, "partial": False, "claims": []}
 
 
@@ -55,6 +56,22 @@ def test_newest_is_left_and_who_stands_apart_is_right() -> None:
     ]
     order = [kernel.label for kernel in lineage.ordered(runs)]
     assert order == ["7.3", "7.3-rc", "7.2", "6.1", "rt", "uml", "6.1 old", "5.10", "gvisor", "odd"]
+
+
+def test_another_architecture_than_most_is_no_part_of_the_history() -> None:
+    runs = [
+        bare("6.1", "6.1.0"),
+        bare("arm64", "6.12.0", machine="aarch64"),
+        bare("6.18", "6.18.0"),
+        bare("5.10", "5.10.0"),
+        bare("s390x", "5.10.0", machine="s390x"),
+    ]
+    kernels = lineage.ordered(runs)
+    assert [kernel.label for kernel in kernels] == ["6.18", "6.1", "5.10", "arm64", "s390x"]
+    verdicts = ["held", "held", "held", "not applicable", "held"]
+    assert lineage.in_words(kernels, verdicts) == "held, 5.10 to 6.18; not applicable on arm64; held on s390x"
+    both = lineage.ordered([bare("arm64 6.1", "6.1.0", machine="aarch64"), bare("arm64", "6.12.0", machine="aarch64")])
+    assert [kernel.apart for kernel in both] == [False, False]
 
 
 def test_two_runs_of_one_label_stay_apart() -> None:
