@@ -8,8 +8,9 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..cost.arguments import add_to, request_from
 from ..exits import WELL, BadInput
@@ -26,12 +27,15 @@ def run(options: argparse.Namespace) -> int:
     """Measure, and print.  Raises BadInput, and Inconclusive where a check of the figures fails."""
     from rich.console import Console
 
-    from ..cost import answer, charts, table
+    from ..cost import answer, charts, into, table
     from ..cost.measure import measure
+    from ..report import page
+    from ..report import run as run_json
     from ..report.files import why_not_writable, write_whole
     from ..verdict import Inconclusive
 
     request = request_from(options)
+    judged = _run_to_fill(options.into)
     for path in (request.json, request.plots and request.plots / "dots.svg"):
         if path is not None and (problem := why_not_writable(path)):
             raise BadInput(problem)
@@ -43,6 +47,13 @@ def run(options: argparse.Namespace) -> int:
         write_whole(json.dumps(document, allow_nan=False, separators=(",", ":")) + "\n", request.json)
     console = Console()
     table.show(document, console)
+    if judged is not None:
+        judged["cost"] = into.shortened(document)
+        page_path = Path(options.into).with_name("index.html")
+        write_whole(run_json.as_text(judged), options.into)
+        write_whole(page.render(judged), page_path)
+        said = f"figures: in {options.into}, shown in {page_path}"
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
     if request.json is not None:
         console.print(f"figures: {request.json}", markup=False, highlight=False, soft_wrap=True)
     if request.plots is not None:
@@ -52,6 +63,24 @@ def run(options: argparse.Namespace) -> int:
         said = f"plots: {', '.join(drawings)} in {request.plots}"
         console.print(said, markup=False, highlight=False, soft_wrap=True)
     return WELL
+
+
+def _run_to_fill(path: str | None) -> dict[str, Any] | None:
+    """The run that the figures go into; asked before they are measured.  Raises BadInput."""
+    if path is None:
+        return None
+    from .. import host
+    from ..cost import into
+    from ..report.files import why_not_writable
+    from . import runs
+
+    judged = runs.read(path)
+    if problem := into.other_kernel(judged, host.kernel()):
+        raise BadInput(f"{path} is of another kernel ({problem}), and figures of this one do not belong there")
+    for file in (Path(path), Path(path).with_name("index.html")):
+        if problem := why_not_writable(file, regular=True):
+            raise BadInput(problem)
+    return judged
 
 
 @contextmanager

@@ -17,6 +17,7 @@ What does each strategy cost a server, and who waits?
   wakecheck cost poll epoll_wait.exclusive.listener --workers 8,64,256 --load rest
   wakecheck cost --load saturating --work 0,mixed --workers 8 --rounds 9
   wakecheck cost --json cost.json --plots plots/
+  wakecheck cost --into report/run.json             beside the verdicts: on the page, in compare, in the matrix
 
 Workers are processes that serve: each waits by one strategy, accepts, spins for the time of the work,
 answers one byte, closes, and waits again.  A client connects over loopback, in a network namespace of
@@ -82,6 +83,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         help="; ".join(f"{name}: {what}" for name, what in cpus.PINS.items()),
     )
     parser.add_argument("--json", metavar="FILE", help="write all figures (probes/cost/cost.schema.json)")
+    parser.add_argument(
+        "--into", metavar="FILE", help="put the figures into this run.json of the same kernel, and make its page again"
+    )
     parser.add_argument("--plots", metavar="DIR", help="draw them as SVG: the herd in dots, growth, latencies, shares")
 
 

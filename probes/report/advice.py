@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..cost.plan import REST, SATURATING
+from ..cost.ways import BASE
 from ..verdict import BROKEN, HELD, INCONCLUSIVE
-from . import herds, noted, sizes, strategies, traits
+from . import cost, herds, noted, sizes, strategies, traits
 from .figures import Figures
 from .strategies import N
 
@@ -45,6 +47,10 @@ class Candidate:
     place: int
     sizes: Mapping[int, Figures]
     traits: traits.Traits
+    cpu: str = ""
+    """Its CPU time per connection at rest, as a sentence; empty where that was not measured."""
+    tail: str = ""
+    """How long the slowest connections wait where work is uneven, as a sentence; likewise."""
 
     @property
     def name(self) -> str:
@@ -104,14 +110,14 @@ def _few(one: Candidate) -> str:
 def _many(one: Candidate) -> str:
     tried = [f"{one.sizes[n]['woken']} of {n}" for n in sorted(one.sizes) if n >= N]
     herd = "" if one.woken(N) <= 1 else " That is a herd, and the smallest one here."
-    return f"It wakes {', and '.join(tried)}.{herd}"
+    return f"It wakes {', and '.join(tried)}.{herd}{one.cpu}"
 
 
 def _uneven(one: Candidate) -> str:
     if one.own_queue:
         return "What waits in the queue of one worker waits there although others are idle; nothing else is sound here."
     herd = "" if one.woken(N) <= 1 else f" It wakes {one.woken(N)} of {N}."
-    return f"All take from one queue: nobody waits for a busy worker while another one is idle.{herd}"
+    return f"All take from one queue: nobody waits for a busy worker while another one is idle.{herd}{one.tail}"
 
 
 def _restarts(one: Candidate) -> str:
@@ -174,8 +180,25 @@ def _candidates(run: Run) -> tuple[dict[str, Candidate], dict[str, str]]:
             elif N not in grown[name] or name not in known:
                 excluded[name] = "this run saw nobody being woken"
             else:
-                candidates[name] = Candidate(name, place, grown[name], known[name])
+                said = (_measured(run, name, *of) for of in _MEASURED)
+                candidates[name] = Candidate(name, place, grown[name], known[name], *said)
     return candidates, excluded
+
+
+_MEASURED = (
+    ("cpu_us", REST, "It takes {:.2g} times the CPU time of accept"),
+    (
+        "latency_p99_us",
+        SATURATING,
+        "One connection in a hundred waits longer than {:.2g} times what it is under accept",
+    ),
+)
+
+
+def _measured(run: Run, strategy: str, figure: str, load: str, sentence: str) -> str:
+    """What was measured of its cost; empty for `accept` itself, which is what all is compared with."""
+    measured = None if strategy == BASE else cost.ratio(run, strategy, figure, load)
+    return f" {sentence.format(measured[0])} ({measured[1]})." if measured else ""
 
 
 def _unsound(run: Run, strategy: str) -> str | None:

@@ -5,7 +5,7 @@ judged (nobody can tell any more), then broken.  *Worse* is a claim, a case or a
 that complained where it did not before, unless the complaint is understood (probes/splats.py).  A case that only one of
 the runs tried is no change; a claim is.  *Better* is one that is held (or measured) now.  *Changed* is what is left:
 from broken to inconclusive, say.  *Numbers* are figures of a case whose verdict stayed, as far as neither a hash nor a
-race decides them (numbers.py).
+race decides them (numbers.py), and ratios of costs that no two rounds of the runs have in common (cost.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rich.text import Text
 from .. import splats
 from ..printable import one_line
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE
-from . import expected, numbers, terminal
+from . import cost, expected, numbers, terminal
 from .lineage import NOT_JUDGED
 
 Run = Mapping[str, Any]
@@ -38,12 +38,12 @@ class Change:
 
     kind: str
     what: str
-    """`claim`, `case`, `control` or `kernel`."""
+    """`claim`, `case`, `control`, `kernel` or `cost`."""
     claim: str | None
     case: str | None
-    """The case; a control's name."""
+    """The case; a control's name; the strategy whose cost it is, and the scene."""
     figure: str | None
-    """`woken`, `returned` or `order`, of numbers."""
+    """`woken`, `returned`, `order` or what is measured of the cost, of numbers."""
     before: str
     after: str
     reason: str | None
@@ -54,7 +54,7 @@ class Change:
 
 def changes(before: Run, after: Run) -> list[Change]:
     """Everything that differs, the worst kind first."""
-    all_changes = [*_controls(before, after), *_splats(before, after), *_claims(before, after)]
+    all_changes = [*_controls(before, after), *_splats(before, after), *_claims(before, after), *_cost(before, after)]
     return sorted(all_changes, key=lambda change: KINDS.index(change.kind))
 
 
@@ -74,6 +74,7 @@ def warnings(before: Run, after: Run) -> list[str]:
         if run["partial"]:
             sentences.append(f"the {name} run is partial: not every claim was judged")
         failed = [control for control, verdict in run["controls"].items() if verdict in (BROKEN, INCONCLUSIVE)]
+        sentences += [f"the costs of the {name} run: {mark}" for mark in (run.get("cost") or {}).get("marks", [])]
         if failed:
             sentences.append(f"in the {name} run the instrument failed its control: {', '.join(failed)}")
     return [one_line(warning) for warning in sentences]
@@ -176,6 +177,12 @@ def _logged(complaints: Sequence[str]) -> tuple[str, str | None]:
     return (KNOWN, splats.in_words(complaints[0])) if complaints else (SILENT, None)
 
 
+def _cost(before: Run, after: Run) -> Iterator[Change]:
+    """Ratios that moved beyond the spread of their rounds; a number is neither better nor worse."""
+    for place, figure, old, new in cost.moved(before, after):
+        yield Change(NUMBERS, "cost", None, place, figure, old, new, None, None)
+
+
 def _kind(before: str, after: str) -> str | None:
     if before == after or {before, after} == {HELD, MEASURED}:
         return None
@@ -186,7 +193,7 @@ def _kind(before: str, after: str) -> str | None:
 
 def _in_words(change: Change) -> Text:
     place = " ".join(part for part in (change.claim, change.case) if part) or "the kernel"
-    noun = "control " if change.what == "control" else ""
+    noun = f"{change.what} " if change.what in ("control", "cost") else ""
     figure = f"{change.figure} " if change.figure else ""
     return Text(f"  {noun}{place}: {figure}{change.before} -> {change.after}")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import splats
 from ..verdict import BROKEN, INCONCLUSIVE, VERDICTS
-from . import answers, expected, herds_apart, lineage, numbers
+from . import answers, cost, expected, herds_apart, lineage, numbers
 from .lineage import NOT_JUDGED, Kernel
 from .page import date, environment
 
@@ -112,6 +112,10 @@ def render(runs: Sequence[Run], pages: Sequence[str]) -> str:
             undecided=sum(row.agreement == UNDECIDED for row in rows),
             chapters=list(_chapters(rows)),
             numbers=differing_numbers(kernels),
+            costs=cost.side_by_side({kernel.label: kernel.run for kernel in kernels}),
+            cost_marks=[
+                (kernel.label, mark) for kernel in kernels for mark in (kernel.run.get("cost") or {}).get("marks", [])
+            ],
             most=MOST_CASES,
             answers=list(_answers(kernels)),
             counts=_counts,

@@ -19,7 +19,7 @@ from ..claims import LEVELS
 from ..facts import in_words
 from ..observers import OBSERVERS
 from ..verdict import HELD, NOT_APPLICABLE
-from . import advice, answers, evidence, expected, figures, herd_plot, herds, orders, strategies, traits, words
+from . import advice, answers, cost, evidence, expected, figures, herd_plot, herds, orders, strategies, traits, words
 from . import run as run_json
 
 _FOLDER = Path(__file__).parent
@@ -51,6 +51,9 @@ def render(run: Mapping[str, Any]) -> str:
             kinds=list(advice.KINDS),
             remarks=advice.remarks(run),
             understood=[splat for splat in run["kernel"]["splats"] if splats.explanation(splat)],
+            cost=cost.table(run) if run.get("cost") else None,
+            cost_notes=cost.about(run) if run.get("cost") else [],
+            cost_charts=[Markup(drawing) for drawing in cost.drawings(run)] if run.get("cost") else [],
             plot=herd_plot.herd_plot(run),
             proofs=evidence.proofs(claims),
             foreseen=expected.by_reason(run),
@@ -72,7 +75,7 @@ def render(run: Mapping[str, Any]) -> str:
 
 def shown(value: object) -> object:
     """What a template prints: text from outside may hold what no page can (control characters, lone surrogates)."""
-    return printable.lines(value) if type(value) is str else value
+    return printable.lines(value) if type(value) is str and not (value.isascii() and value.isprintable()) else value
 
 
 @cache

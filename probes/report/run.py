@@ -14,6 +14,7 @@ from typing import Any
 import fastjsonschema
 
 from .. import bounded
+from ..cost import answer
 from ..printable import printable
 from ..verdict import VERDICTS
 from . import packed, upgrade
@@ -71,7 +72,8 @@ def violation(run: Mapping[str, Any]) -> str | None:
     except fastjsonschema.JsonSchemaValueException as error:
         place = _short(printable(str(error.name).removeprefix("data").removeprefix(".")))
         return f"{place or 'the top level'}: {_complaint(error)}"
-    return None
+    problem = answer.violation(run["cost"]) if run.get("cost") is not None else None
+    return f"cost: {_short(printable(problem))}" if problem else None
 
 
 def write(run: Mapping[str, Any], path: str | os.PathLike[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -105,5 +104,10 @@ def in_words(strategy: str) -> str:
 
 
 def _distinct(trials: Iterator[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Each trial once: two claims may have been judged by the same trials."""
-    return list({json.dumps(trial, sort_keys=True, default=list): trial for trial in trials}.values())
+    """Each trial once: two claims may have been judged by the same trials.  No two take the same times."""
+    return list({_what_happened(trial): trial for trial in trials}.values())
+
+
+def _what_happened(trial: Mapping[str, Any]) -> tuple[Any, ...]:
+    each = tuple((waiter["woken"], waiter["returned"], waiter["won"], waiter["at_us"]) for waiter in trial["waiters"])
+    return trial["traced"], trial["inconclusive"], tuple(trial["timing_us"].items()), each

@@ -14,10 +14,13 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from probes import __main__
+from probes import __main__, host
 from probes.cost import answer, arguments, checks, cpus, plan, ways, work
 from probes.cost.figures import FIGURES
 from probes.exits import BAD_INPUT, CANNOT_JUDGE, WELL
+from probes.report import run as run_json
+
+from .runs import run_of
 
 _SMALL = ("poll", "--workers", "2", "--load", "rest,light", "--rounds", "2")
 
@@ -45,6 +48,7 @@ _SMALL = ("poll", "--workers", "2", "--load", "rest,light", "--rounds", "2")
         (["--rounds", "1001"], "1001 rounds"),
         (["--plots", "/proc/nowhere"], "/proc/nowhere/dots.svg cannot be written"),
         (["--json", "/proc/nowhere/x.json"], "/proc/nowhere/x.json cannot be written"),
+        (["--into", "/proc/nowhere/run.json"], "/proc/nowhere/run.json does not exist"),
     ],
 )
 def test_bad_input_is_one_sentence(given: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,6 +67,24 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     for word in (*ways.DEFAULT, *plan.LOADS, *cpus.PINS, "Exit codes", "woken"):
         assert word in out
     assert max(map(len, arguments.GUIDE.splitlines())) <= 120
+
+
+def test_it_puts_the_figures_into_a_run_of_this_kernel_and_into_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.json"
+    given = ["cost", "accept", "--workers", "2", "--load", "rest", "--rounds", "1", "--into", str(file)]
+    run_json.write(run_of("elsewhere", "2.6.32"), file)
+    assert __main__.main(given) == BAD_INPUT
+    assert "is of another kernel (release 2.6.32 there" in capsys.readouterr().err
+    kernel = host.kernel()
+    here = run_of("here", kernel["release"], **{key: kernel[key] for key in ("version", "machine", "emulated")})
+    run_json.write(here, file)
+    assert __main__.main(given) == WELL
+    filled = run_json.load(file)
+    assert [cell["way"] for cell in filled.pop("cost")["cells"]] == ["accept"]
+    assert filled == here
+    assert 'id="cost"' in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 def test_it_measures(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
