@@ -8,6 +8,7 @@ ends, the kernel detaches and the server goes on: PTRACE_O_EXITKILL is not set (
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -19,6 +20,7 @@ from ptrace.binding import func as binding
 
 from ..evidence import call_name
 from ..lab.deadline import until
+from ..observers.stops import Stops
 from ..verdict import Inconclusive
 from .returns import Return
 
@@ -31,8 +33,8 @@ _RESTARTS = range(-516, -511)
 
 @dataclass
 class _Tracee:
-    inside: bool = False
-    """Whether the next system call stop is an exit."""
+    inside: int | None = None
+    """Number of the call it has entered and not left."""
     ready: bool = False
     """Whether its first stop was seen."""
 
@@ -41,8 +43,7 @@ class Traced:
     """These threads, from construction until `close`.  Raises Inconclusive where ptrace is denied."""
 
     def __init__(self, tids: Iterable[int]) -> None:
-        if os.uname().machine != "x86_64":
-            raise Inconclusive(f"--trace: the registers of {os.uname().machine} are not decoded yet")
+        self._stops = Stops()
         self._tracees: dict[int, _Tracee] = {}
         self._exits: list[Return] = []
         try:
@@ -65,7 +66,7 @@ class Traced:
     def pump(self) -> None:
         """Handle every stop that is there now; never blocks."""
         for tid, tracee in list(self._tracees.items()):
-            with contextlib.suppress(ChildProcessError, PtraceError):
+            with contextlib.suppress(ChildProcessError, ProcessLookupError, PtraceError):
                 while True:
                     stopped, status = os.waitpid(tid, os.WNOHANG | _WALL)
                     if stopped == 0:
@@ -78,14 +79,15 @@ class Traced:
     def _on_stop(self, tid: int, tracee: _Tracee, status: int) -> None:
         stop, event = os.WSTOPSIG(status), status >> 16
         if stop == _SYSCALL_STOP:
-            if tracee.inside:
-                registers = binding.ptrace_getregs(tid)
-                value = int(registers.rax)
-                result = value - (1 << 64) if value >= 1 << 63 else value
-                if result not in _RESTARTS:
-                    number = int(registers.orig_rax)
-                    self._exits.append(Return(time.monotonic_ns(), tid, call_name(number), result))
-            tracee.inside = not tracee.inside
+            try:
+                entered, value = self._stops.look(tid, inside=tracee.inside is not None)
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                raise Inconclusive("--trace: this kernel has no PTRACE_GET_SYSCALL_INFO (Linux 5.3)") from error
+            if not entered and tracee.inside is not None and value not in _RESTARTS:
+                self._exits.append(Return(time.monotonic_ns(), tid, call_name(tracee.inside), value))
+            tracee.inside = value if entered else None
             binding.ptrace_syscall(tid)
         elif event == _EVENT_STOP:
             tracee.ready = True

@@ -13,15 +13,15 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import signal
-import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .. import syscalls
+from . import stops
+from .stops import Stops, request
 
 READY = signal.SIGUSR1
 _TRACEME, _CONT, _SYSCALL, _SETOPTIONS, _GETEVENTMSG = 0, 7, 24, 0x4200, 0x4201
@@ -30,13 +30,6 @@ _OPTIONS = 1 << 0 | 1 << 3 | 1 << 20
 """PTRACE_O_TRACESYSGOOD, PTRACE_O_TRACECLONE, and PTRACE_O_EXITKILL: a tracee dies with its tracer."""
 _EVENT_CLONE = 3
 _SYSCALL_STOP = signal.SIGTRAP | 0x80
-_GET_SYSCALL_INFO = 0x420E
-"""PTRACE_GET_SYSCALL_INFO, ptrace(2): what a stop is, and the number or the result, alike on every architecture."""
-_INFO = struct.Struct("=B23xq")
-"""The beginning of struct ptrace_syscall_info: op; entry.nr or exit.rval, which stand at the same place."""
-_ENTRY = 1  # PTRACE_SYSCALL_INFO_ENTRY
-_REGISTERS = {("x86_64", 8): ("orig_rax", "rax")}.get((platform.machine(), ctypes.sizeof(ctypes.c_long)))
-"""Where they hold number and result, on kernels before 5.3, gVisor and User-Mode Linux."""
 
 
 class Exit(NamedTuple):
@@ -72,8 +65,7 @@ class Tracer:
         self._newest = 0
         self.disturbed: tuple[int, int] | None = None
         """Thread id and number of the last signal that somebody else sent to a waiter: nothing here sends any."""
-        self._info: ctypes.Array[ctypes.c_char] | None = ctypes.create_string_buffer(_INFO.size)
-        """Takes in what the kernel says of a stop; None where it is asked for registers instead."""
+        self._stops = Stops()
 
     def expect(self, pid: int) -> None:
         """A child that will call PTRACE_TRACEME."""
@@ -123,23 +115,23 @@ class Tracer:
         elif event == _EVENT_CLONE:
             self._newest = _message_of(tid)
             self._tracees[self._newest] = Tracee()
-            _request(_CONT, tid)
+            request(_CONT, tid)
         elif stop == READY and not tracee.armed:
             tracee.armed = True
-            _request(_SETOPTIONS, tid, 0, _OPTIONS)
-            _request(_SYSCALL, tid)
+            request(_SETOPTIONS, tid, 0, _OPTIONS)
+            request(_SYSCALL, tid)
         elif stop == signal.SIGSTOP and not tracee.armed:
             # The first stop of a child, and of a thread that was attached at its clone.
-            _request(_SETOPTIONS, tid, 0, _OPTIONS)
-            _request(_CONT, tid)
+            request(_SETOPTIONS, tid, 0, _OPTIONS)
+            request(_CONT, tid)
         elif tracee.armed:
             self.disturbed = tid, stop
-            _request(_SYSCALL, tid, 0, stop)
+            request(_SYSCALL, tid, 0, stop)
         else:
-            _request(_CONT, tid, 0, stop)
+            request(_CONT, tid, 0, stop)
 
     def _on_syscall(self, tid: int, tracee: Tracee) -> None:
-        entered, value = self._looked_at(tid, tracee)
+        entered, value = self._stops.look(tid, inside=tracee.inside is not None)
         if entered:
             tracee.inside = value
             if self._switches_of is not None:
@@ -150,60 +142,25 @@ class Tracer:
             if value not in syscalls.RESTARTS:
                 tracee.returns[tracee.inside] = tracee.returns.get(tracee.inside, 0) + 1
             tracee.inside = None
-        _request(_SYSCALL, tid)
-
-    def _looked_at(self, tid: int, tracee: Tracee) -> tuple[bool, int]:
-        """Whether this stop is an entry, and the number of the call; else its result."""
-        if self._info is not None:
-            try:
-                _request(_GET_SYSCALL_INFO, tid, _INFO.size, ctypes.addressof(self._info))
-            except OSError as error:
-                if error.errno != errno.EIO or _REGISTERS is None:
-                    raise
-                self._info = None
-            else:
-                stop, value = _INFO.unpack(self._info.raw)
-                return stop == _ENTRY, value
-        assert _REGISTERS is not None, "why_not() has refused to trace here"
-        entered = tracee.inside is None
-        value = _register(tid, _REGISTERS[not entered])
-        return entered, value - (1 << 64) if value >= 1 << 63 else value
+        request(_SYSCALL, tid)
 
 
 def _message_of(tid: int) -> int:
     """What the event of this stop is about (PTRACE_GETEVENTMSG), an unsigned long."""
     message = ctypes.c_ulong()
-    _request(_GETEVENTMSG, tid, 0, ctypes.addressof(message))
+    request(_GETEVENTMSG, tid, 0, ctypes.addressof(message))
     return message.value
-
-
-def _request(request: int, tid: int, address: int = 0, data: int = 0) -> None:
-    """Make one request of ptrace(2).  Raises OSError."""
-    result = syscalls.call(syscalls.NUMBERS["ptrace"], request, tid, address, data)
-    if result < 0:
-        raise OSError(-result, os.strerror(-result))
-
-
-def _register(tid: int, name: str) -> int:
-    """One register of a task that is stopped (PTRACE_GETREGS).  Raises OSError."""
-    from ptrace import PtraceError
-    from ptrace.binding.func import ptrace_getregs
-
-    try:
-        return int(getattr(ptrace_getregs(tid), name))
-    except PtraceError as error:
-        raise OSError(error.errno or 0, str(error)) from error
 
 
 def submit() -> None:
     """In a waiter process: ask to be traced, and stop until the tracer has seen it."""
-    _request(_TRACEME, 0)
+    request(_TRACEME, 0)
     announce()
 
 
 def adopt_threads() -> None:
     """In a process that will start threads: have each of them attached as it is made."""
-    _request(_TRACEME, 0)
+    request(_TRACEME, 0)
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
@@ -233,9 +190,9 @@ def why_not() -> str | None:
     if os.WIFSTOPPED(status):
         reason = None
         try:
-            _request(_SETOPTIONS, pid, 0, _OPTIONS)
-            if _REGISTERS is None:
-                _request(_GET_SYSCALL_INFO, pid)
+            request(_SETOPTIONS, pid, 0, _OPTIONS)
+            if stops.REGISTERS is None:
+                request(stops.GET_SYSCALL_INFO, pid)
         except OSError as error:
             what = "PTRACE_GET_SYSCALL_INFO (Linux 5.3)" if error.errno == errno.EIO else "PTRACE_SETOPTIONS"
             reason = f"ptrace: {what}: {os.strerror(error.errno or 0)}"

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from probes import syscalls
-from probes.observers import tracer
+from probes.observers import stops, tracer
 
 UNKNOWN = 0x4FFF
 """No request of ptrace(2): a kernel before 5.3 answers EIO to it, as to any that it does not know."""
@@ -18,9 +18,9 @@ UNKNOWN = 0x4FFF
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """How the kernel is asked."""
     if request.param == "registers":
-        if tracer._REGISTERS is None:
+        if stops.REGISTERS is None:
             pytest.skip("the registers of this machine are not decoded")
-        monkeypatch.setattr(tracer, "_GET_SYSCALL_INFO", UNKNOWN)
+        monkeypatch.setattr(stops, "GET_SYSCALL_INFO", UNKNOWN)
 
 
 def _exits() -> tuple[int, list[tuple[int, int]]]:
@@ -57,6 +57,6 @@ def test_nothing_is_missing_here() -> None:
 
 
 def test_an_old_kernel_with_unknown_registers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracer, "_GET_SYSCALL_INFO", UNKNOWN)
-    monkeypatch.setattr(tracer, "_REGISTERS", None)
+    monkeypatch.setattr(stops, "GET_SYSCALL_INFO", UNKNOWN)
+    monkeypatch.setattr(stops, "REGISTERS", None)
     assert tracer.why_not() == "ptrace: PTRACE_GET_SYSCALL_INFO (Linux 5.3): Input/output error"

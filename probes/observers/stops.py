@@ -1,0 +1,65 @@
+"""What a tracee's system-call stop is: the entry of a call, or its return with a result (ptrace(2))."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+
+from .. import syscalls
+
+GET_SYSCALL_INFO = 0x420E
+"""PTRACE_GET_SYSCALL_INFO, ptrace(2): what a stop is, and the number or the result, alike on every architecture."""
+_INFO = struct.Struct("=B23xq")
+"""The beginning of struct ptrace_syscall_info: op; entry.nr or exit.rval, which stand at the same place."""
+_ENTRY = 1  # PTRACE_SYSCALL_INFO_ENTRY
+REGISTERS = {("x86_64", 8): ("orig_rax", "rax")}.get((platform.machine(), ctypes.sizeof(ctypes.c_long)))
+"""Where they hold number and result, on kernels before 5.3, gVisor and User-Mode Linux; None: that is not known."""
+
+
+class Stops:
+    """Looks at stops, in one way for as long as it lives."""
+
+    def __init__(self) -> None:
+        self._info: ctypes.Array[ctypes.c_char] | None = ctypes.create_string_buffer(_INFO.size)
+        """Takes in what the kernel says of a stop; None where it is asked for registers instead."""
+
+    def look(self, tid: int, *, inside: bool) -> tuple[bool, int]:
+        """Whether this stop is an entry, and the number of the call; else its result.  Raises OSError.
+
+        `inside`: whether the stop before was an entry, which registers do not say.  EIO: the kernel is older than 5.3,
+        and the registers of this machine are not known here.
+        """
+        if self._info is not None:
+            try:
+                request(GET_SYSCALL_INFO, tid, _INFO.size, ctypes.addressof(self._info))
+            except OSError as error:
+                if error.errno != errno.EIO or REGISTERS is None:
+                    raise
+                self._info = None
+            else:
+                stop, value = _INFO.unpack(self._info.raw)
+                return stop == _ENTRY, value
+        assert REGISTERS is not None
+        value = _register(tid, REGISTERS[inside])
+        return not inside, value - (1 << 64) if value >= 1 << 63 else value
+
+
+def request(number: int, tid: int, address: int = 0, data: int = 0) -> None:
+    """Make one request of ptrace(2).  Raises OSError."""
+    result = syscalls.call(syscalls.NUMBERS["ptrace"], number, tid, address, data)
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+
+
+def _register(tid: int, name: str) -> int:
+    """One register of a task that is stopped (PTRACE_GETREGS).  Raises OSError."""
+    from ptrace import PtraceError
+    from ptrace.binding.func import ptrace_getregs
+
+    try:
+        return int(getattr(ptrace_getregs(tid), name))
+    except PtraceError as error:
+        raise OSError(error.errno or 0, str(error)) from error
