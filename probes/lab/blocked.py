@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errnos import errno_of_result
-from ..observers.task_files import Sighting
+from ..observers.task_files import RUNNING, Sighting
 from ..observers.tracer import Tracer
 from ..syscalls import number_of
 from ..verdict import Inconclusive
@@ -15,6 +15,8 @@ from .waiter import PARK
 SYSCALL_FILE = "state S in the expected call, by /proc/PID/syscall"
 ENTRY_STOP = "system-call entry stop of the expected call, then state S"
 MARK_AND_STATE = "a mark just before the call, then state S in two equal samples"
+_RARELY = 32
+"""Of so many looks at a waiter that is still on its way to its call, one reads its files."""
 
 
 class Proofs:
@@ -28,35 +30,55 @@ class Proofs:
         self.how = SYSCALL_FILE if syscall_readable else ENTRY_STOP if tracer else MARK_AND_STATE
         """How a waiter is proven to be blocked here."""
 
-    def prove_blocked(self, waiter: Waiter) -> None:
-        """Return once `waiter` is proven to sleep in its wait call.  Raises Inconclusive at the deadline."""
+    def prove_blocked(self, waiter: Waiter, scale: float = 1.0) -> None:
+        """Return once `waiter` is proven to sleep in its wait call.  Raises Inconclusive at the deadline.
+
+        That is `scale` times the usual one: those that come later are busy with their birth meanwhile.
+        """
+
+        line = self._herd.board.line(waiter.i)
+        looks = 0
 
         def look() -> Sighting:
+            nonlocal looks
+            looks += 1
             if self._tracer is not None:
                 self._tracer.pump_family(waiter.pid)
-            self._herd.complain_about_failure(waiter.i)
+            phase = line[PHASE]
+            if phase != WAITING:
+                self._herd.complain_about_failure(waiter.i)
+                # It is on its way, as it says itself; only now and then whether somebody has killed or stopped it.
+                if phase != PARKED and looks % _RARELY:
+                    return RUNNING
             self._complain_about_refusal(waiter.i)
             return waiter.look()
 
         def blocked(sighting: Sighting) -> bool:
-            return self._herd.board.line(waiter.i)[PHASE] == WAITING and self._asleep(waiter, sighting)
+            return line[PHASE] == WAITING and self._asleep(waiter, sighting)
 
         # Twice: a task that is just being woken from its entry stop (TASK_WAKING) is off the run
         # queue as well, and /proc/PID/syscall names its call a moment before it sleeps there.
         self._proven[waiter.i] = two_equal_looks(
-            look, blocked, lambda last: f"{waiter.name} was not seen blocked ({in_words(last)})"
+            look, blocked, lambda last: f"{waiter.name} was not seen blocked ({in_words(last)})", scale=scale
         )
 
     def still_blocked(self, scale: float) -> list[Sighting]:
         """A look at all of them before the stimulus: none has moved since it was proven blocked.
 
-        One that moved may have lost its place in the queue, so the order is no longer known:
-        Inconclusive.
+        One look is enough where it equals the one that proved it blocked: the two together say that the waiter slept
+        from then to now, and so all of them at once.  One that moved may have lost its place in the queue, so the
+        order is no longer known: Inconclusive.
         """
-        now = self.all_quiet(scale)
-        moved = [waiter.name for waiter in self._herd.waiters if self._proven[waiter.i] != now[waiter.i]]
+        waiters = self._herd.waiters
+        if self._tracer is not None:
+            self._tracer.pump_all()
+        now = [waiter.look() for waiter in waiters]
+        if not all(self._asleep(waiter, sighting) for waiter, sighting in zip(waiters, now, strict=True)):
+            now = self.all_quiet(scale)
+        moved = [waiter.name for waiter in waiters if self._proven[waiter.i] != now[waiter.i]]
         if moved:
             raise Inconclusive(f"{' '.join(moved)} moved before the stimulus")
+        self._complain_about_others()
         return now
 
     def all_quiet(self, scale: float) -> list[Sighting]:

@@ -27,6 +27,13 @@ SWITCHES  its voluntary switches just before the call; kept only where /proc/PID
           that it sleeps
 """
 
+GET_READY, GO = 1, 2
+"""Stages of a waiter's gate, which is 0 at first.
+
+GET_READY  it may make what it waits with: its own epoll instance, for example
+GO         it may go on to its wait call, too
+"""
+
 BORN, READY, WAITING, PARKED, FAILED = range(5)
 """Phases: not ready yet; registered and traced; about to call or inside; done for good; could not
 get ready (errno in RESULT)."""
@@ -53,6 +60,10 @@ class Board:
         """Address of waiter `i`'s gate word (a futex, 0 while closed), the same in every process."""
         return ctypes.addressof(ctypes.c_char.from_buffer(self._memory, self._gates + 4 * i))
 
-    def open_gate(self, i: int) -> None:
-        """Set the gate word of waiter `i`; waking its sleeper is the caller's part (futex(2))."""
-        self._memory[self._gates + 4 * i] = 1
+    def gate(self, i: int) -> int:
+        """How far waiter `i` may go: one of the stages below."""
+        return self._memory[self._gates + 4 * i]
+
+    def open_gate(self, i: int, stage: int) -> None:
+        """Let waiter `i` go so far; waking its sleeper is the caller's part (futex(2))."""
+        self._memory[self._gates + 4 * i] = stage

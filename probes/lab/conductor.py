@@ -74,13 +74,16 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
                 "why_no_syscall_file": bench.instruments.why_no_syscall_file,
             }
         )
-        # What exists by now stays: keep the collector from touching, and so from copying, its pages.
+        # What exists by now stays: keep the collector from touching, and so from copying, its pages; and let it come
+        # when no waiter is there, with whom all of them are shared.
         gc.collect()
         gc.freeze()
+        gc.disable()
         # The other end may close with our answer unread, or before we could give it: then all is over.
         with contextlib.suppress(ConnectionError):
             for line in requests:
                 answer(_serve(json.loads(line), bench))
+                gc.collect()
 
 
 def _set_up(folder: str | None, isolated: str, without: list[str]) -> Bench:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 from .. import refusals, syscalls
@@ -18,12 +20,13 @@ from ..scenario import Scenario
 from ..strategies import Strategy
 from ..verdict import Inconclusive
 from . import waiter
-from .board import FAILED, PHASE, READY, RESULT, RETURNED, TID, Board
+from .board import FAILED, GO, PHASE, READY, RESULT, RETURNED, TID, Board
 from .deadline import until
 from .fork import fork
 from .rest import look_at
 
 _FUTEX_WAKE = 1
+_FILES_EACH = 3
 UNASKED_S = 1.0
 """How long a thread may keep the interpreter's lock before it is asked for it, in seconds; 5 ms without this."""
 
@@ -66,9 +69,10 @@ class Herd:
         self._strategy = strategy
         self._fds = fds
         self._syscall_readable = syscall_readable
+        # All are forked before the first is looked at, so that nobody inherits these.
+        self._keeps_files = _FILES_EACH * scenario.n < resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
         self._conductor = os.getpid()
         self._pids: list[int] = []
-        self._gated = scenario.blocked != "in-order"
         self._order: int | None = None
 
     def __enter__(self) -> Herd:
@@ -77,13 +81,18 @@ class Herd:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def fork(self, i: int, be_traced: Callable[[], None] | None) -> int:
-        """Fork waiter `i`; its pid.  It dies with this thread (PR_SET_PDEATHSIG)."""
-        pid = fork()
-        if pid == 0:
-            self._be_child(lambda: self._live(i, be_traced))
-        self._pids.append(pid)
-        return pid
+    def fork(self, be_traced: Callable[[], None] | None) -> list[int]:
+        """Fork all waiters, up to their gates; their pids.  They die with this thread (PR_SET_PDEATHSIG).
+
+        One right after the other: every fork makes this process copy each page that it writes to afterwards, and
+        here it writes to few of them before the next.
+        """
+        for i in range(self.scenario.n):
+            pid = fork()
+            if pid == 0:
+                self._be_child(partial(self._live, i, be_traced, gated=True))
+            self._pids.append(pid)
+        return list(self._pids)
 
     def fork_host(self, adopt_threads: Callable[[], None] | None, announce: Callable[[], None] | None) -> int:
         """Fork the process whose threads will be the waiters; `start_thread` makes them one by one."""
@@ -100,7 +109,9 @@ class Herd:
         assert self._order is not None
         os.write(self._order, b"+")
 
-    def admit(self, i: int, pid: int, while_waiting: Callable[[], None], *, at_gate: bool) -> Waiter:
+    def admit(
+        self, i: int, pid: int, while_waiting: Callable[[], None], *, at_gate: bool, scale: float = 1.0
+    ) -> Waiter:
         """The waiter `i` once it has written its thread id on the board, or stands ready at its gate."""
         line = self.board.line(i)
 
@@ -109,14 +120,16 @@ class Herd:
             self.complain_about_failure(i)
             return bool(line[PHASE] == READY if at_gate else line[TID])
 
-        until(known, lambda: f"waiter {i} did not come to life")
+        until(known, lambda: f"waiter {i} did not come to life", scale)
         waiter = Waiter(i, pid, line[TID], TaskFiles(pid, line[TID], self._syscall_readable))
+        if self._keeps_files:
+            waiter.files.keep()
         self.waiters.append(waiter)
         return waiter
 
-    def open_gate(self, i: int) -> None:
-        """Let waiter `i` go on to its wait call."""
-        self.board.open_gate(i)
+    def open_gate(self, i: int, stage: int = GO) -> None:
+        """Let waiter `i` go on: to its wait call, or as far as this stage (probes/lab/board.py)."""
+        self.board.open_gate(i, stage)
         syscalls.call(syscalls.number_of("futex"), self.board.gate_address(i), _FUTEX_WAKE, 1)
 
     def complain_about_failure(self, i: int) -> None:
@@ -156,6 +169,8 @@ class Herd:
         The pids are those of our own children that nobody has reaped, so they cannot have been
         given to another process, and kill(2) is as exact as a pidfd.
         """
+        for each in self.waiters:
+            each.files.close()
         for pid in self._pids:
             if not self._is_reaped(pid):
                 os.kill(pid, signal.SIGKILL)
@@ -173,7 +188,7 @@ class Herd:
         finally:
             os._exit(1)
 
-    def _live(self, i: int, be_traced: Callable[[], None] | None) -> NoReturn:
+    def _live(self, i: int, be_traced: Callable[[], None] | None, *, gated: bool) -> NoReturn:
         syscalls.set_name(waiter_name(i))
         waiter.live(
             i,
@@ -181,7 +196,7 @@ class Herd:
             self._strategy,
             self._fds[i],
             self.board,
-            gated=self._gated,
+            gated=gated,
             count_switches=not self._syscall_readable,
             be_traced=be_traced,
         )
@@ -196,7 +211,7 @@ class Herd:
         sys.setswitchinterval(UNASKED_S)
         i = 0
         while os.read(orders, 1):
-            threading.Thread(target=self._live, args=(i, announce), daemon=True).start()
+            threading.Thread(target=self._live, args=(i, announce), kwargs={"gated": False}, daemon=True).start()
             i += 1
         os._exit(0)
 

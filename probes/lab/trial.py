@@ -20,7 +20,7 @@ from ..stimuli import Stimulus
 from ..strategies import prepare
 from ..verdict import Inconclusive, NotApplicable
 from .blocked import Proofs
-from .board import RETURNED, WON
+from .board import GET_READY, GO, RETURNED, WON
 from .deadline import patience_s, until
 from .features import LACKING
 from .herd import Herd
@@ -114,15 +114,16 @@ class TrialRun:
         if self.scenario.waiter == "thread":
             self._arrange_threads(herd)
             return
-        gated = self.scenario.blocked != "in-order"
-        for i in range(self.scenario.n):
-            pid = herd.fork(i, tracing.submit if self._tracer else None)
+        in_order = self.scenario.blocked == "in-order"
+        pids = herd.fork(tracing.submit if self._tracer else None)
+        for i, pid in enumerate(pids):
             if self._tracer:
                 self._tracer.expect(pid)
-            waiter = herd.admit(i, pid, partial(self._pump, pid), at_gate=gated)
-            if not gated:
-                self._proofs.prove_blocked(waiter)
-        if gated:
+            herd.open_gate(i, GO if in_order else GET_READY)
+            waiter = herd.admit(i, pid, partial(self._pump, pid), at_gate=not in_order, scale=self._scale)
+            if in_order:
+                self._proofs.prove_blocked(waiter, self._scale)
+        if not in_order:
             for waiter in reversed(herd.waiters):
                 herd.open_gate(waiter.i)
                 self._proofs.prove_blocked(waiter)

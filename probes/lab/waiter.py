@@ -22,6 +22,8 @@ from ..strategies import Strategy, Waiting
 from .board import (
     AT_NS,
     FAILED,
+    GET_READY,
+    GO,
     PARKED,
     PHASE,
     READY,
@@ -70,12 +72,14 @@ def live(
     line = board.line(i)
     line[TID] = threading.get_native_id()
     try:
+        if gated:
+            _stand_at_gate(board, i, GET_READY)
         waiting = strategy.waiting(i)
         if be_traced is not None:
             be_traced()
         line[PHASE] = READY
         if gated:
-            _stand_at_gate(board.gate_address(i))
+            _stand_at_gate(board, i, GO)
     except OSError as error:
         line[RESULT] = -(error.errno or 0)
         line[PHASE] = FAILED
@@ -89,11 +93,10 @@ def live(
     park()
 
 
-def _stand_at_gate(address: int) -> None:
-    """Sleep until the conductor has opened this waiter's gate (futex(2), FUTEX_WAIT while it is 0)."""
-    again = -11
-    while syscalls.call(syscalls.number_of("futex"), address, _FUTEX_WAIT, 0, 0) != again:
-        pass
+def _stand_at_gate(board: Board, i: int, stage: int) -> None:
+    """Sleep until the conductor has opened this waiter's gate so far (futex(2), FUTEX_WAIT while it is as it was)."""
+    while (so_far := board.gate(i)) < stage:
+        syscalls.call(syscalls.number_of("futex"), board.gate_address(i), _FUTEX_WAIT, so_far, 0)
 
 
 def _wait_and_react(

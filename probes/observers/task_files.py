@@ -23,18 +23,40 @@ class Sighting(NamedTuple):
     """Number of the system call it sleeps in; None where the kernel does not say, -1 outside any."""
 
 
+RUNNING = Sighting("R", None, None)
+"""What a look shows where the kernel says of a task's system call that the task is running."""
+_MOST_BYTES = 8192
+
+
 class TaskFiles:
     """The files of one task.  OSError (ESRCH, ENOENT) where the task is gone."""
 
     def __init__(self, pid: int, tid: int, syscall_readable: bool) -> None:
-        self._folder = f"/proc/{pid}/task/{tid}/"
+        # The files of a process that say something of one task speak of its first one (fs/proc/base.c, ONE entries
+        # of tgid_base_stuff), and are found with two names fewer.
+        self._folder = f"/proc/{pid}/" if pid == tid else f"/proc/{pid}/task/{tid}/"
         self._syscall_readable = syscall_readable
+        self._kept: dict[str, int] | None = None
+
+    def keep(self) -> None:
+        """Leave each file open once it was read, until `close`: only where nobody is forked who would inherit them."""
+        if self._kept is None:
+            self._kept = {}
+
+    def close(self) -> None:
+        """Close what was kept open, and keep no more."""
+        kept, self._kept = self._kept, None
+        for fd in (kept or {}).values():
+            os.close(fd)
 
     def look(self) -> Sighting:
+        """One look.  Of a task that runs nothing more is read than that."""
         # The system call first: it is answered only once the task is off the run queue.  A task that
         # has set its state to S and was preempted shows S as well, one switch short of its sleep.
         syscall = self.syscall() if self._syscall_readable else None
-        return Sighting(*parse_status(_read(self._folder + "status")), syscall)
+        if self._syscall_readable and syscall is None:
+            return RUNNING
+        return Sighting(*parse_status(self._read("status")), syscall)
 
     def syscall(self) -> int | None:
         """Number of the call that the task sleeps in; None while it runs.
@@ -43,14 +65,22 @@ class TaskFiles:
         wait_task_inactive saw the task off the run queue, twice, without a switch between: a task
         that has set its state but was preempted before it slept still counts as running.
         """
-        return parse_syscall(_read(self._folder + "syscall"))
+        return parse_syscall(self._read("syscall"))
 
     def run_count(self) -> int | None:
         """How often the task got a CPU: third field of schedstat (Documentation/scheduler/sched-stats.rst)."""
         try:
-            return parse_schedstat(_read(self._folder + "schedstat"))
+            return parse_schedstat(self._read("schedstat"))
         except FileNotFoundError:
             return None
+
+    def _read(self, name: str) -> bytes:
+        if self._kept is None:
+            return _read(self._folder + name)
+        fd = self._kept.get(name)
+        if fd is None:
+            fd = self._kept[name] = os.open(self._folder + name, os.O_RDONLY | os.O_CLOEXEC)
+        return os.pread(fd, _MOST_BYTES, 0)
 
 
 def parse_status(status: bytes) -> tuple[str, int | None]:
@@ -77,7 +107,7 @@ def parse_schedstat(line: bytes) -> int | None:
 def _read(path: str) -> bytes:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(fd, 8192)
+        return os.read(fd, _MOST_BYTES)
     finally:
         os.close(fd)
 

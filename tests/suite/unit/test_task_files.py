@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 
 import pytest
 
 from probes.observers.task_files import (
+    RUNNING,
     Sighting,
     TaskFiles,
     parse_schedstat,
@@ -148,3 +150,57 @@ def test_reason_why_not(
 ) -> None:
     _with_files(monkeypatch, content)
     assert probe() == reason
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_kept_files_are_opened_once_and_closed() -> None:
+    files = TaskFiles(os.getpid(), os.getpid(), syscall_readable=False)
+    before = _descriptors()
+    files.look()
+    assert _descriptors() == before
+    files.keep()
+    for _ in range(3):
+        files.look()
+        files.run_count()
+    assert _descriptors() == before + 2
+    files.close()
+    assert _descriptors() == before
+    files.look()
+    assert _descriptors() == before
+
+
+def test_kept_files_are_read_anew_and_know_that_the_task_is_gone() -> None:
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    files = TaskFiles(pid, pid, syscall_readable=False)
+    files.keep()
+    files.look()
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert files.look().state == "Z"
+    os.waitpid(pid, 0)
+    with pytest.raises(ProcessLookupError):
+        files.look()
+    files.close()
+
+
+def test_of_a_task_that_runs_nothing_more_is_read() -> None:
+    if why_no_syscall_file() is not None:
+        pytest.skip("this kernel does not name system calls")
+    pid = os.fork()
+    if pid == 0:
+        while True:
+            pass
+    try:
+        files = TaskFiles(pid, pid, syscall_readable=True)
+        assert files.look() == RUNNING
+        os.kill(pid, signal.SIGSTOP)
+        os.waitpid(pid, os.WUNTRACED)
+        assert files.look().state == "T"
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
