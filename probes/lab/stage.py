@@ -235,7 +235,8 @@ def why_stopped(name: str, error: Exception) -> dict[str, str]:
         if error.errno in LACKING:
             return {"not_applicable": f"the experiment {name} asked for what is not there: {in_words(error)}"}
         return {"inconclusive": f"the experiment {name} could not go on: {in_words(error)}"}
-    if isinstance(error, (MemoryError, RuntimeError)):  # what Python makes of ENOMEM, and of a thread that is refused
+    # What Python makes of ENOMEM, and of a thread that is refused; kinds of RuntimeError are faults.
+    if isinstance(error, MemoryError) or type(error) is RuntimeError:
         return {"inconclusive": f"the experiment {name} could not go on: no memory is left, or a thread was refused"}
     places = [at for at in traceback.extract_tb(error.__traceback__) if "probes" in at.filename]
     place = f" ({os.path.basename(places[-1].filename)}, line {places[-1].lineno})" if places else ""

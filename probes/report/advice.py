@@ -40,7 +40,7 @@ SAFE, DELAYED, LOST, UNJUDGED = range(4)
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RatedStrategy:
     """A strategy, and what the choice depends on."""
 
     strategy: str
@@ -102,33 +102,33 @@ class Remark:
     sentences: tuple[str, ...]
 
 
-def _few(one: Candidate) -> str:
+def _few(one: RatedStrategy) -> str:
     cheap = ", which costs little with so few" if one.woken(FEW) > 1 else ""
     return f"It wakes {one.woken(FEW)} of {FEW}{cheap}; {_CRASHES[one.crash]}."
 
 
-def _many(one: Candidate) -> str:
+def _many(one: RatedStrategy) -> str:
     tried = [f"{one.sizes[n]['woken']} of {n}" for n in sorted(one.sizes) if n >= N]
     herd = "" if one.woken(N) <= 1 else " That is a herd, and the smallest one here."
     return f"It wakes {', and '.join(tried)}.{herd}{one.cpu}"
 
 
-def _uneven(one: Candidate) -> str:
+def _uneven(one: RatedStrategy) -> str:
     if one.own_queue:
         return "What waits in the queue of one worker waits there although others are idle; nothing else is sound here."
     herd = "" if one.woken(N) <= 1 else f" It wakes {one.woken(N)} of {N}."
     return f"All take from one queue: nobody waits for a busy worker while another one is idle.{herd}{one.tail}"
 
 
-def _restarts(one: Candidate) -> str:
+def _restarts(one: RatedStrategy) -> str:
     if one.own_queue:
         return "Each worker takes its own queue along when it exits; nothing else is sound here."
     return "The queue belongs to the one listener: a worker that exits takes no connection along."
 
 
-Rank = Callable[[Candidate], tuple[int, ...]]
+Rank = Callable[[RatedStrategy], tuple[int, ...]]
 
-SITUATIONS: dict[str, tuple[Rank, Callable[[Candidate], str]]] = {
+SITUATIONS: dict[str, tuple[Rank, Callable[[RatedStrategy], str]]] = {
     "Few workers": (lambda one: (one.crash, one.woken(FEW)), _few),
     "Many workers": (lambda one: (one.woken(N), one.crash), _many),
     "Uneven requests, some of them long": (lambda one: (one.own_queue, one.woken(N), one.crash), _uneven),
@@ -168,7 +168,7 @@ def remarks(run: Run) -> list[Remark]:
     return known + [Remark(name, herds.name_of(name), (f"Not recommended: {why}.",)) for name, why in excluded.items()]
 
 
-def _candidates(run: Run) -> tuple[dict[str, Candidate], dict[str, str]]:
+def _candidates(run: Run) -> tuple[dict[str, RatedStrategy], dict[str, str]]:
     """Those that can be recommended, by id; and why the others cannot."""
     grown = sizes.by_size(run)
     known = traits.of(strategies.rows(run), run)
@@ -181,7 +181,7 @@ def _candidates(run: Run) -> tuple[dict[str, Candidate], dict[str, str]]:
                 excluded[name] = "this run saw nobody being woken"
             else:
                 said = (_measured(run, name, *of) for of in _MEASURED)
-                candidates[name] = Candidate(name, place, grown[name], known[name], *said)
+                candidates[name] = RatedStrategy(name, place, grown[name], known[name], *said)
     return candidates, excluded
 
 
@@ -213,7 +213,7 @@ def _unsound(run: Run, strategy: str) -> str | None:
 
 
 def _choose(
-    situation: str, among: Sequence[str], candidates: Mapping[str, Candidate], excluded: Mapping[str, str]
+    situation: str, among: Sequence[str], candidates: Mapping[str, RatedStrategy], excluded: Mapping[str, str]
 ) -> Choice:
     rank, reason = SITUATIONS[situation]
     able = [candidates[name] for name in among if name in candidates]
@@ -224,7 +224,7 @@ def _choose(
     return Choice(best.strategy, best.name, reason(best))
 
 
-def _caveats(one: Candidate) -> list[str]:
+def _caveats(one: RatedStrategy) -> list[str]:
     """What somebody who uses this strategy has to know."""
     said = []
     if one.traits.order in ("always first", "always last"):

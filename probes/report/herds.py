@@ -42,7 +42,7 @@ PEOPLE_USE = (
 
 
 @dataclass(frozen=True)
-class Herd:
+class ShownHerd:
     """One strategy, and one trial that stands for most of them."""
 
     strategy: str
@@ -83,7 +83,7 @@ class Herd:
         return self.figures["woken"].high if self.figures is not None else None
 
 
-def herds(run: Run) -> list[Herd]:
+def herds(run: Run) -> list[ShownHerd]:
     """The strategies that people use, each with its dots."""
     rows = {row.strategy: row for row in strategies.rows(run)}
     trials: dict[str, list[Mapping[str, Any]]] = {}
@@ -94,13 +94,13 @@ def herds(run: Run) -> list[Herd]:
     return [_herd(name, trials.get(name, []), rows.get(name)) for name in PEOPLE_USE]
 
 
-def _herd(strategy: str, trials: Sequence[Mapping[str, Any]], row: strategies.StrategyRow | None) -> Herd:
+def _herd(strategy: str, trials: Sequence[Mapping[str, Any]], row: strategies.StrategyRow | None) -> ShownHerd:
     figures = row.figures.get("accept") if row is not None else None
     if not trials:
         lacking = row is not None and "accept" in row.absent
         why_not = _LACKING if lacking else "not tried in this run"
-        return Herd(strategy, name_of(strategy), (), None, why_not)
-    return Herd(strategy, name_of(strategy), states_of(_typical(trials)), figures, None)
+        return ShownHerd(strategy, name_of(strategy), (), None, why_not)
+    return ShownHerd(strategy, name_of(strategy), states_of(_typical(trials)), figures, None)
 
 
 def name_of(strategy: str) -> str:
@@ -145,7 +145,7 @@ _IN_PROSE = {
 _BOTH = {"SO_REUSEPORT with accept", "SO_REUSEPORT with epoll"}
 
 
-def sentence(shown: Sequence[Herd]) -> str:
+def sentence(shown: Sequence[ShownHerd]) -> str:
     """What the dots say: under which strategies one connection wakes all, several, one, or nobody."""
     wakes: dict[str, list[str]] = {}
     for herd in shown:

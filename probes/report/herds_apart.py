@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .herds import Herd, herds, how_many, in_prose, joined
+from .herds import ShownHerd, herds, how_many, in_prose, joined
 from .lineage import Kernel
 
 
@@ -13,7 +13,7 @@ from .lineage import Kernel
 class HerdRow:
     """One strategy: the kernels that do alike, and the dots of the newest of them."""
 
-    groups: tuple[tuple[tuple[str, ...], Herd], ...]
+    groups: tuple[tuple[tuple[str, ...], ShownHerd], ...]
     """(labels of the kernels, the herd), of those that could tell or lack it."""
     unknown: tuple[str, ...]
     """Kernels of which nobody knows: it was not tried there, or nobody could see."""
@@ -32,7 +32,7 @@ def rows(kernels: Sequence[Kernel]) -> list[HerdRow]:
     columns = [herds(kernel.run) for kernel in kernels]
     found = []
     for same in zip(*columns, strict=True):
-        groups: dict[str, tuple[list[str], Herd]] = {}
+        groups: dict[str, tuple[list[str], ShownHerd]] = {}
         unknown = []
         for kernel, herd in zip(kernels, same, strict=True):
             if herd.most is None and not herd.lacking:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from probes import host
 from probes.experiments import wire
 from probes.lab import fence, network, stage
 from probes.scenario import Scenario
@@ -20,7 +19,7 @@ from probes.verdict import Inconclusive
 
 
 def test_no_fence_is_believed_where_the_network_is_not_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "flavour", lambda: "gvisor")
+    monkeypatch.setattr(fence, "flavour", lambda: "gvisor")
     chosen = fence.choose()
     assert not chosen.proves
     assert "gVisor" in chosen.name

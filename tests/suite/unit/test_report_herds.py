@@ -19,7 +19,7 @@ def healthy() -> dict[str, Any]:
     return run_on(Kernel(1))
 
 
-def _by_id(run: dict[str, Any]) -> dict[str, herds.Herd]:
+def _by_id(run: dict[str, Any]) -> dict[str, herds.ShownHerd]:
     return {herd.strategy: herd for herd in herds.herds(run)}
 
 
@@ -60,7 +60,7 @@ def test_states(seen: Any, states: tuple[str, ...]) -> None:
 
 
 def test_nobody_is_called_asleep_whom_nobody_saw() -> None:
-    herd = herds.Herd("poll", "poll", ("won", "unseen"), None, None)
+    herd = herds.ShownHerd("poll", "poll", ("won", "unseen"), None, None)
     assert herd.words == "1 took it; nobody could see who was woken"
 
 
