@@ -36,6 +36,11 @@ class Connected(Source):
         """One byte: as much as a reader of a stream asks for, and one datagram of another kind."""
         self._ends[i][1].send(b"x")
 
+    def finish(self) -> None:
+        """Shut the conductor's ends down for writing: the waiters' end of file."""
+        for _, ours in self._pairs:
+            ours.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         for ends in self._pairs:
             for end in ends:

@@ -48,6 +48,12 @@ class Pipe(Source):
         """Read as much as one writer writes."""
         os.read(self._pipes[0][0], FILL)
 
+    def close_other_ends(self) -> None:
+        """Close, here, the ends that the waiters do not wait on; each process that was forked has its own copies."""
+        for read, write in self._made:
+            os.close(read if self._writes else write)
+        self._made = [(write, write) if self._writes else (read, read) for read, write in self._made]
+
     def close(self) -> None:
         for fd in {fd for ends in self._made for fd in ends}:
             os.close(fd)
@@ -63,7 +69,10 @@ class FullPipe(Pipe):
 
 
 class Fifo(Pipe):
-    """A FIFO that is opened for both (fifo(7)), and whose name is gone again before anybody waits."""
+    """A FIFO whose name is gone again before anybody waits.
+
+    It is opened for both first (fifo(7)), so that opening either end does not wait for the other.
+    """
 
     def _opened(self, folder: str | None) -> tuple[int, int]:
         import tempfile  # here alone: whoever forks is the cheaper, the less it has loaded
@@ -73,7 +82,7 @@ class Fifo(Pipe):
             os.mkfifo(path)
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
-            return fd, os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_CLOEXEC)
-        except OSError:
+            ends = [os.open(f"/proc/self/fd/{fd}", flags | os.O_CLOEXEC) for flags in (os.O_RDONLY, os.O_WRONLY)]
+        finally:
             os.close(fd)
-            raise
+        return ends[0], ends[1]

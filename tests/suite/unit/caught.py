@@ -50,6 +50,17 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a oneshot item arms itself again": "epoll-triggers.oneshot-until-mod",
         "a closed descriptor is forgotten while a copy is open": "epoll-triggers.leaves-with-last-copy",
     },
+    "limits": {
+        "a wait ends when a third of its time limit is left": "limits.never-early",
+        "a wait whose time limit has expired spins in the kernel (Linux 6.14)": "limits.ends-with-zero",
+    },
+    "sources": {
+        "the last writer of a pipe that closes it wakes one of its readers (pipes in Linux 5.6-rc1)": (
+            "sources.end-of-file-tells-all"
+        ),
+        "the last reader of a pipe that closes it wakes one of its writers": "sources.no-reader-tells-all-writers",
+        "TCP never reports POLLRDHUP": "sources.half-closed-is-rdhup",
+    },
     "mixed": {
         "an exclusive waiter ends the walk before the plain ones behind it": "mixed.plain-all-exclusive-some",
         "poll beside accept takes the wake-up that accept needs": "mixed.accept-beside-plain-takes",

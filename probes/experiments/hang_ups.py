@@ -1,0 +1,93 @@
+"""The other end goes: what the waiters of a pipe or a connected socket are told, and how many of them."""
+
+from __future__ import annotations
+
+import select
+from typing import Any
+
+from ..errnos import errno_of_result
+from ..lab.stage import Actor, Me, Stage
+from ..scenario import Scenario
+from ..sources import open_source
+from ..sources.connected import Connected
+from ..sources.pipe import Pipe
+from ..strategies import Strategy, prepare
+from .waiting import BLOCKED
+
+_N = 4
+
+
+def end_of_file(stage: Stage, argument: dict[str, str]) -> None:
+    """The last writer closes a pipe, or the peer shuts a connection down for writing, while four wait to read."""
+    call, kind = argument["strategy"], argument["source"]
+    scenario = Scenario.parse(f"{call}/{kind}/n{_N}/hold/one-write")
+    source = stage.keep(open_source(scenario, stage.folder))
+    strategy = stage.keep(prepare(scenario, source.fds))
+    if isinstance(source, Pipe):
+        waiters = _waiters(stage, strategy, scenario, source.close_other_ends)
+        source.close_other_ends()
+    else:
+        assert isinstance(source, Connected)
+        waiters = _waiters(stage, strategy, scenario, lambda: None)
+        source.finish()
+    _note(stage, waiters)
+
+
+def no_reader(stage: Stage) -> None:
+    """The last reader closes a full pipe while four wait to write."""
+    scenario = Scenario.parse(f"write/pipe/n{_N}/hold/one-read")
+    source = stage.keep(open_source(scenario, stage.folder))
+    strategy = stage.keep(prepare(scenario, source.fds))
+    waiters = _waiters(stage, strategy, scenario, source.close_other_ends)
+    source.close_other_ends()
+    _note(stage, waiters)
+
+
+def _waiters(stage: Stage, strategy: Strategy, scenario: Scenario, before: Any) -> list[Actor]:
+    """Four actors, blocked one after the other; each does what is to be done `before` it waits."""
+
+    def act(i: int, me: Me) -> Any:
+        before()
+        waiting = strategy.waiting(i)
+        me.ready()
+        result = waiting.wait()
+        return result if result >= 0 else errno_of_result(result)
+
+    return [
+        stage.actor(lambda me, i=i: act(i, me), f"w{i}").blocked_in(scenario.call)  # type: ignore[misc]  # i is bound now
+        for i in range(scenario.n)
+    ]
+
+
+def _note(stage: Stage, waiters: list[Actor]) -> None:
+    stage.quiet(waiters)
+    answers = [waiter.answer() if waiter.answered else BLOCKED for waiter in waiters]
+    stage.note("answers", "what each waiter's call gave", answers)
+
+
+def half_closed(stage: Stage, kind: str) -> None:
+    """The peer of a connected stream shuts it down for writing: what a poll says that asks for POLLRDHUP alone."""
+    scenario = Scenario.parse(f"poll/{kind}/n1/hold/one-write")
+    source = stage.keep(open_source(scenario, stage.folder))
+    assert isinstance(source, Connected)
+
+    def act(me: Me) -> str:
+        asking = select.poll()
+        asking.register(source.fds[0], select.POLLRDHUP)
+        me.ready()
+        return _in_words(asking.poll())
+
+    waiter = stage.actor(act, "w0").blocked_in("poll")
+    source.write(0)
+    stage.quiet([waiter])
+    stage.note("after-data", "the waiter, when there is something to read", BLOCKED if not waiter.answered else "told")
+    source.finish()
+    stage.note("after-shutdown", "the waiter, when the peer has shut down for writing", waiter.answer())
+    instance = stage.keep(select.epoll())
+    instance.register(source.fds[0], select.EPOLLRDHUP)
+    stage.note("epoll", "an epoll instance that asks for the same", _in_words(instance.poll(0)))
+
+
+def _in_words(events: list[tuple[int, int]]) -> str:
+    """`RDHUP` for what was asked, whatever else is reported with it."""
+    return "RDHUP" if any(mask & select.POLLRDHUP for _, mask in events) else "nothing"

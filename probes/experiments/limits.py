@@ -1,0 +1,105 @@
+"""Time limits: a wait that has one ends with 0, never before it is over, and does not spin once it is."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .. import syscalls
+from ..errnos import errno_of_result
+from ..lab.deadline import until
+from ..lab.stage import Actor, Me, Stage
+from ..verdict import NotApplicable
+
+_SPINS_S = 2.0
+"""CPU time in one call, in seconds, that no wait for a millisecond takes, however loaded the machine is."""
+
+
+def expires(stage: Stage, argument: dict[str, Any]) -> None:
+    """One call with a time limit in nanoseconds, on a pipe that stays empty."""
+    call, limit_ns = argument["call"], argument["ns"]
+    if syscalls.serving(call) != call:
+        raise NotApplicable(f"this architecture has no {call} system call")
+    if not syscalls.exists(call):
+        raise NotApplicable(f"{call}: ENOSYS")
+    read, write = os.pipe()
+    done, said = os.pipe()
+
+    def act(me: Me) -> list[Any]:
+        wait = _waiting(call, read, limit_ns)
+        me.ready()
+        began = time.monotonic_ns()
+        result = wait()
+        took = time.monotonic_ns() - began
+        os.write(said, b"x")
+        return [result if result >= 0 else errno_of_result(result), took >= limit_ns]
+
+    waiter = stage.actor(act, "w0")
+    try:
+        spins = _spins(waiter, done)
+        stage.note("spins", f"it takes more than {_SPINS_S:.0f} s of CPU time, and does not return", spins)
+        if not spins:
+            result, late_enough = waiter.answer()
+            stage.note("result", "what the call gives", result)
+            stage.note("not-early", "it returned when the time was over, or later", late_enough)
+    finally:
+        for fd in (read, write, done, said):
+            os.close(fd)
+
+
+def _spins(waiter: Actor, done: int) -> bool:
+    """Whether it computes instead of returning.  Raises Inconclusive where it does neither until the deadline."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    ear = select.poll()
+    ear.register(done, select.POLLIN)
+    spins = False
+
+    def decided() -> bool:
+        nonlocal spins
+        if ear.poll(0):
+            return True
+        with open(f"/proc/{waiter.pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        spins = (int(fields[11]) + int(fields[12])) / ticks > _SPINS_S  # utime and stime, proc_pid_stat(5)
+        return spins
+
+    until(decided, lambda: "the call neither returned nor took CPU time")
+    return spins
+
+
+def _waiting(call: str, fd: int, limit_ns: int) -> Callable[[], int]:
+    """The call on one descriptor, with this limit: a function that makes it once, and gives its result."""
+    number = syscalls.number_of(call)
+    milliseconds = limit_ns // 10**6
+    # A timespec; select takes a timeval, whose second half counts microseconds.
+    spec = (ctypes.c_long * 2)(limit_ns // 10**9, limit_ns % 10**9 // (1000 if call == "select" else 1))
+    if call in ("poll", "ppoll"):
+        asked = ctypes.create_string_buffer(struct.pack("ihh", fd, select.POLLIN, 0))
+
+        def wait() -> int:
+            limit = milliseconds if call == "poll" else ctypes.addressof(spec)
+            return syscalls.call(number, ctypes.addressof(asked), 1, limit, 0, 8)
+
+    elif call in ("select", "pselect6"):
+        word, bit = divmod(fd, ctypes.sizeof(ctypes.c_ulong) * 8)
+        wanted = (ctypes.c_ulong * (word + 1))()
+        wanted[word] = 1 << bit
+
+        def wait() -> int:
+            return syscalls.call(number, fd + 1, ctypes.addressof(wanted), 0, 0, ctypes.addressof(spec), 0)
+
+    else:
+        instance = select.epoll()
+        instance.register(fd, select.EPOLLIN)
+        events = (ctypes.c_uint64 * 2)()
+
+        def wait() -> int:
+            limit = ctypes.addressof(spec) if call == "epoll_pwait2" else milliseconds
+            return syscalls.call(number, instance.fileno(), ctypes.addressof(events), 1, limit, 0, 8)
+
+    return wait

@@ -1,0 +1,93 @@
+"""The other end of a pipe or a connection goes while several wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, linux, man
+from probes.fixtures import Play
+
+_LAST = linux("5.6", "6551d5c56eb0", "pipe: make sure to wake up everybody when the last reader/writer closes")
+_MULTIPLEXERS = ("poll", "select", "epoll_wait.level.listener", "epoll_wait.exclusive.listener")
+_READERS = (
+    ("read", "pipe"),
+    ("read", "fifo"),
+    ("recvfrom", "tcp4-connected"),
+    ("recvfrom", "unix-connected"),
+    ("recvfrom", "unix-seqpacket-connected"),
+)
+
+
+@claim(
+    "sources.end-of-file-tells-all",
+    "The end of a file is for all: when the last writer of a pipe closes it, or the peer of a connection shuts it down "
+    "for writing, each of N blocked readers returns, with 0.",
+    level=DOCUMENTED,
+    basis=[
+        man("pipe", 7, "I/O on pipes and FIFOs: once all write ends are closed, read sees end-of-file"),
+        man("recv", 2, "RETURN VALUE: 0 when a stream socket peer has performed an orderly shutdown"),
+        _LAST,
+    ],
+)
+@pytest.mark.parametrize(("call", "source"), _READERS)
+def test_end_of_file_tells_all(play: Play, call: str, source: str) -> None:
+    """
+    w0 w1 w2 w3      (read, recvfrom)
+      \\ |  /
+       fd  <- close, shutdown(SHUT_WR)
+    """
+    seen = play("hang_ups.end_of_file", {"strategy": call, "source": source})
+    seen.expect("answers", [0, 0, 0, 0])
+
+
+@claim(
+    "sources.end-of-file-wakes-pollers",
+    "The same wakes all N that wait for a pipe in poll, select or private epoll instances, EPOLLEXCLUSIVE ones, too.",
+    level=OBSERVED,
+    basis=[kernel("fs/pipe.c", "pipe_release: wake_up_interruptible_all on both queues, exclusive waiters too"), _LAST],
+)
+@pytest.mark.parametrize("strategy", _MULTIPLEXERS)
+def test_end_of_file_wakes_pollers(play: Play, strategy: str) -> None:
+    """
+    w0 w1 w2 w3      (poll, select, epoll_wait)
+      \\ |  /
+       pipe  <- close
+    """
+    seen = play("hang_ups.end_of_file", {"strategy": strategy, "source": "pipe"})
+    seen.expect("answers", [1, 1, 1, 1])
+
+
+@claim(
+    "sources.no-reader-tells-all-writers",
+    "When the last reader of a full pipe closes it, each of N blocked writers returns with EPIPE.",
+    level=DOCUMENTED,
+    basis=[man("pipe", 7, "I/O on pipes and FIFOs: once all read ends are closed, write fails with EPIPE"), _LAST],
+)
+def test_no_reader_tells_all_writers(play: Play) -> None:
+    """
+    w0 w1 w2 w3      (write)
+      \\ |  /
+     full pipe  -> close
+    """
+    play("hang_ups.no_reader").expect("answers", ["EPIPE"] * 4)
+
+
+@claim(
+    "sources.half-closed-is-rdhup",
+    "A peer that shuts a stream down for writing is reported as POLLRDHUP (EPOLLRDHUP), over TCP as on AF_UNIX; data "
+    "are not.",
+    level=DOCUMENTED,
+    basis=[
+        man("poll", 2, "POLLRDHUP: stream socket peer closed connection, or shut down writing half of connection"),
+        man("epoll_ctl", 2, "EPOLLRDHUP"),
+    ],
+)
+@pytest.mark.parametrize("source", ["tcp4-connected", "unix-connected"])
+def test_half_closed_is_rdhup(play: Play, source: str) -> None:
+    """
+    w0 (poll: POLLRDHUP) ---> s  <- "x", shutdown(SHUT_WR)
+    """
+    seen = play("hang_ups.half_closed", source)
+    seen.expect("after-data", "blocked")
+    seen.expect("after-shutdown", "RDHUP")
+    seen.expect("epoll", "RDHUP")
