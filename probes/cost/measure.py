@@ -14,6 +14,9 @@ from .reading import Reading
 from .session import Session
 from .ways import BASE
 
+STEPS = 10
+"""Lines of progress where no bar can be drawn: in a file, through a pipe."""
+
 
 def measure(request: CostRequest, console: Console) -> dict[str, Any]:
     """The document.  Raises Inconclusive where a check fails, or nothing can be measured."""
@@ -29,7 +32,7 @@ def measure(request: CostRequest, console: Console) -> dict[str, Any]:
             highlight=False,
         )
         with _progress(console) as progress:
-            task = progress.add_task("", total=plan.count)
+            task, done = progress.add_task("", total=plan.count), 0
             for message in session.measure(plan, request.pin):
                 if "machine" in message:
                     machine.append(message["machine"])
@@ -43,6 +46,9 @@ def measure(request: CostRequest, console: Console) -> dict[str, Any]:
                     readings.append(reading)
                     progress.update(task, description=reading.way)
                 progress.advance(task)
+                done += 1
+                if not console.is_terminal and done % max(1, plan.count // STEPS) == 0:
+                    console.print(f"{done} of {plan.count} readings", highlight=False)
         if BASE in absent:
             raise Inconclusive(f"{BASE}, which all is compared with, is not applicable here: {absent[BASE]}")
         shown = {

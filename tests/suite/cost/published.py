@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, or write the page; the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given == ["measure"]:
-        answers = []
-        for run in RUNS:
+        began, answers = time.monotonic(), []
+        for number, run in enumerate(RUNS, 1):
+            print(
+                f"{number} of {len(RUNS)}, {time.monotonic() - began:.0f} s: wakecheck cost {' '.join(run)}", flush=True
+            )
             answer = _run(run)
             if answer is None:
+                print("nothing was written: the command above failed", file=sys.stderr)
                 return 3
             answers.append(answer)
+        print(f"measured in {time.monotonic() - began:.0f} s; wrote {KEPT.name} and {PAGE.name} in docs/", flush=True)
         KEPT.write_text(json.dumps(extract(answers), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     elif given != ["page"]:
         print(__doc__, file=sys.stderr)

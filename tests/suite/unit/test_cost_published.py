@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from probes.cost import arguments, plan, ways
 from probes.cost.figures import RoundSpread
+from probes.exits import CANNOT_JUDGE
 from tests.suite.cost import published
 from tests.suite.cost.figures import NO, PUBLISHED, YES
 from tests.suite.cost.measured import Measured
@@ -119,3 +121,37 @@ def test_names_of_strategies_exist() -> None:
         for word in run[: next(i for i, each in enumerate(run) if each.startswith("--"))]:
             assert ways.parse(word).id == word
     assert published.ROUNDS <= plan.MOST_ROUNDS
+
+
+def test_it_measures_unattended_and_says_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Every command once and small; the page is what the figures make of it."""
+    monkeypatch.setattr(published, "ROUNDS", 1)
+    monkeypatch.setattr(published, "RUNS", ((*published.RUNS[2],),))
+    monkeypatch.setattr(published, "PUBLISHED", tuple(one for one in PUBLISHED if one.title == MULTISHOT_CHEAPER))
+    monkeypatch.setattr(published, "KEPT", tmp_path / "published.json")
+    monkeypatch.setattr(published, "PAGE", tmp_path / "published.md")
+    code = published.main(["measure"])
+    said = capfd.readouterr()
+    if code == CANNOT_JUDGE and "not applicable" in said.err:
+        pytest.skip("this kernel has no io_uring")
+    assert code == 0
+    assert said.out.startswith("1 of 1, 0 s: wakecheck cost ")
+    assert "3 of 3 readings" in said.err
+    assert published.PAGE.read_text(encoding="utf-8") == published.page(published.kept())
+    assert "| not yet | | |" not in published.PAGE.read_text(encoding="utf-8")
+
+
+def test_a_command_that_fails_leaves_the_page_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(published, "RUNS", (("no-such-strategy",),))
+    monkeypatch.setattr(published, "KEPT", tmp_path / "published.json")
+    monkeypatch.setattr(published, "PAGE", tmp_path / "published.md")
+    assert published.main(["measure"]) == CANNOT_JUDGE
+    assert list(tmp_path.iterdir()) == []
+    assert "nothing was written" in capfd.readouterr().err
+
+
+MULTISHOT_CHEAPER = "Multishot accept is a little cheaper"
