@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from ..exits import BadInput, worst
-from ..report import kcidb, lineage, matrix, page, terminal
+from ..report import kcidb, lineage, matrix, page, pictures, terminal
 from ..report.exit_code import code_of
 from ..report.formats import FORMATS, render
 from . import runs
@@ -31,6 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     for name, format_ in FORMATS.items():
         parser.add_argument(f"--{name}", metavar="FILE", help=f"also write {format_.meaning} (of one run only)")
+    parser.add_argument("--plots", metavar="DIR", help="also draw the plots of one run as SVG: herds, and costs if any")
     parser.add_argument(
         "--kcidb", metavar="FILE", help="write KCIDB JSON here, for KernelCI: all runs as one submission"
     )
@@ -50,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     chosen = {name: path for name in FORMATS if (path := getattr(options, name))}
     if len(options.files) > 1 and chosen:
         raise BadInput(f"--{next(iter(chosen))} is for one run, so give one run.json at a time")
+    if len(options.files) > 1 and options.plots:
+        raise BadInput("--plots is for one run, so give one run.json at a time")
     all_runs = [runs.read(name) for name in options.files]
     if options.kcidb is not None:
         try:
@@ -58,7 +62,18 @@ def run(options: argparse.Namespace) -> int:
             raise BadInput(str(error)) from error
     if len(all_runs) > 1:
         return several(all_runs, Path(options.html or MATRIX))
-    return single(all_runs[0], Path(options.html or Path(options.files[0]).with_name("index.html")), chosen)
+    code = single(all_runs[0], Path(options.html or Path(options.files[0]).with_name("index.html")), chosen)
+    if options.plots:
+        _plot(all_runs[0], Path(options.plots))
+    return code
+
+
+def _plot(run: dict[str, Any], folder: Path) -> None:
+    drawn = pictures.pictures(run)
+    for name, drawing in drawn.items():
+        runs.write(drawing, folder / name)
+    said = f"plots: {', '.join(drawn)} in {folder}" if drawn else "plots: the run has nothing to plot"
+    terminal.line(Console(), Text(said))
 
 
 _NONE: Mapping[str, str] = {}

@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import splats
+from ..cost.reading import RETURNED, SLEPT, WOKEN, WON
 from ..printable import one_line, printable
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE, VERDICTS
-from . import expected, strategies, words
+from . import expected, herds, strategies, words
 from . import run as run_json
 from .figures import COLUMNS, UNKNOWN, Figures
 from .lineage import Kernel
@@ -24,6 +25,10 @@ STYLES = {BROKEN: "bold red", INCONCLUSIVE: "bold yellow", HELD: "green", MEASUR
 SHAPES = {BROKEN: "✗", INCONCLUSIVE: "?", HELD: "✓", MEASURED: "◆", NOT_APPLICABLE: "-"}
 ASCII_SHAPES = {BROKEN: "x", INCONCLUSIVE: "?", HELD: "+", MEASURED: "*", NOT_APPLICABLE: "-"}
 
+DOTS = {WON: "●", RETURNED: "◐", WOKEN: "◉", SLEPT: "○", herds.UNSEEN: "?"}
+ASCII_DOTS = {WON: "#", RETURNED: "r", WOKEN: "o", SLEPT: ".", herds.UNSEEN: "?"}
+"""What became of each worker: the words of the page's dots."""
+
 _ROOM_FOR_BOTH = 116
 """Columns that hold and accept need side by side; a narrower terminal gets one table after the other."""
 
@@ -31,6 +36,8 @@ _ROOM_FOR_BOTH = 116
 def summary(run: Mapping[str, Any], console: Console, paths: Iterable[str | os.PathLike[str]]) -> None:
     """Verdict counts, what needs attention with one reason line each, and the files that were written."""
     for sentence in _summary(run, console):
+        line(console, sentence)
+    for sentence in _dots(run, console):
         line(console, sentence)
     for path in paths:
         line(console, Text.assemble(("report: ", "dim"), os.fspath(path)))
@@ -78,6 +85,19 @@ def _summary(run: Mapping[str, Any], console: Console) -> Iterator[Text]:
             if claim["verdict"] == verdict and expected.is_alarming(claim):
                 yield _verdict(verdict, console).append(f" {claim['id']}", "default")
                 yield Text(f"  {_reason(expected.concern(claim))}")
+
+
+def _dots(run: Mapping[str, Any], console: Console) -> Iterator[Text]:
+    """A row for each strategy that people use and the run saw; none of a run that saw too few to compare."""
+    shown = [herd for herd in herds.herds(run) if herd.states]
+    signs = ASCII_DOTS if _ascii_only(console) else DOTS
+    if len(shown) < len(herds.PEOPLE_USE) / 2:
+        return
+    seen = {state for herd in shown for state in herd.states}
+    meanings = "  ".join(f"{sign} {state}" for state, sign in signs.items() if state in seen)
+    yield Text(f"one connection, {strategies.N} workers:  {meanings}", "dim")
+    for herd in shown:
+        yield Text(f"  {''.join(signs[state] for state in herd.states)}  {herd.name}")
 
 
 def _verdict(verdict: str, console: Console) -> Text:

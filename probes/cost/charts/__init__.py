@@ -2,7 +2,8 @@
 
 Drawn by templates of our own.  The libraries that write SVG without a browser were tried: pygal puts a script
 into each chart and has one set of colours; matplotlib draws text as outlines or leaves it without alternatives;
-Altair and Bokeh draw in a browser.
+Altair and Bokeh draw in a browser.  There is no PNG: CairoSVG and resvg know no CSS variables, which light and dark
+need, and draw a black square; a browser makes a PNG (`chromium --headless --screenshot=dots.png dots.svg`).
 
 dots      what became of eight workers at one connection
 growth    a figure against the number of workers, a small chart for each strategy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..plan import REST
@@ -29,26 +29,32 @@ def draw(answer: Mapping[str, Any]) -> dict[str, str]:
     work = next(cell["work"] for cell in cells if cell["workers"] == size)
     chosen = [cell for cell in cells if (cell["workers"], cell["work"]) == (size, work)]
     names = {way["id"]: way["name"] for way in answer["ways"]}
-    lines = -(-size // _PER_LINE)
-    height = _ROW + (lines - 1) * _STEP
+    rows = [(names[cell["way"]], cell["dots"]) for cell in chosen]
+    return {"dots.svg": picture(f"One connection comes, {size} workers wait", notes(answer), rows)}
+
+
+def picture(title: str, lines: Sequence[str], herds: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Rows of dots as SVG: `herds` are names and the states of each worker; `lines` stand below the title."""
+    size = max(len(states) for _, states in herds)
+    height = _ROW + (-(-size // _PER_LINE) - 1) * _STEP
     rows = [
         {
-            "name": in_two_lines(names[cell["way"]]),
+            "name": in_two_lines(name),
             "y": _TOP + number * height,
             "dots": [
                 {"state": state, "x": _LEFT + place % _PER_LINE * _STEP, "y": place // _PER_LINE * _STEP}
-                for place, state in enumerate(cell["dots"])
+                for place, state in enumerate(states)
             ],
-            "words": row_in_words(names[cell["way"]], cell["dots"]),
-            "woken": size - cell["dots"].count(SLEPT),
+            "words": row_in_words(name, states),
+            "woken": len(states) - states.count(SLEPT),
         }
-        for number, cell in enumerate(chosen)
+        for number, (name, states) in enumerate(herds)
     ]
-    picture = render(
+    return render(
         "dots.svg.j2",
-        title=f"One connection comes, {size} workers wait",
-        notes=notes(answer),
-        words=" ".join(row["words"] for row in rows),
+        title=title,
+        notes=lines,
+        words=" ".join(str(row["words"]) for row in rows),
         rows=rows,
         meanings=MEANINGS,
         size=size,
@@ -57,10 +63,9 @@ def draw(answer: Mapping[str, Any]) -> dict[str, str]:
         left=_LEFT,
         right=_LEFT + min(size, _PER_LINE) * _STEP + 10,
     )
-    return {"dots.svg": picture}
 
 
-def row_in_words(name: str, states: list[str]) -> str:
+def row_in_words(name: str, states: Sequence[str]) -> str:
     """`poll, one listener: 8 of 8 woken, 2 returned, 1 took it.`"""
     returned = states.count(RETURNED) + states.count(WON)
     woken = len(states) - states.count(SLEPT)

@@ -14,6 +14,7 @@ _CHARTS: dict[str, tuple[str, str, Callable[[float], str]]] = {
     "woken": ("woken.svg", "Workers woken per connection, by the number of workers", count),
     "cpu_us": ("cpu.svg", "CPU time of all workers per connection, by the number of workers", microseconds),
 }
+NOTHING: Mapping[str, str] = {}
 _COLUMNS, _WIDTH, _HEIGHT, _TOP = 4, 228, 196, 76
 _LEFT, _RIGHT, _UPPER, _LOWER = 50, 196, 52, 158
 """Of the drawing within its panel."""
@@ -46,11 +47,33 @@ def _chart(
     show: Callable[[float], str],
     lines: Mapping[str, Sequence[tuple[int, float]]],
 ) -> str:
+    names = {way["id"]: way["name"] for way in answer["ways"]}
+    grown = {row["way"]: _grown(row[figure]) for row in answer["growth"]}
+    return picture(
+        figure.replace("_", "-"),
+        title,
+        notes(answer, "at rest, without work; both scales logarithmic"),
+        lines,
+        names,
+        show,
+        grown,
+    )
+
+
+def picture(
+    id: str,
+    title: str,
+    below: Sequence[str],
+    lines: Mapping[str, Sequence[tuple[int, float]]],
+    names: Mapping[str, str],
+    show: Callable[[float], str],
+    grown: Mapping[str, str] = NOTHING,
+) -> str:
+    """A panel for each line as SVG: size and figure, by strategy.  `below` stands below the title, `show` writes a
+    figure, and `grown` ends the words of a strategy."""
     sizes = sorted({size for line in lines.values() for size, _ in line})
     x = Scale.over(sizes, _LEFT, _RIGHT)
     y = Scale.over([value for line in lines.values() for _, value in line], _LOWER, _UPPER)
-    names = {way["id"]: way["name"] for way in answer["ways"]}
-    words = {row["way"]: row[figure] for row in answer["growth"]}
     paths = {way: " ".join(f"{x(size)},{y(value)}" for size, value in line) for way, line in lines.items()}
     panels: list[dict[str, Any]] = [
         {
@@ -60,20 +83,20 @@ def _chart(
             "path": paths[way],
             "points": [(x(size), y(value)) for size, value in line],
             "last": show(line[-1][1]),
-            "words": f"{names[way]}: {_in_words(line, show)}{_grown(words.get(way))}.",
+            "words": f"{names[way]}: {_in_words(line, show)}{grown.get(way, '')}.",
         }
         for place, (way, line) in enumerate(lines.items())
     ]
     return render(
         "growth.svg.j2",
-        id=figure.replace("_", "-"),
+        id=id,
         title=title,
-        notes=notes(answer, "at rest, without work; both scales logarithmic"),
+        notes=below,
         words=" ".join(panel["words"] for panel in panels),
         panels=panels,
         others=list(paths.values()),
         base=paths.get(BASE, ""),
-        base_name=names[BASE],
+        base_name=names.get(BASE, ""),
         x_ticks=[(x(size), str(size)) for size in sizes],
         y_ticks=[(y(value), show(value)) for value in y.ticks()],
         box=(_LEFT, _UPPER, _RIGHT, _LOWER),

@@ -12,6 +12,10 @@ from rich.console import Console
 
 from probes.report import terminal
 
+from . import broken
+from .judging import run_on
+from .model import Kernel
+
 SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
 
 
@@ -119,3 +123,22 @@ def test_bytes_that_are_no_text_are_shown_as_something(run: dict[str, Any], enco
     run["controls"] = {"positive": "broken"}
     run["controls_reasons"] = {"positive": "waiter \udcff is gone"}
     assert any("control positive: waiter \\xff is gone" in line for line in summary(run, encoding=encoding))
+
+
+def test_a_run_ends_with_its_dots(run: dict[str, Any]) -> None:
+    run["claims"] = _claims(Kernel(1))
+    shown = summary(run)
+    assert "  ●○○○○○○○  accept, one listener" in shown
+    assert any(line.startswith("one connection, 8 workers:  ● won") for line in shown)
+    assert "  #.......  accept, one listener" in summary(run, encoding="ascii")
+    run["claims"] = _claims(broken.AcceptHerdsSilently(1))
+    assert "  ●○○○○○○○  accept, one listener" not in summary(run)
+
+
+def _claims(kernel: Kernel) -> list[dict[str, Any]]:
+    return [{**claim, "reason": None} for claim in run_on(kernel)["claims"]]
+
+
+def test_a_run_that_saw_one_strategy_has_nothing_to_compare(run: dict[str, Any]) -> None:
+    run["claims"] = [claim for claim in _claims(Kernel(1)) if claim["id"].startswith("accept.")]
+    assert not any("accept, one listener" in line for line in summary(run))
