@@ -7,7 +7,7 @@ from ..observers.task_files import RUNNING, Sighting
 from ..observers.tracer import Tracer
 from ..syscalls import number_of
 from ..verdict import Inconclusive
-from .board import PARKED, PHASE, RESULT, RETURNED, SWITCHES, WAITING
+from .board import BORN, PARKED, PHASE, READY, RESULT, RETURNED, SWITCHES, WAITING
 from .herd import Herd, Waiter
 from .rest import all_at_rest, in_words, signal_name, two_equal_looks
 from .waiter import PARK
@@ -48,7 +48,7 @@ class Proofs:
             if phase != WAITING:
                 self._herd.complain_about_failure(waiter.i)
                 # It is on its way, as it says itself; only now and then whether somebody has killed or stopped it.
-                if phase != PARKED and looks % _RARELY:
+                if phase in (BORN, READY) and looks % _RARELY:
                     return RUNNING
             self._complain_about_refusal(waiter.i)
             return waiter.look()

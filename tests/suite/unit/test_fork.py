@@ -8,12 +8,11 @@ import subprocess
 import sys
 import threading
 
-import ptrace
 import pytest
-import system_calls
 
 from probes.chapters import HOME
 from probes.lab import fork as forking
+from probes.lab.session import search_path
 
 LOADS = """
 import json, sys
@@ -94,9 +93,8 @@ os._exit(1)
 
 
 def test_conductor_loads_nothing_heavy() -> None:
-    paths = [str(HOME), *(os.path.dirname(os.path.dirname(str(kept.__file__))) for kept in (ptrace, system_calls))]
     loaded = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", LOADS, json.dumps(paths)], check=True, capture_output=True, text=True
+        [sys.executable, "-I", "-S", "-c", LOADS, json.dumps(search_path())], check=True, capture_output=True, text=True
     ).stdout.split()
     assert not HEAVY & set(loaded)
     assert threading.__name__ in loaded  # the list is that of a conductor
