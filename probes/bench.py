@@ -1,4 +1,4 @@
-"""What a trial costs: against a bare loop in an equally small interpreter, and per waiter.
+"""What a trial costs: against a bare loop in an equally small interpreter, against any command, and per waiter.
 
 Rounds of all kinds alternate, so that a machine that slows down slows all of them, and only ratios
 of medians are quoted.
@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from rich.console import Console
 from rich.table import Table
 
+from .exits import BadInput
 from .lab.session import Lab
 from .scenario import Scenario
 from .verdict import Inconclusive
@@ -57,9 +60,10 @@ for line in sys.stdin:
 """
 """The least that any instrument must do: fork, see them blocked in accept, kill, reap."""
 
+BARE = "bare loop: fork, accept, kill, reap"
 WAITERS = 8
 _WARM_UP = 3
-_MANY = (100, 1000)
+MANY = (100, 1000)
 _MANY_ROUNDS = 3
 
 
@@ -88,38 +92,75 @@ class _Bare:
         self._process.communicate()
 
 
-def bench(rounds: int, *, many: bool) -> None:
-    """Measure, and print a table.  Raises Inconclusive where a trial could not be judged."""
+def bench(rounds: int, *, beside: Sequence[str] = (), many: Sequence[int] = ()) -> None:
+    """Measure, and print tables: a trial beside the bare loop and these commands, and trials of `many` waiters.
+
+    Raises Inconclusive where a trial could not be judged, and BadInput where a command could not be run to a good end.
+    """
     console = Console()
     bare = _Bare()
+    phases: dict[str, list[Mapping[str, int]]] = {}
     try:
         with Lab() as lab:
-            traced_too = lab.greeting["why_not"]["syscall_exit"] is None
-            kinds: dict[str, Callable[[], float]] = {
-                "bare loop: fork, accept, kill, reap": lambda: bare.seconds(WAITERS),
-                "untraced trial": lambda: _trial(lab, WAITERS, traced=False),
-            }
-            if traced_too:
-                kinds["traced trial"] = lambda: _trial(lab, WAITERS, traced=True)
-            _print_costs(_alternate(kinds, rounds), rounds, console)
+            kinds: dict[str, Callable[[], float]] = {BARE: lambda: bare.seconds(WAITERS)}
+            for command in beside:
+                kinds[command] = partial(_command, _words(command))
+            for traced in _tracings(lab):
+                name = f"{_word(traced)} trial"
+                kinds[name] = partial(_trial, lab, WAITERS, traced=traced, phases=phases.setdefault(name, []))
+            taken = _alternate(kinds, rounds)
+            _print_costs(taken, rounds, console)
+            if beside:
+                _print_beside(taken, beside, console)
+            _print_phases({name: laps[_WARM_UP:] for name, laps in phases.items()}, console)
             if many:
-                _print_many(lab, traced_too, console)
+                _print_many(lab, many, console)
     finally:
         bare.close()
 
 
-def _trial(lab: Lab, n: int, *, traced: bool) -> float:
-    """Seconds of one whole trial of accept, as its user waits for it."""
+def _tracings(lab: Lab) -> tuple[bool, ...]:
+    return (False, True) if lab.greeting["why_not"]["syscall_exit"] is None else (False,)
+
+
+def _word(traced: bool) -> str:
+    return "traced" if traced else "untraced"
+
+
+def _trial(lab: Lab, n: int, *, traced: bool, phases: list[Mapping[str, int]] | None = None) -> float:
+    """Seconds of one whole trial of accept, as its user waits for it; what each phase took goes to `phases`."""
     began = time.perf_counter()
     trial = lab.run(Scenario("accept", n=n), traced=traced)
     took = time.perf_counter() - began
     if trial.inconclusive is not None:
         raise Inconclusive(trial.inconclusive)
+    if phases is not None:
+        phases.append(trial.timing_us)
     return took
 
 
-def _per_waiter(lab: Lab, n: int, *, traced: bool) -> float:
-    return _trial(lab, n, traced=traced) / n
+def _words(command: str) -> list[str]:
+    """A command as the shell would take it apart.  Raises BadInput."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise BadInput(f"--beside {command!r}: {error}") from error
+    if not words:
+        raise BadInput(f"--beside {command!r}: no command")
+    return words
+
+
+def _command(words: Sequence[str]) -> float:
+    """Seconds of a command as a whole process.  Raises BadInput where it does not end well."""
+    began = time.perf_counter()
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError as error:
+        raise BadInput(f"--beside {shlex.join(words)!r}: {error.strerror}") from error
+    took = time.perf_counter() - began
+    if done.returncode:
+        raise BadInput(f"--beside {shlex.join(words)!r}: it ended with exit code {done.returncode}")
+    return took
 
 
 def _alternate(kinds: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
@@ -132,29 +173,102 @@ def _alternate(kinds: Mapping[str, Callable[[], float]], rounds: int) -> dict[st
     return taken
 
 
-def _print_costs(taken: dict[str, list[float]], rounds: int, console: Console) -> None:
+def _print_costs(taken: Mapping[str, list[float]], rounds: int, console: Console) -> None:
     title = f"{WAITERS} waiters, median of {rounds} rounds, taken in turns (load {os.getloadavg()[0]:.1f})"
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    for heading in ("ms", "fastest", "slowest", "ratio"):
-        table.add_column(heading, justify="right")
+    table = _table(title, "ms", "fastest", "slowest", "ratio")
     medians = {name: statistics.median(times) for name, times in taken.items()}
-    base = next(iter(medians.values()))
     for name, times in taken.items():
         ms = [f"{1000 * value:.1f}" for value in (medians[name], min(times), max(times))]
-        table.add_row(name, *ms, f"{medians[name] / base:.2f}")
+        table.add_row(_short(name), *ms, f"{medians[name] / medians[BARE]:.2f}")
     console.print(table)
 
 
-def _print_many(lab: Lab, traced_too: bool, console: Console) -> None:
-    table = Table(title=f"cost per waiter, median of {_MANY_ROUNDS}", title_justify="left")
+def _print_beside(taken: Mapping[str, list[float]], beside: Sequence[str], console: Console) -> None:
+    """How often as long as each command a trial takes."""
+    table = _table("ratio to each command", *map(_short, beside))
+    for name in taken:
+        if name not in (BARE, *beside):
+            median = statistics.median(taken[name])
+            table.add_row(name, *(f"{median / statistics.median(taken[command]):.2f}" for command in beside))
+    console.print(table)
+
+
+def _print_phases(phases: Mapping[str, list[Mapping[str, int]]], console: Console) -> None:
+    names = list(dict.fromkeys(phase for laps in phases.values() for lap in laps for phase in lap))
+    table = _table("phases, median in us", *names)
+    for name, laps in phases.items():
+        table.add_row(name, *(f"{statistics.median(lap[phase] for lap in laps):.0f}" for phase in names))
+    console.print(table)
+
+
+def _print_many(lab: Lab, many: Sequence[int], console: Console) -> None:
+    """What a waiter costs in trials of many: of the largest number, beside the smallest."""
+    rounds = _MANY_ROUNDS if max(many) <= MANY[-1] else 1
+    table = _table(
+        f"cost per waiter, {'median of 3' if rounds > 1 else 'one trial each'}",
+        *(f"us at {n:,}" for n in many),
+        "ratio",
+        f"seconds at {many[-1]:,}",
+        f"KiB at {many[-1]:,}",
+    )
+    for traced in _tracings(lab):
+        times: dict[int, list[float]] = {n: [] for n in many}
+        kib: list[float] = []
+        for _ in range(rounds):
+            for n in many:
+                with _Memory() as memory:
+                    times[n].append(_trial(lab, n, traced=traced))
+                if n == many[-1]:
+                    kib.append(memory.kib / n)
+        each = [statistics.median(times[n]) / n for n in many]
+        whole = statistics.median(times[many[-1]])
+        table.add_row(
+            _word(traced),
+            *(f"{seconds * 1e6:.0f}" for seconds in each),
+            f"{each[-1] / each[0]:.2f}",
+            f"{whole:.2f}",
+            f"{statistics.median(kib):.0f}",
+        )
+    console.print(table)
+    console.print("Memory is by how much MemAvailable (proc_meminfo(5)) fell meanwhile: others may have taken it.")
+
+
+class _Memory:
+    """Watches how much memory this machine has to spare, while something else goes on."""
+
+    kib = 0
+    """By how much it fell at most, in KiB."""
+
+    def __enter__(self) -> _Memory:
+        self._at_first = _available_kib()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.02):
+            self.kib = max(self.kib, self._at_first - _available_kib())
+
+
+def _available_kib() -> int:
+    with open("/proc/meminfo") as file:
+        return next((int(line.split()[1]) for line in file if line.startswith("MemAvailable:")), 0)
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left")
     table.add_column("")
-    for n in _MANY:
-        table.add_column(f"us at {n:,}", justify="right")
-    table.add_column("ratio", justify="right")
-    for traced in (False, True) if traced_too else (False,):
-        kinds = {str(n): partial(_per_waiter, lab, n, traced=traced) for n in _MANY}
-        taken = _alternate(kinds, _MANY_ROUNDS)
-        few, lots = (statistics.median(taken[str(n)]) for n in _MANY)
-        table.add_row("traced" if traced else "untraced", f"{few * 1e6:.0f}", f"{lots * 1e6:.0f}", f"{lots / few:.2f}")
-    console.print(table)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _short(name: str) -> str:
+    """A command by the name of its program: paths are long."""
+    program, _, rest = name.partition(" ")
+    return f"{os.path.basename(program)} {rest}".strip() if "/" in program else name
