@@ -12,5 +12,8 @@ stage      an experiment
 actor      the processes in it, and proofs about them
 fence      proof that every wake-up that was under way has been issued
 fork       fork(2) alone, the cheapest for a process of one thread
+sentinel   a sleeper that nobody has a reason to wake: it tells of freezers
+wakers     who may wake a sleeper, by the scheduler's tracepoint
+denial     system calls that a sandbox denies
 isolation  namespaces of its own, where allowed
 """

@@ -7,6 +7,7 @@ import mmap
 import os
 import select
 import signal
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -56,6 +57,9 @@ class Actor:
         self._stage = stage
         self._files = TaskFiles(pid, pid, stage.syscall_readable)
         self._counts: dict[str, int | None] = {}
+        self._looked_ns = 0
+        self.rests_ns: list[int] = []
+        """When it was proven to sleep (CLOCK_MONOTONIC): whoever woke it next after that must be one of us."""
 
     def blocked_in(self, call: str) -> Actor:
         """Return once it is proven to sleep in system call `call`.  Raises Inconclusive at the deadline."""
@@ -65,7 +69,9 @@ class Actor:
             named = sighting.syscall == expected if self._stage.syscall_readable else self._mark[0] == 1
             return named and sighting.state == "S"
 
-        self._counts = self._count(two_equal_looks(self.look, asleep, self._not_seen(f"blocked in {call}")))
+        sighting = two_equal_looks(self.look, asleep, self._not_seen(f"blocked in {call}"))
+        self.note_rest()
+        self._counts = self._count(sighting)
         return self
 
     def blocked_in_either(self, calls: tuple[str, str], first: Callable[[], bool]) -> str:
@@ -82,8 +88,13 @@ class Actor:
             return sighting.state == "S" and sighting.syscall in names
 
         sighting = two_equal_looks(self.look, asleep, self._not_seen(f"blocked in {' or '.join(dict.fromkeys(calls))}"))
+        self.note_rest()
         self._counts = self._count(sighting)
         return names[sighting.syscall]
+
+    def note_rest(self) -> None:
+        """It slept at the last look at it."""
+        self.rests_ns.append(self._looked_ns)
 
     def _not_seen(self, what: str) -> Callable[[Sighting | None], str]:
         return lambda last: f"{self.name} was not seen {what} ({in_words(last)})"
@@ -109,6 +120,7 @@ class Actor:
         """Whether its function has come to an end, or said something, by now (it must be at rest)."""
         self._stage.fence()
         all_at_rest([self], Actor.rests)
+        self.note_rest()
         return self._has_said(0)
 
     def answer(self) -> Any:
@@ -204,10 +216,12 @@ class Actor:
             return self.look() == sighting
 
         until(stayed_at_rest, lambda: f"{self.name} did not come to rest: it kept moving")
+        self.note_rest()
         return counts
 
     def look(self) -> Sighting:
         """One look.  Raises Inconclusive where somebody else has killed or stopped it."""
+        self._looked_ns = time.monotonic_ns()
         try:
             return look_at(self._files, self.name, stands=self._stopped)
         except Inconclusive:

@@ -23,7 +23,7 @@ from .. import refusals, syscalls, sysctls
 from ..flavour import flavour
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
-from . import denial, fence, inherited, isolation
+from . import denial, fence, inherited, isolation, sentinel
 from .deadline import measure_patience
 from .instruments import Instruments
 from .stage import play
@@ -36,6 +36,9 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
     """Greet, then serve requests until the other end closes."""
     was_otherwise = inherited.settle()
     syscalls.die_with_parent(parent)
+    guard = None
+    with contextlib.suppress(OSError):
+        guard = sentinel.post()
     syscalls.adopt_orphans()
     syscalls.set_name("wakecheck")
     # Ctrl-C is for pytest, which ends the conductor; a terminal sends it to the whole group.
@@ -58,7 +61,7 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
                 answer({"denied": str(denied)})
                 return
         try:
-            bench = _set_up(folder, isolation.NAMESPACES if isolate else isolation.LOOPBACK, without)
+            bench = _set_up(folder, isolation.NAMESPACES if isolate else isolation.LOOPBACK, without, guard)
         except OSError as error:
             answer({"failed": denial.explained(refusals.in_words(error))})
             return
@@ -86,7 +89,7 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
                 gc.collect()
 
 
-def _set_up(folder: str | None, isolated: str, without: list[str]) -> Bench:
+def _set_up(folder: str | None, isolated: str, without: list[str], guard: sentinel.Sentinel | None = None) -> Bench:
     instruments = Instruments(without, may_mount=isolated == isolation.NAMESPACES)
     chosen = fence.choose()
     began = time.monotonic()
@@ -98,7 +101,7 @@ def _set_up(folder: str | None, isolated: str, without: list[str]) -> Bench:
     # gVisor: a task leaves its blocked state in its own goroutine, once that runs (pkg/sentry/kernel/task_block.go,
     # block and completeSleep).
     rest_shows = flavour() != "gvisor"
-    return Bench(instruments, chosen.name, chosen.proves, chosen.act, rest_shows, folder, isolated)
+    return Bench(instruments, chosen.name, chosen.proves, chosen.act, rest_shows, folder, isolated, guard)
 
 
 def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from .board import FAILED, GO, PHASE, READY, RESULT, RETURNED, TID, Board
 from .deadline import until
 from .fork import fork
 from .rest import look_at
+from .wakers import is_of_the_lab
 
 _FUTEX_WAKE = 1
 _FILES_EACH = 3
@@ -138,6 +139,10 @@ class Herd:
         if line[PHASE] == FAILED and not line[RETURNED]:
             why = os.strerror(-line[RESULT]) if line[RESULT] else "an error of the suite itself"
             raise Inconclusive(f"waiter {i} could not get ready: {why}")
+
+    def is_ours(self, process: int) -> bool:
+        """Whether it is a waiter's process, the conductor, or a child of theirs."""
+        return process == self._conductor or is_of_the_lab(process, self._pids)
 
     def complain_about_surroundings(self) -> None:
         """Raise Inconclusive if a waiter's wait call, or the accept after it, gave an error that tells nothing."""

@@ -50,6 +50,19 @@ class Instruments:
         """Who woke whom since `forget`, as far as a snapshot has taken it in."""
         return sorted(waking for observer in self._on for waking in observer.wakings())
 
+    def recent_wakings(self) -> list[Waking]:
+        """Those of them that the last snapshot has taken in."""
+        return [waking for observer in self._on for waking in observer.recent()]
+
+    def take_in(self) -> list[Waking] | None:
+        """Who woke whom since `forget`, whoever was watched; None where that was lost."""
+        try:
+            for observer in self._on:
+                observer.take_in()
+        except Lost:
+            return None
+        return self.wakings()
+
     def snapshot(self, tasks: Sequence[AtRest]) -> Snapshot:
         """Everything that is counted now, while all of these waiters are at rest."""
         counts: dict[str, list[int | None] | None] = dict.fromkeys(observers.names())

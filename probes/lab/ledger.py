@@ -21,6 +21,7 @@ from .deadline import until
 from .herd import Herd, Waiter
 from .instruments import Instruments, Moved, Snapshot
 from .waiter import ANSWER
+from .wakers import by_others, in_words
 
 _MSG_DONTWAIT = 0x40
 _MOST_EXITS = 20
@@ -77,10 +78,19 @@ class Ledger:
                 queued=stimulus.source.queued(),
             )
         )
+        self._insist_on_our_wakers()
         self._disagreement = moved.disagreement()
         if self._disagreement:
             raise Inconclusive(f"observers disagree in step {len(self._steps)}: {self._disagreement}")
         self._read_answers(stimulus, connections)
+
+    def _insist_on_our_wakers(self) -> None:
+        """Raise Inconclusive where somebody else has woken a waiter that slept before this step."""
+        assert self.herd is not None
+        waking = by_others(self._instruments.recent_wakings(), self.herd.is_ours)
+        # From inside a PID namespace, the kernel's threads look like everybody else outside.
+        if waking is not None and (waking.process or self._scenario.source != "vsock"):
+            raise Inconclusive(f"w{waking.wakee} was woken by somebody else: {in_words(waking)}")
 
     def _now(self, sightings: list[Sighting]) -> _Moment:
         assert self.herd is not None

@@ -24,6 +24,7 @@ from ..errnos import errno_of
 from ..facts import OK
 from ..locks import sysv
 from ..observers import Observer
+from ..observers.sched_waking import actor_name
 from ..refusals import in_words
 from ..sources import Source, tcp
 from ..verdict import Inconclusive, NotApplicable
@@ -34,8 +35,10 @@ from .features import LACKING
 from .fork import fork
 from .herd import reap_all
 from .rest import all_at_rest
+from .sentinel import insist_on_calm
 from .trial import Bench
 from .waiter import park
+from .wakers import insist_on_our_wakers
 
 __all__ = ["Actor", "Me", "Stage", "play"]
 
@@ -72,7 +75,10 @@ class Stage:
         One that is still busy may yet wake one that was seen at rest already (a shared epoll instance,
         level-triggered, passes the news on), so two successive looks at all of them must be equal.
         """
-        all_at_rest(list(actors), Actor.rests, before_each_look=self.fence)
+        resting = list(actors)
+        all_at_rest(resting, Actor.rests, before_each_look=self.fence)
+        for actor in resting:
+            actor.note_rest()
 
     @contextlib.contextmanager
     def as_user(self, uid: int) -> Iterator[None]:
@@ -117,6 +123,7 @@ class Stage:
         answer, theirs = os.pipe()
         pid = fork()
         if pid == 0:
+            syscalls.set_name(actor_name(len(self._actors)))
             self._act(act, Me(mark), theirs)
         os.close(theirs)
         return self._listed(Actor(name, pid, answer, mark, self))
@@ -167,6 +174,16 @@ class Stage:
         finally:
             os._exit(1)
 
+    @property
+    def rests_ns(self) -> list[list[int]]:
+        """Of each actor, in the order in which they were made, when it was proven to sleep."""
+        return [actor.rests_ns for actor in self._actors]
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all actors."""
+        return [actor.pid for actor in self._actors]
+
     def keep(self, thing: Any) -> Any:
         """Close `thing` when the experiment ends."""
         self._exit.callback(thing.close)
@@ -185,6 +202,8 @@ def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
     """
     answer, theirs = os.pipe()
     conductor = os.getpid()
+    calm = bench.sentinel.look() if bench.sentinel is not None else None
+    bench.instruments.forget()
     pid = os.fork()
     if pid == 0:
         _be_stage(name, bench, argument, theirs, conductor)
@@ -192,6 +211,10 @@ def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
     try:
         said = b"".join(_read_until_end(answer, min(3 * patience_s(), LONGEST_S)))
         message: dict[str, Any] = json.loads(said or b"{}")
+        if "facts" in message:
+            insist_on_calm(calm, bench.sentinel.look() if bench.sentinel is not None else None)
+            rests, ours = message.pop("rests_ns"), {conductor, pid, *message.pop("pids")}
+            insist_on_our_wakers(bench.instruments.take_in() or [], rests, ours)
     finally:
         os.close(answer)
         os.kill(pid, signal.SIGKILL)
@@ -217,7 +240,7 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
             stage.insist_on_all()
             stage.close()
             insist_on_no_denial(stage.facts)
-            message = {"facts": stage.facts}
+            message = {"facts": stage.facts, "rests_ns": stage.rests_ns, "pids": stage.pids}
         except NotApplicable as reason:
             message = {"not_applicable": str(reason)}
         except Inconclusive as reason:

@@ -12,6 +12,7 @@ from functools import partial
 from ..evidence import REST_IS_HIDDEN, Trial
 from ..observers import task_files
 from ..observers import tracer as tracing
+from ..observers.task_files import Sighting
 from ..observers.tracer import Tracer
 from ..scenario import Scenario
 from ..sources import Source, open_source
@@ -26,6 +27,7 @@ from .features import LACKING
 from .herd import Herd
 from .instruments import Instruments
 from .ledger import Ledger
+from .sentinel import Sentinel, insist_on_calm
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Bench:
     folder: str | None
     """Where path sockets may be bound; None for a temporary folder that lasts as long as the bind."""
     isolation: str
+    sentinel: Sentinel | None = None
+    """Who tells that everything was interrupted; None where there is none."""
 
 
 class TrialRun:
@@ -91,6 +95,7 @@ class TrialRun:
         self._proofs = Proofs(herd, self._tracer, syscall_readable=readable)
         self._proof["blocked"] = self._proofs.how
         self._arrange(herd)
+        self._calm = self._look_at_sentinel()
         self._ledger.begin(self._proofs.still_blocked(self._scale))
         self._proof["quiescent"] = "two successive looks at all waiters were equal"
         self._lap("arrange")
@@ -153,8 +158,13 @@ class TrialRun:
             self._prove_delivery(herd, stimulus)
             if not self._bench.rest_shows:
                 self._await_answers(herd, stimulus)
-            self._ledger.record(stimulus, self._proofs.all_quiet(self._scale))
+            sightings = self._proofs.all_quiet(self._scale)
+            insist_on_calm(self._calm, self._look_at_sentinel())
+            self._ledger.record(stimulus, sightings)
             self._lap("settle")
+
+    def _look_at_sentinel(self) -> Sighting | None:
+        return self._bench.sentinel.look() if self._bench.sentinel is not None else None
 
     def _prove_delivery(self, herd: Herd, stimulus: Stimulus) -> None:
         """Every connection made is queued or taken, and every wake-up for it has been issued.

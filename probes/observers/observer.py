@@ -36,7 +36,10 @@ class Waking(NamedTuple):
     waker: int
     """Thread id of the task in whose context it was issued; 0 for an idle CPU's softirq."""
     wakee: int
-    """The waiter's place in the arrangement."""
+    """The waiter's place in the arrangement; of actor k, counted from 0, it is -1 - k."""
+    process: int | None = None
+    """The waker's process, 0 where that is outside our PID namespace; None where an interrupt or a softirq issued it,
+    whichever task that has interrupted."""
 
 
 class Observer:
@@ -73,6 +76,10 @@ class Observer:
     def count(self, task: AtRest) -> int | None:
         """How often this task was woken (or returned) so far; None where that is not known of it."""
         raise NotImplementedError
+
+    def recent(self) -> list[Waking]:
+        """What the last `take_in` brought, likewise."""
+        return []
 
     def wakings(self) -> list[Waking]:
         """Who woke whom since `forget`, in order of time, from those that can tell."""

@@ -29,6 +29,15 @@ def waiter_name(i: int, word: str = WORD) -> str:
     return f"w{i}.{word}"
 
 
+def actor_name(k: int, word: str = WORD) -> str:
+    """Command name of an experiment's actor `k`, counted from 0."""
+    return f"a{k}.{word}"
+
+
+_IN_INTERRUPT = 0x08 | 0x10 | 0x40
+"""TRACE_FLAG_HARDIRQ, _SOFTIRQ and _NMI, include/linux/trace_events.h."""
+
+
 class SchedWaking(Observer):
     name = "sched_waking"
     sees = WOKEN
@@ -38,6 +47,7 @@ class SchedWaking(Observer):
     def __init__(self) -> None:
         self._rings: WakingRings | None = None
         self._wakings: list[Waking] = []
+        self._recent: list[Waking] = []
         self._counts: Counter[int | None] = Counter()
 
     def why_missing(self, *, may_mount: bool) -> str | None:
@@ -55,16 +65,21 @@ class SchedWaking(Observer):
         assert self._rings is not None
         self._rings.forget()
         self._wakings.clear()
+        self._recent = []
         self._counts.clear()
 
     def take_in(self) -> None:
         assert self._rings is not None
-        wakings = self._rings.seen()
+        self._recent = []
+        self._recent = wakings = self._rings.seen()
         self._wakings += wakings
         self._counts.update(waking.wakee for waking in wakings)
 
     def count(self, task: AtRest) -> int | None:
         return self._counts[task.place]
+
+    def recent(self) -> list[Waking]:
+        return self._recent
 
     def wakings(self) -> list[Waking]:
         return list(self._wakings)
@@ -74,17 +89,30 @@ class WakingRings(PerfRings):
     """Rings on every CPU, open from construction on.  Raises OSError where the kernel denies them."""
 
     def __init__(self, word: str, tracefs: str) -> None:
-        self._name = re.compile(rb"w(\d+)\.%b\0" % word.encode())
+        self._name = names_of(word)
         tracepoint = describe("sched/sched_waking", tracefs)
         self._comm = offset_of("comm", tracepoint.format)
-        super().__init__(tracepoint, f'comm ~ "w*.{word}"')
+        self._flags = offset_of("common_flags", tracepoint.format)
+        self._task = offset_of("common_pid", tracepoint.format)
+        super().__init__(tracepoint, f'comm ~ "w*.{word}" || comm ~ "a*.{word}"')
 
     def seen(self) -> list[Waking]:
-        """Every wake-up of a waiter since the last call, in order of time.  Raises Lost on overflow."""
+        """Every wake-up of a waiter or an actor since the last call, in order of time.  Raises Lost on overflow."""
         wakings = []
         for body in self.samples():
             name = self._name.match(body, RAW + self._comm)
             if name:
-                tid, at_ns = struct.unpack_from("=iQ", body, 4)
-                wakings.append(Waking(at_ns, tid, int(name[1])))
-        return sorted(wakings)
+                process, tid, at_ns = struct.unpack_from("=iiQ", body)
+                wakee = int(name[2]) if name[1] == b"w" else -1 - int(name[2])
+                wakings.append(Waking(at_ns, tid, wakee, None if self._by_the_kernel(body) else process))
+        return sorted(wakings, key=lambda waking: waking[:3])
+
+    def _by_the_kernel(self, body: bytes) -> bool:
+        """Whether an interrupt or a softirq issued it, in whichever task; an idle CPU has no other reason to."""
+        (task,) = struct.unpack_from("=i", body, RAW + self._task)  # as the host numbers it: 0 is idle
+        return task == 0 or bool(body[RAW + self._flags] & _IN_INTERRUPT)
+
+
+def names_of(word: str) -> re.Pattern[bytes]:
+    """What the names of a conductor's waiters and actors look like."""
+    return re.compile(rb"([aw])(\d+)\.%b\0" % word.encode())

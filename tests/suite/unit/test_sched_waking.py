@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 import subprocess
 import sys
@@ -10,8 +9,8 @@ import sys
 import pytest
 
 from probes.observers import Lost, Waking, perf_rings
-from probes.observers.perf_rings import Tracepoint, offset_of, parse_cpu_list
-from probes.observers.sched_waking import WakingRings, waiter_name
+from probes.observers.perf_rings import RAW, Tracepoint, offset_of, parse_cpu_list
+from probes.observers.sched_waking import WakingRings, actor_name, names_of, waiter_name
 from probes.scenario import MOST_WAITERS
 
 PAGE = perf_rings._PAGE
@@ -72,9 +71,12 @@ def test_no_other_conductor_has_the_same_names() -> None:
 
 def _sample(i: int, at_ns: int, waker: int = 77, word: str = WORD, tail: int = 12) -> bytes:
     """A PERF_RECORD_SAMPLE as the kernel lays it out: header, pid and tid, time, cpu, size, raw data."""
-    name = waiter_name(i, word).encode().ljust(16, b"\0")
-    raw = b"\1" * COMM + name + b"\2" * tail
-    body = struct.pack("=iiQIII", 1, waker, at_ns, 0, 0, len(raw)) + raw
+    return _sample_of(waiter_name(i, word), at_ns, waker, tail=tail)
+
+
+def _sample_of(name: str, at_ns: int, waker: int = 77, *, process: int = 70, flags: int = 1, tail: int = 12) -> bytes:
+    raw = struct.pack("=HBBi", 1, flags, 0, waker) + name.encode().ljust(16, b"\0") + b"\2" * tail
+    body = struct.pack("=iiQIII", process, waker, at_ns, 0, 0, len(raw)) + raw
     return struct.pack("=IHH", SAMPLE, 0, 8 + len(body)) + body
 
 
@@ -96,7 +98,8 @@ def _ring(*records: bytes, begin: int = 0) -> bytearray:
 def _reader(*rings: bytearray) -> WakingRings:
     """A reader of these rings; no kernel is asked."""
     made = WakingRings.__new__(WakingRings)
-    made._name = re.compile(rb"w(\d+)\.%b\0" % WORD.encode())
+    made._name = names_of(WORD)
+    made._flags, made._task = 2, 4
     made._tracepoint = Tracepoint("sched/sched_waking", 1, "")
     made._comm, made._data_bytes = COMM, DATA
     made._rings, made._fds, made._forgotten = list(rings), [], [-1] * len(rings)
@@ -109,7 +112,7 @@ def test_empty_ring() -> None:
 
 def test_samples_in_order_of_time_over_all_rings() -> None:
     reader = _reader(_ring(_sample(3, 200), _sample(1, 400)), _ring(_sample(7, 300, waker=0)))
-    assert reader.seen() == [Waking(200, 77, 3), Waking(300, 0, 7), Waking(400, 77, 1)]
+    assert reader.seen() == [Waking(200, 77, 3, 70), Waking(300, 0, 7), Waking(400, 77, 1, 70)]
 
 
 def test_seen_once_only() -> None:
@@ -125,7 +128,7 @@ def test_seen_once_only() -> None:
 def test_record_that_wraps_around(before_the_end: int) -> None:
     """Wherever the end of the ring cuts it: in the header, in the times, in the name."""
     ring = _ring(_sample(5, 123_456_789), _sample(6, 123_456_790), begin=3 * DATA - before_the_end)
-    assert _reader(ring).seen() == [Waking(123_456_789, 77, 5), Waking(123_456_790, 77, 6)]
+    assert _reader(ring).seen() == [Waking(123_456_789, 77, 5, 70), Waking(123_456_790, 77, 6, 70)]
 
 
 def test_what_was_lost_before_the_count_starts_is_no_loss() -> None:
@@ -137,7 +140,7 @@ def test_what_was_lost_before_the_count_starts_is_no_loss() -> None:
     after = _record(LOST) + _sample(2, 300)
     ring[PAGE + head : PAGE + head + len(after)] = after
     struct.pack_into("=Q", ring, 1024, head + len(after))
-    assert reader.seen() == [Waking(300, 77, 2)]
+    assert reader.seen() == [Waking(300, 77, 2, 70)]
 
 
 def test_lost_record_is_said_and_the_ring_goes_on() -> None:
@@ -149,13 +152,40 @@ def test_lost_record_is_said_and_the_ring_goes_on() -> None:
 
 
 def test_other_records_are_passed_over() -> None:
-    assert _reader(_ring(_record(THROTTLE, b"\0" * 24), _sample(2, 300))).seen() == [Waking(300, 77, 2)]
+    assert _reader(_ring(_record(THROTTLE, b"\0" * 24), _sample(2, 300))).seen() == [Waking(300, 77, 2, 70)]
 
 
 def test_waiters_of_another_conductor_are_passed_over() -> None:
     """The kernel's filter is a glob: w*.0badcafe would also let w1.1.0badcafe through, if somebody is named so."""
     reader = _reader(_ring(_sample(1, 100, word="1." + WORD), _sample(1, 150, word=WORD + "1"), _sample(2, 300)))
-    assert reader.seen() == [Waking(300, 77, 2)]
+    assert reader.seen() == [Waking(300, 77, 2, 70)]
+
+
+@pytest.mark.parametrize(
+    ("flags", "process"),
+    [
+        (0x00, 70),
+        (0x01 | 0x80, 70),  # interrupts or bottom halves off: still the task's own doing
+        (0x08, None),  # in an interrupt, which has come to whatever task ran
+        (0x10, None),  # in a softirq likewise
+    ],
+)
+def test_whose_doing_a_wake_up_is(flags: int, process: int | None) -> None:
+    ring = _ring(_sample_of(waiter_name(4, WORD), 100, flags=flags))
+    assert _reader(ring).seen() == [Waking(100, 77, 4, process)]
+
+
+def test_waker_outside_of_our_pid_namespace() -> None:
+    """perf says 0 of it (perf_event_pid_type, kernel/events/core.c), as it does of an idle CPU."""
+    sample = bytearray(_sample_of(waiter_name(4, WORD), 100, 0, process=0))
+    assert _reader(_ring(bytes(sample))).seen() == [Waking(100, 0, 4)]
+    struct.pack_into("=i", sample, 8 + RAW + 4, 31337)  # common_pid, as the host numbers it
+    assert _reader(_ring(bytes(sample))).seen() == [Waking(100, 0, 4, 0)]
+
+
+def test_actors_are_told_from_waiters() -> None:
+    ring = _ring(_sample_of(actor_name(0, WORD), 100), _sample_of(actor_name(12, WORD), 200))
+    assert [waking.wakee for waking in _reader(ring).seen()] == [-1, -13]
 
 
 def test_forget_drops_what_was_there() -> None:

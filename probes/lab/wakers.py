@@ -1,0 +1,86 @@
+"""Who may wake a sleeper of the lab's: its own processes, the kernel itself, and nobody else.
+
+A signal, a freezer or a debugger wakes a task in the context of who uses it, before the stimulus does or beside it.
+Such a wake-up moves a waiter as a connection would, and a waiter in accept leaves no other trace of it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+from ..observers import Waking
+from ..verdict import Inconclusive
+
+_KERNEL_THREAD = 0x00200000
+"""PF_KTHREAD, include/linux/sched.h."""
+
+
+def by_others(wakings: Iterable[Waking], is_ours: Callable[[int], bool]) -> Waking | None:
+    """The first wake-up by somebody else of a task that slept at the beginning; `wakings` are in order of time.
+
+    Of each task the first wake-up alone counts: one that runs already may wait for anybody, for a page say.
+    `is_ours` says it of a process.
+    """
+    first: dict[int, Waking] = {}
+    for waking in wakings:
+        first.setdefault(waking.wakee, waking)
+    return next((each for each in first.values() if is_foreign(each, is_ours)), None)
+
+
+def is_foreign(waking: Waking, is_ours: Callable[[int], bool]) -> bool:
+    """Whether it was issued by a process that is neither ours nor a thread of the kernel."""
+    return waking.process is not None and not is_ours(waking.process) and not _is_of_the_kernel(waking.process)
+
+
+def _is_of_the_kernel(pid: int) -> bool:
+    """Whether it is a kernel thread: a kworker, which carries a connection over vsock, say."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return bool(int(file.read().rpartition(b")")[2].split()[6]) & _KERNEL_THREAD)
+    except OSError:
+        return False
+
+
+def insist_on_our_wakers(wakings: Sequence[Waking], rests_ns: Sequence[Sequence[int]], ours: Collection[int]) -> None:
+    """Raise Inconclusive where somebody else has woken an actor of an experiment that was proven to sleep.
+
+    `rests_ns`: for each actor, when it was; `ours`: the processes of the experiment, beside those that they forked.
+    """
+    first = _from_sleep(wakings, rests_ns)
+    waking = next((each for each in first if is_foreign(each, lambda process: is_of_the_lab(process, ours))), None)
+    if waking is not None:
+        raise Inconclusive(f"an actor was woken by somebody else: {in_words(waking)}")
+
+
+def _from_sleep(wakings: Sequence[Waking], rests_ns: Sequence[Sequence[int]]) -> Iterator[Waking]:
+    """Of each actor, the first wake-up after each proof that it slept."""
+    for k, rests in enumerate(rests_ns):
+        mine = [waking for waking in wakings if waking.wakee == -1 - k]
+        slept = None
+        for waking in mine:
+            proofs = bisect.bisect_right(rests, waking.at_ns)
+            if proofs and proofs != slept:
+                yield waking
+            slept = proofs
+
+
+def is_of_the_lab(pid: int, ours: Collection[int]) -> bool:
+    """Whether it is one of `ours`, or of the conductor's session (setsid(2)), as all that those have forked."""
+    if pid in ours:
+        return True
+    try:
+        return bool(pid) and os.getsid(pid) == os.getsid(0)
+    except ProcessLookupError:
+        return False
+
+
+def in_words(waking: Waking) -> str:
+    """The waker: `process 4711 ('bash')`."""
+    if not waking.process:
+        return "a process outside this PID namespace"
+    with contextlib.suppress(OSError), open(f"/proc/{waking.process}/comm", errors="replace") as file:
+        return f"process {waking.process} ({file.read().strip()!r})"
+    return f"process {waking.process}, which is gone"
