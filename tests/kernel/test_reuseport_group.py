@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
+from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, linux, man
 from probes.fixtures import Play
 
 STRATEGIES = ("accept", "select", "poll", "epoll_wait.level.listener")
@@ -187,3 +187,19 @@ def test_migration_wakes(play: Play, strategy: str) -> None:
     seen = play("reuseport.closed_with_queue", {"strategy": strategy, "migrate": True})
     seen.expect("woken-by-connection", False)
     seen.expect("woken-by-close", True)
+
+
+@claim(
+    "reuseport-group.incoming-cpu",
+    "A member that has set SO_INCOMING_CPU gets every connection that arrives on that CPU, whatever the hash says.",
+    level=OBSERVED,
+    basis=[
+        man("socket", 7, "SO_INCOMING_CPU: optimal distribution of connections among a set of listeners"),
+        linux("6.2", "b261eda84ec1", "soreuseport: Fix socket selection for SO_INCOMING_CPU"),
+    ],
+)
+def test_incoming_cpu(play: Play) -> None:
+    """
+    L0 (CPU 0)  L1 (CPU 1)  ...  Lk (no such CPU)  <- connections from each CPU
+    """
+    play("incoming_cpu.chosen").expect("astray", 0)

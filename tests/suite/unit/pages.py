@@ -13,6 +13,8 @@ from . import chances
 from .breaks import BREAKS, GAPS
 from .caught import CAUGHT
 from .claims_page import claims_page
+from .peers_page import peers_page
+from .regressions_page import regressions_page
 
 BROKEN_KERNELS = host.PROJECT / "docs" / "broken-kernels.md"
 CLAIMS = host.PROJECT / "docs" / "claims.md"
@@ -257,6 +259,8 @@ PAGES = {
     CLAIMS: lambda: claims_page(catalogue.load()),
     BROKEN_KERNELS: broken_kernels_page,
     STATISTICS: statistics_page,
+    host.PROJECT / "docs" / "peers.md": peers_page,
+    host.PROJECT / "docs" / "regressions.md": regressions_page,
 }
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from probes import host
-
 
 def test_panic() -> None:
-    assert host.kernel()["emulated"], "this is no guest"
+    assert "QEMU TCG" in Path("/proc/cpuinfo").read_text(), "this is no guest"
     Path("/proc/sysrq-trigger").write_text("c")

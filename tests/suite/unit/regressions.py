@@ -1,0 +1,185 @@
+"""Commits of the kernel that made or mended a wake-up, and what sees each here: a page of docs/ shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import broken, broken_elsewhere, broken_sources
+from .model import Kernel
+
+
+@dataclass(frozen=True)
+class Regression:
+    """One commit (or one report), and the claims that break on a kernel which is wrong in that way."""
+
+    commit: str
+    """Twelve hex digits; of a report, its place."""
+    title: str
+    release: str
+    """The mainline release that brought it."""
+    what: str
+    claims: tuple[str, ...] = ()
+    seen_on: tuple[str, ...] = ()
+    """Kernels of the catalogue on which a claim is broken for it, by their expectations."""
+    models: tuple[type[Kernel], ...] = ()
+    """Models of kernels that are wrong in this way."""
+    facts: bool = False
+    """Whether an experiment notes it: then it is enough that each fact counts (test_experiments_can_fail.py)."""
+    why_not: str = ""
+    """Why no claim sees it."""
+
+
+_RACE = (
+    "It is a race of a few instructions, which no arrangement of sleepers brings about, and which chance alone meets."
+)
+
+REGRESSIONS = (
+    Regression(
+        "339ddb53d373",
+        "fs/epoll: remove unnecessary wakeups of nested epoll",
+        "5.6",
+        "Made: with a shared level-triggered instance the waiters were no longer woken one after the other.",
+        claims=(
+            "epoll-shared.level-wakes-all",
+            "epoll-shared.level-each-return-wakes-one",
+            "sources.shared-level-wakes-all",
+        ),
+        models=(broken.SharedLevelWakesOne,),
+    ),
+    Regression(
+        "7fab29e35630",
+        "fs/epoll: restore waking from ep_done_scan()",
+        "5.13",
+        "Mended that.",
+        claims=("epoll-shared.level-wakes-all", "epoll-shared.level-each-return-wakes-one"),
+        models=(broken.SharedLevelWakesOne,),
+    ),
+    Regression(
+        "bugzilla 205933",
+        "Nested epoll, edge-triggered: all waiters of the outer instance return",
+        "reported for 5.4",
+        "What 339ddb53d373 was for: one event returns several of those that wait on an outer edge-triggered instance.",
+        claims=("mixed.outer-shared-edge-one", "sources.shared-edge-wakes-one"),
+        models=(broken.SharedEdgeWakesTwo,),
+    ),
+    Regression(
+        "412895f03cbf",
+        "epoll: atomically remove wait entry on wake up",
+        "5.7",
+        "Mended: two events in quick succession woke one waiter twice, and the other not at all.",
+        why_not=_RACE,
+    ),
+    Regression(
+        "65759097d804",
+        "epoll: call final ep_events_available() check under the lock",
+        "5.7",
+        "Mended: a waiter went to sleep while the ready list was empty for a moment, and was not woken.",
+        why_not=_RACE,
+    ),
+    Regression(
+        "289caf5d8f6c",
+        "epoll: check for events when removing a timed out thread from the wait queue",
+        "5.11",
+        "Mended: a waiter whose time was just over swallowed the wake-up of an event that came at that moment.",
+        why_not=_RACE,
+    ),
+    Regression(
+        "d9ec73301099",
+        "fs/eventpoll: fix endless busy loop after timeout has expired",
+        "6.15",
+        "Mended: a time limit that is over when the wait begins spins in the kernel for ever.",
+        claims=("limits.ends-with-zero",),
+        facts=True,
+    ),
+    Regression(
+        "f2e467a48287",
+        "eventpoll: Fix semi-unbounded recursion",
+        "6.17",
+        "Mended: instances could be nested deeper than five when the new one is added at the inner end.",
+        claims=("epoll-instances.nests-five-deep",),
+        seen_on=("5.10", "uml-5.10"),
+    ),
+    Regression(
+        "68514dacf271",
+        "select: Fix indefinitely sleeping task in poll_schedule_timeout()",
+        "5.17",
+        "Mended: a waiter in select slept on after the wake-up when its descriptor had been closed meanwhile.",
+        claims=("death.close-in-thread-select", "death.sleeper-keeps-listener"),
+        seen_on=("uml-5.10",),
+    ),
+    Regression(
+        "0ddad21d3e99",
+        "pipe: use exclusive waits when reading or writing",
+        "5.6",
+        "Mended: a byte woke every reader of a pipe, and room every writer.",
+        claims=("read.pipe-wakes-one", "sources.message-wakes-one", "sources.room-wakes-one-writer"),
+        models=(broken_elsewhere.PipeHerdsSilently, broken_sources.RoomHerdsSilently),
+    ),
+    Regression(
+        "6551d5c56eb0",
+        "pipe: make sure to wake up everybody when the last reader/writer closes",
+        "5.6",
+        "Mended (made by 0ddad21d3e99): the end of a pipe was told to one of those that wait.",
+        claims=(
+            "sources.end-of-file-tells-all",
+            "sources.end-of-file-wakes-pollers",
+            "sources.no-reader-tells-all-writers",
+        ),
+        facts=True,
+    ),
+    Regression(
+        "3a34b13a88ca",
+        "pipe: make pipe writes always wake up readers",
+        "5.14",
+        "Mended (made in 5.5): a write to a pipe that is not empty was no edge.",
+        claims=("epoll-instances.each-chunk-an-edge",),
+        seen_on=("uml-5.10",),
+    ),
+    Regression(
+        "3b844826b6c6",
+        "pipe: avoid unnecessary EPOLLET wakeups under normal loads",
+        "5.14",
+        "Kept that, but only where somebody has polled the pipe.",
+        claims=("epoll-instances.each-chunk-an-edge",),
+        facts=True,
+    ),
+    Regression(
+        "46c4c9d1beb7",
+        "pipe: increase minimum default pipe size to 2 pages",
+        "5.14",
+        "Mended: with one page, the least that a user with many pipes gets, programs waited for each other for ever.",
+        why_not="Everybody was woken as ever; there was too little room.",
+    ),
+    Regression(
+        "52dd86406dfa",
+        "io_uring: enable EPOLLEXCLUSIVE for accept poll",
+        "5.18",
+        "Mended: one connection woke every ring that waits in accept.",
+        claims=("io-uring.accept-wakes-one", "io-uring.accept-first-in-first-out"),
+        seen_on=("5.10", "uml-5.10"),
+        models=(broken_elsewhere.RingAcceptHerds,),
+    ),
+    Regression(
+        "b261eda84ec1",
+        "soreuseport: Fix socket selection for SO_INCOMING_CPU",
+        "6.2",
+        "Mended (made in 4.6): a reuseport group took no notice of SO_INCOMING_CPU.",
+        claims=("reuseport-group.incoming-cpu",),
+        facts=True,
+    ),
+    Regression(
+        "3864c6ba1e04",
+        "tcp: call sk_data_ready() after listener migration",
+        "April 2026",
+        "Mended: a connection that migrates to another listener of its group wakes nobody there.",
+        claims=("reuseport-group.migration-wakes",),
+        seen_on=("6.16", "6.17", "6.18", "6.19"),
+    ),
+    Regression(
+        "929e30f93125",
+        "bpf, sockmap: Fix FIONREAD for sockmap",
+        "2026",
+        "Mended: FIONREAD counts wrongly for sockets in a sockmap.",
+        why_not="No wake-up hangs on it; and a sockmap takes BPF programs, which nothing here loads.",
+    ),
+)
