@@ -45,6 +45,10 @@ def _can_name_options(situation: Situation) -> str | None:
     return None if situation.options_known else "it wrote a title over its command line, so its options are not known"
 
 
+def _for_datagrams(situation: Situation) -> str | None:
+    return None if situation.datagrams else "it gives each process a UDP socket of its own, and no TCP listener"
+
+
 # No row for nginx: since 1.11.3 it waits with EPOLLEXCLUSIVE, and Debian's has no other way that herds.
 REMEDIES = (
     # Up to 23.0 it has the option, binds one socket with it before the fork, and all workers inherit that (measured).
@@ -64,6 +68,27 @@ REMEDIES = (
     Remedy(
         "haproxy-shards", ("haproxy",), "shards by-thread on its bind line", (2, 5),
         "HAProxy configuration manual, bind options", word="shards", binds=True, threads=True,
+    ),
+    Remedy(
+        "unbound-reuseport", ("unbound",), "so-reuseport: yes in the server section of its configuration", None,
+        "unbound.conf(5)", word="so-reuseport", binds=True, threads=True,
+    ),
+    Remedy(
+        "knot-reuseport", ("knotd",), "tcp-reuseport: on in the server section of its configuration", None,
+        "knot.conf(5)", word="tcp-reuseport", binds=True, threads=True,
+    ),
+    Remedy(
+        "recursor-reuseport", ("pdns_recursor",), "reuseport=yes in its configuration", None,
+        "PowerDNS Recursor Settings, reuseport", word="reuseport=yes", binds=True, threads=True,
+    ),
+    # Its TCP listener stays one for all (measured, tests/suite/servers).
+    Remedy(
+        "nsd-reuseport", ("nsd",), "reuseport: yes in the server section of its configuration", None,
+        "nsd.conf(5)", word="reuseport", binds=True, also=_for_datagrams,
+    ),
+    Remedy(
+        "pgpool-serialize", ("pgpool",), "serialize_accept = on, with child_life_time = 0, in pgpool.conf", None,
+        "Pgpool-II manual, Thundering Herd Problem", word="serialize_accept",
     ),
 )  # fmt: skip
 

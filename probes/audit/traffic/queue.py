@@ -56,8 +56,12 @@ class QueueWatch:
             total = sum(known)
             self._before = total if self._before is None else self._before
             seen.dropped = total - self._before
-        if (overflows := self._since("ListenOverflows")) is not None:
-            seen.overflows = overflows
+
+    def finish(self) -> QueueSeen:
+        """Look for the last time, and at the namespace's counters."""
+        self.look()
+        self.seen.overflows = self._since("ListenOverflows")
+        return self.seen
 
     def passive_opens(self) -> int | None:
         """Connections that all listeners of the namespace took since construction (TcpPassiveOpens)."""

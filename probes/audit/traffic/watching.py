@@ -29,10 +29,12 @@ from .waiters import WaitersSeen
 MOST_RECORDS_PER_S = 40_000
 """What the tracepoints may write: beyond it, only a part of the time is observed."""
 MOST_THREADS = 2_000
-_TURN_MS = 20.0
+_TURN_MS = 50.0
 _SLICE_S = 0.25
 """The rate of records is looked at so often."""
 _RESCAN_S = 1.0
+_WORD_S = 0.5
+"""How often the progress is told."""
 
 Tell = Callable[[str], None]
 
@@ -94,7 +96,7 @@ def watch(
     known.update(workers=workers.number, strategy=workers.way.id, waits=workers.way.sentence)
     known["server"]["name"] = names.name_of(origin.first_of_program(workers.waiting[0].pid, server.holders))
     known["waiters"] = [_described(wait) for wait in workers.waiting]
-    known["traffic"]["queue"] = queue.seen.as_dict()
+    known["traffic"]["queue"] = queue.finish().as_dict()
     return verdict, workers
 
 
@@ -211,16 +213,16 @@ class _Watch:
         self._stream.records = 0
         began = time.monotonic()
         end = began + self._watched.seconds
-        rescan = began + _RESCAN_S
+        next_word, rescan = began, began + _RESCAN_S
         since = self._start()
         before = 0
         while (now := time.monotonic()) < end:
             self._turn(min(_TURN_MS, (end - now) * 1000))
             now = time.monotonic()
-            self._tell(
-                f"second {min(now - began, self._watched.seconds):.0f} of {self._watched.seconds:g}: "
-                f"{sum(self._account.totals.accepted.values()):,} accepted"
-            )
+            if now >= next_word:
+                next_word = now + _WORD_S
+                accepted = sum(self._account.totals.accepted.values())
+                self._tell(f"second {now - began:.0f} of {self._watched.seconds:g}: {accepted:,} accepted")
             if now >= rescan:
                 rescan = now + _RESCAN_S
                 if self._rescan():

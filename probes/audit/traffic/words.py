@@ -87,5 +87,6 @@ def _cost(watched: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"  cost      {watched['records']:,} records of some {watched['record_ns'] / 1000:.2g} µs: "
         f"{watched['cost_to_server_ms']:,.1f} ms, {share:.2%} of one CPU; any other system call of this machine took "
-        f"some {watched['other_call_ns'] / 1000:.2g} µs longer meanwhile"
+        f"some {watched['other_call_ns'] / 1000:.2g} µs longer meanwhile, and the audit itself used "
+        f"{watched['own_cpu_ms']:,.0f} ms"
     )

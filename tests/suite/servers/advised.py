@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from .servers import WORKERS, Program, Server, named
+from .server import WORKERS, Server, apt
+from .servers import named
 
 
 def _changed(name: str, suffix: str, *options: str, **fields: object) -> Server:
@@ -29,6 +30,14 @@ BEFORE_AND_AFTER: dict[str, list[tuple[Server, Server]]] = {
     "uwsgi-thunder-lock": [(named("uwsgi"), named("uwsgi-thunder-lock"))],
     "apache-buckets": [(named("apache-event"), _apache_buckets())],
     "haproxy-shards": [(named("haproxy"), named("haproxy-shards"))],
+    "unbound-reuseport": [
+        (named("unbound-shared"), named("unbound")),
+        (named("unbound-shared-udp"), named("unbound-udp")),
+    ],
+    "knot-reuseport": [(named("knot"), named("knot-reuseport"))],
+    "recursor-reuseport": [(named("recursor-shared"), named("recursor"))],
+    "nsd-reuseport": [(named("nsd-udp"), named("nsd-reuseport-udp"))],
+    "pgpool-serialize": [(named("pgpool"), named("pgpool-serialize"))],
 }
 """For each remedy's id: servers that it is advised for, and the same with it."""
 
@@ -36,7 +45,7 @@ _GUNICORN = named("gunicorn-sync")
 _UNIX = ("--bind", "unix:$folder/s", "--workers", str(WORKERS), "app:wsgi")
 
 GUNICORN_UNIX = dataclasses.replace(_GUNICORN, name="gunicorn-unix", command=_UNIX, unix=True)
-_ACTIVATE = Program("systemd-socket-activate", "apt-get install --no-install-recommends systemd")
+_ACTIVATE = apt("systemd-socket-activate", "systemd")
 
 GUNICORN_ACTIVATED = dataclasses.replace(
     _GUNICORN,

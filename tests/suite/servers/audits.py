@@ -83,7 +83,7 @@ def command(running: Running) -> list[str]:
     connections = DEFERRED_CONNECTIONS if http else CONNECTIONS
     where = ["--unix", str(running.socket)] if running.server.unix else ["--port", str(running.port)]
     line = [sys.executable, "-m", "probes", "audit", *where, "--json"]
-    return [*line, "--connections", str(connections), *(["--http"] if http else [])]
+    return [*line, "--connections", str(connections), *(["--http"] if http else []), *running.server.audit]
 
 
 def five(running: Running) -> list[Audited]:

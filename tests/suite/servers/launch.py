@@ -20,7 +20,7 @@ from types import TracebackType
 from probes import syscalls
 from probes.observers.task_files import TaskFiles
 
-from .servers import Server
+from .server import Server
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 60.0
@@ -63,10 +63,13 @@ class Running:
 
     def _started(self) -> subprocess.Popen[bytes]:
         for name, text in self.server.texts(self.folder, self.port).items():
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / name).write_text(text)
             (self.folder / name).chmod(0o644)
         own = {"HOME": str(self.folder), "TMPDIR": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
         us = os.getpid()
+        if self.server.before:
+            subprocess.run(["sh", "-ec", self.server.before], cwd=self.folder, env={**os.environ, **own}, check=True)
         with (self.folder / "log").open("wb") as log:
             return subprocess.Popen(
                 self.server.command_line(self.folder, self.port),
@@ -104,7 +107,8 @@ class Running:
         """Every process is there, it answers a request, and every worker waits.  Raises DidNotStart."""
         # The request first: one that systemd-socket-activate starts is started by it.
         self._until(self._answers, lambda: "no answer")
-        self._until(lambda: len(self.pids()) == self.server.processes, lambda: f"{len(self.pids())} processes")
+        if self.server.processes:
+            self._until(lambda: len(self.pids()) == self.server.processes, lambda: f"{len(self.pids())} processes")
         self._until(self._all_wait, lambda: f"{self._waiting()} waiting in {' or '.join(self.server.calls)}")
 
     def _until(self, condition: Callable[[], bool], seen: Callable[[], str]) -> None:
@@ -121,8 +125,17 @@ class Running:
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            return self.get() == 200
+            return self.is_served()
         return False
+
+    def is_served(self) -> bool:
+        """Whether a client gets its answer, over a connection of its own.  OSError or HTTPException where it fails."""
+        if self.server.ask is None:
+            return self.get() == 200
+        with socket.create_connection(("127.0.0.1", self.port), 10) as client:
+            client.sendall(self.server.ask)
+            heard = client.recv(4096)
+            return bool(heard) and heard.startswith(self.server.hears)
 
     def _all_wait(self) -> bool:
         says = self.server.says
@@ -175,13 +188,16 @@ class Running:
     # --- gone ----------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """SIGTERM to the first process, as a service manager would; SIGKILL to what is left; none may be left then.
+        """Its signal to the first process, as a service manager would; SIGKILL to what is left; none may be left then.
 
         AssertionError where SIGKILL was needed: then the server, or its row in the table, is at fault.
         """
         needed_force: list[int] = []
         try:
-            self.process.send_signal(signal.SIGTERM)
+            if self.server.ends_alone:
+                self.process.send_signal(signal.Signals[self.server.ends_by])
+            else:
+                os.killpg(self.process.pid, signal.Signals[self.server.ends_by])
             if not self._gone_within(PATIENCE_S):
                 needed_force = self.pids()
                 for pid in needed_force:

@@ -1,8 +1,8 @@
-"""Audits every server five times, and prints the table of docs/servers.md.
+"""Audits every server several times, keeps what it saw in docs/servers.json, and writes the table of docs/servers.md.
 
-    python -m tests.suite.servers.table                    all of them, some ten minutes
+    python -m tests.suite.servers.table                    all of them, a minute each
     python -m tests.suite.servers.table nginx uwsgi        these
-    python -m tests.suite.servers.table --write docs/servers.md  puts it between its marks there
+    python -m tests.suite.servers.table --page             nothing: the page anew, from the data
 
 Exit codes: 0 all were measured and their repeats agree, 2 bad input, 3 one could not be measured.
 """
@@ -10,64 +10,84 @@ Exit codes: 0 all were measured and their repeats agree, 2 bad input, 3 one coul
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
+import json
 import statistics
+import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from .audits import REPEATS, Audited, five
-from .launch import DidNotStart, Running
-from .servers import SERVERS, Server
+from probes import host
+
+from .audits import REPEATS, Audited, audit
+from .launch import ROOT, DidNotStart, Running
+from .server import Program, Server
+from .servers import MENDED, SERVERS
 
 WELL, BAD_INPUT, CANNOT_MEASURE = 0, 2, 3
+REQUESTS = 20
+"""How many are made of each server beside the audits, and counted if answered."""
 
 HEADER = (
-    "| server | how it waits | workers | woken | winners |",
-    "|---|---|---:|---:|---|",
+    "| server | version | how it waits | workers | woken | winners | audits | mended by |",
+    "|---|---|---|---:|---:|---|---:|---|",
 )
-BEGIN, END = "<!-- servers: measured by tests/suite/servers/table.py -->", "<!-- end of servers -->"
+BEGIN, END = "<!-- servers: written by tests/suite/servers/table.py -->", "<!-- end of servers -->"
+DATA, PAGE = ROOT / "docs" / "servers.json", ROOT / "docs" / "servers.md"
+
+Entry = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; the exit code."""
+    """Measure, and write; the exit code."""
     options = _parser().parse_args(arguments)
     known = {server.name: server for server in SERVERS}
     if unknown := [name for name in options.names if name not in known]:
         print(f"no server is called {unknown[0]}: choose from {' '.join(known)}", file=sys.stderr)
         return BAD_INPUT
-    if options.write is not None and (problem := _why_not_writable(options.write)):
-        print(problem, file=sys.stderr)
-        return BAD_INPUT
-    rows, problems = [], []
-    for server in [known[name] for name in options.names] or SERVERS:
+    entries = data()
+    problems = []
+    wanted = [known[name] for name in options.names] or SERVERS
+    for server in () if options.page else wanted:
         print(f"{server.name} ...", file=sys.stderr)
         try:
-            rows.append(_measured(server))
-        except (Disagree, DidNotStart, FileNotFoundError, AssertionError) as problem:
+            entries[server.name] = _measured(server, options.repeats)
+        except (Disagree, DidNotStart, FileNotFoundError, AssertionError, subprocess.CalledProcessError) as problem:
             problems.append(f"{server.name}: {problem}")
             print(problems[-1], file=sys.stderr)
-    table = "\n".join((*HEADER, *rows))
-    print(table)
-    if problems:
-        return CANNOT_MEASURE
-    if options.write is not None:
-        _write(options.write, table)
-    return WELL
+            continue
+        print(row(entries[server.name], entries), flush=True)
+        _keep(entries)
+    _write(PAGE, page_table(entries))
+    return CANNOT_MEASURE if problems else WELL
 
 
 class Disagree(Exception):
     """The repeats of one server do not say the same; the message says what."""
 
 
-def _measured(server: Server) -> str:
-    """The row of one server.  Raises Disagree where the five audits do."""
+def data() -> dict[str, Entry]:
+    """What was measured, by the server's name."""
+    return {entry["name"]: entry for entry in json.loads(DATA.read_text())} if DATA.exists() else {}
+
+
+def _keep(entries: Mapping[str, Entry]) -> None:
+    ordered = [entries[server.name] for server in SERVERS if server.name in entries]
+    DATA.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")
+
+
+def _measured(server: Server, repeats: int) -> Entry:
+    """What so many audits and some requests show of one server.  Raises Disagree where the audits do."""
     with Running(server) as running:
-        audits = five(running)
-    return row(server.title, audits)
+        audits = [audit(running) for _ in range(repeats)]
+        answered = sum(running.is_served() for _ in range(REQUESTS))
+    return {**entry_of(server, audits), "answered": answered, "version": version_of(server.program)}
 
 
-def row(title: str, audits: Sequence[Audited]) -> str:
-    """One line of the table.  Raises Disagree where the audits do, or one of them judged nothing."""
+def entry_of(server: Server, audits: Sequence[Audited]) -> Entry:
+    """What these audits say alike.  Raises Disagree where they do not, or one of them judged nothing."""
     for one in audits:
         if one.answer["reason"] is not None or one.answer["woken"] is None:
             raise Disagree(one.answer["sentence"])
@@ -77,9 +97,58 @@ def row(title: str, audits: Sequence[Audited]) -> str:
     }
     if len(said) > 1:
         raise Disagree(f"the {len(audits)} audits disagree: {sorted(map(str, said))}")
-    waits, workers, _, _ = said.pop()
-    woken = _spread([one.answer["woken"] for one in audits])
-    return f"| {title} | {_shortened(waits)} | {workers} | {woken} | {winners_in_words(audits)} |"
+    waits, workers, verdict, _ = said.pop()
+    return {
+        "name": server.name,
+        "title": server.title,
+        "waits": waits,
+        "workers": workers,
+        "verdict": verdict,
+        "strategy": audits[0].strategy,
+        "woken": [one.answer["woken"] for one in audits],
+        "winners": [one.winners for one in audits],
+        "kernel": host.in_one_line(),
+    }
+
+
+def version_of(program: Program) -> str:
+    """Of its package, as Debian or PyPI knows it; empty where neither does."""
+    try:
+        return importlib.metadata.version(program.package)
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    asked = ["dpkg-query", "-W", "-f", "${Version}", program.package]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode == 0 and done.stdout:
+        # Without the epoch, and what Debian adds.
+        return done.stdout.partition(":")[2].partition("-")[0] or done.stdout.partition("-")[0]
+    path = program.path()
+    said = subprocess.run([str(path), "--version"], capture_output=True, text=True, check=False).stdout
+    return next((word for word in said.split() if word[:1].isdigit()), "")
+
+
+# --- a row --------------------------------------------------------------------------------------
+
+
+def row(entry: Entry, entries: Mapping[str, Entry]) -> str:
+    """One line of the table; `entries` holds those that mend it."""
+    cells = (
+        entry["title"],
+        entry["version"],
+        _shortened(entry["waits"]),
+        str(entry["workers"]),
+        _spread(entry["woken"]),
+        winners_in_words(entry["winners"]),
+        str(len(entry["woken"])),
+        _mended(entry, entries),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _mended(entry: Entry, entries: Mapping[str, Entry]) -> str:
+    """By which setting, and how many wake with it."""
+    name, setting = MENDED.get(entry["name"], ("", ""))
+    return f"{setting}: {_spread(entries[name]['woken'])}" if name in entries else ""
 
 
 def _spread(spreads: Iterable[dict[str, float]]) -> str:
@@ -91,9 +160,11 @@ def _spread(spreads: Iterable[dict[str, float]]) -> str:
     return f"**{text}**" if median > 1 else text
 
 
-def winners_in_words(audits: Sequence[Audited]) -> str:
+def winners_in_words(winners: Sequence[Sequence[int]]) -> str:
     """What part of the connections each winner took, the busiest first, in per cent: from lowest to highest."""
-    shares = [[100 * times / sum(one.winners) for times in one.winners] for one in audits]
+    if not all(winners):
+        return "not observed"
+    shares = [[100 * times / sum(one) for times in one] for one in winners]
     places = max(map(len, shares))
     ranked = [[share[place] if place < len(share) else 0.0 for share in shares] for place in range(places)]
     return ", ".join(_range(min(values), max(values)) for values in ranked) + " %"
@@ -116,14 +187,9 @@ def _shortened(waits: object) -> str:
 # --- the page -----------------------------------------------------------------------------------
 
 
-def _why_not_writable(path: Path) -> str | None:
-    try:
-        text = path.read_text()
-    except OSError as error:
-        return f"{path}: {error.strerror}"
-    if BEGIN not in text or END not in text:
-        return f"{path} lacks the marks {BEGIN} and {END}, between which the table goes"
-    return None
+def page_table(entries: Mapping[str, Entry]) -> str:
+    """The table, in the order of the servers."""
+    return "\n".join((*HEADER, *(row(entries[one.name], entries) for one in SERVERS if one.name in entries)))
 
 
 def _write(path: Path, table: str) -> None:
@@ -136,8 +202,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.suite.servers.table", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("names", nargs="*", metavar="SERVER", help=" ".join(server.name for server in SERVERS))
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table between its marks in this file")
-    parser.epilog = f"Each server is audited {REPEATS} times; a row is printed only where all say the same."
+    parser.add_argument("--repeats", type=int, default=REPEATS, metavar="N", help=f"audits of each (default {REPEATS})")
+    parser.add_argument("--page", action="store_true", help="measure nothing; write the page anew from the data")
+    parser.epilog = "What the audits of a server said is kept only where all say the same."
     return parser
 
 

@@ -1,16 +1,16 @@
-"""The table of docs/servers.md: what a row says, when there is none, and that there is one for every server."""
+"""The table of docs/servers.md: what an entry says, when there is none, and that the page is what the data say."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .audits import Audited
-from .launch import ROOT
-from .servers import SERVERS
-from .table import BEGIN, END, HEADER, Disagree, main, row
+from .servers import MENDED, SERVERS, named
+from .table import BEGIN, DATA, END, HEADER, PAGE, REQUESTS, Disagree, data, entry_of, main, page_table, row
+
+IT = named("gunicorn-sync")
 
 
 def _audited(woken: int = 4, low: int | None = None, reason: str | None = None, **winners: int) -> Audited:
@@ -18,6 +18,7 @@ def _audited(woken: int = 4, low: int | None = None, reason: str | None = None, 
     answer: dict[str, Any] = {
         "waits": "4 workers, each in pselect6, on one inherited listener",
         "workers": 4,
+        "strategy": "pselect6",
         "woken": spread,
         "verdict": "herds",
         "reason": reason,
@@ -27,27 +28,41 @@ def _audited(woken: int = 4, low: int | None = None, reason: str | None = None, 
     return Audited(answer, 0, "")
 
 
+def _row(*audits: Audited) -> str:
+    entry = {**entry_of(IT, audits), "version": "23.0", "answered": REQUESTS}
+    return row(entry, {IT.name: entry})
+
+
 def test_a_row_says_it_all() -> None:
-    said = row("it", [_audited(), _audited(a=10, b=10)])
-    assert said == "| it | each in pselect6, on one inherited listener | 4 | **4** | 50–75, 25–50 % |"
+    said = _row(_audited(), _audited(a=10, b=10))
+    assert said == (
+        "| gunicorn, sync | 23.0 | each in pselect6, on one inherited listener | 4 | **4** | 50–75, 25–50 % | 2 |  |"
+    )
+
+
+def test_a_row_says_what_mends_it() -> None:
+    entry = {**entry_of(IT, [_audited()]), "version": "23.0"}
+    mended = {**entry_of(named("gunicorn-reuse-port"), [_audited(woken=1)]), "version": "23.0"}
+    said = row(entry, {IT.name: entry, "gunicorn-reuse-port": mended})
+    assert said.endswith("| 1 | `--reuse-port`: 1 |")
 
 
 def test_one_that_wakes_fewer_now_and_then_is_shown() -> None:
-    assert "| **3–4, median 4** |" in row("it", [_audited(), _audited(low=3)])
+    assert "| **3–4, median 4** |" in _row(_audited(), _audited(low=3))
 
 
 def test_what_wakes_one_is_not_bold() -> None:
-    assert "| 4 | 1 |" in row("it", [_audited(woken=1), _audited(woken=1)])
+    assert "| 4 | 1 |" in _row(_audited(woken=1), _audited(woken=1))
 
 
 def test_audits_that_disagree_make_no_row() -> None:
     with pytest.raises(Disagree, match="the 2 audits disagree"):
-        row("it", [_audited(4), _audited(1)])
+        _row(_audited(4), _audited(1))
 
 
 def test_an_audit_that_judged_nothing_makes_no_row() -> None:
     with pytest.raises(Disagree, match="inconclusive: the server is busy"):
-        row("it", [_audited(), _audited(reason="the server is busy")])
+        _row(_audited(), _audited(reason="the server is busy"))
 
 
 def test_an_unknown_server_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,15 +70,35 @@ def test_an_unknown_server_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     assert "no server is called apachee: choose from nginx " in capsys.readouterr().err
 
 
-def test_a_file_without_the_marks_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("no marks")
-    assert main(["nginx", "--write", str(page)]) == 2
-    assert "lacks the marks" in capsys.readouterr().err
-    assert page.read_text() == "no marks"
+# --- the data, and the page ---------------------------------------------------------------------
 
 
-def test_the_page_has_every_server() -> None:
-    lines = (ROOT / "docs" / "servers.md").read_text().partition(BEGIN + "\n")[2].partition("\n" + END)[0].splitlines()
-    assert tuple(lines[:2]) == HEADER
-    assert [line.split(" | ")[0] for line in lines[2:]] == [f"| {server.title}" for server in SERVERS]
+def test_the_page_is_what_the_data_say() -> None:
+    table = PAGE.read_text().partition(BEGIN + "\n")[2].partition("\n" + END)[0]
+    assert table == page_table(data()), "python -m tests.suite.servers.table --page writes it anew"
+    assert tuple(table.splitlines()[:2]) == HEADER
+
+
+def test_every_server_was_measured() -> None:
+    assert list(data()) == [server.name for server in SERVERS], DATA
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
+def test_what_was_measured_is_what_its_row_says(server: object) -> None:
+    """The strategy, the workers, and how many wake, as a rule; and each request was answered."""
+    assert isinstance(server, type(IT))
+    entry = data()[server.name]
+    assert (entry["strategy"], entry["workers"]) == (server.strategy, server.workers)
+    assert {spread["median"] for spread in entry["woken"]} == {server.woken}
+    assert entry["answered"] == REQUESTS
+    assert entry["title"] == server.title
+    assert len(entry["woken"]) >= 3
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_each_setting_mends(name: str) -> None:
+    """Fewer wake with it, by what was measured; and every request was answered, before and after."""
+    after, _ = MENDED[name]
+    before, mended = data()[name], data()[after]
+    assert mended["woken"][0]["median"] < before["woken"][0]["median"]
+    assert mended["answered"] == before["answered"] == REQUESTS

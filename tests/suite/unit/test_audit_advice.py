@@ -88,3 +88,16 @@ def test_what_is_set_already_is_not_advised_to_programmers() -> None:
     assert "EPOLLEXCLUSIVE" not in _with(call="epoll_wait", trigger="exclusive")
     assert _with(call="epoll_wait", trigger="exclusive", is_tcp=False, names=frozenset()) == ""
     assert _with(call="epoll_wait", trigger="edge", sharing="epoll", names=frozenset()) == ""
+
+
+def test_what_helps_for_datagrams_alone() -> None:
+    """NSD's `reuseport: yes` makes UDP sockets for each process, and no TCP listeners."""
+    nsd = {"names": frozenset({"nsd"}), "options": ["nsd", "-d"]}
+    assert "for nsd: reuseport: yes" in _with(**nsd, datagrams=True)
+    assert "not advised here: reuseport: yes in the server section" in _with(**nsd)
+
+
+def test_who_programs_a_datagram_server_is_told_of_sockets() -> None:
+    said = _with(datagrams=True)
+    assert "blocking recvfrom" in said
+    assert "a socket for each worker with SO_REUSEPORT" in said

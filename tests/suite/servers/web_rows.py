@@ -1,0 +1,129 @@
+"""Web servers and caches of Debian that run only where all servers are asked for."""
+
+from __future__ import annotations
+
+from .server import WORKERS, Server, apt
+
+LIGHTTPD = apt("lighttpd", "lighttpd")
+H2O = apt("h2o", "h2o")
+VARNISH = apt("varnishd", "varnish")
+SQUID = apt("squid", "squid")
+
+_HTTP = b"GET / HTTP/1.0\r\n\r\n"
+
+
+def _lighttpd(workers: int) -> dict[str, str]:
+    return {
+        "lighttpd.conf": f"""\
+server.document-root = "$folder"
+server.bind = "127.0.0.1"
+server.port = $port
+server.errorlog = "/dev/stderr"
+server.max-worker = {workers}
+index-file.names = ("index.html")
+""",
+        "index.html": "ok\n",
+    }
+
+
+_H2O = f"""\
+num-threads: {WORKERS}
+pid-file: $folder/h2o.pid
+listen:
+  host: 127.0.0.1
+  port: $port
+hosts:
+  default:
+    paths:
+      /:
+        file.dir: $folder
+"""
+
+_VCL = """\
+vcl 4.1;
+backend none { .host = "127.0.0.1"; .port = "9"; }
+sub vcl_recv { return (synth(200)); }
+"""
+
+_SQUID = f"""\
+workers {WORKERS}
+http_port 127.0.0.1:$port
+visible_hostname localhost
+pid_filename $folder/squid.pid
+cache_log /dev/stderr
+access_log none
+coredump_dir $folder
+cache_mem 8 MB
+cache_effective_user proxy
+shutdown_lifetime 1 second
+"""
+
+
+def _varnish(name: str, title: str, pools: int) -> Server:
+    threads = ("-p", f"thread_pools={pools}", "-p", "thread_pool_min=10", "-p", "thread_pool_max=50")
+    return Server(
+        name,
+        title,
+        VARNISH,
+        ("-F", "-j", "none", "-a", "127.0.0.1:$port", "-f", "$folder/default.vcl", "-n", "$folder/v", *threads),
+        {"default.vcl": _VCL},
+        processes=2,
+        calls=("accept", "accept4"),
+        waiting=1,
+        strategy="accept",
+        workers=pools,
+        woken=1,
+        more=True,
+    )
+
+
+ROWS = (
+    Server(
+        "lighttpd",
+        "lighttpd, `server.max-worker = 4`",
+        LIGHTTPD,
+        ("-D", "-f", "$folder/lighttpd.conf"),
+        _lighttpd(WORKERS),
+        woken=WORKERS,
+        more=True,
+    ),
+    Server(
+        "lighttpd-one",
+        "lighttpd, as it comes",
+        LIGHTTPD,
+        ("-D", "-f", "$folder/lighttpd.conf"),
+        _lighttpd(0),
+        processes=1,
+        waiting=1,
+        workers=1,
+        more=True,
+    ),
+    Server(
+        "h2o",
+        "H2O, `num-threads: 4`",
+        H2O,
+        ("-m", "worker", "-c", "$folder/h2o.conf"),
+        {"h2o.conf": _H2O, "index.html": "ok\n"},
+        # Beside the server, one that would print a backtrace.
+        processes=2,
+        waiting=0,
+        http=True,
+        woken=WORKERS,
+        before="chmod 777 . && touch h2o.pid && chmod 666 h2o.pid",
+        more=True,
+    ),
+    _varnish("varnish", "Varnish, `thread_pools=4`", 4),
+    Server(
+        "squid",
+        "Squid, `workers 4`",
+        SQUID,
+        ("--foreground", "-f", "$folder/squid.conf"),
+        {"squid.conf": _SQUID},
+        processes=0,
+        ask=_HTTP,
+        hears=b"HTTP/1",
+        woken=WORKERS,
+        more=True,
+        before="chmod 777 .",
+    ),
+)
