@@ -55,6 +55,7 @@ EPILOG = f"""\
                  watched (seconds, observed_s, records, record_ns, cost_to_server_ms ...); without the tracepoints
                  switches, opened_in_namespace;  woken, returned, won, in_vain are then of the connections judged
   warnings       what else is wrong, for example a listener that nobody waits for
+  listeners      instead of all these, of a --pid that has several: an answer for each
   advice         what to change, if anything;  reason: why it is inconclusive, or null;  exit_code
 
 Exit codes: 0 judged, 1 more workers wake than --max-woken, 2 bad input, 3 it could not be judged

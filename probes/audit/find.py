@@ -86,6 +86,17 @@ def find(wanted: Wanted) -> AuditedServer:
     return AuditedServer(chosen, found, others, _kin(unseen, found))
 
 
+def listeners_of(wanted: Wanted) -> list[ListeningSocket]:
+    """Every listener of a process that was named by its pid alone: its TCP ports, or else its unix sockets.
+
+    A server may have a unix socket beside its port, to be steered by; that is left alone.  Raises BadTarget as `find`.
+    """
+    assert wanted.pid is not None
+    _complain_about_pid(wanted.pid)
+    found = _of_pid(wanted)
+    return sorted([one for one in found if one.port] or found, key=lambda one: (one.port, one.name))
+
+
 def the_one_of(candidates: Sequence[ListeningSocket], whose: str) -> ListeningSocket:
     """The listener that is meant where none was named: that of the only TCP port, else the only one.
 

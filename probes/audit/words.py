@@ -57,15 +57,20 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {lab_in_words(answer['lab'])}"
         if answer["verdict"] == WAKES_NOBODY and answer["lab"]["woken"] is not None:
             yield "  (the lab's listener does not wait for data: this is what to expect once data arrive)"
-    for warning in answer["warnings"]:
-        yield f"  warning: {warning}"
-    for advice in answer["advice"]:
-        yield f"  -> {advice}"
+    yield from advice_lines(answer)
     for name, why in answer["observers"].items():
         if why is not None:
             yield f"  no {name}: {why}"
     if answer["server"] and (unseen := answer["server"]["unseen_processes"]):
         yield f"  {in_words(unseen)} may not be looked into, so whether the listener is held there, too, is not known"
+
+
+def advice_lines(answer: Mapping[str, Any]) -> Iterator[str]:
+    """What else is wrong, and what to change."""
+    for warning in answer["warnings"]:
+        yield f"  warning: {warning}"
+    for advice in answer["advice"]:
+        yield f"  -> {advice}"
 
 
 def _server(listener: Mapping[str, Any], server: Mapping[str, Any]) -> Iterator[str]:

@@ -21,6 +21,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.markup import escape
 
+    from ..audit import several
     from ..audit.auditing import audit
     from ..audit.words import lines
     from ..printable import printable, printable_all
@@ -37,15 +38,19 @@ def run(options: argparse.Namespace) -> int:
         status.start()
         status.update(escape(printable(what)))
 
-    try:
-        answer = audit(request, tell)
-    finally:
-        status.stop()
+    answers = []
+    for one in several.requests_for(request):
+        try:
+            answers.append(audit(one, tell))
+        finally:
+            status.stop()
+    alone = len(answers) == 1
+    answer = answers[0] if alone else several.together(answers)
     shown = printable_all(answer)
     if options.html:
-        write_whole(audit_page.render(shown), options.html)
+        write_whole(audit_page.render(shown) if alone else audit_page.render_several(shown), options.html)
     # JSON has an escape of its own for all of that (RFC 8259), and its readers want what is so.
-    print(json.dumps(answer, indent=2) if options.json else "\n".join(lines(shown)))
+    print(json.dumps(answer, indent=2) if options.json else "\n".join((lines if alone else several.lines)(shown)))
     if options.html:
         print(f"page: {printable(options.html)}", file=sys.stderr if options.json else sys.stdout)
     code: int = answer["exit_code"]

@@ -37,6 +37,18 @@ def render(answer: Mapping[str, Any]) -> str:
     )
 
 
+def render_several(answer: Mapping[str, Any]) -> str:
+    """The page for the listeners of one server, as a whole HTML document."""
+    answers = answer["listeners"]
+    name = next((one["server"]["name"] for one in answers if one["server"]), "a server")
+    rows = [(one, _SHAPES.get(one["verdict"], "inconclusive")) for one in answers]
+    return (
+        environment()
+        .get_template("audits.html.j2")
+        .render(title=f"{name}, {len(answers)} listeners", kernel=answer["kernel"], rows=rows)
+    )
+
+
 def _facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is known of the server and of this machine: (term, fact)."""
     facts = [("kernel", f"{answer['kernel']}, {answer['user']}")]

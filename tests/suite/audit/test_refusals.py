@@ -107,14 +107,6 @@ def test_nobody_waits(start: Start, audit: Audit) -> None:
     assert answer["reason"].startswith("no thread of the server was seen waiting for the listener")
 
 
-def test_several_listeners(audit: Audit) -> None:
-    with socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0)):
-        answer = audit("--pid", os.getpid())
-    assert answer.code == BAD_INPUT
-    assert f"pid {os.getpid()} has several listeners (127.0.0.1:" in answer.text
-    assert "add --port or --unix to choose one" in answer.text
-
-
 def test_two_sockets_of_one_path(start: Start, audit: Audit, tmp_path: Path) -> None:
     """A path that was removed and bound again names two sockets: a client reaches the newer, and so does the audit."""
     path = tmp_path / "s"
