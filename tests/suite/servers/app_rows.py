@@ -129,6 +129,10 @@ if (cluster.isPrimary) {
 """
 
 
+_ALONE = {"processes": 1, "waiting": 1, "workers": 1}
+"""One process, of which one thread waits."""
+
+
 def _more(
     name: str, title: str, program: Program, command: tuple[str, ...], files: dict[str, str], **fields: Any
 ) -> Server:
@@ -205,10 +209,8 @@ ROWS = (
         WAITRESS,
         ("--host", "127.0.0.1", "--port", "$port", "app:wsgi"),
         {"app.py": APP},
-        processes=1,
         calls=(*SELECT, "poll"),
-        waiting=1,
-        workers=1,
+        **_ALONE,
         strategy="select",
     ),
     _more(
@@ -217,9 +219,7 @@ ROWS = (
         DAPHNE,
         ("-b", "127.0.0.1", "-p", "$port", "app:asgi"),
         {"app.py": APP},
-        processes=1,
-        waiting=1,
-        workers=1,
+        **_ALONE,
     ),
     _more(
         "puma",
@@ -282,10 +282,8 @@ ROWS = (
         TOMCAT,
         (*_TOMCAT, "org.apache.catalina.startup.Bootstrap", "start"),
         {"conf/server.xml": _SERVER_XML, "conf/web.xml": "<web-app/>"},
-        processes=1,
         calls=("accept", "accept4", "poll", "ppoll"),
-        waiting=1,
-        workers=1,
+        **_ALONE,
         strategy="accept",
         ask=b"GET / HTTP/1.0\r\n\r\n",
         hears=b"HTTP/1",
@@ -308,9 +306,7 @@ ROWS = (
             "error",
         ),
         {},
-        processes=1,
-        waiting=1,
-        workers=1,
+        **_ALONE,
         strategy="epoll.edge.listener",
         ask=b"GET /version HTTP/1.0\r\n\r\n",
         hears=b"HTTP/1",
@@ -321,9 +317,7 @@ ROWS = (
         NATS,
         ("-a", "127.0.0.1", "-p", "$port"),
         {},
-        processes=1,
-        waiting=1,
-        workers=1,
+        **_ALONE,
         strategy="epoll.edge.listener",
         ask=b"PING\r\n",
         hears=b"INFO",

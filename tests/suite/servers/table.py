@@ -75,7 +75,8 @@ def data() -> dict[str, Entry]:
 
 def _keep(entries: Mapping[str, Entry]) -> None:
     ordered = [entries[server.name] for server in SERVERS if server.name in entries]
-    DATA.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")
+    lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in ordered)
+    DATA.write_text(f"[\n{lines}\n]\n")
 
 
 def _measured(server: Server, repeats: int) -> Entry:
@@ -122,8 +123,9 @@ def version_of(program: Program) -> str:
     if done.returncode == 0 and done.stdout:
         # Without the epoch, and what Debian adds.
         return done.stdout.partition(":")[2].partition("-")[0] or done.stdout.partition("-")[0]
-    path = program.path()
-    said = subprocess.run([str(path), "--version"], capture_output=True, text=True, check=False).stdout
+    if (path := program.path()) is None:
+        return ""
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
     return next((word for word in said.split() if word[:1].isdigit()), "")
 
 
