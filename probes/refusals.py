@@ -25,7 +25,8 @@ REMEDIES: Mapping[int, str] = {
 
 _OF_AN_OPERATION: Mapping[int, str] = {
     **REMEDIES,
-    errno.EAGAIN: "no process may be started: raise their limit (ulimit -u, pids.max of the control group)",
+    errno.EAGAIN: "a limit is reached: of processes (ulimit -u, pids.max of the control group), or of a queue",
+    errno.EINPROGRESS: "a connection did not come about in time",
     errno.EADDRINUSE: "the port is taken, or none is free: widen net.ipv4.ip_local_port_range",
     errno.ENOSPC: "a limit is reached: look at kernel.sem, fs.epoll.max_user_watches, and the temporary folder",
     errno.ENOENT: "something is missing: is there a temporary folder (TMPDIR), and is /proc mounted?",

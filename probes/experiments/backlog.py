@@ -9,7 +9,7 @@ import socket
 from ..errnos import errno_name
 from ..lab.deadline import patience_s, until
 from ..lab.features import asking_for
-from ..lab.network import counted, counter, own_network, setting
+from ..lab.network import counted, counter, needs_room, own_network, setting
 from ..lab.stage import Stage
 from ..sources import client
 from . import wire
@@ -19,6 +19,11 @@ _DEFER_S = 30
 
 def full_unix(stage: Stage, backlog: int) -> None:
     """Connect to an AF_UNIX listener, without blocking, until it is refused; accept one, and try again."""
+    needs_room(backlog)
+    _full_unix(stage, backlog)
+
+
+def _full_unix(stage: Stage, backlog: int) -> None:
     listener = stage.keep(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
     name = f"\0wakecheck-{os.getpid()}-full"
     listener.bind(name)
@@ -52,6 +57,7 @@ def _connected_until_refused(stage: Stage, name: str) -> int:
 
 def full_tcp(stage: Stage, backlog: int) -> None:
     """Fill a TCP listener's queue, one client after the other; then one more, without blocking."""
+    needs_room(backlog)
     listener = wire.listening(stage, backlog=backlog)
     for place in range(backlog + 1):
         wire.dial(stage, listener)
@@ -70,7 +76,7 @@ def capped(stage: Stage) -> None:
     own_network()
     setting("core/somaxconn", 2)
     stage.note("queue-limit", "the limit of a TCP listener's queue", wire.queue(wire.listening(stage, backlog=100))[1])
-    full_unix(stage, 100)
+    _full_unix(stage, 100)
 
 
 def overflow(stage: Stage, abort: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from ..errnos import errno_of_result
 from ..lab.deadline import until
 from ..lab.features import join_group
-from ..lab.network import own_network, setting
+from ..lab.network import needs_room, own_network, setting
 from ..lab.stage import Actor, Me, Stage
 from ..scenario import Scenario
 from ..strategies import prepare
@@ -79,6 +79,7 @@ def _lengths(members: list[socket.socket]) -> list[int]:
 
 def own_queues(stage: Stage, size: int) -> None:
     """Twelve clients connect to a group, one after the other; every member accepts what it has."""
+    needs_room(12)
     members = _group(stage, size)
     clients: set[tuple[str, int]] = set()
     for _ in range(12):

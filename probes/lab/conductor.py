@@ -23,7 +23,7 @@ from .. import refusals, syscalls, sysctls
 from ..flavour import flavour
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
-from . import denial, fence, inherited, isolation, sentinel
+from . import denial, fence, inherited, isolation, network, sentinel
 from .deadline import measure_patience
 from .instruments import Instruments
 from .stage import play
@@ -109,8 +109,14 @@ def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:
     answer = _answer(request, bench)
     trial = answer.get("trial")
     if trial is not None and trial["inconclusive"] is not None:
-        trial["inconclusive"] = denial.explained(trial["inconclusive"])
-    return {kind: denial.explained(said) if kind in _REASONS else said for kind, said in answer.items()}
+        trial["inconclusive"] = _explained(trial["inconclusive"])
+    return {kind: _explained(said) if kind in _REASONS else said for kind, said in answer.items()}
+
+
+def _explained(reason: str) -> str:
+    """A reason, and behind it what is denied or set otherwise here, of which it may come."""
+    odd = [words for words in network.odd_settings() if words not in reason]
+    return denial.explained("; ".join((reason, *odd)))
 
 
 def _answer(request: dict[str, Any], bench: Bench) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from .. import syscalls
 from ..verdict import Inconclusive, NotApplicable
@@ -32,6 +32,53 @@ def setting(name: str, value: int | None = None) -> int:
             return int(file.read())
     except OSError as error:
         raise NotApplicable(f"{path}: {error.strerror}") from error
+
+
+def needs(name: str, suits: Callable[[int], bool], otherwise: int, needed: str) -> None:
+    """Have a setting of /proc/sys/net be such as an experiment needs it (`needed`, in words).
+
+    Where it is not, it is set to `otherwise`, in a network namespace of this stage's own.  Raises Inconclusive, with
+    the setting's name, where that is denied.  A kernel without the setting behaves as by default.
+    """
+    path = f"/proc/sys/net/{name}"
+    if not os.path.exists(path) or suits(value := setting(name)):
+        return
+    try:
+        own_network()
+        setting(name, otherwise)
+    except NotApplicable as reason:
+        dotted = f"net.{name.replace('/', '.')}"
+        raise Inconclusive(f"{dotted} is {value}, and {needed} is needed; it may not be set here: {reason}") from reason
+
+
+def needs_room(connections: int) -> None:
+    """So many connections are to be queued at once.  Raises as `needs` does."""
+    needs("core/somaxconn", lambda value: value >= connections, 4096, f"at least {connections}")
+
+
+def odd_settings() -> list[str]:
+    """The settings of this network namespace by which connections fail that do not elsewhere, in words."""
+    odd = []
+    for name, is_odd in _ODD.items():
+        with contextlib.suppress(NotApplicable):  # this kernel lacks it, or does not show it
+            if is_odd(value := setting(name)):
+                odd.append(f"net.{name.replace('/', '.')} is {value}")
+    with contextlib.suppress(OSError, ValueError), open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        first, last = map(int, file.read().split())
+        if last - first < _FEW_PORTS:
+            odd.append(f"net.ipv4.ip_local_port_range is {first} to {last}")
+    return odd
+
+
+_FEW_PORTS = 1000
+_ODD: Mapping[str, Callable[[int], bool]] = {
+    "core/somaxconn": lambda value: value < 128,
+    "ipv4/tcp_abort_on_overflow": lambda value: value != 0,
+    "ipv4/tcp_max_syn_backlog": lambda value: value < 16,
+    "ipv4/tcp_synack_retries": lambda value: value < 1,
+    "ipv4/tcp_syncookies": lambda value: value == 2,
+    "unix/max_dgram_qlen": lambda value: value < 4,
+}
 
 
 def counter(name: str) -> int:

@@ -11,6 +11,7 @@ from tests.suite.surroundings.outcomes import CODE, outcomes
 
 EPOLL = ("epoll-instances.timeout", "epoll-instances.nests", "epoll-instances.can-be-polled", "death.shutdown")
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace, and changes settings in it")
 pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="the filter knows the numbers of x86_64 alone")
 
 
@@ -29,3 +30,28 @@ def test_answer_of_a_sandbox_is_no_evidence(place: str, named: str) -> None:
     assert verdicts["inconclusive"] + verdicts["not applicable"] > 0
     for *_, reason in judged:
         assert reason is None or (named in reason and not CODE.search(reason)), reason
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("place", "part", "reason"),
+    [
+        ("net.ipv4.tcp_syncookies=2", "sockets.defer-accept", "net.ipv4.tcp_syncookies is 2, and 0 or 1 is needed; "),
+        ("net.core.somaxconn=1", "sockets.queue-holds", "net.core.somaxconn is 1, and at least 5 is needed; "),
+        (
+            "net.ipv4.tcp_abort_on_overflow=1",
+            "sockets.full-queue",
+            "net.ipv4.tcp_abort_on_overflow is 1, and 0 is needed; ",
+        ),
+        (
+            "net.ipv4.ip_local_port_range=32768 32771",
+            "reuseport-group.own-queues",
+            "net.ipv4.ip_local_port_range is 32768 to 32771",
+        ),
+    ],
+)
+def test_setting_that_decides_is_named(place: str, part: str, reason: str) -> None:
+    """Where it is the host's, and may not be set."""
+    judged = outcomes(place, part)
+    assert {verdict for *_, verdict, _ in judged} <= {"held", "inconclusive", "not applicable"}, judged
+    assert any(reason in (why or "") for *_, why in judged), judged
