@@ -39,11 +39,6 @@ def test_answer_of_a_sandbox_is_no_evidence(place: str, named: str) -> None:
         ("net.ipv4.tcp_syncookies=2", "sockets.defer-accept", "net.ipv4.tcp_syncookies is 2, and 0 or 1 is needed; "),
         ("net.core.somaxconn=1", "sockets.queue-holds", "net.core.somaxconn is 1, and at least 5 is needed; "),
         (
-            "net.ipv4.tcp_abort_on_overflow=1",
-            "sockets.full-queue",
-            "net.ipv4.tcp_abort_on_overflow is 1, and 0 is needed; ",
-        ),
-        (
             "net.ipv4.ip_local_port_range=32768 32771",
             "reuseport-group.own-queues",
             "net.ipv4.ip_local_port_range is 32768 to 32771",
