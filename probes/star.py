@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .axes import CALLS, CONNECTIONS, LISTENERS, sources_that_can
+from .axes import CALLS, CONNECTIONS, SOURCES, sources_that_can
 from .scenario import BadScenario, Scenario
 
 CENTRE_SIZE = 8
@@ -22,16 +22,34 @@ class Preset:
 
     sizes: tuple[int, ...]
     sources: tuple[str, ...]
+    """What is waited for: the listeners among them are a spoke of the stars, and the others have stars of their own."""
     untraced: int
     sentence: str
 
 
+EACH_WAY = ("pipe", "eventfd", "udp4", "unix-connected", "tcp4-connected", "timerfd", "pidfd")
+"""One source for each way in which a wake-up comes about: from a task that writes (where readers wait exclusively, and
+where they do not), from a softirq, from an interrupt, and from a task that dies."""
+
 PRESETS = {
-    "fast": Preset((8,), ("tcp4", "unix"), 1, "8 waiters, tcp4 and unix, 1 untraced and 1 traced trial"),
-    "default": Preset((1, 2, 8, 64), LISTENERS, 3, "1, 2, 8 and 64 waiters, every listener, 3 untraced and 1 traced"),
+    "fast": Preset(
+        (8,),
+        ("tcp4", "unix", *EACH_WAY),
+        1,
+        "8 waiters, tcp4 and unix, a few other sources, 1 untraced and 1 traced trial",
+    ),
+    "default": Preset(
+        (1, 2, 8, 64),
+        tuple(name for name, kind in SOURCES.items() if not kind.rare),
+        3,
+        "1, 2, 8 and 64 waiters, every listener and every other source, 3 untraced and 1 traced",
+    ),
     # Abstract and seqpacket sockets run the same code of the kernel as path sockets do (net/unix/af_unix.c).
     "matrix": Preset(
-        (8,), ("tcp4", "tcp6", "unix"), 1, "8 waiters, tcp4, tcp6 and unix, 1 untraced and 1 traced; for emulators"
+        (8,),
+        ("tcp4", "tcp6", "unix", *EACH_WAY),
+        1,
+        "8 waiters, tcp4, tcp6 and unix, a few other sources, 1 untraced and 1 traced; for emulators",
     ),
 }
 
@@ -57,6 +75,8 @@ class Star:
     """What the centre waits on; unless given, the first that the call can wait on: tcp4 for most."""
     waiter: str = "process"
     """What the waiters are, everywhere in the star: without the spoke of threads then."""
+    one_of_many: bool = False
+    """Whether it is there for its source's sake, so that a preset without this source leaves it out."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a spoke that there is not: it would be left out, and nobody would see it."""
@@ -73,8 +93,9 @@ class Star:
         None at all where every size asked for is too small for the claim.  Raises BadScenario where the
         centre makes no sense.
         """
+        sources = tuple(sources)
         sizes = [size for size in ((self.size,) if self.size else sizes) if size >= self.smallest]
-        if not sizes:
+        if not sizes or (self.one_of_many and self.source not in sources):
             return []
         centre = CENTRE_SIZE if CENTRE_SIZE in sizes else max(sizes)
         what = "t" if self.waiter == "thread" else ""

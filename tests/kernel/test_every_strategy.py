@@ -10,7 +10,7 @@ from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
 from probes.evidence import Trial
 from probes.fixtures import RunTrials
 from probes.scenario import Scenario
-from probes.star import Star, centre, over
+from probes.star import EACH_WAY, Star, centre, over
 
 from .every import (
     ACCEPTING,
@@ -36,7 +36,7 @@ def _answered_once(trial: Trial) -> int:
 
 def _on(source: str, strategy: str, reaction: str, stimulus: str, further: str = "", size: int | None = None) -> Star:
     """One case, on a source that takes no connections."""
-    return Star(strategy, reaction, stimulus, further, spokes=(), source=source, size=size)
+    return Star(strategy, reaction, stimulus, further, spokes=(), source=source, size=size, one_of_many=True)
 
 
 @claim(
@@ -54,7 +54,7 @@ def _on(source: str, strategy: str, reaction: str, stimulus: str, further: str =
     *(
         _on(source, strategy, "loop", moved_one_by_one(source), "k48")
         for strategy, sources in (
-            ("poll", TAKEN_SOURCES),
+            ("poll", tuple(source for source in EACH_WAY if source in TAKEN_SOURCES)),
             ("epoll_wait.edge.epoll", TAKEN_SOURCES),
             ("epoll_wait.exclusive.listener", ("pipe", "eventfd")),
         )

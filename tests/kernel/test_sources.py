@@ -5,7 +5,7 @@ from __future__ import annotations
 from probes.claims import OBSERVED, claim, kernel, man
 from probes.fixtures import RunTrials
 from probes.scenario import Scenario
-from probes.star import Star, over
+from probes.star import EACH_WAY, Star, over
 
 from .every import EXCLUSIVE_SOURCES, TAKEN_SOURCES, WAITED_SOURCES, moved
 
@@ -24,7 +24,7 @@ _EVERYWHERE = ("pipe", "eventfd")
 
 def _at(source: str, strategy: str, reaction: str = "hold", stimulus: str = "", further: str = "") -> Star:
     """Eight processes; moved once, by whatever moves this source, unless another stimulus is named."""
-    return Star(strategy, reaction, stimulus or moved(source), further, spokes=(), source=source)
+    return Star(strategy, reaction, stimulus or moved(source), further, spokes=(), source=source, one_of_many=True)
 
 
 def _each(strategy: str, sources: tuple[str, ...], reaction: str = "hold") -> tuple[Star, ...]:
@@ -40,7 +40,7 @@ def _each(strategy: str, sources: tuple[str, ...], reaction: str = "hold") -> tu
 )
 @over(
     *_each("poll", WAITED_SOURCES),
-    *_each("epoll_wait.edge.listener", WAITED_SOURCES),
+    *_each("epoll_wait.edge.listener", EACH_WAY),
     *(_at(source, strategy) for strategy in PLAIN for source in _EVERYWHERE),
 )
 def test_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
@@ -64,7 +64,7 @@ def test_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
         kernel("fs/select.c", "do_poll: a waiter that finds nothing ready sleeps again without returning"),
     ],
 )
-@over(*_each("poll", TAKEN_SOURCES, "read"))
+@over(*_each("poll", tuple(source for source in EACH_WAY if source in TAKEN_SOURCES), "read"))
 def test_wakes_all_for_one_reader(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (poll; then read at once)
@@ -148,7 +148,7 @@ def test_shared_edge_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     level=OBSERVED,
     basis=[_EP_POLL, _PUT_BACK],
 )
-@over(*_each("epoll_wait.level.epoll", WAITED_SOURCES))
+@over(*_each("epoll_wait.level.epoll", EACH_WAY))
 def test_shared_level_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (epoll_wait)

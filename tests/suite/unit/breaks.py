@@ -141,9 +141,7 @@ _ANYWHERE: dict[type[Kernel], set[str]] = {
         "sources.event-wakes-all-readers",
         "sources.exclusive-wakes-one",
         "sources.shared-edge-wakes-one",
-        "sources.shared-level-wakes-all",
         "sources.wakes-all",
-        "sources.wakes-all-for-one-reader",
     },
     broken.PhantomWakeUp: {"every.no-phantom-wake-up"},
     broken.WonTwice: _FAMILIES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probes.axes import LISTENERS
+from probes.axes import SOURCES
 from probes.scenario import BadScenario
 from probes.star import PRESETS, Star, centre, star
 
@@ -57,6 +57,13 @@ def test_star_of_threads_on_another_source() -> None:
         _ids(Star("recvfrom", stimulus="one-write", source="tcp4", spokes=()))
 
 
+def test_star_for_its_sources_sake_is_left_out_where_the_preset_has_it_not() -> None:
+    one = Star("poll", stimulus="one-write", spokes=(), source="fifo", one_of_many=True)
+    assert _ids(one, "fast") == []
+    assert _ids(one, "default") == ["poll/fifo/n8/hold/one-write"]
+    assert _ids(Star("poll", stimulus="one-write", spokes=(), source="fifo"), "fast") == _ids(one, "default")
+
+
 def test_spoke_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="no such spoke"):
         Star("poll", spokes=("sizes", "listeners"))
@@ -106,6 +113,6 @@ def test_every_preset_judges_every_claim(claim: str, preset: str) -> None:
 def test_presets_say_what_they_are() -> None:
     for name, preset in PRESETS.items():
         assert preset.untraced >= 1, name
-        assert set(preset.sources) <= set(LISTENERS), name
+        assert set(preset.sources) <= {source for source, kind in SOURCES.items() if not kind.rare}, name
         assert str(preset.untraced) in preset.sentence, name
         assert all(str(size) in preset.sentence for size in preset.sizes), name
