@@ -28,6 +28,7 @@ from .wakers import is_of_the_lab
 
 _FUTEX_WAKE = 1
 _FILES_EACH = 3
+_RARELY = 64
 UNASKED_S = 1.0
 """How long a thread may keep the interpreter's lock before it is asked for it, in seconds; 5 ms without this."""
 
@@ -115,10 +116,15 @@ class Herd:
     ) -> Waiter:
         """The waiter `i` once it has written its thread id on the board, or stands ready at its gate."""
         line = self.board.line(i)
+        files, looks = TaskFiles(pid, pid, self._syscall_readable), 0
 
         def known() -> bool:
+            nonlocal looks
+            looks += 1
             while_waiting()
             self.complain_about_failure(i)
+            if looks % _RARELY == 0:  # it says itself that it lives; only now and then whether somebody has killed it
+                look_at(files, f"w{i}")
             return bool(line[PHASE] == READY if at_gate else line[TID])
 
         until(known, lambda: f"waiter {i} did not come to life", scale)

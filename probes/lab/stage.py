@@ -204,7 +204,7 @@ def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
     conductor = os.getpid()
     calm = bench.sentinel.look() if bench.sentinel is not None else None
     bench.instruments.forget()
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         _be_stage(name, bench, argument, theirs, conductor)
     os.close(theirs)

@@ -17,6 +17,7 @@ sys.path.insert(0, sys.argv[1])
 from probes import syscalls
 from probes.lab import board, conductor, isolation
 from probes.lab.blocked import Proofs
+from probes.lab.herd import Herd
 from probes.lab.trial import TrialRun
 from probes.scenario import Scenario
 
@@ -77,6 +78,47 @@ def _trial(act: str, traced: str = "untraced") -> list[Any]:
     return answer
 
 
+AT_BIRTH = """
+import signal
+forking = Herd.fork
+
+def fork(herd, *how):
+    pids = forking(herd, *how)
+    os.kill(pids[1], signal.SIGKILL)
+    os.waitid(os.P_PID, pids[1], os.WEXITED | os.WNOWAIT)
+    herd.board.line(1)[board.TID] = 0
+    return pids
+
+Herd.fork = fork
+trial("accept/unix-abstract/n3/hold/one-connection")
+"""
+
+AT_ITS_GATE = """
+import signal
+opening = Herd.open_gate
+
+def disturb(herd, i, *stage):
+    if i == 1:
+        os.kill(herd._pids[1], signal.{0})
+    opening(herd, i, *stage)
+
+Herd.open_gate = disturb
+trial("accept/unix-abstract/n3/hold/one-connection")
+"""
+
+SCRIBBLED = """
+opening = Herd.open_gate
+
+def scribble(herd, i, *stage):
+    line = herd.board.line(i)
+    line[board.PHASE], line[board.RETURNED] = board.WAITING, 5
+    opening(herd, i, *stage)
+
+Herd.open_gate = scribble
+trial("accept/unix-abstract/n3/hold/one-connection")
+"""
+
+
 @pytest.mark.parametrize("traced", ["untraced", "traced"])
 def test_every_waiter_has_the_same_descriptors(traced: str) -> None:
     """No waiter has inherited what the conductor opened to look at another."""
@@ -103,3 +145,23 @@ def test_reversed_all_get_ready_in_order_and_wait_in_reverse() -> None:
 def test_who_moves_after_its_proof_makes_it_inconclusive() -> None:
     _, inconclusive, _ = _trial(MOVED)
     assert inconclusive == "w0 w1 w2 w3 moved before the stimulus"
+
+
+def test_who_is_killed_before_it_says_that_it_lives_is_named() -> None:
+    _, inconclusive, _ = _trial(AT_BIRTH)
+    assert inconclusive.startswith("w1 was killed by somebody else")
+
+
+@pytest.mark.parametrize("traced", ["untraced", "traced"])
+@pytest.mark.parametrize(("number", "what"), [("SIGKILL", "killed"), ("SIGSTOP", "stopped")])
+def test_who_is_disturbed_at_its_gate_is_named(number: str, what: str, traced: str) -> None:
+    _, inconclusive, _ = _trial(AT_ITS_GATE.format(number), traced)
+    assert "w1" in inconclusive or "waiter 1" in inconclusive
+    if traced == "untraced":
+        assert what in inconclusive
+
+
+def test_what_is_scribbled_on_the_board_before_the_wait_counts_for_nothing() -> None:
+    """The system call in /proc says where a waiter sleeps, and counts are compared with those before the stimulus."""
+    _, inconclusive, woken = _trial(SCRIBBLED)
+    assert (inconclusive, woken) == (None, 1)
