@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
 from probes.evidence import Trial
-from probes.fixtures import RunTrials
+from probes.fixtures import Play, RunTrials
 from probes.scenario import Scenario
 from probes.star import Star, centre, over, star
 
@@ -99,3 +99,19 @@ def test_spreads(herd: RunTrials, scenario: Scenario) -> None:
     seen = herd(scenario)
     assert seen.each("sockets reached", reached) > scenario.n // 2
     assert seen.each("connections to the socket that got most", most) < 28
+
+
+@claim(
+    "reuseport.even-shares",
+    "Of 1,600 connections to a reuseport group of 8, each member gets about its share of 200: no less than 130, and no "
+    "more than 276.",
+    level=OBSERVED,
+    basis=[_SELECT, kernel("net/ipv4/inet_hashtables.c", "inet_ehashfn: jhash of both addresses and both ports")],
+)
+def test_even_shares(play: Play) -> None:
+    """
+    L0 L1 ... L7  <- 1,600 connections
+    """
+    seen = play("evenness.shares")
+    seen.expect("at-most", True)
+    seen.expect("at-least", True)

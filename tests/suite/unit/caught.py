@@ -83,6 +83,9 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a migrated connection is queued, and its waiter sleeps on": "reuseport-group.migration-wakes",
         "SO_INCOMING_CPU is taken and ignored (before Linux 6.2)": "reuseport-group.incoming-cpu",
     },
+    "reuseport": {
+        "a member of a group of eight gets twice what each of the others gets": "reuseport.even-shares",
+    },
     "server": {
         "accept without a free descriptor loses the connection": "server.emfile-keeps-the-connection",
         "a dead child is gone before its parent has waited for it": "server.zombie-until-waited-for",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from itertools import combinations, product
-from math import comb, factorial, prod
+from math import comb, exp, factorial, fsum, lgamma, log, log1p, prod
 
+from probes.experiments import evenness
 from probes.scenario import Scenario
 from probes.star import PRESETS, Preset
 from tests.kernel.every import EVERY
@@ -100,6 +101,26 @@ def favourite_passes(preset: Preset) -> float:
     """The same in every trial of reuseport.spreads, for a socket that is given half, and its share of the rest."""
     count = len(scenarios("reuseport.spreads", preset)) * trials(preset)
     return favourite_gets_fewer_than(28, 0.5 + 0.5 / 8) ** count
+
+
+def share_outside() -> float:
+    """Of a healthy group one member gets more or less than reuseport.even-shares allows: at most this."""
+    share = 1 / evenness.MEMBERS
+    return evenness.MEMBERS * (1 - _binomial(evenness.FEWEST, evenness.MOST, share))
+
+
+def share_within(times: float) -> float:
+    """A member that gets so many times what each of the others gets stays within what is allowed."""
+    return _binomial(evenness.FEWEST, evenness.MOST, times / (evenness.MEMBERS - 1 + times))
+
+
+def _binomial(least: int, most: int, share: float) -> float:
+    """The chance that of CONNECTIONS this share is at least, and at most, so many.  In logarithms: comb overflows."""
+    n = evenness.CONNECTIONS
+    return fsum(
+        exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(share) + (n - k) * log1p(-share))
+        for k in range(least, most + 1)
+    )
 
 
 def round_robin_by_chance() -> float:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from math import factorial
 
 from probes import catalogue, host
+from probes.experiments import evenness
 
 from . import chances
 from .breaks import BREAKS, GAPS
@@ -199,6 +200,14 @@ def _ratios() -> list[str]:
             'less than once in a million runs.  "Always the first socket" passes never.  A kernel that gives '
             "one socket half of all connections, and spreads the rest, passes with "
             f"{_under(chance(chances.favourite_passes(cut)) for cut in chances.cuts())}."
+        ),
+        "",
+        *_wrapped(
+            f"reuseport.even-shares: {evenness.CONNECTIONS:,} connections to {evenness.MEMBERS} sockets, once in a run; "
+            f"each gets from {evenness.FEWEST} to {evenness.MOST}.  A healthy kernel fails with at most "
+            f"{chance(chances.share_outside())}.  One on which a socket gets twice what each of the others gets passes "
+            f"with {chance(chances.share_within(2))}; one on which it gets half as much, with "
+            f"{chance(chances.share_within(0.5))}."
         ),
         "",
         *_wrapped(

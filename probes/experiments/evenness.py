@@ -1,0 +1,51 @@
+"""How evenly a reuseport group deals connections out: so many of them that a favourite shows."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from ..lab.deadline import patience_s, until
+from ..lab.stage import Stage
+from ..sources import client
+from . import wire
+
+MEMBERS = 8
+CONNECTIONS = 1600
+FEWEST, MOST = 130, 276
+"""What a member gets at least, and at most, of these connections; docs/statistics.md has the chances."""
+_BATCH = 100
+
+
+def shares(stage: Stage) -> None:
+    """Connections to a group of eight, each from an address of its own, so that no two have the same hash by design."""
+    group = [wire.listening(stage, backlog=_BATCH * 2, group=True)]
+    port = group[0].getsockname()[1]
+    group += [wire.listening(stage, backlog=_BATCH * 2, port=port, group=True) for _ in range(MEMBERS - 1)]
+    got = [0] * MEMBERS
+    for start in range(0, CONNECTIONS, _BATCH):
+        with contextlib.ExitStack() as batch:
+            for number in range(start, start + _BATCH):
+                sock = batch.enter_context(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+                with contextlib.suppress(OSError):  # a loopback that has no more than 127.0.0.1
+                    sock.bind((f"127.1.{number >> 8}.{number & 255}", 0))
+                sock.connect((wire.LOOPBACK, port))
+            _take(group, got, start + _BATCH)
+    stage.note("shares", f"of {CONNECTIONS} connections, what each of {MEMBERS} members got", sorted(got))
+    stage.note("at-most", f"none got more than {MOST}", max(got) <= MOST)
+    stage.note("at-least", f"none got less than {FEWEST}", min(got) >= FEWEST)
+
+
+def _take(group: list[socket.socket], got: list[int], made: int) -> None:
+    """Accept until as many were taken as were made.  Raises Inconclusive at the deadline."""
+
+    def all_taken() -> bool:
+        for i, listener in enumerate(group):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    taken, _ = listener.accept()
+                    taken.close()
+                    got[i] += 1
+        return sum(got) >= made
+
+    until(all_taken, lambda: f"{made} connections were made, {sum(got)} were taken")
