@@ -203,8 +203,8 @@ def _ratios() -> list[str]:
         ),
         "",
         *_wrapped(
-            f"reuseport.even-shares: {evenness.CONNECTIONS:,} connections to {evenness.MEMBERS} sockets, once in a run; "
-            f"each gets from {evenness.FEWEST} to {evenness.MOST}.  A healthy kernel fails with at most "
+            f"reuseport.even-shares: {evenness.CONNECTIONS:,} connections to {evenness.MEMBERS} sockets, once in a "
+            f"run; each gets from {evenness.FEWEST} to {evenness.MOST}.  A healthy kernel fails with at most "
             f"{chance(chances.share_outside())}.  One on which a socket gets twice what each of the others gets passes "
             f"with {chance(chances.share_within(2))}; one on which it gets half as much, with "
             f"{chance(chances.share_within(0.5))}."
