@@ -14,10 +14,10 @@ Run = Mapping[str, Any]
 Cell = Mapping[str, Any]
 
 COLUMNS = (
-    ("cpu_us", REST, "CPU time per connection, at rest"),
-    ("rate", SATURATING, "connections a second, saturating"),
-    ("latency_median_us", SATURATING, "median latency, saturating"),
-    ("latency_p99_us", SATURATING, "p99 latency, saturating"),
+    ("cpu_us", REST, "CPU time per connection"),
+    ("rate", SATURATING, "connections a second"),
+    ("latency_median_us", SATURATING, "median latency"),
+    ("latency_p99_us", SATURATING, "p99 latency"),
 )
 """The ratios of the page's table: figure, load, heading."""
 COMPARED = ("cpu_us", "rate", "latency_median_us", "latency_p99_us")

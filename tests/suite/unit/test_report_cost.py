@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from probes.cost import into
-from probes.report import advice, compare, cost, matrix, page
+from probes.cost import into, ways
+from probes.report import advice, compare, cost, herds, matrix, page
 from probes.report import run as run_json
 
 from .cost_readings import document
@@ -105,6 +105,19 @@ def test_advice_tells_what_was_measured(run: Run) -> None:
     assert many.choices[1].strategy == "epoll_wait.exclusive.listener"
     assert "times the CPU time of accept (4 workers, rest, no work)." in many.choices[1].reason
     assert "CPU time" not in many.choices[0].reason
+
+
+def test_a_figure_from_a_busy_machine_is_no_reason(run: Run) -> None:
+    for cell in _cells(run, "poll"):
+        cell["way"] = "epoll_wait.exclusive.listener"
+    run["cost"]["marks"] = ["the machine was busy"]
+    said = advice.advice({**run_on(Kernel(1)), "cost": run["cost"]})
+    assert not any("CPU time" in choice.reason for each in said for choice in each.choices)
+
+
+def test_a_strategy_has_one_name_on_the_page() -> None:
+    measured = {way: ways.parse(way).name for way in ways.DEFAULT if way in herds.PEOPLE_USE}
+    assert measured == {way: herds.name_of(way) for way in measured}
 
 
 def test_fractions_have_five_digits() -> None:
