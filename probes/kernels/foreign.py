@@ -96,7 +96,11 @@ def _plain(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, str]]:
     """The files of the result folder itself: no guest decides where else something is written here."""
     for member in archive:
         name = member.name.removeprefix("./")
-        if member.isreg() and "/" not in name and name not in ("", ".", "..", "log.txt", "console.txt"):
+        if (
+            member.isreg()
+            and "/" not in name
+            and name not in ("", ".", "..", "log.txt", "console.txt", "journal.jsonl")
+        ):
             yield member, name
 
 

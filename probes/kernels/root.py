@@ -140,7 +140,7 @@ def with_folders(entries: Iterator[ArchiveEntry]) -> Iterator[ArchiveEntry]:
 def job(name: str, arguments: Sequence[str]) -> Job:
     """The command for one kernel, in the guest's own copy of the suite."""
     command = ["/usr/bin/python3", "-m", "probes", "judge", "--herd-preset=matrix", "--color=no"]
-    command += [f"--herd-report={RESULTS}", f"--herd-label={name}", f"--herd-journal={RESULTS}/journal.jsonl"]
+    command += [f"--herd-report={RESULTS}", f"--herd-label={name}", f"--herd-journal=/dev/{JOURNAL}"]
     if (HOME / "expectations" / f"{name}.toml").is_file():
         command.append(f"--herd-expect={_inside(HOME)}/expectations/{name}.toml")
     environment = {
@@ -170,8 +170,6 @@ done
 {mounts}
 $b ip link set lo up 2>/dev/null || $b ifconfig lo up
 cd {folder} || {{ echo "{failed} the suite is not in the initramfs" >/dev/{marks}; $b poweroff -f; }}
-# The journal as it grows: a guest that dies leaves what was judged.
-$b tail -n +1 -F {results}/journal.jsonl >/dev/{journal} 2>/dev/null &
 echo {began} >/dev/{marks}
 $b env -i {environment} {command} </dev/null >/dev/{output} 2>&1
 code=$?
@@ -206,7 +204,6 @@ def script(job: Job) -> str:
         failed=FAILED,
         output=OUTPUT,
         marks=MARKS,
-        journal=JOURNAL,
         files=FILES,
     )
 

@@ -54,7 +54,9 @@ class Places:
         apart = [] if self._chosen else [self._folder / name for name in (PARTIAL, self._variant) if name]
         pages = [folder / "index.html" for folder in (self._folder, *apart)]
         runs = [self._run] if self._run else [page.with_name("run.json") for page in pages]
-        regular = [*pages, *runs, *filter(None, [self.journal])]
+        # A guest writes its journal to a serial port, so that it is outside when the guest dies.
+        journal = [self.journal] if self.journal and not self.journal.is_char_device() else []
+        regular = [*pages, *runs, *journal]
         problems = [why_not_writable(path, regular=True) for path in regular]
         problems += map(why_not_writable, self._formats.values())
         if problem := next(filter(None, problems), None):

@@ -18,6 +18,7 @@ from probes.report.run import load
 
 ROOT = Path(__file__).resolve().parents[3]
 QEMU, UML, GVISOR = "6.12", "uml-7.2", "gvisor-2024-systrap"
+ARM64, COMPATIBLE = "arm64-6.12", "i386-on-amd64-6.12"
 FEW = ("tests/kernel/test_accept.py", "--herd-claim=accept.wakes-one", "-k=tcp4 and n8 and not n8t")
 """A handful of cases."""
 INSIDE = "tests/suite/guests/inside"

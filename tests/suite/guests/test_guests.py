@@ -15,7 +15,7 @@ from probes.kernels import qemu
 from probes.kernels.cache import Cache, default_folder
 
 from ..installs import clone, environment, wheel
-from .runs import FEW, GVISOR, INSIDE, QEMU, ROOT, UML, Runner, kill, verdicts
+from .runs import ARM64, COMPATIBLE, FEW, GVISOR, INSIDE, QEMU, ROOT, UML, Runner, kill, verdicts
 
 CANNOT_JUDGE = 3
 
@@ -23,7 +23,7 @@ CANNOT_JUDGE = 3
 @pytest.fixture(scope="module", autouse=True)
 def _fetched() -> None:
     """The kernels and the tools, once.  Here, because a conftest.py is read in guests too."""
-    command = [sys.executable, "-m", "probes", "kernels", "get", QEMU, UML, GVISOR]
+    command = [sys.executable, "-m", "probes", "kernels", "get", QEMU, UML, GVISOR, ARM64, COMPATIBLE]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -101,6 +101,56 @@ def test_a_panic_leaves_what_was_judged_and_the_next_kernel_whole(tmp_path: Path
         assert any("Kernel panic" in splat for splat in run["kernel"]["splats"])
         assert "the kernel died while the command ran" in runner.said
         assert verdicts(runner.run_json(GVISOR))
+        runner.assert_nothing_left()
+
+
+@pytest.mark.parametrize(
+    ("name", "machine", "stand_ins"),
+    [
+        (ARM64, "aarch64", {"select": "pselect6", "poll": "ppoll", "epoll_wait": "epoll_pwait"}),
+        # The kernel's own architecture; the numbers are those of the program.
+        (COMPATIBLE, "x86_64", {"accept": "accept4"}),
+    ],
+)
+def test_another_architecture_judges_the_same_ids(
+    tmp_path: Path, name: str, machine: str, stand_ins: dict[str, str]
+) -> None:
+    few = ("tests/kernel/test_accept.py", "tests/kernel/test_select_poll.py", "tests/kernel/test_epoll_private.py")
+    with Runner(
+        tmp_path, name, pytest=(*few, "--herd-preset=fast", "-k=wakes and tcp4/n8/hold/one-connection")
+    ) as runner:
+        assert runner.finish() == 0, runner.said
+        run = runner.run_json(name)
+        assert (run["kernel"]["machine"], run["kernel"]["cpus"], run["kernel"]["emulated"]) == (machine, 2, True)
+        assert run["kernel"]["stand_ins"] == stand_ins
+        assert run["observers"] == dict.fromkeys(run["observers"], True)
+        ids = {case["id"]: case["verdict"] for claim in run["claims"] for case in claim["cases"]}
+        assert set(ids.values()) == {"held"}
+        assert {f"{call}/tcp4/n8/hold/one-connection" for call in ("accept", "poll", "select")} <= set(ids)
+        runner.assert_nothing_left()
+
+
+def test_a_panic_of_another_architecture_leaves_what_was_judged(tmp_path: Path) -> None:
+    arguments = (
+        "tests/kernel/test_accept.py",
+        f"{INSIDE}/panic.py",
+        "-k=(wakes_one and tcp4 and n8 and not n8t) or panic",
+    )
+    with Runner(tmp_path, ARM64, pytest=arguments) as runner:
+        assert runner.finish() in (CANNOT_JUDGE, 1)
+        run = runner.run_json(ARM64)
+        assert run["partial"] is True
+        assert "Kernel panic - not syncing: sysrq triggered crash" in run["partial_reason"]
+        assert len(verdicts(run)) == 4, "all that were judged before"
+        assert set(verdicts(run)) == {"held"}
+        runner.assert_nothing_left()
+
+
+def test_an_image_of_ones_own_for_another_architecture(tmp_path: Path) -> None:
+    image = qemu.fetched(Cache(default_folder()), ARM64).image
+    with Runner(tmp_path, f"--image={image}", "--arch=arm64", pytest=FEW) as runner:
+        assert runner.finish() == 0, runner.said
+        assert set(verdicts(runner.run_json(image.name))) == {"held"}
         runner.assert_nothing_left()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from probes.judged import JudgedCase
 from probes.report import assemble, journal
+from probes.report.places import NoPlace, Places
 from probes.report.run import load, violation
 
 SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
@@ -78,3 +79,19 @@ def test_a_journal_that_cannot_be_written_is_given_up_and_ends_no_run() -> None:
     full.add(journal.CASES, "4")
     full.close()
     assert open_files() == before
+
+
+def test_a_serial_port_takes_a_journal_and_a_fifo_does_not(tmp_path: Path) -> None:
+    """A fifo keeps whoever opens it waiting for a reader."""
+    ours, port = os.openpty()
+    path = Path(os.ttyname(port))
+    Places(str(tmp_path), None, {}, str(path), None).check()
+    written = journal.Journal(path)
+    written.add(journal.CASES, "4")
+    written.close()
+    assert os.read(ours, 100).strip() == b'["cases",4]'
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(NoPlace, match="is no regular file"):
+        Places(str(tmp_path), None, {}, str(tmp_path / "fifo"), None).check()
+    for fd in (ours, port):
+        os.close(fd)
