@@ -83,6 +83,10 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a migrated connection is queued, and its waiter sleeps on": "reuseport-group.migration-wakes",
         "SO_INCOMING_CPU is taken and ignored (before Linux 6.2)": "reuseport-group.incoming-cpu",
     },
+    "phantoms": {
+        "listen, called once more, wakes those that wait": "phantoms.no-connection-wakes-nobody",
+        "a member that leaves a group wakes those of another member": "phantoms.group-changes-wake-nobody",
+    },
     "reuseport": {
         "a member of a group of eight gets twice what each of the others gets": "reuseport.even-shares",
     },

@@ -1,0 +1,51 @@
+"""Things that are no connection: they wake nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from probes.claims import OBSERVED, claim, kernel, man
+from probes.fixtures import Play
+
+STRATEGIES = ("accept", "poll", "epoll_wait.edge.epoll")
+"""One for each kind of wait queue entry."""
+ACTS = ("listen_again", "set_option", "datagram", "refused_elsewhere", "polled_by_another", "copy_closed")
+_READABLE = kernel("net/core/sock.c", "sock_def_readable: is called for what arrives at that socket alone")
+
+
+@claim(
+    "phantoms.no-connection-wakes-nobody",
+    "What is no connection to the listener wakes none of those that wait on it: listen once more, an option, a "
+    "datagram to its port, a connection that another port refuses, others that poll it, a copy that is closed.",
+    level=OBSERVED,
+    basis=[man("accept", 2, "DESCRIPTION: blocks until a connection is present"), _READABLE],
+)
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_no_connection_wakes_nobody(play: Play, strategy: str, act: str) -> None:
+    """
+    w0 w1      (accept, poll, epoll_wait)
+      \\ |
+        L  <- listen, setsockopt, poll ...
+    """
+    seen = play("phantoms.disturbed", {"strategy": strategy, "act": act})
+    seen.expect("woken", 0)
+    seen.expect("still-blocked", 2)
+
+
+@claim(
+    "phantoms.group-changes-wake-nobody",
+    "A member that joins or leaves a reuseport group wakes none of those that wait on another one.",
+    level=OBSERVED,
+    basis=[kernel("net/core/sock_reuseport.c", "reuseport_add_sock, reuseport_detach_sock: wake nobody"), _READABLE],
+)
+@pytest.mark.parametrize("act", ["joins", "leaves"])
+def test_group_changes_wake_nobody(play: Play, act: str) -> None:
+    """
+    w0 w1 (poll)
+      \\ |
+        L0   L1  joins, leaves
+    """
+    seen = play("phantoms.group_changes", {"act": act})
+    seen.expect("woken", 0)
+    seen.expect("still-blocked", 2)
