@@ -40,7 +40,9 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"{answer['connections']} {event}s, one at a time; workers per {event}:"
     if answer["woken"] is not None:
         for name, meaning in _COUNTS:
-            yield f"  {name.replace('_', ' '):9} {spread_in_words(answer[name]):22} {meaning}"
+            # Whom one connection woke may take the next that has come meanwhile.
+            meant = meaning.replace("the connection", "a connection") if answer["traffic"] else meaning
+            yield f"  {name.replace('_', ' '):9} {spread_in_words(answer[name]):22} {meant}"
         if answer["disturbed"]:
             yield f"  (not counted: {answer['disturbed']} more, while a timer or another client woke a worker)"
         if answer["winners"] and not answer["traffic"]:

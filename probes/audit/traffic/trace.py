@@ -7,16 +7,19 @@ functions that led to them, so that one through the listener is known for what i
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
 import struct
 import time
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from ... import syscalls
 from ...axes import ACCEPTS, EPOLL_CALLS
+from ...observers.observer import Lost
 from ...observers.perf_rings import PerfRings, Tracepoint, _online_cpus, _set_filter, offset_of
 from ..wakers import filter_for
 from .symbols import AddressRange, goes_through
@@ -31,8 +34,8 @@ TRACEPOINTS = {
 }
 WAITS = (*EPOLL_CALLS, "select", "pselect6", "poll", "ppoll", *ACCEPTS)
 """Calls that may wait for a listener, and those that take a connection."""
-_PAGES = 512
-"""Of a ring: 2 MiB hold some 15,000 records."""
+_PAGES = (2048, 512, 64)
+"""Of a ring, the first size that may be had: 8 MiB hold some 60,000 records."""
 _HELD_BACK_NS = 5_000_000
 """What was written later than this before a look is taken in by the next: a record's time is read before it is
 written, so on another CPU an earlier one may not have been there yet."""
@@ -46,6 +49,10 @@ _ENABLE, _DISABLE, _SET_OUTPUT, _GET_ID = 0x2400, 0x2401, 0x2405, 0x80082407
 _FRAMES = 24
 """From try_to_wake_up to tcp_child_process there are some ten functions, epoll in between or not."""
 _HEAD = struct.Struct("=QiiQII")
+_RECORD, _SHORT, _INT, _LONG = struct.Struct("=IHH"), struct.Struct("=H"), struct.Struct("=i"), struct.Struct("=q")
+_RECORD_LOST, _RECORD_SAMPLE = 2, 9
+_DATA_HEAD, _DATA_TAIL = 1024, 1032  # in struct perf_event_mmap_page
+_time_of = attrgetter("at_ns")
 _FEW = 30
 """Ranges of thread ids in a filter with two of them (wakers.filter_for)."""
 _INTERRUPTIBLE = 1  # TASK_INTERRUPTIBLE, include/linux/sched.h
@@ -138,14 +145,19 @@ class TraceStream(PerfRings):
 
     def _open_all(self, narrow: str) -> None:
         cpus = _online_cpus()
-        self._data_bytes = mmap.PAGESIZE * (_PAGES if len(cpus) <= 16 else _PAGES // 8)
-        try:
-            for cpu in cpus:
-                self._open_on(cpu)
-            self.resume()
-        except OSError:
-            self.close()
-            raise
+        for pages in _PAGES if len(cpus) <= 16 else _PAGES[1:]:
+            self._data_bytes = mmap.PAGESIZE * pages
+            try:
+                for cpu in cpus:
+                    self._open_on(cpu)
+                self.resume()
+            except OSError as error:
+                self.close()
+                # Without CAP_IPC_LOCK, 516 KiB of each CPU may be locked (perf_event_mlock_kb, perf_event_open(2)).
+                if pages == _PAGES[-1] or error.errno not in (errno.EPERM, errno.ENOMEM):
+                    raise
+            else:
+                return
 
     def _filters(self) -> dict[str, str]:
         calls = " || ".join(f"id == {number}" for number in sorted(self._names))
@@ -201,11 +213,9 @@ class TraceStream(PerfRings):
         """What has come, in order of time, but for the last few ms unless `all_of_it`.  Raises Lost on overflow."""
         until_ns = time.monotonic_ns() - _HELD_BACK_NS
         found = self._held_back
-        for body in self.samples():
-            self.records += 1
-            if (record := self._parsed(body)) is not None:
-                found.append(record)
-        found.sort(key=lambda one: one.at_ns)
+        for at, written in enumerate(self._rings):
+            found += self._taken(written, self._forgotten[at])
+        found.sort(key=_time_of)
         self._held_back = []
         if all_of_it:
             return found
@@ -215,41 +225,63 @@ class TraceStream(PerfRings):
         self._held_back = found[cut:]
         return found[:cut]
 
-    def _parsed(self, body: bytes) -> Record | None:
-        identity, _, tid, at_ns, cpu, _ = _HEAD.unpack_from(body)
+    def _taken(self, ring: mmap.mmap, forgotten: int) -> list[Record]:
+        """What one ring holds, copied out at once, so that it has room again."""
+        head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
+        text = self._bytes(ring, tail, head - tail)
+        struct.pack_into("=Q", ring, _DATA_TAIL, head)
+        found: list[Record] = []
+        at = 0
+        while at < len(text):
+            kind, _, size = _RECORD.unpack_from(text, at)
+            # What a full ring lost is said before the next record that finds room (PerfRings._drain).
+            if kind == _RECORD_LOST and tail + at != forgotten:
+                self.forget()
+                raise Lost("a ring of the trace was full")
+            if kind == _RECORD_SAMPLE:
+                self.records += 1
+                if (record := self._parsed(text, at + _RECORD.size)) is not None:
+                    found.append(record)
+            at += size
+        return found
+
+    def _parsed(self, text: bytes, at: int) -> Record | None:
+        identity, _, tid, at_ns, cpu, _ = _HEAD.unpack_from(text, at)
         kind = self._kinds.get(identity)
+        at += _HEAD.size
         if kind == "waking":
-            return self._waking(body, at_ns, cpu, tid)
-        raw = _HEAD.size + 4
-        if kind == "arrival":
-            return Arrival(at_ns, cpu, struct.unpack_from("=H", body, raw + self._at["port"])[0])
+            return self._waking(text, at, at_ns, cpu, tid)
+        at += 4  # the size of the raw data
         if kind == "switch":
-            (before,) = struct.unpack_from("=i", body, raw + self._at["before"])
-            (state,) = struct.unpack_from("=q", body, raw + self._at["state"])
-            (after,) = struct.unpack_from("=i", body, raw + self._at["after"])
+            (before,) = _INT.unpack_from(text, at + self._at["before"])
+            (after,) = _INT.unpack_from(text, at + self._at["after"])
             if before not in self._tids and after not in self._tids:
                 return None
+            (state,) = _LONG.unpack_from(text, at + self._at["state"])
             return Switched(at_ns, cpu, before, bool(state & _INTERRUPTIBLE), after)
+        if kind == "arrival":
+            return Arrival(at_ns, cpu, _SHORT.unpack_from(text, at + self._at["port"])[0])
         if tid not in self._tids:
             return None
         if kind == "enter":
-            (number,) = struct.unpack_from("=q", body, raw + self._at["number"])
-            (first,) = struct.unpack_from("=Q", body, raw + self._at["first"])
+            (number,) = _LONG.unpack_from(text, at + self._at["number"])
+            (first,) = _LONG.unpack_from(text, at + self._at["first"])
             return Entered(at_ns, cpu, tid, self._names[number], first & 0xFFFFFFFF)
-        (number,) = struct.unpack_from("=q", body, raw + self._at["left"])
-        (result,) = struct.unpack_from("=q", body, raw + self._at["result"])
+        (number,) = _LONG.unpack_from(text, at + self._at["left"])
+        (result,) = _LONG.unpack_from(text, at + self._at["result"])
         return None if result in _RESTARTS else Left(at_ns, cpu, tid, self._names[number], result)
 
-    def _waking(self, body: bytes, at_ns: int, cpu: int, waker: int) -> WakeUpRecord | None:
-        at, by_listener = _HEAD.size, False
+    def _waking(self, text: bytes, at: int, at_ns: int, cpu: int, waker: int) -> WakeUpRecord | None:
+        by_listener = False
         if self._functions:
-            (frames,) = struct.unpack_from("=Q", body, at)
-            by_listener = goes_through(struct.unpack_from(f"={frames}Q", body, at + 8), self._functions)
+            (frames,) = _LONG.unpack_from(text, at)
+            by_listener = goes_through(struct.unpack_from(f"={frames}Q", text, at + 8), self._functions)
             at += 8 + 8 * frames
-        (wakee,) = struct.unpack_from("=i", body, at + 4 + self._at["wakee"])
+        at += 4
+        (wakee,) = _INT.unpack_from(text, at + self._at["wakee"])
         if wakee not in self._tids:
             return None
-        return WakeUpRecord(at_ns, cpu, waker, wakee, body[at + 4 + self._at["flags"]], by_listener)
+        return WakeUpRecord(at_ns, cpu, waker, wakee, text[at + self._at["flags"]], by_listener)
 
 
 def _offset(tracepoints: dict[str, Tracepoint], kind: str, field: str) -> int:

@@ -53,7 +53,8 @@ def test_every_connection_is_counted(start: Start, kind: str, woken: int, verdic
     assert answer["verdict"] == verdict, answer["sentence"]
     assert answer["woken"]["median"] == min(woken, traffic["asleep"]["median"]), answer
     assert answer["woken"]["max"] <= traffic["asleep"]["max"]
-    assert answer["won"]["max"] == 1
+    # Whom one connection woke may take the next that has come meanwhile.
+    assert answer["won"]["max"] <= answer["woken"]["max"]
     assert sum(traffic["accepted_by"].values()) == load["made"]
     assert traffic["queue"]["dropped"] == 0
     assert (traffic["in_vain"] > load["made"]) == (verdict == "herds"), traffic
