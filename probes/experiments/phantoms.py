@@ -20,10 +20,7 @@ def disturbed(stage: Stage, argument: dict[str, str]) -> None:
         getattr(doing, argument["act"])()
         stage.fence(needed=True)
         stage.quiet(waiters)
-        stage.note("woken", "waiters that it woke", sum(waiter.woken for waiter in waiters))
-        stage.note(
-            "still-blocked", "waiters that are blocked still", [now(waiter) for waiter in waiters].count(BLOCKED)
-        )
+        _note(stage, waiters)
 
 
 class _Doing:
