@@ -66,7 +66,7 @@ class Star:
     stimulus: str = "one-connection"
     further: str = ""
     spokes: tuple[str, ...] = SPOKES
-    """Which axes are varied, each alone; without any, the centre alone."""
+    """Which axes are varied, each alone (of sources, the listeners); without any, the centre alone."""
     smallest: int = 1
     """Fewest waiters for which the claim says something."""
     size: int | None = None
@@ -103,7 +103,8 @@ class Star:
         if "sizes" in self.spokes:
             points += [(self.source, f"{size}{what}") for size in sizes if size != centre]
         if "sources" in self.spokes:
-            points += [(kind, f"{centre}{what}") for kind in sources if kind != self.source]
+            listeners = [kind for kind in sources if CONNECTIONS in SOURCES[kind].can]
+            points += [(kind, f"{centre}{what}") for kind in listeners if kind != self.source]
         if "threads" in self.spokes and not what:
             points.append((self.source, f"{centre}t"))
         return [scenario for source, size in points if (scenario := self._scenario(source, size))]
