@@ -63,6 +63,7 @@ ENDS = {
     f"{W} kernels run 6.12 uml-7.2": End(("runs/6.12/run.json", "runs/uml-7.2/run.json"), slow=True),
     f"{W} report runs/*/run.json": End(("matrix/index.html",), slow=True),
     OWN: End(("runs/bzImage/run.json",), slow=True),
+    f"{W} kernels matrix arm64-6.12": End(("runs/arm64-6.12/run.json",), slow=True),
     f"{W} kernels matrix --subset fast": End(("runs/matrix/index.html",), slow=True),
     f"{W} kernels matrix": End(("runs/matrix/index.html",), slow=True),
 }
