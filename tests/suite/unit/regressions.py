@@ -165,7 +165,7 @@ REGRESSIONS = (
         "6.2",
         "Mended (made in 4.6): a reuseport group took no notice of SO_INCOMING_CPU.",
         claims=("reuseport-group.incoming-cpu",),
-        facts=True,
+        seen_on=("5.10",),
     ),
     Regression(
         "3864c6ba1e04",
