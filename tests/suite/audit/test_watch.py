@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,6 @@ def _watched(server: Server, prefix: tuple[str, ...] = ()) -> tuple[dict[str, An
 @pytest.mark.parametrize(
     ("kind", "woken", "verdict"),
     [
-        ("accept", 1, "wakes one"),
         ("select", 4, "herds"),
         ("level", 4, "herds"),
         ("exclusive", 1, "wakes one"),
@@ -85,6 +85,30 @@ def test_nobody_connects(start: Start, audit: Audit) -> None:
     answer = audit("--port", start("level").address, "--watch", 0.5, connections=False)
     assert (answer.code, answer["verdict"]) == (3, "inconclusive"), answer.text
     assert "nobody connected within 0.5 s" in answer["reason"] or "connections came" in answer["reason"]
+
+
+@needs_root
+def test_a_worker_that_ends_is_left_out(start: Start) -> None:
+    """Servers replace their workers; what it had done counts, and the others are watched on."""
+    server = start("level")
+
+    def act() -> dict[str, Any]:
+        os.kill(max(server.pids()), signal.SIGKILL)
+        return _load(server)
+
+    answer, load = while_watched(["--port", server.address, "--watch", WATCH_S], act)
+    assert answer["traffic"]["accepted"] == load["made"], answer
+    assert answer["verdict"] == "herds"
+    assert answer["traffic"]["asleep"]["max"] == 3
+    assert [line for line in answer["warnings"] if "of the server ended during the audit" in line]
+
+
+@needs_root
+def test_a_server_that_ends(start: Start) -> None:
+    server = start("level")
+    answer, _ = while_watched(["--port", server.address, "--watch", WATCH_S], server.end)
+    assert answer["exit_code"] == 3
+    assert "of the server ended" in answer["reason"], answer
 
 
 @needs_root
