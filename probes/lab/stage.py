@@ -261,6 +261,10 @@ def why_stopped(name: str, error: Exception) -> dict[str, str]:
     # What Python makes of ENOMEM, and of a thread that is refused; kinds of RuntimeError are faults.
     if isinstance(error, MemoryError) or type(error) is RuntimeError:
         return {"inconclusive": f"the experiment {name} could not go on: no memory is left, or a thread was refused"}
+    if isinstance(error, ImportError):
+        return {
+            "inconclusive": f"the experiment {name} could not go on: a part of Wakecheck or of Python is not readable"
+        }
     places = [at for at in traceback.extract_tb(error.__traceback__) if "probes" in at.filename]
     place = f" ({os.path.basename(places[-1].filename)}, line {places[-1].lineno})" if places else ""
     return {"inconclusive": f"a fault of Wakecheck in the experiment {name}{place}: {error}"}

@@ -12,9 +12,11 @@ place denies, it denies to every number of waiters.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import inspect
 import json
 import os
+import pkgutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -24,7 +26,7 @@ from typing import Any
 
 import pytest
 
-from probes import chapters, syscalls
+from probes import chapters, experiments, syscalls
 from probes.case import Case, Facts, judge
 from probes.errnos import errno_of
 from probes.evidence import Trial
@@ -150,7 +152,9 @@ def _resolved(test: FunctionType, function: Any, given: dict[str, Any], over: co
 
 def main(place: str, *parts: str) -> list[Outcome]:
     """Every case of the claims wanted."""
-    # What a test imports is there before anything is denied.
+    # What a test or an experiment imports is there before anything is denied.
+    for module in pkgutil.iter_modules(experiments.__path__, f"{experiments.__name__}."):
+        importlib.import_module(module.name)
     cases = [(test, chosen) for test, chosen in tests() if set(inspect.signature(test).parameters) - {"controls"}]
     cases = [case for case in cases if not parts or any(part in case[0].claim.id for part in parts)]
     syscalls.adopt_orphans()

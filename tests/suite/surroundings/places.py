@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import os
+import resource
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +14,9 @@ from functools import partial
 from probes import syscalls
 from probes.lab import isolation
 from tests.suite.system import seccomp
+
+_NOBODY = 65534
+_MS_RDONLY, _MS_REC, _MS_PRIVATE = 1, 1 << 14, 1 << 18
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,72 @@ def _in_network(name: str, value: str) -> None:
     seccomp.deny(["unshare"])
 
 
+def _limited(name: str, most: int) -> None:
+    """A limit of this process and its children (setrlimit(2)), which nothing here may raise."""
+    resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
+
+
+def _few_processes() -> None:
+    """As an ordinary user who may have no more: of root the kernel asks nothing (copy_process, kernel/fork.c)."""
+    os.setgid(_NOBODY)
+    os.setuid(_NOBODY)
+    _limited("NPROC", 3)
+
+
+def _ordinary() -> None:
+    os.setgroups([])
+    os.setgid(_NOBODY)
+    os.setuid(_NOBODY)
+
+
+def _no_temporary_folder() -> None:
+    """Nowhere can a file be made: every folder that could serve is read-only (tempfile.gettempdir)."""
+    isolation._unshare(syscalls.NEWNS)
+    syscalls.mount("none", "/", "", _MS_REC | _MS_PRIVATE)
+    for folder in ("/tmp", "/var/tmp", "/usr/tmp"):
+        with contextlib.suppress(OSError):
+            syscalls.mount("tmpfs", folder, "tmpfs", _MS_RDONLY)
+    os.environ["TMPDIR"] = "/nonexistent"
+    os.chdir("/proc")
+
+
+def _foreign_proc() -> None:
+    """A /proc that shows other processes than ours: an empty folder."""
+    isolation._unshare(syscalls.NEWNS)
+    syscalls.mount("none", "/", "", _MS_REC | _MS_PRIVATE)
+    syscalls.mount("tmpfs", "/proc", "tmpfs")
+
+
+def _no_output() -> None:
+    for fd in (0, 1, 2):
+        os.close(fd)
+
+
+def _no_capabilities() -> None:
+    """Root, but CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_PERFMON are gone, as in a container."""
+    for capability in (12, 19, 21, 38):
+        syscalls.prctl(24, capability)  # PR_CAPBSET_DROP
+    header = ctypes.create_string_buffer(struct.pack("=Ii", 0x20080522, 0))  # _LINUX_CAPABILITY_VERSION_3
+    kept = 0x3FFFFFFFFFF & ~sum(1 << capability for capability in (12, 19, 21, 38))
+    low, high = kept & 0xFFFFFFFF, kept >> 32
+    data = ctypes.create_string_buffer(struct.pack("=6I", low, low, 0, high, high, 0))
+    syscalls.call(syscalls.NUMBERS["capset"], ctypes.addressof(header), ctypes.addressof(data))
+
+
+SCARCE: Mapping[str, tuple[str, Callable[[], object], bool]] = {
+    "descriptors=10": ("a process may have 10 descriptors", partial(_limited, "NOFILE", 10), True),
+    "descriptors=24": ("a process may have 24 descriptors", partial(_limited, "NOFILE", 24), True),
+    "processes=3": ("the user may have 3 processes", _few_processes, True),
+    "memory=100M": ("a process may have 100 MiB of addresses", partial(_limited, "AS", 100 << 20), True),
+    "file-size=0": ("no file may grow", partial(_limited, "FSIZE", 0), True),
+    "no-temporary-folder": ("there is no temporary folder", _no_temporary_folder, False),
+    "foreign-proc": ("/proc is not that of these processes", _foreign_proc, False),
+    "no-output": ("stdin, stdout and stderr are closed", _no_output, True),
+    "no-capabilities": ("root without CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE", _no_capabilities, False),
+    "ordinary": ("an ordinary user, without namespaces", _ordinary, False),
+}
+
+
 def _places() -> dict[str, Place]:
     places = {"none": Place("none", "nothing is denied"), "host": Place("none", "no namespaces", isolated=False)}
     for call in DENIED_CALLS:
@@ -75,6 +149,8 @@ def _places() -> dict[str, Place]:
                 partial(_in_network, name, value),
                 isolated=False,
             )
+    for name, (what, enter, isolated) in SCARCE.items():
+        places[name] = Place("something is scarce or missing", what, enter, isolated)
     return places
 
 

@@ -1,0 +1,1 @@
+"""Claims in changing surroundings, again and again, until a time is over or a verdict is false: `tox -e soak`."""

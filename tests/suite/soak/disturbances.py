@@ -1,0 +1,136 @@
+"""What is done to a run while it lasts, from outside, as neighbours and administrators do it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from tests.suite.system.runs import Member, Run
+
+Disturb = Callable[[Run, random.Random], None]
+_FREEZERS = (
+    # The hierarchy, the file, and what freezes and thaws.
+    ("/sys/fs/cgroup", "cgroup.freeze", "1", "0"),
+    ("/sys/fs/cgroup/unified", "cgroup.freeze", "1", "0"),
+    ("/sys/fs/cgroup/freezer", "freezer.state", "FROZEN", "THAWED"),
+)
+
+
+def _sleepers(run: Run) -> list[Member]:
+    """Waiters and actors: all that have a conductor among their forebears."""
+    members = run.members()
+    conductors = {each.pid for each in run.conductors()}
+    stages = {each.pid for each in members if each.parent in conductors}
+    return [each for each in members if each.parent in conductors | stages]
+
+
+def _send(member: Member, *numbers: int) -> None:
+    for number in numbers:
+        with contextlib.suppress(OSError):
+            os.kill(member.pid, number)
+
+
+def _some(members: list[Member], dice: random.Random) -> list[Member]:
+    return dice.sample(members, min(len(members), 3))
+
+
+def stop_and_continue(run: Run, dice: random.Random) -> None:
+    for member in _some(_sleepers(run), dice):
+        _send(member, signal.SIGSTOP, signal.SIGCONT)
+
+
+def kill_sleepers(run: Run, dice: random.Random) -> None:
+    for member in _some(_sleepers(run), dice)[:1]:
+        _send(member, signal.SIGKILL)
+
+
+def kill_conductor(run: Run, dice: random.Random) -> None:
+    for member in _some(run.conductors(), dice)[:1]:
+        _send(member, signal.SIGKILL)
+
+
+def move_to_one_cpu(run: Run, dice: random.Random) -> None:
+    for member in _some(run.members(), dice):
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(member.pid, {dice.choice(sorted(os.sched_getaffinity(0)))})
+
+
+def give_way(run: Run, dice: random.Random) -> None:
+    for member in _some(run.members(), dice):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, member.pid, dice.randint(0, 19))
+
+
+DISTURBANCES: Mapping[str, Disturb] = {
+    "nothing": lambda run, dice: None,
+    "stop and continue": stop_and_continue,
+    "kill sleepers": kill_sleepers,
+    "kill the conductor": kill_conductor,
+    "one CPU": move_to_one_cpu,
+    "nice": give_way,
+}
+
+
+@contextlib.contextmanager
+def freezer() -> Iterator[tuple[list[str], Disturb] | None]:
+    """A control group: the prefix that puts a command there, and the act that freezes it.  None where there is none."""
+    for hierarchy, file, freeze, thaw in _FREEZERS:
+        group = Path(hierarchy, f"wakecheck-soak-{os.getpid()}")
+        with contextlib.suppress(OSError):
+            group.mkdir()
+            if not (group / file).exists():
+                group.rmdir()
+                continue
+            try:
+                yield _into(group), _freezes(group / file, freeze, thaw)
+            finally:
+                _remove(group)
+            return
+    yield None
+
+
+def _into(group: Path) -> list[str]:
+    return ["sh", "-c", f'echo $$ > "{group}/cgroup.procs" && exec "$0" "$@"']
+
+
+def _freezes(file: Path, freeze: str, thaw: str) -> Disturb:
+    def act(run: Run, dice: random.Random) -> None:
+        file.write_text(freeze)
+        try:
+            time.sleep(dice.uniform(0.001, 0.02))  # how long it stands frozen; nothing is waited for
+        finally:
+            file.write_text(thaw)
+
+    return act
+
+
+def _remove(group: Path) -> None:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            group.rmdir()
+            return
+        os.sched_yield()
+
+
+@contextlib.contextmanager
+def load(loops: int) -> Iterator[None]:
+    """So many busy loops."""
+    pids = []
+    try:
+        for _ in range(loops):
+            pid = os.fork()
+            if pid == 0:
+                while True:
+                    pass
+            pids.append(pid)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)

@@ -1,0 +1,67 @@
+"""No verdict is false, whatever is done to a run: held or inconclusive, never broken on a kernel that is healthy.
+
+WAKECHECK_SOAK_S bounds it, in seconds (600).  What failed can be repeated with WAKECHECK_SEED; its run.json is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.suite.system.runs import SEED, Run, cases
+
+from .disturbances import DISTURBANCES, freezer, load
+
+SECONDS = float(os.environ.get("WAKECHECK_SOAK_S", "600"))
+_FAST = ("tests/kernel", "--herd-preset=fast", "-n", "2", "-p", "no:cacheprovider", "-q")
+_CHAPTERS = 6
+"""Chapters of claims in one round: a whole preset would meet one disturbance alone in a short soak."""
+
+
+def _chapters(dice: random.Random) -> list[str]:
+    files = sorted(str(path) for path in Path("tests/kernel").glob("test_*.py"))
+    return dice.sample(files, _CHAPTERS)
+
+
+def _round(number: int, folder: Path, end: float) -> tuple[str, Counter[str], list[str]]:
+    """One run; what was done to it, its verdicts, and what is broken."""
+    dice = random.Random(f"{SEED} {number}")
+    loops = dice.choice((0, 0, 2, 4))
+    with freezer() as frozen, load(loops):
+        acts = dict(DISTURBANCES)
+        if frozen is not None:
+            acts["freezer"] = frozen[1]
+        name = sorted(acts)[number % len(acts)]
+        prefix = frozen[0] if frozen is not None and name == "freezer" else ()
+        with Run(folder, *_chapters(dice), *_FAST[1:], prefix=prefix) as run:
+            while run.process.poll() is None and time.monotonic() < end:
+                run.go_on_for(dice.uniform(0.01, 0.5))
+                acts[name](run, dice)
+            run.process.terminate()
+            run.finish()
+            run.assert_no_traceback()
+            judged = list(cases(run.run_json())) if (run.report / "run.json").exists() else []
+    broken = [f"{case['id']}: {case['reason']}" for case in judged if case["verdict"] == "broken"]
+    return f"{name}, {loops} busy loops", Counter(case["verdict"] for case in judged), broken
+
+
+def test_soak() -> None:
+    end = time.monotonic() + SECONDS
+    number, whole = 0, Counter[str]()
+    while time.monotonic() < end:
+        folder = Path(tempfile.mkdtemp(prefix="wakecheck-soak-"))
+        folder.chmod(0o1777)
+        what, verdicts, broken = _round(number, folder, end)
+        print(f"round {number} ({what}): {json.dumps(verdicts)}", flush=True)
+        assert not broken, f"round {number} of WAKECHECK_SEED={SEED} ({what}), see {folder}: {broken}"
+        shutil.rmtree(folder, ignore_errors=True)
+        whole += verdicts
+        number += 1
+    print(f"{number} rounds: {json.dumps(whole)}")
+    assert whole["held"]
