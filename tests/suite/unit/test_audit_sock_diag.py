@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.audit import unix_path
+from probes.audit import sock_diag, unix_path
 from probes.audit.find import Wanted, find
 from probes.audit.sock_diag import LISTEN, SYN_RECV, inet_sockets, unix_listeners
 from probes.audit.sockets import ListeningSocket, is_half_open, is_udp_port, listeners, server_end
@@ -143,3 +143,38 @@ def test_without_openat2_a_path_in_our_own_root_is_found(tmp_path: Path, monkeyp
         monkeypatch.setattr(unix_path, "_is_our_root", lambda pid: False)
         with pytest.raises(Inconclusive, match="Function not implemented"):
             unix_path.open_file(_listed(listener), [os.getpid()])
+
+
+def test_what_waits_to_be_accepted() -> None:
+    """A queue that holds two: two connections wait, and what comes then is dropped by this listener, and counted."""
+    with socket.socket() as listener, socket.socket() as other, contextlib.ExitStack() as clients:
+        for one in (listener, other):
+            one.bind(("127.0.0.1", 0))
+            one.listen(1)
+        inode = os.fstat(listener.fileno()).st_ino
+        port = listener.getsockname()[1]
+
+        def queue() -> sock_diag.SocketQueue:
+            found = list(sock_diag.inet_queues("self", socket.AF_INET, socket.IPPROTO_TCP, 1 << sock_diag.LISTEN, port))
+            return next(one for one in found if one.inode == inode)
+
+        assert (queue().length, queue().most, queue().dropped) == (0, 1, 0)
+        for _ in range(2):
+            clients.enter_context(socket.create_connection(("127.0.0.1", port)))
+        assert (queue().length, queue().dropped) == (2, 0)
+        late = clients.enter_context(socket.socket())
+        late.setblocking(False)
+        late.connect_ex(("127.0.0.1", port))  # over loopback its SYN has been handled when this returns
+        assert queue().length == 2
+        assert queue().dropped == 1
+
+
+def test_what_waits_at_a_unix_socket() -> None:
+    name = f"\0wakecheck-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind(name)
+        listener.listen(5)
+        client.connect(name)
+        inode = os.fstat(listener.fileno()).st_ino
+        found = next(one for one in sock_diag.unix_queues("self") if one.inode == inode)
+        assert (found.length, found.most, found.dropped) == (1, 5, None)
