@@ -23,6 +23,8 @@ from ..verdict import Inconclusive, NotApplicable
 
 ANSWER_PATIENCE_S = 240.0
 """Longer than any one deadline inside the conductor (deadline.LONGEST_S)."""
+_FEW = 1000
+"""Waiters for whose arrangement as much time again is given: each of them is waited for in turn."""
 
 _PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _START = """
@@ -73,7 +75,8 @@ class Lab:
         """One trial.  Raises NotApplicable, and Inconclusive where there is no evidence at all."""
         if traced and self.greeting["why_not"]["syscall_exit"] is not None:
             raise Inconclusive(f"no traced trial: {self.greeting['why_not']['syscall_exit']}")
-        answer = self._judged(self._ask({"scenario": scenario.as_dict(), "traced": traced}))
+        request = {"scenario": scenario.as_dict(), "traced": traced}
+        answer = self._judged(self._ask(request, ANSWER_PATIENCE_S * (1 + scenario.n / _FEW)))
         return Trial.from_json(answer["trial"])
 
     def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:
@@ -132,7 +135,7 @@ class Lab:
             raise Inconclusive(f"the conductor could not set itself up: {greeting['failed']}")
         return greeting
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, request: dict[str, Any], patience_s: float = ANSWER_PATIENCE_S) -> dict[str, Any]:
         if self._process is None:
             self._start()
         assert self._socket is not None
@@ -140,7 +143,7 @@ class Lab:
             self._socket.sendall(json.dumps(request).encode() + b"\n")
         except OSError:
             return self._died()
-        return self._read()
+        return self._read(patience_s)
 
     def _judged(self, answer: dict[str, Any]) -> dict[str, Any]:
         """The answer, unless it says that there is none."""
@@ -150,10 +153,10 @@ class Lab:
             raise Inconclusive(answer["inconclusive"])
         return answer
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self, patience_s: float = ANSWER_PATIENCE_S) -> dict[str, Any]:
         """The next line from the conductor.  A silent or dead one is replaced, and the trial inconclusive."""
         assert self._socket is not None
-        end = time.monotonic() + ANSWER_PATIENCE_S
+        end = time.monotonic() + patience_s
         try:
             while b"\n" not in self._unread:
                 if not select.select([self._socket], [], [], 1.0)[0]:
@@ -163,7 +166,7 @@ class Lab:
                     if time.monotonic() < end:
                         continue
                     self.close()
-                    raise Inconclusive(f"the conductor gave no answer within {ANSWER_PATIENCE_S:.0f} s")
+                    raise Inconclusive(f"the conductor gave no answer within {patience_s:.0f} s")
                 try:
                     part = self._socket.recv(1 << 20)
                 except ConnectionResetError:
