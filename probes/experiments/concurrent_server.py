@@ -11,7 +11,7 @@ from .. import syscalls
 from ..lab.deadline import patience_s, until
 from ..lab.stage import Me, Stage
 from ..observers.task_files import parse_status
-from ..sources import client
+from ..sources import client, insist_on_another_end
 from . import wire
 from .signals import taken
 from .waiting import BLOCKED, Scene, now
@@ -56,7 +56,9 @@ def _bind(stage: Stage, address: tuple[str, int]) -> None:
 
 
 def _connect(stage: Stage, address: tuple[str, int]) -> None:
-    stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s())).connect(address)
+    sock = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
+    sock.connect(address)
+    insist_on_another_end(sock)
 
 
 def kept_by_parent(stage: Stage) -> None:

@@ -5,6 +5,8 @@ A new kind: a class in a file of its own with the methods of `Source`, and a row
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import struct
 from collections.abc import Callable
@@ -80,3 +82,13 @@ def client(family: int, kind: int, patience_s: float, protocol: int = 0) -> sock
     set_socket_option(client_end.fileno(), socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     set_socket_option(client_end.fileno(), socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(patience_s))
     return client_end
+
+
+def insist_on_another_end(sock: socket.socket) -> None:
+    """Raises OSError (EADDRNOTAVAIL) where a TCP socket has connected to itself.
+
+    That comes about where the one port that is free is the port that nobody listens on any more: two that open at once
+    connect (RFC 9293, 3.5), and here both are the same (net.ipv4.ip_local_port_range).
+    """
+    if sock.getsockname() == sock.getpeername():
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))

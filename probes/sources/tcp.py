@@ -8,7 +8,7 @@ from functools import cache
 
 from ..scenario import Scenario
 from ..verdict import NotApplicable
-from . import Source, client
+from . import Source, client, insist_on_another_end
 
 BACKLOG = 4096
 """Capped by the kernel's somaxconn (listen(2)).  A larger burst, with nobody who takes, is inconclusive."""
@@ -77,6 +77,7 @@ class Tcp(Source):
         sock = client(self._family, socket.SOCK_STREAM, patience_s, self._protocol)
         try:
             sock.connect(self._address)
+            insist_on_another_end(sock)
         except OSError:
             sock.close()
             raise

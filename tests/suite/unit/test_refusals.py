@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from probes import refusals
 from probes.case import Case, Facts, judge
 from probes.lab import denial
+from probes.sources import insist_on_another_end
 from probes.verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
 
 from .builders import made_claim
@@ -91,3 +93,14 @@ def test_reason_names_what_is_denied_once(monkeypatch: pytest.MonkeyPatch) -> No
     said = denial.explained("waiter 0 did not come to life")
     assert said == "waiter 0 did not come to life; clone3 is denied here (EPERM)"
     assert denial.explained(said) == said
+
+
+def test_socket_that_has_connected_to_itself() -> None:
+    """As it comes about where one port is free, and nobody listens there any more."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.connect(sock.getsockname())
+        with pytest.raises(OSError, match="Cannot assign requested address"):
+            insist_on_another_end(sock)
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as sock:
+        insist_on_another_end(sock)
