@@ -90,5 +90,9 @@ def insist_on_another_end(sock: socket.socket) -> None:
     That comes about where the one port that is free is the port that nobody listens on any more: two that open at once
     connect (RFC 9293, 3.5), and here both are the same (net.ipv4.ip_local_port_range).
     """
-    if sock.getsockname() == sock.getpeername():
+    try:
+        itself = sock.getsockname() == sock.getpeername()
+    except OSError:  # ENOTCONN: whoever was at the other end has reset it by now
+        return
+    if itself:
         raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))

@@ -104,3 +104,5 @@ def test_socket_that_has_connected_to_itself() -> None:
             insist_on_another_end(sock)
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as sock:
         insist_on_another_end(sock)
+    with socket.socket() as sock:  # as one that was reset
+        insist_on_another_end(sock)
