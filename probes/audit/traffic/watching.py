@@ -52,6 +52,8 @@ class Watched:
     records: int = 0
     lost: int = 0
     """How often a ring was full, so that what was seen shortly before does not count."""
+    rests: int = 0
+    """How often nothing was recorded for a while, because there had been too many records."""
     own_cpu_s: float = 0.0
     cost: cost.RecordCost | None = None
     notes: list[str] = field(default_factory=list)
@@ -257,7 +259,7 @@ class _Watch:
         self._watched.seconds = time.monotonic() - began
         self._watched.records = self._stream.records
         self._watched.own_cpu_s = cost.own_cpu_s() - own
-        if self._watched.observed_s < 0.99 * self._watched.seconds:
+        if self._watched.rests:
             share = self._watched.observed_s / self._watched.seconds
             self._watched.notes.append(
                 f"the tracepoints wrote more than {MOST_RECORDS_PER_S:,} records a second, so {share:.0%} of the time "
@@ -307,6 +309,7 @@ class _Watch:
 
     def _rest(self, seconds: float) -> None:
         """Record nothing for so long."""
+        self._watched.rests += 1
         self._take_in(all_of_it=True)
         self._stream.pause()
         self._account.interrupted()

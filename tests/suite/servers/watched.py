@@ -52,12 +52,15 @@ def _row(running: Running, rate: float, seconds: float, turns: int) -> int:
     with_it: list[dict[str, Any]] = []
     without: list[dict[str, Any]] = []
     answers: list[dict[str, Any]] = []
-    for _ in range(turns):
+    for turn in range(turns):
+        if turn % 2:
+            without.append(_load(running, rate, seconds))
         watch = ["--port", running.port, "--watch", seconds + 3]
         answer, load = while_watched(watch, lambda: _load(running, rate, seconds))
         answers.append(answer)
         with_it.append(load)
-        without.append(_load(running, rate, seconds))
+        if not turn % 2:
+            without.append(_load(running, rate, seconds))
     made = sum(load["made"] for load in with_it)
     traffic = [answer["traffic"] for answer in answers]
     accepted = sum(one["accepted"] for one in traffic)
