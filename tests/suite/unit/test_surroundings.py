@@ -8,6 +8,8 @@ from collections import Counter
 import pytest
 
 from tests.suite.surroundings.outcomes import CODE, outcomes
+from tests.suite.surroundings.page import SURROUNDINGS
+from tests.suite.surroundings.places import PLACES
 
 EPOLL = ("epoll-instances.timeout", "epoll-instances.nests", "epoll-instances.can-be-polled", "death.shutdown")
 
@@ -50,3 +52,16 @@ def test_setting_that_decides_is_named(place: str, part: str, reason: str) -> No
     judged = outcomes(place, part)
     assert {verdict for *_, verdict, _ in judged} <= {"held", "inconclusive", "not applicable"}, judged
     assert any(reason in (why or "") for *_, why in judged), judged
+
+
+def test_page_lists_every_place_and_no_broken_claim() -> None:
+    """docs/surroundings.md, which `python -m tests.suite.surroundings.page` writes."""
+    rows = [line.strip("| ").split(" | ") for line in SURROUNDINGS.read_text().splitlines() if line.startswith("| ")][
+        1:
+    ]
+    assert [row[0] for row in rows] == [place.what for place in PLACES.values()]
+    for what, *counts, reason in (row if len(row) == 6 else [*row, ""] for row in rows):
+        held, inconclusive, lacking, broken = map(int, counts)
+        assert broken == 0, what
+        assert held + inconclusive + lacking > 0, what
+        assert not CODE.search(reason), what
