@@ -49,6 +49,7 @@ ENDS = {
     f"{W} judge -n auto --herd-preset=fast": End(("report/fast/run.json",), says="claims:"),
     f"{W} run poll/tcp4/n8/accept/one-connection --timeline": End(says="woken"),
     f"{W} report report/run.json": End(says="report/index.html"),
+    f"{W} report report/run.json --plots plots": End(("plots",)),
     f"{W} report report/run.json --ktap run.ktap": End(("run.ktap",)),
     f"{W} compare report/run.json report/run.json": End(says="same verdict"),
     f"{W} serve epoll --workers 4 --port 8000": End(port=8000),
