@@ -70,10 +70,14 @@ class RatedStrategy:
             return UNJUDGED
         return SAFE if word.startswith("yes") else DELAYED if word.startswith("only") else LOST
 
-    def woken(self, workers: int) -> int:
-        """How many of so many workers one connection woke at most."""
-        high = self.sizes[workers]["woken"].high if workers in self.sizes else None
-        return workers if high is None else high
+    def observed(self, workers: int) -> int | None:
+        """How many of so many workers one connection woke at most; None where so many were not tried."""
+        return self.sizes[workers]["woken"].high if workers in self.sizes else None
+
+    def woken_at_worst(self, workers: int) -> int:
+        """The same, and all of them where so many were not tried: to rank by, and never to be printed."""
+        observed = self.observed(workers)
+        return workers if observed is None else observed
 
 
 @dataclass(frozen=True)
@@ -103,20 +107,27 @@ class Remark:
 
 
 def _few(one: RatedStrategy) -> str:
-    cheap = ", which costs little with so few" if one.woken(FEW) > 1 else ""
-    return f"It wakes {one.woken(FEW)} of {FEW}{cheap}; {_CRASHES[one.crash]}."
+    observed = one.observed(FEW)
+    if observed is None:
+        return f"It wakes {_tried(one, sorted(one.sizes))}; {FEW} workers were not tried; {_CRASHES[one.crash]}."
+    cheap = ", which costs little with so few" if observed > 1 else ""
+    return f"It wakes {observed} of {FEW}{cheap}; {_CRASHES[one.crash]}."
 
 
 def _many(one: RatedStrategy) -> str:
-    tried = [f"{one.sizes[n]['woken']} of {n}" for n in sorted(one.sizes) if n >= N]
-    herd = "" if one.woken(N) <= 1 else " That is a herd, and the smallest one here."
-    return f"It wakes {', and '.join(tried)}.{herd}{one.cpu}"
+    herd = " That is a herd, and the smallest one here." if (one.observed(N) or 0) > 1 else ""
+    return f"It wakes {_tried(one, sorted(n for n in one.sizes if n >= N))}.{herd}{one.cpu}"
+
+
+def _tried(one: RatedStrategy, sizes_tried: Sequence[int]) -> str:
+    """`1 of 8, and 1\N{EN DASH}2 of 64`: of sizes that this run tried."""
+    return ", and ".join(f"{one.sizes[n]['woken']} of {n}" for n in sizes_tried)
 
 
 def _uneven(one: RatedStrategy) -> str:
     if one.own_queue:
         return "What waits in the queue of one worker waits there although others are idle; nothing else is sound here."
-    herd = "" if one.woken(N) <= 1 else f" It wakes {one.woken(N)} of {N}."
+    herd = f" It wakes {one.observed(N)} of {N}." if (one.observed(N) or 0) > 1 else ""
     return f"All take from one queue: nobody waits for a busy worker while another one is idle.{herd}{one.tail}"
 
 
@@ -129,10 +140,10 @@ def _restarts(one: RatedStrategy) -> str:
 Rank = Callable[[RatedStrategy], tuple[int, ...]]
 
 SITUATIONS: dict[str, tuple[Rank, Callable[[RatedStrategy], str]]] = {
-    "Few workers": (lambda one: (one.crash, one.woken(FEW)), _few),
-    "Many workers": (lambda one: (one.woken(N), one.crash), _many),
-    "Uneven requests, some of them long": (lambda one: (one.own_queue, one.woken(N), one.crash), _uneven),
-    "Rolling restarts": (lambda one: (one.own_queue, one.woken(N), one.crash), _restarts),
+    f"Few workers ({FEW})": (lambda one: (one.crash, one.woken_at_worst(FEW)), _few),
+    f"Many workers ({N} or more)": (lambda one: (one.woken_at_worst(N), one.crash), _many),
+    "Uneven requests, some of them long": (lambda one: (one.own_queue, one.woken_at_worst(N), one.crash), _uneven),
+    "Rolling restarts": (lambda one: (one.own_queue, one.woken_at_worst(N), one.crash), _restarts),
 }
 """Each situation: what counts in it, the smaller the better; and that in words."""
 
@@ -140,7 +151,7 @@ _CRASHES = {
     SAFE: "a worker that is killed costs no other connection",
     DELAYED: "a worker that is killed only delays the connection it was woken for",
     LOST: "as little as possible is lost with a worker that is killed",
-    UNJUDGED: "few are woken; what a worker that is killed costs was not judged",
+    UNJUDGED: "what a worker that is killed costs was not judged",
 }
 
 

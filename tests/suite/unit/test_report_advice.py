@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from . import broken
 from .judging import run_on
 from .model import Kernel
 
+FEW, MANY = "Few workers (2)", "Many workers (8 or more)"
 EXCLUSIVE = "epoll_wait.exclusive.listener"
 
 
@@ -46,15 +48,15 @@ def _with_crashes(run: dict[str, Any]) -> dict[str, Any]:
 def test_on_a_healthy_kernel(healthy: dict[str, Any]) -> None:
     chosen = _chosen(healthy)
     assert {blocking for blocking, _ in chosen.values()} == {"accept"}
-    assert chosen["Few workers"][1] == "epoll_wait.level.listener"
-    assert chosen["Many workers"][1] == EXCLUSIVE
+    assert chosen[FEW][1] == "epoll_wait.level.listener"
+    assert chosen[MANY][1] == EXCLUSIVE
     assert chosen["Uneven requests, some of them long"][1] == EXCLUSIVE
     assert chosen["Rolling restarts"][1] == EXCLUSIVE
 
 
 def test_a_kernel_that_ignores_exclusive_gets_other_advice() -> None:
     for kernel in (broken.ExclusiveIgnored(1), broken.ExclusiveWakesTwo(1)):
-        many = _chosen(_with_crashes(run_on(kernel)))["Many workers"][1]
+        many = _chosen(_with_crashes(run_on(kernel)))[MANY][1]
         assert many is not None
         assert many != EXCLUSIVE
 
@@ -72,7 +74,7 @@ def test_exclusive_that_loses_wake_ups_is_shut_out() -> None:
 
 def test_where_accept_herds_a_group_serves_many_workers() -> None:
     run = _with_crashes(run_on(broken.AcceptHerdsSilently(1)))
-    assert _chosen(run)["Many workers"][0] == "accept.nothing"
+    assert _chosen(run)[MANY][0] == "accept.nothing"
     # One queue for all still matters more where requests are uneven.
     assert _chosen(run)["Uneven requests, some of them long"][0] == "accept"
 
@@ -86,8 +88,8 @@ def test_nothing_is_recommended_by_a_run_that_saw_nothing() -> None:
 
 def test_reasons_are_of_this_run(healthy: dict[str, Any]) -> None:
     reasons = {each.situation: [choice.reason for choice in each.choices] for each in advice.advice(healthy)}
-    assert reasons["Few workers"][0].startswith("It wakes ")
-    assert reasons["Many workers"][1] == "It wakes 1 of 8."
+    assert reasons[FEW][0].startswith("It wakes ")
+    assert reasons[MANY][1] == "It wakes 1 of 8."
     wakes_two = advice.advice(_with_crashes(run_on(broken.AcceptWakesTwo(1))))
     assert "It wakes 2 of 8. That is a herd" not in wakes_two[1].choices[0].reason  # a group wakes one
     assert wakes_two[1].choices[0].strategy == "accept.nothing"
@@ -100,3 +102,13 @@ def test_what_has_to_be_known_is_said(healthy: dict[str, Any]) -> None:
     assert said["accept.nothing"] == "A worker that exits takes its queue along, and those clients read ECONNRESET."
     goes_round = _with_crashes(run_on(broken.ExclusiveGoesRound(1)))
     assert "registered first" not in {r.strategy: " ".join(r.sentences) for r in advice.remarks(goes_round)}[EXCLUSIVE]
+
+
+def test_a_size_that_was_not_tried_is_no_observation(healthy: dict[str, Any]) -> None:
+    """The quick preset tries eight workers alone: the figure for two is what the ranking supposes, not what was seen."""
+    run = copy.deepcopy(healthy)
+    for claim in run["claims"]:
+        claim["cases"] = [case for case in claim["cases"] if not case["scenario"] or case["scenario"]["n"] == 8]
+    few = {each.situation: [choice.reason for choice in each.choices] for each in advice.advice(run)}[FEW]
+    assert few[0].startswith("It wakes 1 of 8; 2 workers were not tried; a worker that is killed costs ")
+    assert not any(" of 2" in reason or "so few" in reason for reason in few)
