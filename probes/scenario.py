@@ -171,6 +171,8 @@ class Scenario:
             return f"k{self.k}: {self.stimulus} is one; use {_listed(_series(connects=True), 'or')}"
         if k == 0 and self.k != 0:
             return f"k{self.k}: {self.stimulus} is no series; {_listed(_series())} are"
+        if self.source == "timerfd" and self.k > 1 and self.reaction == "hold" and not self.takes:
+            return f"k{self.k}: a timer that is armed again forgets an expiry that nobody has read; use read or loop"
         return None
 
     def _problem_of_order(self) -> str | None:

@@ -89,12 +89,12 @@ def test_signalfd_registered_by_parent(herd: RunTrials, scenario: Scenario) -> N
 
 
 @claim(
-    "sources.mountinfo-one-returns",
+    "sources.mountinfo-wakes-all",
     "One mount wakes all N that wait for a change of /proc/self/mountinfo on one open file, in poll or private epoll "
-    "instances; one returns, and the others sleep again.",
+    "instances, and returns in at least one of them: the others may find that it was seen already, and sleep again.",
     level=OBSERVED,
     basis=[
-        kernel("fs/proc_namespace.c", "mounts_poll: the first that looks notes the change in the file, for all"),
+        kernel("fs/proc_namespace.c", "mounts_poll: who looks notes the change in the file, for all, without a lock"),
         man(
             "proc_pid_mounts",
             5,
@@ -104,14 +104,14 @@ def test_signalfd_registered_by_parent(herd: RunTrials, scenario: Scenario) -> N
     ],
 )
 @over(*_on("mountinfo", *PLAIN))
-def test_mountinfo_one_returns(herd: RunTrials, scenario: Scenario) -> None:
+def test_mountinfo_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (poll, epoll_wait: POLLPRI)
       \\ |   /
      mountinfo  <- mount
     """
     seen = herd(scenario)
-    assert seen.returned == 1
+    assert seen.returned >= 1
     assert seen.woken == scenario.n
 
 

@@ -68,13 +68,6 @@ class SignalfdTellsChildren(Kernel):
         return True
 
 
-class MountsShowToAll(Kernel):
-    """A change of the mounts is shown to all that wait on one open file."""
-
-    def shows_once(self, source: str) -> bool:
-        return False
-
-
 class MountsWakeOne(Kernel):
     """A mount wakes one of those that wait for it."""
 

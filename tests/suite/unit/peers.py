@@ -114,7 +114,7 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
         PeerCase("epoll_wait07", "EPOLLONESHOT: two writes, one report", ("epoll-triggers.oneshot-until-mod",)),
         PeerCase("epoll_wait08", "a signal ends the wait with EINTR", ("signals.multiplexers-never-restart",)),
         PeerCase("epoll_wait09", "five instances in one another", ("epoll-instances.nests-five-deep",)),
-        PeerCase("epoll_wait10", "EPOLLPRI for a change of /proc/mounts", ("sources.mountinfo-one-returns",)),
+        PeerCase("epoll_wait10", "EPOLLPRI for a change of /proc/mounts", ("sources.mountinfo-wakes-all",)),
         PeerCase("epoll_wait11", "the last writer of a pipe closes it", ("sources.end-of-file-wakes-pollers",)),
         PeerCase("epoll_wait12", "the last reader of a full pipe closes it", ("sources.no-reader-tells-all-writers",)),
         PeerCase(

@@ -81,6 +81,7 @@ _REFUSED = {
     "poll/tcp4/n8/hold/one-connection/blocked-": "'blocked-' is no further axis",
     "poll/tcp4/n8/hold/one-connection/k2": "use burst or one-by-one",
     "poll/tcp4/n8/hold/nothing/k2": "k2: nothing is no series; burst, one-by-one, write-burst, ",
+    "poll/timerfd/n8/hold/events-one-by-one/k2": "k2: a timer that is armed again forgets an expiry that nobody has read; ",
     "poll/tcp4/n8/hold/burst/k0": "k0",
     "poll/tcp4/n8/hold/burst/k100001": "makes 1 to 100,000",
     "poll/tcp4/n8t/hold/one-by-one/blocked-reversed": "only processes can",
