@@ -26,7 +26,12 @@ class Reporting:
     def __init__(self, options: Any, expectations: Expectations | None) -> None:
         self._options = options
         self._places = Places(
-            options.herd_report, options.herd_run, formats_of(options), options.herd_journal, variant_of(options)
+            options.herd_report,
+            options.herd_run,
+            formats_of(options),
+            options.herd_journal,
+            variant_of(options),
+            options.herd_expect,
         )
         self._places.check()
         self._recorder = Recorder(judging(options), options.herd_label, self._places.journal, expectations)

@@ -31,14 +31,17 @@ def run(options: argparse.Namespace) -> int:
     from ..cost.measure import measure
     from ..report import page
     from ..report import run as run_json
+    from ..report.apart import why_not_apart
     from ..report.files import why_not_writable, write_whole
     from ..verdict import Inconclusive
 
     request = request_from(options)
     judged = _run_to_fill(options.into)
-    for path in (request.json, request.plots and request.plots / "dots.svg"):
-        if path is not None and (problem := why_not_writable(path)):
-            raise BadInput(problem)
+    figures = [path for path in (request.json, request.plots and request.plots / "dots.svg") if path is not None]
+    pages = [Path(options.into).with_name("index.html")] if options.into is not None else []
+    problems = [why_not_apart([options.into] if pages else [], [*pages, *figures]), *map(why_not_writable, figures)]
+    if problem := next(filter(None, problems), None):
+        raise BadInput(problem)
     with _terminated_cleanly():
         document = measure(request, Console(stderr=True))
     if problem := answer.violation(document):

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..exits import BadInput, worst
 from ..report import kcidb, lineage, matrix, page, pictures, terminal
+from ..report.apart import why_not_apart
 from ..report.exit_code import code_of
 from ..report.formats import FORMATS, render
 from . import runs
@@ -55,25 +56,33 @@ def run(options: argparse.Namespace) -> int:
     if len(options.files) > 1 and options.plots:
         raise BadInput("--plots is for one run, so give one run.json at a time")
     all_runs = [runs.read(name) for name in options.files]
+    alone = len(all_runs) == 1
+    html = Path(options.html or (Path(options.files[0]).with_name("index.html") if alone else MATRIX))
+    drawn = _drawn(all_runs[0], options.plots)
+    pages = [html] if alone else [html, *pages_of(lineage.ordered(all_runs), html).values()]
+    kcidb_files = [Path(options.kcidb)] if options.kcidb is not None else []
+    if problem := why_not_apart(options.files, [*pages, *map(Path, chosen.values()), *kcidb_files, *drawn]):
+        raise BadInput(problem)
     if options.kcidb is not None:
         try:
             runs.write(kcidb.render(all_runs, options.kcidb_origin, options.kcidb_build), options.kcidb)
         except kcidb.BadName as error:
             raise BadInput(str(error)) from error
-    if len(all_runs) > 1:
-        return several(all_runs, Path(options.html or MATRIX))
-    code = single(all_runs[0], Path(options.html or Path(options.files[0]).with_name("index.html")), chosen)
+    if not alone:
+        return several(all_runs, html)
+    code = single(all_runs[0], html, chosen)
     if options.plots:
-        _plot(all_runs[0], Path(options.plots))
+        for path, drawing in drawn.items():
+            runs.write(drawing, path)
+        names = ", ".join(path.name for path in drawn)
+        said = f"plots: {names} in {options.plots}" if drawn else "plots: the run has nothing to plot"
+        terminal.line(Console(), Text(said))
     return code
 
 
-def _plot(run: dict[str, Any], folder: Path) -> None:
-    drawn = pictures.pictures(run)
-    for name, drawing in drawn.items():
-        runs.write(drawing, folder / name)
-    said = f"plots: {', '.join(drawn)} in {folder}" if drawn else "plots: the run has nothing to plot"
-    terminal.line(Console(), Text(said))
+def _drawn(run: dict[str, Any], folder: str | None) -> dict[Path, str]:
+    """The plots of this run, by where they go; none where nobody wants them."""
+    return {Path(folder) / name: drawing for name, drawing in pictures.pictures(run).items()} if folder else {}
 
 
 _NONE: Mapping[str, str] = {}
@@ -95,13 +104,18 @@ def several(all_runs: Sequence[dict[str, Any]], index: Path) -> int:
     errors, console = Console(stderr=True), Console()
     for warning in matrix.warnings(kernels):
         terminal.line(errors, terminal.warning(warning))
-    by_run = page_names(kernels, index.name)
+    pages = pages_of(kernels, index)
     for kernel in kernels:
-        runs.write(page.render(kernel.run), index.with_name(by_run[id(kernel.run)]))
-    runs.write(matrix.render(all_runs, [by_run[id(run)] for run in all_runs]), index)
+        runs.write(page.render(kernel.run), pages[id(kernel.run)])
+    runs.write(matrix.render(all_runs, [pages[id(run)].name for run in all_runs]), index)
     terminal.kernels(kernels, console)
     terminal.differences(list(matrix.rows_of(kernels)), index, console)
     return worst(*map(code_of, all_runs))
+
+
+def pages_of(kernels: Sequence[lineage.Kernel], index: Path) -> dict[int, Path]:
+    """Where each kernel's page goes, beside the matrix; by the identity of its run."""
+    return {run: index.with_name(name) for run, name in page_names(kernels, index.name).items()}
 
 
 def page_names(kernels: Sequence[lineage.Kernel], index: str) -> dict[int, str]:

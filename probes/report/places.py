@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import run as run_json
+from .apart import why_not_apart
 from .files import lock, why_not_writable, write_elsewhere, write_whole
 
 FOLDER = "report"
@@ -31,9 +32,11 @@ class Places:
         formats: Mapping[str, str],
         journal: str | None,
         variant: str | None = None,
+        reads: str | None = None,
     ) -> None:
         """As the options name them; None for what was not chosen.  `formats`: the file of each of FORMATS wanted.
 
+        `reads`: a file that the run reads, and must not write over.
         `variant`: the folder inside the report's for a run with other options than the default; None for the default.
         """
         self.journal = Path(journal) if journal else None
@@ -45,6 +48,7 @@ class Places:
         self._variant = None if self._chosen else variant
         self._run = Path(run) if run else None
         self._formats = {name: Path(path) for name, path in formats.items()}
+        self._reads = [reads] if reads else []
         self._lock: int | None = None
         self._missing: list[Path] = []
 
@@ -59,6 +63,7 @@ class Places:
         regular = [*pages, *runs, *journal]
         problems = [why_not_writable(path, regular=True) for path in regular]
         problems += map(why_not_writable, self._formats.values())
+        problems.append(why_not_apart(self._reads, [*regular, *self._formats.values()]))
         if problem := next(filter(None, problems), None):
             raise NoPlace(f"{problem}: choose another place with --herd-report or --herd-run")
 

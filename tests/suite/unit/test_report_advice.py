@@ -105,7 +105,7 @@ def test_what_has_to_be_known_is_said(healthy: dict[str, Any]) -> None:
 
 
 def test_a_size_that_was_not_tried_is_no_observation(healthy: dict[str, Any]) -> None:
-    """The quick preset tries eight workers alone: the figure for two is what the ranking supposes, not what was seen."""
+    """The quick preset tries eight workers alone: its figure for two is what the ranking supposes."""
     run = copy.deepcopy(healthy)
     for claim in run["claims"]:
         claim["cases"] = [case for case in claim["cases"] if not case["scenario"] or case["scenario"]["n"] == 8]
