@@ -15,9 +15,9 @@ WRITTEN_TO, READ_FROM, EVENTS, GROUPS = "written-to", "read-from", "events", "gr
 MESSAGES = "messages"
 ABILITIES: Mapping[str, str] = {
     CONNECTIONS: "takes no connections",
-    READING: "cannot be read",
+    READING: "is not read by Wakecheck",
     RECEIVING: "cannot be received from",
-    WRITING: "never makes a writer wait",
+    WRITING: "is no source on which Wakecheck makes a writer wait",
     MESSAGES: "is no message queue",
     POLLING: "cannot be waited for by a multiplexer",
     WRITTEN_TO: "is not written to",
@@ -25,7 +25,7 @@ ABILITIES: Mapping[str, str] = {
     EVENTS: "has no events of its own",
     GROUPS: "has no SO_REUSEPORT groups",
 }
-"""What a source can do, and what is said of one that cannot."""
+"""What a source can do in a scenario, and what is said of one that cannot: of Wakecheck, where Linux would allow it."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ ACCEPTS, EPOLL_CALLS, READS = calls_of(ACCEPT), calls_of(EPOLL), calls_of(READ)
 MULTIPLEXERS = calls_of(MULTIPLEXER, EPOLL)
 
 
+EXCLUSIVE_TRIGGERS = ("exclusive", "edge-exclusive")
 TRIGGERS: Mapping[str, str] = {
     "level": "reported as long as there is a connection",
     "edge": "EPOLLET: reported once for each change",

@@ -22,6 +22,7 @@ from .axes import (
     CONNECTIONS,
     EPOLL_CALLS,
     EVENTS,
+    EXCLUSIVE_TRIGGERS,
     GROUPS,
     IO_URING,
     REACTIONS,
@@ -111,7 +112,9 @@ class Scenario:
             return "registered 'after-fork': a shared epoll instance is filled once, before the fork"
         if self.sharing == "nothing":
             if not SOURCES[self.source].can & {GROUPS, WRITTEN_TO}:
-                return f"sharing 'nothing': {self._lacks(GROUPS)}, only {_listed(sources_that_can(GROUPS))} have them"
+                able = [name for name, kind in SOURCES.items() if kind.can & {GROUPS, WRITTEN_TO}]
+                lacks = f"{self._lacks(GROUPS)} and {ABILITIES[WRITTEN_TO]}"
+                return f"sharing 'nothing': {lacks}; there can be one for each waiter of {_listed(able)}"
             if self.waiter == "thread" and CALLS[self.call].group == SIGNAL:
                 return "sharing 'nothing': threads share their signals, and SIGIO does not say whose listener it is for"
         if self.sharing == "ring" and CALLS[self.call].group != IO_URING:
@@ -126,7 +129,9 @@ class Scenario:
         needed = CALLS[self.call].needs
         if needed not in can:
             others = _listed(sources_that_can(needed), "or")
-            return f"source {self.source!r}: {self._lacks(needed)}, so {self.call} cannot wait on it, but on {others}"
+            return f"source {self.source!r}: {self._lacks(needed)}; {self.call} waits on {others}"
+        if self.trigger in EXCLUSIVE_TRIGGERS and self.source == "epoll-instance":
+            return f"trigger {self.trigger!r}: EPOLLEXCLUSIVE is not allowed for an epoll instance (epoll_ctl(2))"
         fitting = [name for name, kind in STIMULI.items() if not kind.needs or kind.needs in can & self._moved_by]
         if self.stimulus not in fitting:
             needed = STIMULI[self.stimulus].needs
@@ -371,9 +376,10 @@ def _parse_strategy(name: str) -> tuple[str, str | None, str]:
 def _parse_further(word: str, axes: dict[str, Any]) -> None:
     axis, _, value = word.partition("-")
     if re.fullmatch(r"k[0-9]{1,12}", word):
-        axes["k"] = int(word[1:])
-    elif axis in ("registered", "blocked") and value:
-        axes[axis] = value
-    else:
+        axis, value = "k", word[1:]
+    elif axis not in ("registered", "blocked") or not value:
         further = [f"{axis}-{value}" for axis in ("registered", "blocked") for value in _KNOWN[axis]]
         raise BadScenario(f"{word!r} is no further axis: there are kK (as in k24), {', '.join(further)}")
+    if axis in axes:
+        raise BadScenario(f"{word!r}: {axis} is given twice")
+    axes[axis] = int(value) if axis == "k" else value

@@ -113,7 +113,7 @@ def test_every_call_waits_for_every_source_that_can(source: str) -> None:
         else:
             assert CALLS[call].needs not in SOURCES[source].can, refused
             assert refused is not None
-            assert f"{ABILITIES[CALLS[call].needs]}, so {call} cannot wait on it" in refused
+            assert f"{ABILITIES[CALLS[call].needs]}; {call} waits on " in refused
 
 
 @pytest.mark.parametrize("call", calls_of("multiplexer"))

@@ -53,7 +53,7 @@ def test_star_of_threads_on_another_source() -> None:
     assert _ids(Star("recvfrom", stimulus="one-write", source="udp4", waiter="thread", spokes=("threads",))) == [
         "recvfrom/udp4/n8t/hold/one-write"
     ]
-    with pytest.raises(BadScenario, match="cannot be received from, so recvfrom cannot wait on it, but on udp4"):
+    with pytest.raises(BadScenario, match="cannot be received from; recvfrom waits on udp4"):
         _ids(Star("recvfrom", stimulus="one-write", source="tcp4", spokes=()))
 
 
