@@ -39,7 +39,8 @@ def _print_table(trials: Sequence[Trial], console: Console) -> None:
         counts = Counter(getattr(trial, name) for trial in trials if trial.inconclusive is None)
         label = "connections won" if name == "connections" else name
         for value, times in sorted(counts.items(), key=lambda pair: (pair[0] is None, pair[0] or 0)):
-            bar = ("#" if ascii_only else "█") * max(1, round(_BAR_WIDTH * times / len(trials)))
+            width = 0 if value is None else max(1, round(_BAR_WIDTH * times / len(trials)))
+            bar = ("#" if ascii_only else "█") * width
             table.add_row(label, "?" if value is None else str(value), str(times), bar)
             label = ""
     console.print(table)

@@ -41,7 +41,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run and print; CANNOT_JUDGE where a trial was inconclusive.  Raises BadInput, BadScenario and Inconclusive."""
+    """Run and print; CANNOT_JUDGE where a trial was inconclusive, or nobody saw anything.
+
+    Raises BadInput, BadScenario and Inconclusive.
+    """
     scenario = Scenario.parse(options.scenario)
     if not 1 <= options.trials <= _MOST_TRIALS:
         raise BadInput(f"{options.trials} trials: there can be 1 to {_MOST_TRIALS:,}")
@@ -57,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
             for traced in track(kinds, scenario.id, console=Console(stderr=True), transient=True)
         ]
         missing = {name: why for name, why in lab.greeting["why_not"].items() if why is not None}
+        missing |= dict.fromkeys(options.without, "switched off by --without")
     words = strategy_in_words(scenario.call, scenario.trigger, scenario.sharing)
     console.print(f"{scenario.id}\n{words}\n{host.in_one_line()}", markup=False, highlight=False)
     for name, why in missing.items():
@@ -66,4 +70,7 @@ def run(options: argparse.Namespace) -> int:
         print_timeline(trials[0], console)
         if trials[-1].traced:
             print_timeline(trials[-1], console)
+    if all(trial.woken is None and trial.returned is None for trial in trials):
+        console.print("inconclusive: neither woken nor returned was observed", markup=False, highlight=False)
+        return CANNOT_JUDGE
     return CANNOT_JUDGE if any(trial.inconclusive for trial in trials) else WELL

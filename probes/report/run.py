@@ -25,6 +25,8 @@ SCHEMA = 3
 
 SCHEMA_FILE = Path(__file__).with_name("run.schema.json")
 _LONGEST_COMPLAINT = 120
+_BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+"""Some editors begin UTF-8 with it; a reader of JSON may ignore it (RFC 8259, section 8.1)."""
 
 
 class BadRun(ValueError):
@@ -72,6 +74,9 @@ def violation(run: Mapping[str, Any]) -> str | None:
     except fastjsonschema.JsonSchemaValueException as error:
         place = _short(printable(str(error.name).removeprefix("data").removeprefix(".")))
         return f"{place or 'the top level'}: {_complaint(error)}"
+    twice = next((claim for claim, times in Counter(claim["id"] for claim in run["claims"]).items() if times > 1), None)
+    if twice is not None:
+        return f"claims: {_short(printable(twice))} is there more than once"
     problem = answer.violation(run["cost"]) if run.get("cost") is not None else None
     return f"cost: {_short(printable(problem))}" if problem else None
 
@@ -108,7 +113,7 @@ def summary(claims: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 def _content(path: str | os.PathLike[str]) -> str:
     try:
-        content = bounded.read(path, pipes=True)
+        content = bounded.read(path, pipes=True).removeprefix(_BYTE_ORDER_MARK)
     except bounded.BadFile as error:
         raise BadRun(f"{path} is no run.json: {error}.") from error
     except FileNotFoundError as error:

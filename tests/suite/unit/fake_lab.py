@@ -8,7 +8,7 @@ from typing import Any
 
 from probes.controls import CONTROLS
 from probes.evidence import Trial
-from probes.observers import WOKEN, names
+from probes.observers import RETURNED, WOKEN, names
 from probes.scenario import Scenario
 from probes.verdict import Inconclusive, NotApplicable
 
@@ -64,8 +64,8 @@ class FakeLab:
         return trial(woken=woken, order=order, traced=traced)
 
     def _seen_by_who_is_there(self, found: Trial) -> Trial:
-        blind = all(self.greeting["why_not"][name] is not None for name in names(WOKEN))
-        return replace(found, woken=None) if blind else found
+        blind = [what for what in (WOKEN, RETURNED) if all(self.greeting["why_not"][name] for name in names(what))]
+        return replace(found, **dict.fromkeys(blind))
 
     def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:
         """The same facts, whatever is played."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from probes import __main__, catalogue
+from probes import __main__, catalogue, observers
 from probes.axes import CALLS, REACTIONS, SHARINGS, SOURCES, STIMULI, TRIGGERS
 from probes.commands import SUMMARIES
 from probes.exits import BAD_INPUT, CANNOT_JUDGE, WELL
@@ -238,8 +238,17 @@ def test_run_prints_figures_and_who_woke_whom(lab: type[FakeLab], capsys: pytest
 def test_run_says_which_observer_is_missing(lab: type[FakeLab], capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["run", POLL, "--trials", "1", "--without", "syscall_exit"]) == WELL
     out = capsys.readouterr().out
-    assert "no syscall_exit: switched off" in out
+    assert "no syscall_exit: switched off by --without\n" in out
     assert "1 untraced trial " in out
+
+
+def test_run_that_saw_nothing_is_no_answer(lab: type[FakeLab], capsys: pytest.CaptureFixture[str]) -> None:
+    """A mark for what nobody saw is no bar, and a run of such marks does not end well."""
+    without = [word for name in observers.names() for word in ("--without", name)]
+    assert __main__.main(["run", POLL, "--trials", "2", *without]) == CANNOT_JUDGE
+    lines = capsys.readouterr().out.splitlines()
+    assert "inconclusive: neither woken nor returned was observed" in lines
+    assert not any("?" in line and ("#" in line or "█" in line) for line in lines)
 
 
 @pytest.mark.parametrize(

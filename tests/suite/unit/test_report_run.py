@@ -43,6 +43,20 @@ def test_the_sample_is_a_run() -> None:
     assert load(SAMPLE)["schema"] == SCHEMA
 
 
+def test_a_claim_is_there_once(run: dict[str, Any], tmp_path: Path) -> None:
+    """It would be counted twice, and which of the two verdicts holds nobody could say."""
+    run["claims"].append(run["claims"][0])
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(run), encoding="utf-8")
+    assert complaint(path) == f"is no run of schema 3: claims: {run['claims'][0]['id']} is there more than once."
+
+
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_bytes(b"\xef\xbb\xbf" + SAMPLE.read_bytes())
+    assert load(path) == load(SAMPLE)
+
+
 def test_a_run_of_schema_1_is_read_as_if_it_had_been_written_today() -> None:
     assert load(SAMPLE_1) == load(SAMPLE)
 
