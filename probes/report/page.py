@@ -115,7 +115,7 @@ def environment() -> Environment:
         concern=expected.concern,
         deviations=expected.DEVIATIONS,
     )
-    jinja.filters.update(drawing=inspect.cleandoc, breakable=breakable, named=strategies.in_words)
+    jinja.filters.update(drawing=inspect.cleandoc, breakable=breakable, beside=beside, named=strategies.in_words)
     return jinja
 
 
@@ -131,6 +131,11 @@ def link(basis: str) -> str | None:
 def breakable(address: str) -> Markup:
     """An id that a narrow column may break after a slash or a dot; escaped, and copied without a trace."""
     return Markup("<wbr>").join(part for part in re.split(r"(?<=[/.])", printable.printable(address)) if part)
+
+
+def beside(strategy: str) -> Markup:
+    """A strategy's id beside its name: a style sets them apart, and a word where there are no styles."""
+    return Markup('<span class="aloud">, id </span><code>{}</code>').format(breakable(strategy))
 
 
 def _by_chapter(claims: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -181,9 +186,15 @@ def _banners(run: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _totals(claims: Sequence[Mapping[str, Any]]) -> str:
+    """How many claims, cases and trials; trials are of scenarios alone, so that there may be fewer than cases."""
     cases = [case for claim in claims for case in claim["cases"]]
-    trials = sum(len(case["trials"]) for case in cases)
-    return f"{_count(len(claims), 'claim')}, {_count(len(cases), 'case')}, {_count(trials, 'trial')}"
+    tried = [case for case in cases if case["scenario"]]
+    trials = sum(len(case["trials"]) for case in tried)
+    parts = [f"{_count(len(tried), 'scenario')} in {_count(trials, 'trial')}"] if tried else []
+    if experiments := len(cases) - len(tried):
+        parts.append(f"{_count(experiments, 'experiment')}, which {'has' if experiments == 1 else 'have'} no trials")
+    said = f"{_count(len(claims), 'claim')}, {_count(len(cases), 'case')}"
+    return f"{said}: {' and '.join(parts)}" if parts else said
 
 
 def _count(number: int, noun: str) -> str:

@@ -18,7 +18,7 @@ def _figures(run: Run, reaction: str = "accept") -> dict[str, Figures]:
 
 
 def _prefork(run: Run) -> str | None:
-    """`In accept 1 of 8, in poll 8, in epoll with an instance each 8, with EPOLLEXCLUSIVE 1.`"""
+    """`Of 8 workers, 1 wakes in accept, 8 in poll, 8 in epoll with an instance each, 1 with EPOLLEXCLUSIVE.`"""
     figures = _figures(run)
     wanted = {
         "in accept": "accept",
@@ -26,8 +26,12 @@ def _prefork(run: Run) -> str | None:
         "in epoll with an instance each": "epoll_wait.level.listener",
         "with EPOLLEXCLUSIVE": "epoll_wait.exclusive.listener",
     }
-    parts = [f"{words} {figures[name]['woken']}" for words, name in wanted.items() if name in figures]
-    return f"Of {N} workers wake: {', '.join(parts)}." if parts else None
+    parts = [(str(figures[name]["woken"]), words) for words, name in wanted.items() if name in figures]
+    if not parts:
+        return None
+    (number, words), *others = parts
+    first = f"{number} {'wakes' if number == '1' else 'wake'} {words}"
+    return f"Of {N} workers, {', '.join([first, *map(' '.join, others)])}."
 
 
 def _next(run: Run) -> str | None:

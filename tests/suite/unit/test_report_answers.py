@@ -35,6 +35,14 @@ def test_who_wakes(healthy: dict[str, str]) -> None:
     assert "It wakes 1 of 8 under accept; epoll, an instance each, EPOLLEXCLUSIVE" in healthy["Q1"]
 
 
+def test_the_line_of_a_question_is_a_sentence(healthy: dict[str, str]) -> None:
+    run = run_on(Kernel(1))
+    said = {one.row: one.short for one in answers(run)}
+    assert said["Q1"] == (
+        "Of 8 workers, 1 wakes in accept, 8 in poll, 8 in epoll with an instance each, 1 with EPOLLEXCLUSIVE."
+    )
+
+
 def test_exclusive(healthy: dict[str, str]) -> None:
     assert healthy["Q2"].startswith("Yes: it wakes 1 of 8 instead of 8.")
     ignored = _lines(broken.ExclusiveIgnored(1))["Q2"]

@@ -69,6 +69,22 @@ def test_it_needs_no_script_and_loads_nothing(run: dict[str, Any]) -> None:
     assert "url(" not in page
 
 
+def test_cases_without_trials_are_named(run: dict[str, Any]) -> None:
+    """There may be fewer trials than cases, as an experiment has none."""
+    cases = [case for claim in run["claims"] for case in claim["cases"]]
+    tried = [case for case in cases if case["scenario"]]
+    trials = sum(len(case["trials"]) for case in tried)
+    assert f"{len(cases)} cases: {len(tried)} scenarios in {trials} trials and " in outline(run).text
+    assert "which have no trials" in outline(run).text or "which has no trials" in outline(run).text
+
+
+def test_name_and_id_of_a_strategy_do_not_run_together(run: dict[str, Any]) -> None:
+    """A text browser and a screen reader know no styles."""
+    text = outline(run).text
+    assert "accept, one listener, id accept" in text
+    assert "listener accept" not in text
+
+
 def test_every_claim_is_an_anchor(run: dict[str, Any]) -> None:
     ids = Counter(outline(run).ids)
     for claim in run["claims"]:
