@@ -56,15 +56,16 @@ def insist_on_our_wakers(wakings: Sequence[Waking], rests_ns: Sequence[Sequence[
 
 
 def _from_sleep(wakings: Sequence[Waking], rests_ns: Sequence[Sequence[int]]) -> Iterator[Waking]:
-    """Of each actor, the first wake-up after each proof that it slept."""
+    """Of each actor, and of each child that has its name, the first wake-up after each proof that the actor slept."""
     for k, rests in enumerate(rests_ns):
-        mine = [waking for waking in wakings if waking.wakee == -1 - k]
-        slept = None
-        for waking in mine:
+        slept: dict[int, int] = {}
+        for waking in wakings:
+            if waking.wakee != -1 - k:
+                continue
             proofs = bisect.bisect_right(rests, waking.at_ns)
-            if proofs and proofs != slept:
+            if proofs and proofs != slept.get(waking.task):
                 yield waking
-            slept = proofs
+            slept[waking.task] = proofs
 
 
 def is_of_the_lab(pid: int, ours: Collection[int]) -> bool:

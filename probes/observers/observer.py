@@ -40,6 +40,8 @@ class Waking(NamedTuple):
     process: int | None = None
     """The waker's process, 0 where that is outside our PID namespace; None where an interrupt or a softirq issued it,
     whichever task that has interrupted."""
+    task: int = 0
+    """The task that was woken, as the host numbers it: a child that an actor has forked has the actor's name."""
 
 
 class Observer:

@@ -94,6 +94,7 @@ class WakingRings(PerfRings):
         self._comm = offset_of("comm", tracepoint.format)
         self._flags = offset_of("common_flags", tracepoint.format)
         self._task = offset_of("common_pid", tracepoint.format)
+        self._woken = offset_of("pid", tracepoint.format)
         super().__init__(tracepoint, f'comm ~ "w*.{word}" || comm ~ "a*.{word}"')
 
     def seen(self) -> list[Waking]:
@@ -104,7 +105,8 @@ class WakingRings(PerfRings):
             if name:
                 process, tid, at_ns = struct.unpack_from("=iiQ", body)
                 wakee = int(name[2]) if name[1] == b"w" else -1 - int(name[2])
-                wakings.append(Waking(at_ns, tid, wakee, None if self._by_the_kernel(body) else process))
+                (woken,) = struct.unpack_from("=i", body, RAW + self._woken)
+                wakings.append(Waking(at_ns, tid, wakee, None if self._by_the_kernel(body) else process, woken))
         return sorted(wakings, key=lambda waking: waking[:3])
 
     def _by_the_kernel(self, body: bytes) -> bool:

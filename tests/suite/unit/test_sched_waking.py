@@ -75,7 +75,7 @@ def _sample(i: int, at_ns: int, waker: int = 77, word: str = WORD, tail: int = 1
 
 
 def _sample_of(name: str, at_ns: int, waker: int = 77, *, process: int = 70, flags: int = 1, tail: int = 12) -> bytes:
-    raw = struct.pack("=HBBi", 1, flags, 0, waker) + name.encode().ljust(16, b"\0") + b"\2" * tail
+    raw = struct.pack("=HBBi", 1, flags, 0, waker) + name.encode().ljust(16, b"\0") + b"\0" * tail
     body = struct.pack("=iiQIII", process, waker, at_ns, 0, 0, len(raw)) + raw
     return struct.pack("=IHH", SAMPLE, 0, 8 + len(body)) + body
 
@@ -99,7 +99,7 @@ def _reader(*rings: bytearray) -> WakingRings:
     """A reader of these rings; no kernel is asked."""
     made = WakingRings.__new__(WakingRings)
     made._name = names_of(WORD)
-    made._flags, made._task = 2, 4
+    made._flags, made._task, made._woken = 2, 4, 24
     made._tracepoint = Tracepoint("sched/sched_waking", 1, "")
     made._comm, made._data_bytes = COMM, DATA
     made._rings, made._fds, made._forgotten = list(rings), [], [-1] * len(rings)

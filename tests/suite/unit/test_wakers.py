@@ -84,6 +84,12 @@ def test_actor_that_slept(wakings: list[Waking], disturbed: bool) -> None:
         insist_on_our_wakers(wakings, [[10, 20], []], OURS)
 
 
+def test_child_that_has_the_actors_name_hides_nothing() -> None:
+    """The stage wakes the child; who wakes the actor after that still has to be one of us."""
+    with pytest.raises(Inconclusive, match="woken by somebody else: process 1 "):
+        insist_on_our_wakers([Waking(15, 100, -1, 100, 7), Waking(16, INIT, -1, INIT, 8)], [[10]], OURS)
+
+
 def test_child_of_an_actor_is_ours() -> None:
     insist_on_our_wakers([_waking(15, -1, os.getpid())], [[10]], OURS)
 
@@ -100,25 +106,31 @@ def test_sentinel_that_has_run() -> None:
 # --- on this kernel ----------------------------------------------------------------------------
 
 _STORM = """
-import os, signal, sys, time
+import os, random, signal, sys, time
 session = int(sys.argv[1])
+def is_meant(pid):
+    try:
+        return os.getsid(int(pid)) == session and open(f"/proc/{pid}/comm").read()[0] in sys.argv[2]
+    except OSError:
+        return False
 print(flush=True)
 while True:
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+    if meant := [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and is_meant(pid)]:
+        pid = random.choice(meant)
         try:
-            if os.getsid(int(pid)) != session or open(f"/proc/{pid}/comm").read()[0] not in sys.argv[2]:
-                continue
             for number in map(int, sys.argv[3:]):
-                os.kill(int(pid), number)
+                os.kill(pid, number)
         except OSError:
             pass
+    # About once in a measurement, at whatever moment of it: more often, and none would get to its stimulus.
+    time.sleep(random.uniform(0, 0.02))
 """
 _STOP_AND_CONTINUE = (str(int(signal.SIGSTOP)), str(int(signal.SIGCONT)))
 
 
 @contextmanager
 def _storm(lab: Lab, whom: str, *numbers: str) -> Iterator[None]:
-    """Somebody else sends these signals to processes of the lab whose name begins so, as fast as it can."""
+    """Somebody else sends these signals to processes of the lab whose name begins so, one by one."""
     command = [sys.executable, "-c", _STORM, str(lab.greeting["pid"]), whom, *numbers]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
