@@ -87,11 +87,14 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """One that repeats nothing as it was given: an argument may hold what steers a terminal."""
+    """One that repeats nothing as it was given, as an argument may hold what steers a terminal; and no usage where the
+    options are known, and one's value is wrong."""
 
     def error(self, message: str) -> NoReturn:
         from .printable import printable
 
+        if message.startswith("argument "):
+            self.exit(BAD_INPUT, f"{self.prog}: error: {printable(message)}\n")
         super().error(printable(message))
 
 

@@ -182,6 +182,8 @@ def _watch_s(options: argparse.Namespace) -> float:
 def _wanted(options: argparse.Namespace) -> Wanted | None:
     if options.port is not None and options.unix is not None:
         raise BadTarget("--port and --unix name two listeners: give one of them")
+    if options.unix == "":
+        raise BadTarget("--unix '' names no socket: write its path, or @NAME of an abstract one")
     host, port = parse_port(options.port) if options.port is not None else (None, None)
     udp, sends = options.udp or options.dns is not None, options.send is not None
     if udp and options.server and port is None:

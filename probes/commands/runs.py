@@ -12,6 +12,8 @@ from ..report.run import BadRun, load
 
 def read(name: str) -> dict[str, Any]:
     """The run in this run.json.  Raises BadInput."""
+    if not name:
+        raise BadInput("'' is no name of a run.json")
     try:
         return load(name)
     except BadRun as error:

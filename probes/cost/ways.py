@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..axes import CALLS, IO_URING, SIGNAL
+from ..axes import CALLS, IO_URING, SIGNAL, SOURCES
 from ..locks import LOCKS
+from ..nearest import did_you_mean
 from ..scenario import BadScenario, Scenario
 
 HANDED_OVER = tuple(name for name, kind in LOCKS.items() if kind.handed_over)
@@ -88,6 +89,10 @@ def parse(name: str) -> Way:
     strategy, plus, lock = name.partition("+")
     if plus and lock not in HANDED_OVER:
         raise BadScenario(f"no lock {lock!r}: there are {', '.join(HANDED_OVER)}")
+    call = strategy.partition(".")[0]
+    if call not in CALLS:
+        able = [name for name, kind in CALLS.items() if kind.needs in SOURCES["tcp4"].can and name != "io_uring_poll"]
+        raise BadScenario(f"no call {call!r}{did_you_mean(call, able)}; there are {', '.join(able)}")
     scenario = Scenario.parse(f"{strategy}/tcp4/n1/loop/one-by-one")
     if scenario.call == "io_uring_poll":
         raise BadScenario(f"{strategy} is not measured: io_uring_accept and io_uring_multishot are")

@@ -146,7 +146,7 @@ def test_what_argparse_refuses_is_repeated_without_what_steers_a_terminal(
         __main__.main(arguments)
     assert ended.value.code == BAD_INPUT
     *usage, said = capsys.readouterr().err.splitlines()
-    assert usage[0].startswith("usage: wakecheck")
+    assert not usage or usage[0].startswith("usage: wakecheck")
     assert re.match(r"wakecheck( \w+)*: error: ", said)
     assert said.isprintable()
     assert not any(line.startswith("::") for line in usage)
@@ -220,6 +220,20 @@ def test_command_line_that_does_not_parse(arguments: list[str], capsys: pytest.C
         __main__.main(arguments)
     assert ended.value.code == BAD_INPUT
     assert ": error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_wrong_value_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """The usage would say nothing of it."""
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["kernels", "run", "--cpus", "0"])
+    assert ended.value.code == BAD_INPUT
+    said = capsys.readouterr().err
+    assert said == "wakecheck kernels run: error: argument --cpus: '0' is no number from 1 to 64\n"
+
+
+@pytest.mark.parametrize("arguments", [["audit", "--unix", ""], ["cost", "--into", ""], ["report", ""]])
+def test_an_empty_name_is_named(arguments: list[str], refused: Refused) -> None:
+    assert "''" in refused(*arguments)
 
 
 def test_run_prints_figures_and_who_woke_whom(lab: type[FakeLab], capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ import fastjsonschema
 import pytest
 
 from probes import __main__, host
+from probes.axes import EPOLL_CALLS
 from probes.cost import answer, arguments, checks, cpus, plan, ways, work
 from probes.cost.figures import FIGURES
 from probes.exits import BAD_INPUT, CANNOT_JUDGE, WELL
@@ -58,6 +59,14 @@ def test_bad_input_is_one_sentence(given: list[str], sentence: str, capsys: pyte
     assert said.err.startswith("wakecheck: ")
     assert sentence in said.err
     assert said.err.count("\n") == 1
+
+
+def test_no_call_is_offered_that_cannot_be_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["cost", "nosuch"]) == BAD_INPUT
+    offered = capsys.readouterr().err.rpartition("there are ")[2].split()
+    assert len(offered) > 5
+    triggers = dict.fromkeys(EPOLL_CALLS, ".level")
+    assert [ways.parse(f"{call}{triggers.get(call, '')}") for call in (word.strip(",") for word in offered)]
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
