@@ -21,7 +21,7 @@ ABILITIES: Mapping[str, str] = {
     MESSAGES: "is no message queue",
     POLLING: "cannot be waited for by a multiplexer",
     WRITTEN_TO: "is not written to",
-    READ_FROM: "is not read from",
+    READ_FROM: "is not read by Wakecheck to make room",
     EVENTS: "has no events of its own",
     GROUPS: "has no SO_REUSEPORT groups",
 }

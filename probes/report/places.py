@@ -63,9 +63,10 @@ class Places:
         regular = [*pages, *runs, *journal]
         problems = [why_not_writable(path, regular=True) for path in regular]
         problems += map(why_not_writable, self._formats.values())
-        problems.append(why_not_apart(self._reads, [*regular, *self._formats.values()]))
         if problem := next(filter(None, problems), None):
             raise NoPlace(f"{problem}: choose another place with --herd-report or --herd-run")
+        if problem := why_not_apart(self._reads, [*regular, *self._formats.values()]):
+            raise NoPlace(problem)
 
     def occupy(self) -> None:
         """Keep other runs out of the folder until `release`.  Raises NoPlace where one is there.

@@ -103,6 +103,7 @@ _REFUSED = {
     "read/tcp4/n8/hold/nothing": "is not read by Wakecheck; read waits on pipe, fifo, ",
     "read/mountinfo/n8/hold/nothing": "/proc/self/mountinfo is not read by Wakecheck; read waits on",
     "read/mqueue/n8/hold/nothing": "a POSIX message queue is not read by Wakecheck; read waits on",
+    "poll/eventfd/n2/hold/one-read": "an eventfd is not read by Wakecheck to make room; it can get nothing, one-write",
     "write/eventfd/n8/hold/nothing": "is no source on which Wakecheck makes a writer wait; write waits on pipe",
     "write/full-pipe/n8/hold/nothing": "is no source on which Wakecheck makes a writer wait; write waits on pipe",
     "read/eventfd/n8/accept/nothing": "an eventfd takes no connections; its waiters can hold or loop",
