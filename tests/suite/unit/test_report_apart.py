@@ -87,7 +87,7 @@ def test_a_run_writes_over_nothing_that_it_reads_or_wrote(tmp_path: Path) -> Non
     known = tmp_path / "known.toml"
     known.write_text("")
     Places(str(tmp_path), None, {"ktap": str(tmp_path / "ktap")}, None, reads=str(known)).check()
-    with pytest.raises(NoPlace, match="which is read: name another file$"):
+    with pytest.raises(NoPlace, match=r"which is read: name another file$"):
         Places(str(tmp_path), str(known), {}, None, reads=str(known)).check()
-    with pytest.raises(NoPlace, match="name two files$"):
+    with pytest.raises(NoPlace, match=r"name two files$"):
         Places(str(tmp_path), None, {"ktap": str(tmp_path / "run.json")}, None).check()
