@@ -8,6 +8,8 @@ so where one of those was interrupted, the sentinel was before.  That takes no p
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -63,6 +65,11 @@ def _sleep(hears: int) -> None:
             signal.signal(number, signal.SIG_DFL)
         os.closerange(0, hears)
         os.closerange(hears + 1, 256)
+        # The hang-up itself kills it (pipe_release, fs/pipe.c; F_SETSIG, fcntl(2)), for somebody may have stopped it.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(hears, fcntl.F_SETOWN, os.getpid())
+            fcntl.fcntl(hears, fcntl.F_SETSIG, signal.SIGKILL)
+            fcntl.fcntl(hears, fcntl.F_SETFL, fcntl.fcntl(hears, fcntl.F_GETFL) | os.O_ASYNC)
         poll = select.poll()
         poll.register(hears, 0)
         while not poll.poll():

@@ -185,12 +185,15 @@ def test_sentinel_wakes_with_all_others() -> None:
         assert lab.run(ACCEPT, traced=False).inconclusive is None
 
 
-def test_sentinel_ends_with_its_conductor() -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+def test_sentinel_ends_with_its_conductor(stopped: bool) -> None:
     with Lab() as lab:
         session = lab.greeting["pid"]
         members = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _session(int(pid)) == session]
         assert len(members) == 2
-    (sentinel,) = set(members) - {session}
+        (sentinel,) = set(members) - {session}
+        if stopped:
+            os.kill(sentinel, signal.SIGSTOP)
     try:
         ending = os.pidfd_open(sentinel)
     except ProcessLookupError:
