@@ -215,6 +215,8 @@ def _supervise(kind: str, workers: int, address: str) -> None:
         executable=sys.executable,
         pass_fds=[listener.fileno()],
         stdout=subprocess.DEVNULL,
+        # By that name Python does not find the environment that it belongs to.
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         preexec_fn=lambda: syscalls.die_with_parent(parent),
         check=False,
     )

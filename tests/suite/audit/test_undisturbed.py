@@ -100,7 +100,7 @@ _AS_NOBODY = """
 import ctypes, os, sys
 from probes.__main__ import main
 from tests.suite.audit import servers
-import json, ptrace.syscall, pwd, rich.console, rich.live, rich.spinner, rich.status, select
+import heapq, json, ptrace.syscall, pwd, rich.console, rich.live, rich.spinner, rich.status, select
 import probes.audit.auditing, probes.audit.words, probes.report.audit_page
 rich.console.Console(stderr=True).status("")  # which loads more
 os.setgroups([])
