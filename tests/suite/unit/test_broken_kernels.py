@@ -14,6 +14,8 @@ from .breaks import BREAKS, EXCLUSIVE_ORDER, GAPS, RING_ORDER, SHARED_ORDER
 from .judging import Make, broken_on, claims_with_stars, scenarios_of, verdict_of, verdict_on, verdicts_on
 from .model import Kernel
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("seed", range(20))
 def test_healthy_kernel_holds_every_claim(seed: int) -> None:

@@ -23,6 +23,8 @@ from probes.report import run as run_json
 
 from .runs import run_of
 
+pytestmark = pytest.mark.long
+
 _SMALL = ("poll", "--workers", "2", "--load", "rest,light", "--rounds", "2")
 
 

@@ -14,6 +14,8 @@ from probes import interrupt
 from probes.host import PROJECT
 from probes.report import run as run_json
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def default() -> Iterator[None]:

@@ -14,7 +14,10 @@ from tests.suite.surroundings.places import PLACES
 EPOLL = ("epoll-instances.timeout", "epoll-instances.nests", "epoll-instances.can-be-polled", "death.shutdown")
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace, and changes settings in it")
-pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="the filter knows the numbers of x86_64 alone")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(os.uname().machine != "x86_64", reason="the filter knows the numbers of x86_64 alone"),
+]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from probes.host import PROJECT
 
 from .inner import WAKES_ONE, run_json
 
+pytestmark = pytest.mark.long
+
 pytest_plugins = ["pytester"]
 
 ON_A_MODEL = """
