@@ -83,7 +83,9 @@ def _asleep(stage: Stage, name: str, call: str, place: select.epoll, most: int) 
         me.ready()
         if call == "poll":
             _ready(place, -1)
-            return len(place.poll(0, most))
+            # Without a limit: a look with 0 may come just when another waiter has taken what poll saw, or is putting it
+            # back (ep_events_available, fs/eventpoll.c, which looks without a lock), and would then find nothing.
+            return len(place.poll(-1, most))
         return syscalls.call(syscalls.number_of("epoll_wait"), place.fileno(), ctypes.addressof(events), most, -1, 0, 8)
 
     return stage.actor(act, name).blocked_in(call)

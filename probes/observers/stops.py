@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
 
 from .. import syscalls
@@ -15,7 +14,7 @@ GET_SYSCALL_INFO = 0x420E
 _INFO = struct.Struct("=B23xq")
 """The beginning of struct ptrace_syscall_info: op; entry.nr or exit.rval, which stand at the same place."""
 _ENTRY = 1  # PTRACE_SYSCALL_INFO_ENTRY
-REGISTERS = {("x86_64", 8): ("orig_rax", "rax")}.get((platform.machine(), ctypes.sizeof(ctypes.c_long)))
+REGISTERS = {("x86_64", 8): ("orig_rax", "rax")}.get((os.uname().machine, ctypes.sizeof(ctypes.c_long)))
 """Where they hold number and result, on kernels before 5.3, gVisor and User-Mode Linux; None: that is not known."""
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 LEVEL, EDGE = "level", "edge"
 WAIT, POLL = "epoll_wait", "poll"
-"""How a thread waits on an instance: in epoll_wait, or in poll and then looks with epoll_wait."""
+"""How a thread waits on an instance: in epoll_wait, or in poll and then in epoll_wait.  (Of the sleepers; there the
+kernel's test only looks after poll, which another waiter can make a race.)"""
 
 
 @dataclass(frozen=True)
