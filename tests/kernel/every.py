@@ -43,6 +43,10 @@ WAITED_SOURCES = tuple(
 )
 """What a multiplexer can wait for, takes no connections, and is ready for all that wait or for none."""
 
+ONCE_SOURCES = tuple(source for source in WAITED_SOURCES if source != "pidfd")
+"""Those of them that one event wakes once: the end of a process wakes those that wait on its pidfd twice in 6.12, and
+once in 6.18."""
+
 TAKEN_SOURCES = tuple(source for source in sources_that_can(POLLING, READING) if source in WAITED_SOURCES)
 """Those from which a waiter can take what came."""
 

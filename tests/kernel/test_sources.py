@@ -7,7 +7,7 @@ from probes.fixtures import RunTrials
 from probes.scenario import Scenario
 from probes.star import EACH_WAY, Star, over
 
-from .every import EXCLUSIVE_SOURCES, TAKEN_SOURCES, WAITED_SOURCES, moved
+from .every import EXCLUSIVE_SOURCES, ONCE_SOURCES, TAKEN_SOURCES, WAITED_SOURCES, moved
 
 _WAKE_ALL = kernel("kernel/sched/wait.c", "__wake_up_common: every waiter that is not exclusive is woken")
 _WAKE_ONE = kernel("kernel/sched/wait.c", "__wake_up_common: the walk ends with the first exclusive waiter woken")
@@ -127,7 +127,7 @@ def test_exclusive_is_useless_on_pidfd(herd: RunTrials, scenario: Scenario) -> N
     level=OBSERVED,
     basis=[_EP_POLL, _WAKE_ONE],
 )
-@over(*_each("epoll_wait.edge.epoll", WAITED_SOURCES))
+@over(*_each("epoll_wait.edge.epoll", ONCE_SOURCES))
 def test_shared_edge_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (epoll_wait)
