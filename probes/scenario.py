@@ -9,15 +9,14 @@ only where they differ from the default: `k48`, `registered-before-fork`, `block
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from select import POLLOUT
 from typing import Any
 
+from .address import KNOWN, BadScenario, axes_at, nearest_axes
 from .axes import (
     ABILITIES,
-    BLOCKED,
     CALLS,
     CONNECTIONS,
     EPOLL_CALLS,
@@ -25,32 +24,23 @@ from .axes import (
     EXCLUSIVE_TRIGGERS,
     GROUPS,
     IO_URING,
-    REACTIONS,
     READ_FROM,
     READING,
-    REGISTERED,
-    SHAPE,
-    SHARINGS,
     SIGNAL,
     SOURCES,
     STIMULI,
     TRIGGERS,
-    WAITERS,
     WRITING,
     WRITTEN_TO,
     calls_of,
     sources_that_can,
 )
-from .exits import BadInput
-from .nearest import nearest
 
 MOST_WAITERS = 10_000
 """More than this is refused: each waiter costs the machine a process."""
 MOST_CONNECTIONS = 100_000
 
-
-class BadScenario(BadInput):
-    """The id or the combination makes no sense; the message is one sentence for the user."""
+__all__ = ["MOST_CONNECTIONS", "MOST_WAITERS", "BadScenario", "Scenario", "strategy_name"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +70,7 @@ class Scenario:
 
     def _problem(self) -> str | None:
         """Why no such scenario exists, as one sentence that names the axis, or None."""
-        for axis, known in _KNOWN.items():
+        for axis, known in KNOWN.items():
             value = getattr(self, axis)
             if value is not None and value not in known:
                 return f"no {axis} {value!r}: {_there_are(known)}"
@@ -249,47 +239,11 @@ class Scenario:
 
     @classmethod
     def _parse(cls, address: str) -> Scenario:
-        parts = address.strip().split("/")
-        if len(parts) < len(_PLACES):
-            missing = f" has no {_PLACES[len(parts)]}" if parts != [""] else ""
-            raise BadScenario(f"{address!r}{missing or ' is no id'}: an id is {SHAPE}, for example {_EXAMPLE}")
-        call, trigger, sharing = _parse_strategy(parts[0])
-        size = re.fullmatch(r"n([0-9]{1,12})(t?)", parts[2])
-        if not size:
-            raise BadScenario(f"{parts[2]!r} is no number of waiters: write n8 for 8 processes, n8t for 8 threads")
-        axes: dict[str, Any] = {
-            "call": call,
-            "trigger": trigger,
-            "sharing": sharing,
-            "source": parts[1],
-            "n": int(size[1]),
-            "waiter": "thread" if size[2] else "process",
-            "reaction": parts[3],
-            "stimulus": parts[4],
-        }
-        for further in parts[len(_PLACES) :]:
-            _parse_further(further, axes)
+        axes = axes_at(address)
         try:
             return cls(**axes)
         except BadScenario as error:
             raise BadScenario(f"{error}{_meant(cls, axes)}") from None
-
-
-_PLACES = ("call", "source", "number of waiters", "reaction", "stimulus")
-"""What stands between the slashes of every id."""
-_EXAMPLE = "poll/tcp4/n8/hold/one-connection"
-
-_KNOWN: dict[str, Collection[str]] = {
-    "call": CALLS,
-    "trigger": TRIGGERS,
-    "sharing": SHARINGS,
-    "source": SOURCES,
-    "reaction": REACTIONS,
-    "stimulus": STIMULI,
-    "waiter": WAITERS,
-    "registered": REGISTERED,
-    "blocked": BLOCKED,
-}
 
 
 def _there_are(known: Collection[str]) -> str:
@@ -315,17 +269,8 @@ def _or_read(can: frozenset[str], takes: bool) -> str:
 
 def _meant(kind: type[Scenario], axes: dict[str, Any]) -> str:
     """`; did you mean ...?` with the scenario in which each wrong word is the nearest of its own axis, or nothing."""
-    mended = dict(axes)
-    for axis, known in _KNOWN.items():
-        word = axes.get(axis)
-        if word is not None and word not in known:
-            near = nearest(word, known)
-            if not near:
-                return ""
-            mended[axis] = near[0]
-    if mended["call"] in EPOLL_CALLS and mended["trigger"] is None:
-        mended["trigger"] = next(iter(TRIGGERS))
-    if mended == axes:
+    mended = nearest_axes(axes)
+    if mended is None:
         return ""
     try:
         return f"; did you mean {kind(**mended).id}?"
@@ -360,26 +305,3 @@ def default_k(stimulus: str, n: int) -> int:
 def default_registered(sharing: str) -> str:
     """A shared instance is registered before the fork, by nature; a private one after it."""
     return "before-fork" if sharing == "epoll" else "after-fork"
-
-
-def _parse_strategy(name: str) -> tuple[str, str | None, str]:
-    call, *rest = name.split(".")
-    if len(rest) > 2 or (len(rest) == 2 and rest[0] in SHARINGS):
-        raise BadScenario(f"{name!r} is not CALL[.TRIGGER][.SHARING], for example epoll_wait.level.listener")
-    if len(rest) == 2:
-        return call, rest[0], rest[1]
-    if rest and (rest[0] in TRIGGERS or (call in EPOLL_CALLS and rest[0] not in SHARINGS)):
-        return call, rest[0], "listener"
-    return call, None, rest[0] if rest else "listener"
-
-
-def _parse_further(word: str, axes: dict[str, Any]) -> None:
-    axis, _, value = word.partition("-")
-    if re.fullmatch(r"k[0-9]{1,12}", word):
-        axis, value = "k", word[1:]
-    elif axis not in ("registered", "blocked") or not value:
-        further = [f"{axis}-{value}" for axis in ("registered", "blocked") for value in _KNOWN[axis]]
-        raise BadScenario(f"{word!r} is no further axis: there are kK (as in k24), {', '.join(further)}")
-    if axis in axes:
-        raise BadScenario(f"{word!r}: {axis} is given twice")
-    axes[axis] = int(value) if axis == "k" else value

@@ -73,7 +73,9 @@ def _run(run: tuple[str, ...]) -> dict[str, Any] | None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "cost.json"
         command = [sys.executable, "-m", "probes", "cost", *run, "--rounds", str(ROUNDS), "--json", str(file)]
-        if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode != 0:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode != 0:
+            print(done.stdout, file=sys.stderr)
             return None
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return found

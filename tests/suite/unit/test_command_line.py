@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from probes.axes import CALLS, REACTIONS, SHARINGS, SOURCES, STIMULI, TRIGGERS
 from probes.commands import SUMMARIES
 from probes.exits import BAD_INPUT, CANNOT_JUDGE, WELL
 from probes.host import PROJECT
-from probes.report.files import write_whole
 
 from .fake_lab import DeadLab, FakeLab
 
@@ -297,28 +295,6 @@ def test_host_whose_control_fails(lab: type[FakeLab], capsys: pytest.CaptureFixt
     lab.failing_control = "positive"
     assert __main__.main(["host"]) == CANNOT_JUDGE
     assert "broken: woken 0, returned 0 in the untraced trial" in capsys.readouterr().out
-
-
-# --- files -------------------------------------------------------------------------------------
-
-
-def test_device_is_written_through() -> None:
-    """A device, a pipe or a terminal as output is never replaced by a file."""
-    terminal, end = os.openpty()
-    name = os.ttyname(end)
-    write_whole("one line\n", name)
-    assert not os.path.isfile(name)
-    assert os.read(terminal, 64).split() == [b"one", b"line"]
-    os.close(end)
-    os.close(terminal)
-
-
-def test_file_behind_a_link_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path / "file")
-    (tmp_path / "file").write_text("old")
-    write_whole("new", tmp_path / "link")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "file").read_text() == "new"
 
 
 # --- the program itself ------------------------------------------------------------------------

@@ -13,7 +13,20 @@ import probes
 FOLDER = Path(probes.__file__).parent
 
 NOUNS = (
-    *("", "scenario", "evidence", "claims", "verdict", "expectations", "judged", "seen", "failure", "star", "host"),
+    *(
+        "",
+        "address",
+        "scenario",
+        "evidence",
+        "claims",
+        "verdict",
+        "expectations",
+        "judged",
+        "seen",
+        "failure",
+        "star",
+        "host",
+    ),
     *(
         "axes",
         "bounded",

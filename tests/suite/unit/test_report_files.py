@@ -154,3 +154,22 @@ def test_folder_is_locked_once(tmp_path: Path) -> None:
 
 def test_what_cannot_be_locked_is_not_locked(tmp_path: Path) -> None:
     assert lock(tmp_path / "none") is None
+
+
+def test_device_is_written_through() -> None:
+    """A device, a pipe or a terminal as output is never replaced by a file."""
+    terminal, end = os.openpty()
+    name = os.ttyname(end)
+    write_whole("one line\n", name)
+    assert not os.path.isfile(name)
+    assert os.read(terminal, 64).split() == [b"one", b"line"]
+    os.close(end)
+    os.close(terminal)
+
+
+def test_file_behind_a_link_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "file").write_text("old")
+    write_whole("new", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "new"
