@@ -116,7 +116,7 @@ def _examine(
             f"process {pid} came during the audit, and waits for the listener too: audit again when all workers "
             "have started"
         )
-    figures = judge.figures_of(connections, idle)
+    figures = judge.figures_of(connections, request.connections, idle)
     sees_wakers = eyes.wakers is not None
     event = "datagram" if server.listener.takes_datagrams else "connection"
     verdict = judge.judge(figures, workers.number, sees_wakers, event)

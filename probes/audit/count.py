@@ -26,6 +26,8 @@ REST_S = 10.0
 """How long the server may take to come to rest after a connection, and to wait again after its end."""
 _HELD_BACK_S = 1.0
 """A handshake that the server's kernel has not ended by then is held back until data arrive."""
+_TRIES = 5
+"""So many times as many connections as were asked for are made at most, where others disturb them."""
 
 
 @dataclass
@@ -264,13 +266,13 @@ class Counter:
 def run(
     counter: Counter, watch: ServerThreads, connections: int, rate: float, data: bytes, step: Callable[[int], None]
 ) -> list[Connection]:
-    """So many connections that nothing disturbed, at most `rate` a second; and, for these, at most twice as many.
+    """So many connections that nothing disturbed, at most `rate` a second; and, for these, at most five times as many.
 
     Raises Inconclusive as `connection` does.
     """
     made: list[Connection] = []
     judged = 0
-    while judged < connections and len(made) < 2 * connections:
+    while judged < connections and len(made) < _TRIES * connections:
         due = time.monotonic() + 1 / rate
         made.append(counter.connection(data))
         judged += not made[-1].disturbed

@@ -122,8 +122,13 @@ def _connection(
     return Connection(step, None, deferred, frozenset(range(4)))
 
 
+def _figures(made: list[Connection], idle: Idle) -> judge.AuditFigures:
+    """Where no more were asked for than were undisturbed."""
+    return figures_of(made, sum(not each.disturbed for each in made), idle)
+
+
 def _judged(made: list[Connection], idle: Idle = QUIET, sees_wakers: bool = True) -> judge.Judgement:
-    return judge.judge(figures_of(made, idle), 4, sees_wakers)
+    return judge.judge(_figures(made, idle), 4, sees_wakers)
 
 
 def test_herd() -> None:
@@ -145,7 +150,7 @@ def test_one() -> None:
 @pytest.mark.parametrize("woken", [0, 1, 4])
 @pytest.mark.parametrize("workers", [1, 4])
 def test_the_sentence_begins_with_the_verdict(woken: int, workers: int) -> None:
-    judgement = judge.judge(figures_of([_connection(woken)] * 5, QUIET), workers, sees_wakers=True)
+    judgement = judge.judge(_figures([_connection(woken)] * 5, QUIET), workers, sees_wakers=True)
     assert judgement.sentence.startswith(f"{judgement.verdict}: ")
 
 
@@ -164,7 +169,7 @@ def test_nobody() -> None:
 )
 def test_exit_code(woken: int, limit: int | None, code: int) -> None:
     """A listener that waits for data is judged; but whom it wakes in the end is not known, so no limit is kept."""
-    figures = figures_of([_connection(woken, deferred=not woken)] * 5, QUIET)
+    figures = _figures([_connection(woken, deferred=not woken)] * 5, QUIET)
     verdict = judge.judge(figures, 4, sees_wakers=True).verdict
     request = AuditRequest(None, (), 5, 20.0, b"", False, limit)
     assert exit_code(verdict, figures, request, sees_wakers=True) == code
@@ -172,7 +177,7 @@ def test_exit_code(woken: int, limit: int | None, code: int) -> None:
 
 
 def test_figures() -> None:
-    figures = figures_of([_connection(4, 0), _connection(4, 1), _connection(2, 1)], QUIET)
+    figures = _figures([_connection(4, 0), _connection(4, 1), _connection(2, 1)], QUIET)
     assert figures.woken.as_dict() == {"min": 2, "median": 4, "max": 4}
     assert figures.winners == {1: 2, 0: 1}
     assert figures.in_vain is not None
@@ -180,7 +185,7 @@ def test_figures() -> None:
 
 
 def test_not_observed_is_not_zero() -> None:
-    figures = figures_of([_connection(4, None)] * 3, QUIET)
+    figures = _figures([_connection(4, None)] * 3, QUIET)
     assert figures.won is None
     assert figures.in_vain is None
 
@@ -188,23 +193,23 @@ def test_not_observed_is_not_zero() -> None:
 def test_data_that_wake_a_deferred_listener_are_the_herd() -> None:
     connection = _connection(0, None, deferred=True)
     connection.by_data = _connection(3).by_connect
-    assert figures_of([connection], QUIET).woken.max == 3
+    assert _figures([connection], QUIET).woken.max == 3
 
 
 def test_data_do_not_hide_whom_the_connection_woke() -> None:
     connection = _connection(4)
     connection.by_data = _connection(1).by_connect
-    assert figures_of([connection], QUIET).woken.max == 4
+    assert _figures([connection], QUIET).woken.max == 4
 
 
 def test_disturbed_connections_are_not_judged() -> None:
-    figures = figures_of([_connection(4), _connection(3, disturbed=True), _connection(4)], QUIET)
+    figures = _figures([_connection(4), _connection(3, disturbed=True), _connection(4)], QUIET)
     assert (figures.connections, figures.disturbed, figures.woken.min) == (2, 1, 4)
 
 
 def test_mostly_disturbed_is_inconclusive() -> None:
     with pytest.raises(Inconclusive, match="had just woken a worker in 2 of 3 connections"):
-        figures_of([_connection(4), _connection(3, disturbed=True), _connection(3, disturbed=True)], QUIET)
+        figures_of([_connection(4), _connection(3, disturbed=True), _connection(3, disturbed=True)], 2, QUIET)
 
 
 def test_timers_without_a_trace_are_inconclusive_where_they_count() -> None:
@@ -218,10 +223,10 @@ def test_timers_without_a_trace_are_inconclusive_where_they_count() -> None:
 def test_limit() -> None:
     """The highest counts where it is exact; where a timer may look like a wake-up, the median."""
     made = [_connection(1), _connection(1), _connection(2)]
-    assert over_limit(figures_of(made, QUIET), 1, sees_wakers=False)
-    assert not over_limit(figures_of(made, TICKING), 1, sees_wakers=False)
-    assert over_limit(figures_of(made, TICKING), 1, sees_wakers=True)
-    assert not over_limit(figures_of(made, QUIET), 2, sees_wakers=True)
+    assert over_limit(_figures(made, QUIET), 1, sees_wakers=False)
+    assert not over_limit(_figures(made, TICKING), 1, sees_wakers=False)
+    assert over_limit(_figures(made, TICKING), 1, sees_wakers=True)
+    assert not over_limit(_figures(made, QUIET), 2, sees_wakers=True)
 
 
 # --- the answer --------------------------------------------------------------------------------

@@ -33,13 +33,13 @@ def _connections(*woken: int) -> list[Connection]:
 
 def test_the_figures_of_a_sentence_fit_together() -> None:
     """2 and 3 woken in turns: half of them woke two, of which one found nothing."""
-    figures = judge.figures_of(_connections(2, 3, 2, 3), QUIET)
+    figures = judge.figures_of(_connections(2, 3, 2, 3), 4, QUIET)
     sentence = judge.judge(figures, 8, True).sentence
     assert sentence == "herds: 2 to 3 of 8 workers wake for a connection; 1 to 2 find nothing"
 
 
 def test_an_exact_figure_is_one_number() -> None:
-    figures = judge.figures_of(_connections(4, 4), QUIET)
+    figures = judge.figures_of(_connections(4, 4), 2, QUIET)
     assert judge.judge(figures, 4, True).sentence == "herds: 4 of 4 workers wake for each connection; 3 find nothing"
 
 
@@ -58,7 +58,7 @@ def _server() -> AuditedServer:
 @pytest.mark.parametrize(("reuseport", "number", "said"), [(True, 4, True), (False, 4, False), (True, 1, False)])
 def test_reuseport_that_changes_nothing(reuseport: bool, number: int, said: bool) -> None:
     waits = [Wait(10 + i, 10 + i, "w", "poll", True, inodes=(7,)) for i in range(number)]
-    warnings = warnings_for(_server(), waits, judge.figures_of(_connections(2), QUIET), reuseport)
+    warnings = warnings_for(_server(), waits, judge.figures_of(_connections(2), 1, QUIET), reuseport)
     assert any(line.startswith("SO_REUSEPORT is set, and changes nothing: ") for line in warnings) is said
 
 
