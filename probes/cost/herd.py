@@ -15,7 +15,7 @@ from ..scenario import Scenario
 from ..sources import open_source
 from ..strategies import prepare
 from ..verdict import Inconclusive
-from .tally import ENDED, ERRNO, GAVE_UP, PHASE, READY, SYSTEM_NS, USER_NS, Tally
+from .tally import ENDED, ERRNO, GAVE_UP, PHASE, READY, SYSTEM_NS, TOLD, USER_NS, Tally
 from .watch import Watch
 from .ways import Way
 from .work import Work
@@ -63,7 +63,14 @@ class MeasuredHerd:
 
     def end(self) -> tuple[list[int], list[int]]:
         """Have every worker end by itself, and wait for that; its CPU time in user and in kernel mode, each in
-        nanoseconds.  Raises Inconclusive where one does not."""
+        nanoseconds.  Raises Inconclusive where one does not.
+
+        All sleep, and all are told before the first is woken: the one that gets a lock next must not go and wait.
+        A signal alone would be lost between its look at what the handler noted and its call (pselect(2)).
+        """
+        self.watch.rest()
+        for i in range(self.workers):
+            self.tally.line(i)[TOLD] = 1
         for pid in self._pids:
             os.kill(pid, signal.SIGTERM)
         until(lambda: all(phase == ENDED for phase in self._phases()), lambda: "the workers did not end when told to")

@@ -11,7 +11,7 @@ import mmap
 LINE_BYTES = 128
 _FIELDS = LINE_BYTES // 8
 
-PHASE, RETURNED, WON, EMPTY, FAILED, LONG, WORK_NS, ERRNO, USER_NS, SYSTEM_NS = range(10)
+PHASE, RETURNED, WON, EMPTY, FAILED, LONG, WORK_NS, ERRNO, USER_NS, SYSTEM_NS, TOLD = range(11)
 """Fields of a line, 8 bytes each.
 
 PHASE      one of the phases below
@@ -23,6 +23,7 @@ LONG       requests that it took for long ones
 WORK_NS    CPU time that the work itself took
 ERRNO      why it gave up
 USER_NS, SYSTEM_NS   its CPU time by getrusage(2), from when it was ready until it was told to end
+TOLD       1 once the rig has told it to end; the rig alone writes it
 """
 
 BORN, READY, GAVE_UP, ENDED = range(4)

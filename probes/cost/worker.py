@@ -1,6 +1,7 @@
 """What runs inside a worker:  wait --> accept --> work --> answer --> close --> wait again.
 
-It is told to end by SIGTERM, while it sleeps: then it writes down the CPU time that it has used.
+It is told to end in its line of the tally, and by SIGTERM, which ends the call that it sleeps in: then it writes down
+the CPU time that it has used.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from .tally import (
     READY,
     RETURNED,
     SYSTEM_NS,
+    TOLD,
     USER_NS,
     WON,
     WORK_NS,
@@ -69,12 +71,11 @@ class MeasuredWorker:
         self._long_loops = round(work.long_us * loops_per_us)
         self._peer = ctypes.create_string_buffer(16)
         self._peer_size = ctypes.c_uint32(16)
-        self._ending = False
 
     def live(self, here: WaitingPlace, apart: WaitingPlace, lock: Lock | None) -> NoReturn:
         """Get ready, serve, and end.  Whatever goes wrong is left in the tally for the rig."""
         try:
-            signal.signal(signal.SIGTERM, self._told_to_end)
+            signal.signal(signal.SIGTERM, lambda *_: None)
             self._warm_up(apart)
             if lock is not None:
                 lock.attach()
@@ -96,22 +97,20 @@ class MeasuredWorker:
         finally:
             os._exit(0)
 
-    def _told_to_end(self, *_: object) -> None:
-        self._ending = True
-
     def _serve(self, waiting: Waiting, lock: Lock | None, fd: int) -> None:
+        line = self._line
         if lock is None:
-            while not self._ending:
+            while not line[TOLD]:
                 self._came_back(waiting.wait(), fd)
             return
-        while not self._ending:
+        while not line[TOLD]:
             try:
                 lock.acquire()
             except InterruptedError:
                 continue  # told to end
             try:
                 # Told to end while it waited for the lock: on to the next.
-                result = -errno.EINTR if self._ending else waiting.wait()
+                result = -errno.EINTR if line[TOLD] else waiting.wait()
             finally:
                 lock.release()
             self._came_back(result, fd)
