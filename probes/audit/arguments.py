@@ -201,10 +201,10 @@ def _wanted(options: argparse.Namespace) -> Wanted | None:
 
 def parse_port(text: str) -> tuple[str | None, int]:
     """`8000`, `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`.  Raises BadTarget for anything else."""
-    found = re.fullmatch(r"(?:(.*):)?(\d{1,5})", text)
-    if not found or not 1 <= int(found[2]) <= 65535:
+    match = re.fullmatch(r"(?:(.*):)?(\d{1,5})", text)
+    if not match or not 1 <= int(match[2]) <= 65535:
         raise BadTarget(f"{text!r} is no port: write 8000, 127.0.0.1:8000 or [::1]:8000")
-    host, port = found[1], int(found[2])
+    host, port = match[1], int(match[2])
     if host in (None, "", "localhost"):
         return None, port
     try:

@@ -129,26 +129,26 @@ def _serve(
         answer({"failed": str(error.strerror)})
         return
     answer({"fence": chosen.name, "proves": chosen.proves})
-    made: socket.socket | None = None
+    client: socket.socket | None = None
     for line in end.makefile("rb"):
         request = json.loads(line)
         reply: dict[str, Any] = {}
         try:
             if request["do"] == "connect":
-                made = socket.socket(family, socket.SOCK_STREAM if datagram is None else socket.SOCK_DGRAM)
+                client = socket.socket(family, socket.SOCK_STREAM if datagram is None else socket.SOCK_DGRAM)
                 # Blocking, so that what it issues is issued when it returns; but not for ever (socket(7)).
-                made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, syscalls.timeval(PATIENCE_S))
-                made.connect(address)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, syscalls.timeval(PATIENCE_S))
+                client.connect(address)
                 if datagram is not None:
-                    made.send(datagram)
-                name = made.getsockname()
+                    client.send(datagram)
+                name = client.getsockname()
                 reply["client"] = name[:2] if isinstance(name, tuple) else ["", 0]
-            elif request["do"] == "send" and made is not None:
-                made.sendall(bytes.fromhex(request["data"]))
+            elif request["do"] == "send" and client is not None:
+                client.sendall(bytes.fromhex(request["data"]))
             elif request["do"] == "fence":
                 chosen.act()
-            elif request["do"] == "close" and made is not None:
-                made.close()
+            elif request["do"] == "close" and client is not None:
+                client.close()
         except OSError as error:
             # A server that has answered and hung up already leaves EPIPE or ECONNRESET.
             what = "it could not be connected to" if request["do"] == "connect" else f"{request['do']} failed"

@@ -34,7 +34,7 @@ def measure(scenario: Scenario | None) -> Comparison:
     """Run the scenario, untraced.  Call it from the main thread: a conductor dies with its starter's thread."""
     if scenario is None:
         return Comparison(None, None, "the lab has no scenario for this way of waiting")
-    found = []
+    counts = []
     try:
         with Lab() as lab:
             for _ in range(TRIALS):
@@ -42,7 +42,7 @@ def measure(scenario: Scenario | None) -> Comparison:
                 if trial.inconclusive is not None or trial.woken is None:
                     reason = trial.inconclusive or "nobody sees who is woken here"
                     return Comparison(scenario.id, None, reason)
-                found.append(trial.woken)
+                counts.append(trial.woken)
     except (Inconclusive, NotApplicable) as reason:
         return Comparison(scenario.id, None, str(reason))
-    return Comparison(scenario.id, PerConnection(min(found), statistics.median(found), max(found)))
+    return Comparison(scenario.id, PerConnection(min(counts), statistics.median(counts), max(counts)))

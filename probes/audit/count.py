@@ -195,7 +195,7 @@ class Counter:
         Raises Inconclusive where the trace and the context switches contradict each other.
         """
         server = set(self._watch.threads)
-        found: dict[str, set[int]] = {
+        sources: dict[str, set[int]] = {
             "connection": set(),
             "timer": set(),
             "client": set(),
@@ -210,18 +210,18 @@ class Counter:
             # (ep_done_scan, fs/eventpoll.c).  That is the connection's doing.
             if (
                 source == "worker"
-                and waking.waker in found["connection"]
+                and waking.waker in sources["connection"]
                 and self._strategy.shares_an_instance(waking.waker, waking.wakee)
             ):
                 source = "connection"
-            found[source].add(waking.wakee)
+            sources[source].add(waking.wakee)
         unexplained = (ran & candidates) - {waking.wakee for waking in wakings}
-        if unexplained or not found["connection"] <= ran:
-            who = min(unexplained or found["connection"] - ran)
+        if unexplained or not sources["connection"] <= ran:
+            who = min(unexplained or sources["connection"] - ran)
             raise Inconclusive(f"the observers disagree about thread {who}: context switches against sched_waking")
-        step.woken = found["connection"]
-        step.handed_on = (found["worker"] | found["other"]) - step.woken
-        step.timers = found["timer"] - step.woken
+        step.woken = sources["connection"]
+        step.handed_on = (sources["worker"] | sources["other"]) - step.woken
+        step.timers = sources["timer"] - step.woken
         step.disturbed = self._is_disturbed(wakings, candidates, server)
 
     def _is_disturbed(self, wakings: list[TracedWakeUp], candidates: frozenset[int], server: set[int]) -> bool:
@@ -239,9 +239,11 @@ class Counter:
 
     def _credit(self, step: Effect, returns: list[Return]) -> None:
         calls = {wait.tid: wait.call for wait in self._waits}
-        step.returned = {one.tid for one in returns if one.tid in step.woken and one.call == calls.get(one.tid)}
+        step.returned = {
+            event.tid for event in returns if event.tid in step.woken and event.call == calls.get(event.tid)
+        }
         # A stream's accept takes from a listener alone; a datagram may be an answer that a worker waited for.
-        takers = {one.tid for one in returns if one.won and (one.call in ACCEPTS) != self._takes_datagrams}
+        takers = {event.tid for event in returns if event.won and (event.call in ACCEPTS) != self._takes_datagrams}
         step.winners = takers & step.woken if self._takes_datagrams else takers
 
     def _name_winner(self, step: Effect, client: tuple[str, int], held: dict[int, set[int]]) -> None:
@@ -270,14 +272,14 @@ def run(
 
     Raises Inconclusive as `connection` does.
     """
-    made: list[Connection] = []
+    tried: list[Connection] = []
     judged = 0
-    while judged < connections and len(made) < _TRIES * connections:
+    while judged < connections and len(tried) < _TRIES * connections:
         due = time.monotonic() + 1 / rate
-        made.append(counter.connection(data))
-        judged += not made[-1].disturbed
+        tried.append(counter.connection(data))
+        judged += not tried[-1].disturbed
         step(min(judged + 1, connections))
         if judged < connections:
             # Until the next is due, or the server ends.
             watch.complain_about_end(max(0.0, due - time.monotonic()) * 1000)
-    return made
+    return tried

@@ -74,16 +74,16 @@ def find(wanted: Wanted) -> AuditedServer:
         chosen = the_one_of(candidates, f"pid {wanted.pid}")
     else:
         chosen = candidates[0]
-    others = [one for one in candidates if one is not chosen]
-    if any(one.address == chosen.address and not one.port for one in others):
+    others = [candidate for candidate in candidates if candidate is not chosen]
+    if any(other.address == chosen.address and not other.port for other in others):
         raise BadTarget(
             f"several sockets were bound to {chosen.name}, one after the other, and a client reaches the last: "
             "add --pid, or end the older server"
         )
-    found, unseen = holders_of(chosen.inodes)
-    if not found:
+    holders, unseen = holders_of(chosen.inodes)
+    if not holders:
         raise BadTarget(f"{chosen.name} listens, but {why_nobody_holds_it(unseen)}")
-    return AuditedServer(chosen, found, others, _kin(unseen, found))
+    return AuditedServer(chosen, holders, others, _kin(unseen, holders))
 
 
 def listeners_of(wanted: Wanted) -> list[ListeningSocket]:
@@ -93,8 +93,10 @@ def listeners_of(wanted: Wanted) -> list[ListeningSocket]:
     """
     assert wanted.pid is not None
     _complain_about_pid(wanted.pid)
-    found = _of_pid(wanted)
-    return sorted([one for one in found if one.port] or found, key=lambda one: (one.port, one.name))
+    held = _of_pid(wanted)
+    return sorted(
+        [listener for listener in held if listener.port] or held, key=lambda listener: (listener.port, listener.name)
+    )
 
 
 def the_one_of(candidates: Sequence[ListeningSocket], whose: str) -> ListeningSocket:
@@ -102,9 +104,9 @@ def the_one_of(candidates: Sequence[ListeningSocket], whose: str) -> ListeningSo
 
     A server may have a unix socket beside its port, to be steered by.  Raises BadTarget where it has several.
     """
-    by_port = [one for one in candidates if one.port] or candidates
-    if len({one.port or one.address for one in by_port}) > 1:
-        names = ", ".join(one.name for one in candidates)
+    by_port = [candidate for candidate in candidates if candidate.port] or candidates
+    if len({candidate.port or candidate.address for candidate in by_port}) > 1:
+        names = ", ".join(candidate.name for candidate in candidates)
         raise BadTarget(f"{whose} has several listeners ({names}): add --port or --unix to choose one")
     return min(by_port, key=_preference)
 
@@ -134,7 +136,7 @@ def _of_pid(wanted: Wanted) -> list[ListeningSocket]:
         # It may have ended meanwhile, or belong to somebody else.
         with contextlib.suppress(OSError):
             held.update(sockets_of(child).values())
-    mine = [one for one in there if held & set(one.inodes)]
+    mine = [listener for listener in there if held & set(listener.inodes)]
     if wanted.port is None and wanted.path is None:
         if not mine:
             raise BadTarget(f"process {pid} and its children hold no listening socket")
@@ -195,17 +197,17 @@ def _complain_about_remote(host: str) -> None:
         raise BadTarget(f"{host} is no address of this machine: only servers on this machine can be audited") from None
 
 
-def _fitting(found: Iterable[ListeningSocket], wanted: Wanted, pid: int | None) -> list[ListeningSocket]:
+def _fitting(sockets: Iterable[ListeningSocket], wanted: Wanted, pid: int | None) -> list[ListeningSocket]:
     """Those that the name fits, the one that a connection to 127.0.0.1 would reach first."""
     if wanted.path is not None:
-        return _of_path(list(found), wanted.path, pid)
+        return _of_path(list(sockets), wanted.path, pid)
     if wanted.port is None:
-        return sorted(found, key=_preference)
-    exact = [one for one in found if one.port == wanted.port]
+        return sorted(sockets, key=_preference)
+    exact = [listener for listener in sockets if listener.port == wanted.port]
     if wanted.host is not None:
-        mine = [one for one in exact if one.address == wanted.host]
+        mine = [listener for listener in exact if listener.address == wanted.host]
         everywhere = "::" if ":" in wanted.host else "0.0.0.0"
-        return mine or [one for one in exact if one.address in (everywhere, "::")]
+        return mine or [listener for listener in exact if listener.address in (everywhere, "::")]
     return sorted(exact, key=_preference)
 
 
@@ -215,14 +217,14 @@ def _preference(listener: ListeningSocket) -> tuple[int, str]:
     return place, listener.name
 
 
-def _of_path(found: Sequence[ListeningSocket], path: str, pid: int | None) -> list[ListeningSocket]:
+def _of_path(sockets: Sequence[ListeningSocket], path: str, pid: int | None) -> list[ListeningSocket]:
     """Listeners on this unix socket; `pid` names the process whose path it is, None: it is ours."""
-    named = [one for one in found if not one.port and _same_path(one, path, pid)]
+    named = [listener for listener in sockets if not listener.port and _same_path(listener, path, pid)]
     if pid is None and not path.startswith("@"):
         with contextlib.suppress(OSError):
             status = os.stat(path)
             # Others may be bound to the same words, in a mount namespace of their own, or before the path was removed.
-            ours = [one for one in found if one.file == (status.st_dev, status.st_ino & 0xFFFFFFFF)]
+            ours = [listener for listener in sockets if listener.file == (status.st_dev, status.st_ino & 0xFFFFFFFF)]
             return ours or named
     return named
 
@@ -252,14 +254,14 @@ def pids() -> Iterator[int]:
 
 def sockets_of(pid: int) -> dict[int, int]:
     """Descriptor -> inode of every socket that process `pid` holds.  OSError where it is gone or closed to us."""
-    found = {}
+    inodes = {}
     folder = f"/proc/{pid}/fd"
     for name in os.listdir(folder):
         with contextlib.suppress(FileNotFoundError):
             link = os.readlink(f"{folder}/{name}")
             if link.startswith("socket:["):
-                found[int(name)] = int(link[8:-1])
-    return found
+                inodes[int(name)] = int(link[8:-1])
+    return inodes
 
 
 def _kin(unseen: Iterable[int], holders: Iterable[int]) -> list[int]:
@@ -281,7 +283,7 @@ def _kin(unseen: Iterable[int], holders: Iterable[int]) -> list[int]:
 def holders_of(inodes: Iterable[int]) -> tuple[dict[int, dict[int, int]], list[int]]:
     """Processes that hold one of these sockets (descriptor -> inode), and those that could not be looked into."""
     wanted = set(inodes)
-    found: dict[int, dict[int, int]] = {}
+    holders: dict[int, dict[int, int]] = {}
     unseen = []
     for pid in pids():
         try:
@@ -292,8 +294,8 @@ def holders_of(inodes: Iterable[int]) -> tuple[dict[int, dict[int, int]], list[i
             continue
         else:
             if held:
-                found[pid] = held
-    return found, unseen
+                holders[pid] = held
+    return holders, unseen
 
 
 def parent_of(pid: int) -> int:
@@ -312,24 +314,24 @@ def family_of(pid: int) -> list[int]:
         session = os.getsid(pid)
     except ProcessLookupError:
         return [pid]
-    found = [pid]
-    for one in descendants(pid):
+    family = [pid]
+    for child in descendants(pid):
         with contextlib.suppress(ProcessLookupError):
-            if os.getsid(one) == session:
-                found.append(one)
-    return found
+            if os.getsid(child) == session:
+                family.append(child)
+    return family
 
 
 def descendants(pid: int) -> list[int]:
     """Children of `pid`, their children, and so on."""
     children: dict[int, list[int]] = {}
-    for one in pids():
+    for process in pids():
         with contextlib.suppress(OSError):
-            children.setdefault(parent_of(one), []).append(one)
-    found: list[int] = []
+            children.setdefault(parent_of(process), []).append(process)
+    below: list[int] = []
     todo = [pid]
     while todo:
         mine = children.get(todo.pop(), [])
-        found += mine
+        below += mine
         todo += mine
-    return found
+    return below

@@ -106,4 +106,4 @@ def _sources(watch: ServerThreads, waiting: Collection[int], eyes: Eyes) -> dict
     server = set(watch.threads)
     words = {"timer": "timers", "client": "clients", "worker": "the server", "other": "others"}
     # Nobody has connected yet, so no thread is the caller's.
-    return dict(Counter(words[source_of(one, -1, (), server)] for one in wakings if one.wakee in waiting))
+    return dict(Counter(words[source_of(waking, -1, (), server)] for waking in wakings if waking.wakee in waiting))

@@ -68,59 +68,59 @@ class AuditFigures:
     """Whether the kernel held connections back until data arrived."""
 
 
-def figures_of(made: Sequence[Connection], wanted: int, idle: Idle) -> AuditFigures:
+def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFigures:
     """The figures of these connections.  Raises NotIdle where fewer than `wanted` were undisturbed.
 
     How many were disturbed depends on the clients and on the machine's load, not on whom this connection wakes:
     those that remain are no selection of the quick or the slow.
     """
-    connections = [one for one in made if not one.disturbed]
+    connections = [connection for connection in tried if not connection.disturbed]
     if len(connections) < wanted:
         raise NotIdle(
-            f"a timer, or somebody else, had just woken a worker in {len(made) - len(connections)} of {len(made)} "
+            f"a timer, or somebody else, had just woken a worker in {len(tried) - len(connections)} of {len(tried)} "
             "connections: too seldom did all of them sleep"
         )
-    steps = [one.herd for one in connections]
-    won = [_won(one) for one in connections]
+    steps = [connection.herd for connection in connections]
+    won = [_won(connection) for connection in connections]
     window_s = statistics.median(step.window_s for step in steps)
-    rate = max(idle.rate(one.candidates) for one in connections)
+    rate = max(idle.rate(connection.candidates) for connection in connections)
     known_winners = [who for who in won if who is not None]
     return AuditFigures(
         len(connections),
-        len(made) - len(connections),
+        len(tried) - len(connections),
         _spread(len(step.woken) for step in steps),
         _known(None if step.returned is None else len(step.returned) for step in steps),
         _known(None if who is None else len(who) for who in won),
         _known(
             None if who is None else max(0, len(step.woken) - len(who)) for step, who in zip(steps, won, strict=True)
         ),
-        dict(Counter(who for one in known_winners for who in one).most_common()),
+        dict(Counter(who for winners in known_winners for who in winners).most_common()),
         _spread(len(step.others) for step in steps),
         _known(None if step.handed_on is None else len(step.handed_on) for step in steps),
         _known(None if step.timers is None else len(step.timers) for step in steps),
         rate * window_s,
         window_s * 1000,
-        any(one.deferred for one in connections),
+        any(connection.deferred for connection in connections),
     )
 
 
 def _won(connection: Connection) -> set[int] | None:
     """Who took the connection, in either step."""
     seen = [step.winners for step in (connection.by_connect, connection.by_data) if step is not None]
-    if all(one is None for one in seen):
+    if all(winners is None for winners in seen):
         return None
-    return set().union(*(one for one in seen if one))
+    return set().union(*(winners for winners in seen if winners))
 
 
 def _spread(values: Iterable[int]) -> PerConnection:
-    found = list(values)
-    return PerConnection(min(found), statistics.median(found), max(found))
+    numbers = list(values)
+    return PerConnection(min(numbers), statistics.median(numbers), max(numbers))
 
 
 def _known(values: Iterable[int | None]) -> PerConnection | None:
     """The spread, if every connection has a value."""
-    found = list(values)
-    return None if None in found else _spread(value for value in found if value is not None)
+    numbers = list(values)
+    return None if None in numbers else _spread(value for value in numbers if value is not None)
 
 
 @dataclass(frozen=True)

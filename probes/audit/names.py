@@ -121,13 +121,13 @@ def version_of(pid: int, package: str) -> tuple[int, ...] | None:
 
     As pip and Debian note it beside the package's modules, under the folder whose bin/ holds the script.
     """
-    found: set[str] = set()
+    versions: set[str] = set()
     for word in command_line(pid)[:2]:
         prefix = os.path.dirname(os.path.dirname(word))
         if word.startswith("/"):
             pattern = f"/proc/{pid}/root{glob.escape(prefix)}/lib/python3*/*-packages/{package}-*.*-info"
-            found.update(os.path.basename(path).split("-")[1] for path in glob.glob(pattern))
-    numbers = [re.match(r"\d+(?:\.\d+)*", version) for version in found]
+            versions.update(os.path.basename(path).split("-")[1] for path in glob.glob(pattern))
+    numbers = [re.match(r"\d+(?:\.\d+)*", version) for version in versions]
     if len(numbers) != 1 or numbers[0] is None:
         return None
     return tuple(int(number) for number in numbers[0][0].split("."))

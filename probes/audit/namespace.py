@@ -47,8 +47,8 @@ def socket_beside(pid: int, family: int, kind: int, protocol: int) -> socket.soc
         code = 1
         try:
             enter_network(pid)
-            with socket.socket(family, kind, protocol) as made:
-                socket.send_fds(theirs, [b"\0"], [made.fileno()])
+            with socket.socket(family, kind, protocol) as inside:
+                socket.send_fds(theirs, [b"\0"], [inside.fileno()])
             code = 0
         except OSError as error:
             theirs.send(bytes([error.errno or 1]))

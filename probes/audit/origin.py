@@ -57,7 +57,7 @@ def handed_over_by(workers: Collection[int], holders: Collection[int]) -> str | 
     for pid in workers:
         ancestors = _ancestors(pid)
         variables = environment(pid)
-        if "LISTEN_FDS" in variables and variables.get("LISTEN_PID") in {str(one) for one in (pid, *ancestors)}:
+        if "LISTEN_FDS" in variables and variables.get("LISTEN_PID") in {str(process) for process in (pid, *ancestors)}:
             return "systemd, or whatever set LISTEN_FDS (sd_listen_fds(3))"
         for word in command_line(pid):
             if any(mark in word for mark in _HANDED_OVER):
@@ -70,8 +70,8 @@ def handed_over_by(workers: Collection[int], holders: Collection[int]) -> str | 
 
 
 def _ancestors(pid: int) -> list[int]:
-    found: list[int] = []
+    ancestors: list[int] = []
     with contextlib.suppress(OSError):
         while (pid := parent_of(pid)) > 0:
-            found.append(pid)
-    return found
+            ancestors.append(pid)
+    return ancestors

@@ -23,15 +23,17 @@ def requests_for(request: AuditRequest) -> list[AuditRequest]:
     wanted = request.wanted
     if request.command or wanted is None or wanted.pid is None or wanted.port is not None or wanted.path is not None:
         return [request]
-    found = listeners_of(wanted)
-    if len({one.port or one.address for one in found}) < 2:
+    listeners = listeners_of(wanted)
+    if len({listener.port or listener.address for listener in listeners}) < 2:
         return [request]
     return [
         replace(
             request,
-            wanted=replace(wanted, port=one.port, host=one.address) if one.port else replace(wanted, path=one.address),
+            wanted=replace(wanted, port=listener.port, host=listener.address)
+            if listener.port
+            else replace(wanted, path=listener.address),
         )
-        for one in found
+        for listener in listeners
     ]
 
 
@@ -50,16 +52,16 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
     """The table, for people; its texts must be safe to print."""
     yield f"kernel     {answer['kernel']}"
     yield ""
-    rows = [("listener", "workers", "woken", "in vain", "verdict"), *(cells(one) for one in answer["listeners"])]
+    rows = [("listener", "workers", "woken", "in vain", "verdict"), *(cells(judged) for judged in answer["listeners"])]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]])
-    for one in answer["listeners"]:
+    for judged in answer["listeners"]:
         yield ""
-        yield f"{name_of(one)}: {one['sentence']}"
-        if one["waits"]:
-            yield f"  {one['waits']}"
-        yield from advice_lines(one)
+        yield f"{name_of(judged)}: {judged['sentence']}"
+        if judged["waits"]:
+            yield f"  {judged['waits']}"
+        yield from advice_lines(judged)
 
 
 def name_of(answer: Mapping[str, Any]) -> str:

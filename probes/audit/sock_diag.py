@@ -86,10 +86,10 @@ def inet_sockets(
     ports = (local_port.to_bytes(2, "big"), remote_port.to_bytes(2, "big"))
     request = _INET_REQUEST.pack(family, protocol, 0, states, *ports, bytes(16), bytes(16), 0, bytes(8))
     for body in _answers(pid, request):
-        found, state, _, _, here, there, source, destination, _, _, *rest = _INET_ANSWER.unpack_from(body)
-        size = 4 if found == socket.AF_INET else 16
+        its_family, state, _, _, here, there, source, destination, _, _, *rest = _INET_ANSWER.unpack_from(body)
+        size = 4 if its_family == socket.AF_INET else 16
         local, remote = (source[:size], int.from_bytes(here, "big")), (destination[:size], int.from_bytes(there, "big"))
-        yield InetSocket(found, state, local, remote, rest[-1])
+        yield InetSocket(its_family, state, local, remote, rest[-1])
 
 
 def inet_queues(pid: int | str, family: int, protocol: int, states: int, local_port: int) -> Iterator[SocketQueue]:

@@ -56,14 +56,14 @@ def listeners(pid: int | str) -> list[ListeningSocket]:
     sockets: dict[tuple[str, str, int], list[int]] = {}
     for family, kind in _FAMILIES.items():
         with _no_ipv6(family):
-            for one in inet_sockets(pid, family, socket.IPPROTO_TCP, 1 << LISTEN):
-                sockets.setdefault((kind, _text(one.local[0]), one.local[1]), []).append(one.inode)
+            for listener in inet_sockets(pid, family, socket.IPPROTO_TCP, 1 << LISTEN):
+                sockets.setdefault((kind, _text(listener.local[0]), listener.local[1]), []).append(listener.inode)
     # Never a group: a path that two are bound to was removed in between, and is that of the second.
     unix = []
-    for found in unix_listeners(pid):
-        kind = "unix-abstract" if found.name.startswith(b"\0") else "unix"
-        address = os.fsdecode(b"@" + found.name[1:] if kind == "unix-abstract" else found.name)
-        unix.append(ListeningSocket(kind, address, 0, (found.inode,), namespace, found.file))
+    for bound in unix_listeners(pid):
+        kind = "unix-abstract" if bound.name.startswith(b"\0") else "unix"
+        address = os.fsdecode(b"@" + bound.name[1:] if kind == "unix-abstract" else bound.name)
+        unix.append(ListeningSocket(kind, address, 0, (bound.inode,), namespace, bound.file))
     return [*(ListeningSocket(*key, tuple(sorted(inodes)), namespace) for key, inodes in sockets.items()), *unix]
 
 
@@ -76,9 +76,9 @@ def datagram_sockets(pid: int | str) -> list[ListeningSocket]:
     sockets: dict[tuple[str, str, int], list[int]] = {}
     for family, kind in _DATAGRAMS.items():
         with _no_ipv6(family):
-            for one in inet_sockets(pid, family, socket.IPPROTO_UDP, 1 << CLOSE):
-                if one.local[1]:
-                    sockets.setdefault((kind, _text(one.local[0]), one.local[1]), []).append(one.inode)
+            for datagram in inet_sockets(pid, family, socket.IPPROTO_UDP, 1 << CLOSE):
+                if datagram.local[1]:
+                    sockets.setdefault((kind, _text(datagram.local[0]), datagram.local[1]), []).append(datagram.inode)
     return [ListeningSocket(*key, tuple(sorted(inodes)), namespace) for key, inodes in sockets.items()]
 
 
@@ -107,9 +107,9 @@ def server_end(pid: int, port: int, client: tuple[str, int]) -> InetSocket | Non
     """The server's end of the connection from `client` to `port`; None where there is none (yet)."""
     for family in _FAMILIES:
         with _no_ipv6(family):
-            for one in inet_sockets(pid, family, socket.IPPROTO_TCP, local_port=port, remote_port=client[1]):
-                if _text(one.remote[0]) == client[0]:
-                    return one
+            for end in inet_sockets(pid, family, socket.IPPROTO_TCP, local_port=port, remote_port=client[1]):
+                if _text(end.remote[0]) == client[0]:
+                    return end
     return None
 
 
@@ -140,7 +140,7 @@ def _scope(address: str, pid: int) -> int:
     """The interface of a link-local address; 0 for any other address."""
     packed = ipaddress.ip_address(address)
     if packed.is_link_local:
-        return next((index for one, index in _addresses6(pid) if one == packed.packed), 0)
+        return next((index for known, index in _addresses6(pid) if known == packed.packed), 0)
     return 0
 
 

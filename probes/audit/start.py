@@ -91,7 +91,7 @@ class Started:
 
     def _listeners(self, wanted: Wanted | None) -> list[ListeningSocket]:
         """What the server listens on by now."""
-        found: list[ListeningSocket] = []
+        listening: list[ListeningSocket] = []
         family = descendants(self.pid)
         held: set[int] = set()
         for pid in family:
@@ -100,8 +100,10 @@ class Started:
         for pid in family:
             with contextlib.suppress(OSError):
                 there = sockets_to_audit(pid, wanted or Wanted())
-                found += [one for one in there if held & set(one.inodes) and one not in found]
-        return [one for one in found if _fits(one, wanted)]
+                listening += [
+                    listener for listener in there if held & set(listener.inodes) and listener not in listening
+                ]
+        return [listener for listener in listening if _fits(listener, wanted)]
 
     def _server(self, mine: list[ListeningSocket], wanted: Wanted | None) -> AuditedServer:
         chosen = mine[0]

@@ -40,9 +40,9 @@ class WayOfWaiting:
     shared_with: tuple[frozenset[int], ...] = ()
     """Sets of thread ids that wait in one and the same epoll instance."""
 
-    def shares_an_instance(self, one: int, other: int) -> bool:
+    def shares_an_instance(self, thread: int, other: int) -> bool:
         """Whether two threads wait in the same epoll instance, so that one wakes the next (epoll(7))."""
-        return any({one, other} <= together for together in self.shared_with)
+        return any({thread, other} <= together for together in self.shared_with)
 
     def scenario(self, kind: str, workers: int) -> Scenario | None:
         """The scenario in which the lab has this strategy, or None where it has not."""
@@ -78,7 +78,7 @@ def strategy_of(
     instances = len(groups) if sharing == "some" else 0
     sharing = None if sharing == "some" else sharing
     sentence = _sentence(waits, kinds, sharing, threads, peers, listener, holders, instances)
-    shared = tuple(frozenset(one.tid for one in group) for group in groups if len(group) > 1)
+    shared = tuple(frozenset(wait.tid for wait in group) for group in groups if len(group) > 1)
     return WayOfWaiting(name, sentence, sharing, per_socket, threads, shared)
 
 

@@ -98,8 +98,8 @@ class Traced:
     def seen(self) -> list[Return]:
         """Every return since the last call, in order of time."""
         self.pump()
-        found, self._exits = self._exits, []
-        return sorted(found)
+        returns, self._exits = self._exits, []
+        return sorted(returns)
 
     def close(self) -> None:
         """Stop each thread once more, and let it go."""

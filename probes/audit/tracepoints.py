@@ -25,13 +25,13 @@ def descriptions(names: Sequence[str]) -> dict[str, Tracepoint | str]:
 
 
 def _described(names: Sequence[str], folder: str) -> dict[str, Tracepoint | str]:
-    found: dict[str, Tracepoint | str] = {}
+    described: dict[str, Tracepoint | str] = {}
     for name in names:
         try:
-            found[name] = describe(name, folder)
+            described[name] = describe(name, folder)
         except OSError as error:
-            found[name] = f"{name} in tracefs: {error.strerror}"
-    return found
+            described[name] = f"{name} in tracefs: {error.strerror}"
+    return described
 
 
 def _from_a_child(names: Sequence[str]) -> dict[str, Tracepoint | str]:
@@ -52,8 +52,10 @@ def _from_a_child(names: Sequence[str]) -> dict[str, Tracepoint | str]:
     with open(reader) as opened:
         text = opened.read()
     os.waitpid(child, 0)
-    found = json.loads(text) if text else dict.fromkeys(names, "tracefs could not be read")
-    return {name: one if isinstance(one, str) else Tracepoint(*one) for name, one in found.items()}
+    fields = json.loads(text) if text else dict.fromkeys(names, "tracefs could not be read")
+    return {
+        name: described if isinstance(described, str) else Tracepoint(*described) for name, described in fields.items()
+    }
 
 
 def _in_own_mounts(names: Sequence[str]) -> dict[str, Tracepoint | str]:

@@ -158,12 +158,12 @@ def _memory(pid: int, address: int, size: int) -> bytes | None:
     except OSError:
         return None
     try:
-        found = os.pread(fd, size, address)
+        content = os.pread(fd, size, address)
     except (OSError, OverflowError):
         return None
     finally:
         os.close(fd)
-    return found if len(found) == size else None
+    return content if len(content) == size else None
 
 
 def _by_wchan(pid: int, tid: int, name: str, held: Mapping[int, int]) -> Wait:
@@ -176,22 +176,22 @@ def _by_wchan(pid: int, tid: int, name: str, held: Mapping[int, int]) -> Wait:
     if not held:
         return Wait(pid, tid, name, call, False)
     if call == "epoll_wait":
-        found = [_in_epoll(pid, tid, name, call, fd, dict(held)) for fd in _epoll_fds(pid)]
-        listening = [one for one in found if one.listens]
-        if len(found) == 1 or not listening:
-            return found[0] if found else Wait(pid, tid, name, call, None)
+        waits = [_in_epoll(pid, tid, name, call, fd, dict(held)) for fd in _epoll_fds(pid)]
+        listening = [wait for wait in waits if wait.listens]
+        if len(waits) == 1 or not listening:
+            return waits[0] if waits else Wait(pid, tid, name, call, None)
         # Several instances: which of them it waits in is not known.
         return Wait(pid, tid, name, call, None)
     return Wait(pid, tid, name, call, None if call or not function else False)
 
 
 def _epoll_fds(pid: int) -> list[int]:
-    found = []
+    fds = []
     for entry in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(OSError):
             if os.readlink(f"/proc/{pid}/fd/{entry}") == "anon_inode:[eventpoll]":
-                found.append(int(entry))
-    return found
+                fds.append(int(entry))
+    return fds
 
 
 def _text(path: str) -> str:

@@ -111,12 +111,12 @@ def source_of(waking: TracedWakeUp, caller: int, softirqs: Collection[int], serv
 
 def softirq_threads(pids: Iterable[int]) -> set[int]:
     """Those of these processes that handle softirqs which a CPU left over: ksoftirqd/N."""
-    found = set()
+    threads = set()
     for pid in pids:
         with contextlib.suppress(OSError):
             if comm_of(pid).startswith("ksoftirqd/"):
-                found.add(pid)
-    return found
+                threads.add(pid)
+    return threads
 
 
 def knows_our_numbers(tracepoint: Tracepoint) -> bool:

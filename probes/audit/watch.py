@@ -89,12 +89,12 @@ class ServerThreads:
     def complain_about_end(self, wait_ms: float = 0) -> None:
         """Wait for an end of any of the processes, this long.  Raises Ended if there is one."""
         if ready := self._poll.poll(wait_ms):
-            ended = [pid for pid, fd in self._fds.items() if fd in {one for one, _ in ready}]
+            ended = [pid for pid, fd in self._fds.items() if fd in {ready_fd for ready_fd, _ in ready}]
             raise Ended(f"process {ended[0]} of the server ended during the audit")
 
     def looks(self) -> Looks:
         """One look at every thread that is to rest; one that is gone is left out."""
-        found = {}
+        looks = {}
         for tid, pid in self._to_rest():
             try:
                 with open(f"/proc/{pid}/task/{tid}/status", "rb", buffering=0) as file:
@@ -102,8 +102,8 @@ class ServerThreads:
             except (FileNotFoundError, ProcessLookupError):
                 continue
             if text:
-                found[tid] = ThreadLook(parse_status(text)[0], switches_in(text))
-        return found
+                looks[tid] = ThreadLook(parse_status(text)[0], switches_in(text))
+        return looks
 
     def _to_rest(self) -> list[tuple[int, int]]:
         """Thread id and process id of each thread that is to rest."""
@@ -173,11 +173,11 @@ class ServerThreads:
 
     def waits(self, holders: dict[int, dict[int, int]]) -> list[Wait]:
         """How every thread waits, now."""
-        found = []
+        waits = []
         for tid, pid in self.threads.items():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                found.append(wait_of(pid, tid, holders.get(pid, {})))
-        return found
+                waits.append(wait_of(pid, tid, holders.get(pid, {})))
+        return waits
 
     def look_at_candidates(self, waits: Iterable[Wait]) -> None:
         """From now on look at all that may be woken through the listener, whether they tick or not.

@@ -26,7 +26,7 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"waits      {answer['waits']}"
     if settings := _settings(answer["settings"] or {}):
         yield f"listener   {settings}"
-    timers = sum(one["timer_per_s"] for one in answer["waiters"])
+    timers = sum(waiter["timer_per_s"] for waiter in answer["waiters"])
     if timers:
         sources = (answer["idle"] or {}).get("sources") or {}
         by = ", ".join(f"{source} {number}" for source, number in sources.items())
@@ -108,16 +108,16 @@ def _some(pids: list[int]) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    found = []
+    parts = []
     if settings.get("backlog") is not None:
-        found.append(f"backlog {settings['backlog']}")
+        parts.append(f"backlog {settings['backlog']}")
     if settings.get("reuseport"):
-        found.append("SO_REUSEPORT")
+        parts.append("SO_REUSEPORT")
     if settings.get("defer_accept_s"):
-        found.append(f"TCP_DEFER_ACCEPT {settings['defer_accept_s']} s: it wakes nobody until data arrive")
+        parts.append(f"TCP_DEFER_ACCEPT {settings['defer_accept_s']} s: it wakes nobody until data arrive")
     if settings.get("why_not"):
-        found.append(f"its settings could not be read ({settings['why_not']})")
-    return ", ".join(found)
+        parts.append(f"its settings could not be read ({settings['why_not']})")
+    return ", ".join(parts)
 
 
 def _winners(winners: Mapping[str, int]) -> str:

@@ -84,7 +84,7 @@ class Account:
         port: int,
         waits_in: Mapping[int, WaitsIn],
         listeners: Mapping[int, Iterable[int]],
-        share_an_instance: Callable[[int, int], bool] = lambda one, other: False,
+        share_an_instance: Callable[[int, int], bool] = lambda thread, other: False,
     ) -> None:
         """`port` of the listener, 0 for a unix socket.
 

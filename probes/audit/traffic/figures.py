@@ -40,9 +40,9 @@ def figures_of(totals: Totals, connections: Sequence[WokenBy], workers: Iterable
     """The figures; `workers` are the threads that wait for the listener."""
     known = set(workers) | set(totals.accepted)
     fewest = min(2, len(known))
-    judged = [one for one in connections if one.asleep is not None and one.asleep >= fewest]
+    judged = [connection for connection in connections if connection.asleep is not None and connection.asleep >= fewest]
     names = ("asleep", "woken", "returned", "won", "in_vain")
-    spreads = {name: _spread([getattr(one, name) for one in judged]) for name in names}
+    spreads = {name: _spread([getattr(connection, name) for connection in judged]) for name in names}
     accepted = sum(totals.accepted.values())
     shares = {tid: totals.accepted[tid] / accepted for tid in known} if accepted else {}
     ranked = dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))

@@ -49,9 +49,9 @@ class QueueWatch:
             return
         seen = self.seen
         seen.looks += 1
-        seen.highest = max(seen.highest, *(one.length for one in queues))
-        seen.backlog = max(one.most for one in queues)
-        known = [one.dropped for one in queues if one.dropped is not None]
+        seen.highest = max(seen.highest, *(queue.length for queue in queues))
+        seen.backlog = max(queue.most for queue in queues)
+        known = [queue.dropped for queue in queues if queue.dropped is not None]
         if known:
             total = sum(known)
             self._before = total if self._before is None else self._before
@@ -75,33 +75,33 @@ class QueueWatch:
 
     def _queues(self) -> list[SocketQueue]:
         inodes = set(self._listener.inodes)
-        found: list[SocketQueue] = []
+        queues: list[SocketQueue] = []
         with contextlib.suppress(OSError):
             if not self._listener.port:
-                found = list(unix_queues(self._pid))
+                queues = list(unix_queues(self._pid))
             else:
                 family = socket.AF_INET6 if self._listener.kind == "tcp6" else socket.AF_INET
                 states = 1 << LISTEN
-                found = list(inet_queues(self._pid, family, socket.IPPROTO_TCP, states, self._listener.port))
-        return [one for one in found if one.inode in inodes]
+                queues = list(inet_queues(self._pid, family, socket.IPPROTO_TCP, states, self._listener.port))
+        return [queue for queue in queues if queue.inode in inodes]
 
 
 def counters(pid: int) -> dict[str, int]:
     """Counters of TCP in the network namespace of process `pid`; empty where they may not be read."""
-    found: dict[str, int] = {}
+    values: dict[str, int] = {}
     for name in ("netstat", "snmp"):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/net/{name}") as lines:
-            found.update(parse_counters(lines.read().splitlines()))
-    return found
+            values.update(parse_counters(lines.read().splitlines()))
+    return values
 
 
 def parse_counters(lines: Collection[str]) -> dict[str, int]:
     """Pairs of lines, names and values, each begun by the same word (net/ipv4/proc.c)."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     rows = list(lines)
     for names, values in zip(rows[::2], rows[1::2], strict=False):
         protocol = names.partition(":")[0]
         if protocol not in ("Tcp", "TcpExt") or not values.startswith(f"{protocol}:"):
             continue
-        found.update(zip(names.split()[1:], map(int, values.split()[1:]), strict=False))
-    return found
+        counts.update(zip(names.split()[1:], map(int, values.split()[1:]), strict=False))
+    return counts

@@ -63,7 +63,7 @@ def _moves(before: Looks, after: Looks, seen: WaitersSeen) -> dict[int, int]:
 
 def _is_alone(server: AuditedServer) -> bool:
     """Whether no other TCP port of the namespace listens, so that the kernel's count is this listener's."""
-    ports = {one.port for one in listeners(server.anyone) if one.port}
+    ports = {listener.port for listener in listeners(server.anyone) if listener.port}
     return ports == {server.listener.port}
 
 

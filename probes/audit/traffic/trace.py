@@ -212,25 +212,25 @@ class TraceStream(PerfRings):
     def read(self, *, all_of_it: bool = False) -> list[Record]:
         """What has come, in order of time, but for the last few ms unless `all_of_it`.  Raises Lost on overflow."""
         until_ns = time.monotonic_ns() - _HELD_BACK_NS
-        found = self._held_back
+        records = self._held_back
         for at, written in enumerate(self._rings):
-            found += self._taken(written, self._forgotten[at])
-        found.sort(key=_time_of)
+            records += self._taken(written, self._forgotten[at])
+        records.sort(key=_time_of)
         self._held_back = []
         if all_of_it:
-            return found
-        cut = len(found)
-        while cut and found[cut - 1].at_ns > until_ns:
+            return records
+        cut = len(records)
+        while cut and records[cut - 1].at_ns > until_ns:
             cut -= 1
-        self._held_back = found[cut:]
-        return found[:cut]
+        self._held_back = records[cut:]
+        return records[:cut]
 
     def _taken(self, ring: mmap.mmap, forgotten: int) -> list[Record]:
         """What one ring holds, copied out at once, so that it has room again."""
         head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
         text = self._bytes(ring, tail, head - tail)
         struct.pack_into("=Q", ring, _DATA_TAIL, head)
-        found: list[Record] = []
+        records: list[Record] = []
         at = 0
         while at < len(text):
             kind, _, size = _RECORD.unpack_from(text, at)
@@ -241,9 +241,9 @@ class TraceStream(PerfRings):
             if kind == _RECORD_SAMPLE:
                 self.records += 1
                 if (record := self._parsed(text, at + _RECORD.size)) is not None:
-                    found.append(record)
+                    records.append(record)
             at += size
-        return found
+        return records
 
     def _parsed(self, text: bytes, at: int) -> Record | None:
         identity, _, tid, at_ns, cpu, _ = _HEAD.unpack_from(text, at)

@@ -64,7 +64,7 @@ class WaitersSeen:
         for _ in range(LOOKS):
             before = len(self.waiting)
             self.look()
-            if self.waiting and before == len(self.waiting) and {one.pid for one in self.waiting.values()} >= pids:
+            if self.waiting and before == len(self.waiting) and {wait.pid for wait in self.waiting.values()} >= pids:
                 return
             self._watch.complain_about_end(_TURN_MS)
 

@@ -113,19 +113,19 @@ def _described(wait: Wait) -> dict[str, Any]:
 def _tracepoints() -> tuple[dict[str, Tracepoint], dict[str, str | None]]:
     """What is there, and for each that must be why it is not, or None."""
     described = descriptions(list(TRACEPOINTS.values()))
-    found: dict[str, Tracepoint] = {}
+    tracepoints: dict[str, Tracepoint] = {}
     why_not: dict[str, str | None] = {}
     for kind, path in TRACEPOINTS.items():
-        one = described[path]
+        tracepoint = described[path]
         name = path.partition("/")[2]
-        if isinstance(one, str):
-            why_not[name] = one
+        if isinstance(tracepoint, str):
+            why_not[name] = tracepoint
             continue
-        found[kind] = one
+        tracepoints[kind] = tracepoint
         why_not[name] = None
     if all(why is None for why in why_not.values()):
-        why_not.update(_tried(found))
-    return found, why_not
+        why_not.update(_tried(tracepoints))
+    return tracepoints, why_not
 
 
 def _tried(tracepoints: dict[str, Tracepoint]) -> dict[str, str | None]:
@@ -185,10 +185,10 @@ def _in_the_background() -> Iterator[None]:
 def _to_trace(threads: ServerThreads, seen: WaitersSeen) -> list[int]:
     """Every thread of the processes that wait for the listener: where threads take turns, any may be next."""
     pids = {wait.pid for wait in seen.waiting.values()}
-    found = [tid for tid, pid in threads.threads.items() if pid in pids]
-    if len(found) > MOST_THREADS:
+    tids = [tid for tid, pid in threads.threads.items() if pid in pids]
+    if len(tids) > MOST_THREADS:
         return sorted(seen.waiting)
-    return found
+    return tids
 
 
 class _Watch:
@@ -210,8 +210,8 @@ class _Watch:
         self._account = Account(server.listener.port, {}, {}, self._shares)
         self._learn()
 
-    def _shares(self, one: int, other: int) -> bool:
-        return self._way.shares_an_instance(one, other)
+    def _shares(self, thread: int, other: int) -> bool:
+        return self._way.shares_an_instance(thread, other)
 
     def _learn(self) -> None:
         """Tell the account of workers that were seen since."""
@@ -277,8 +277,10 @@ class _Watch:
         with contextlib.suppress(Lost):
             records = self._stream.read(all_of_it=True)
             self._account.add(records)
-            for one in records:
-                moved.update(getattr(one, name) for name in ("tid", "wakee", "before", "after") if hasattr(one, name))
+            for record in records:
+                moved.update(
+                    getattr(record, name) for name in ("tid", "wakee", "before", "after") if hasattr(record, name)
+                )
         self._account.known_asleep(set(asleep) - moved)
         return began
 
