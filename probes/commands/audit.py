@@ -39,9 +39,9 @@ def run(options: argparse.Namespace) -> int:
         status.update(escape(printable(what)))
 
     answers = []
-    for one in several.requests_for(request):
+    for asked in several.requests_for(request):
         try:
-            answers.append(audit(one, tell))
+            answers.append(audit(asked, tell))
         finally:
             status.stop()
     alone = len(answers) == 1

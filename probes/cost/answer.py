@@ -57,16 +57,16 @@ def document(
 
 def marks(machine: Sequence[Mapping[str, float | None]], *, emulated: bool) -> list[str]:
     """Why the figures are to be taken with care, a sentence each; none on an idle machine."""
-    found = []
+    reasons = []
     if emulated:
-        found.append("this kernel is emulated: times here say nothing about a real machine")
+        reasons.append("this kernel is emulated: times here say nothing about a real machine")
     foreign = [each["foreign"] or 0.0 for each in machine]
     if sum(share > BUSY for share in foreign):
-        found.append(f"the machine was busy: others used up to {100 * max(foreign):.0f} % of its CPU time")
+        reasons.append(f"the machine was busy: others used up to {100 * max(foreign):.0f} % of its CPU time")
     stolen = [each["stolen"] or 0.0 for each in machine]
     if sum(share > STOLEN for share in stolen):
-        found.append(f"its host took up to {100 * max(stolen):.0f} % of its CPU time for others (steal)")
-    return found
+        reasons.append(f"its host took up to {100 * max(stolen):.0f} % of its CPU time for others (steal)")
+    return reasons
 
 
 def _cells(plan: Plan, readings: Sequence[Reading], absent: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -75,14 +75,15 @@ def _cells(plan: Plan, readings: Sequence[Reading], absent: Mapping[str, str]) -
     for scene in plan.scenes:
         by_way = {
             way.id: [
-                one
-                for one in readings
-                if (one.way, one.load, one.work, one.workers) == (way.id, scene.load, scene.work.id, scene.workers)
+                reading
+                for reading in readings
+                if (reading.way, reading.load, reading.work, reading.workers)
+                == (way.id, scene.load, scene.work.id, scene.workers)
             ]
             for way in plan.ways
             if way.id not in absent
         }
-        base = [figures(one) for one in by_way[BASE]]
+        base = [figures(reading) for reading in by_way[BASE]]
         cells += [
             {
                 "way": way,
@@ -97,8 +98,8 @@ def _cells(plan: Plan, readings: Sequence[Reading], absent: Mapping[str, str]) -
 
 
 def _cell(rounds: Sequence[Reading], base: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
-    each = [figures(one) for one in rounds]
-    latencies = sorted(latency / 1000 for one in rounds for latency in one.latencies_ns)
+    each = [figures(reading) for reading in rounds]
+    latencies = sorted(latency / 1000 for reading in rounds for latency in reading.latencies_ns)
     first = rounds[0]
     return {
         "connections": first.connections,
@@ -107,7 +108,7 @@ def _cell(rounds: Sequence[Reading], base: Sequence[Mapping[str, float | None]])
         "ratios": {name: spread and spread.as_json() for name, spread in ratios(each, base).items()},
         "rounds": each,
         "latency_us": {f"{part:g}": quantile(latencies, part) for part in QUANTILES},
-        "shares": [shares(one) for one in rounds],
+        "shares": [shares(reading) for reading in rounds],
         "jain_by_chance": jain_by_chance(first.connections, first.workers),
         "user_share": _user_share(rounds),
         "dots": first.dots,
@@ -117,7 +118,7 @@ def _cell(rounds: Sequence[Reading], base: Sequence[Mapping[str, float | None]])
 def _user_share(rounds: Sequence[Reading]) -> float | None:
     """Part of the workers' CPU time that was spent in user mode; None where the kernel, which samples that by ticks,
     had too few of them to tell."""
-    user, system = (sum(sum(getattr(one, side)) for one in rounds) for side in ("user_ns", "system_ns"))
+    user, system = (sum(sum(getattr(reading, side)) for reading in rounds) for side in ("user_ns", "system_ns"))
     ticks = (user + system) / (1e9 * time.clock_getres(_MONOTONIC_COARSE)) / (rounds[0].workers * len(rounds))
     return user / (user + system) if ticks >= LEAST_TICKS else None
 
@@ -130,9 +131,9 @@ def _growth(plan: Plan, readings: Sequence[Reading], absent: Mapping[str, str]) 
         if way.id in absent:
             continue
         at_rest = {
-            (one.round, one.workers): figures(one)
-            for one in readings
-            if one.way == way.id and one.load == REST and one.work == "0"
+            (reading.round, reading.workers): figures(reading)
+            for reading in readings
+            if reading.way == way.id and reading.load == REST and reading.work == "0"
         }
         row: dict[str, Any] = {"way": way.id, "sizes": sizes}
         for name in ("woken", "cpu_us"):

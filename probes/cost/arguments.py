@@ -121,7 +121,7 @@ def request_from(options: argparse.Namespace) -> CostRequest:
         works = tuple(work.parse(text) for text in _listed(options.work, "work"))
     except ValueError as error:
         raise BadCost(str(error)) from error
-    made = plan.make(
+    planned = plan.make(
         tuple(ways.parse(name) for name in dict.fromkeys(options.strategies or ways.DEFAULT)),
         loads=tuple(loads),
         sizes=tuple(sorted(_size(text) for text in _listed(options.workers, "workers"))),
@@ -131,7 +131,7 @@ def request_from(options: argparse.Namespace) -> CostRequest:
     )
     json = Path(options.json) if options.json is not None else None
     plots = Path(options.plots) if options.plots is not None else None
-    return CostRequest(made, options.pin, json, plots)
+    return CostRequest(planned, options.pin, json, plots)
 
 
 def _listed(text: str | None, option: str) -> list[str]:

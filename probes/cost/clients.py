@@ -94,14 +94,14 @@ def one_by_one(
     served = SeenByClients()
     for number in range(connections):
         cpu_ns, began_ns = time.process_time_ns(), time.perf_counter_ns()
-        _one(address, number in long, patience_s, served)
+        _served_in_turn(address, number in long, patience_s, served)
         served.elapsed_ns += time.perf_counter_ns() - began_ns
         served.client_cpu_ns += time.process_time_ns() - cpu_ns
         between()
     return served
 
 
-def _one(address: tuple[str, int], long: bool, patience_s: float, served: SeenByClients) -> None:
+def _served_in_turn(address: tuple[str, int], long: bool, patience_s: float, served: SeenByClients) -> None:
     connection = _Connection(long)
     with connection.socket:
         connection.socket.settimeout(None)

@@ -71,15 +71,15 @@ class Watch:
             return looks[-1] is not None and looks[-1] == before
 
         until(equal, lambda: "the workers did not come to rest: they kept moving")
-        found = looks[-1]
-        assert found is not None
-        return found
+        at_rest = looks[-1]
+        assert at_rest is not None
+        return at_rest
 
     def _asleep(self) -> list[WorkerAtRest] | None:
         """A look at all of them; None where one is awake, or not ready yet."""
         if not all(self._ready()):
             return None
-        found = []
+        asleep = []
         for i, fd in enumerate(self._status):
             text = os.pread(fd, _PAGE, 0)
             state, voluntary = parse_status(text)
@@ -87,11 +87,11 @@ class Watch:
                 raise Inconclusive(f"worker {i} is dead: somebody else killed it")
             if state != "S" or voluntary is None:
                 return None
-            found.append(WorkerAtRest(voluntary, _involuntary(text)))
+            asleep.append(WorkerAtRest(voluntary, _involuntary(text)))
         # The kernel names the call only once the task is off the run queue (lib/syscall.c): one that has set its
         # state and was preempted before it slept shows S as well.
         in_calls = (os.pread(fd, _PAGE, 0).split(None, 1)[0] in self._calls for fd in self._syscall)
-        return found if all(in_calls) else None
+        return asleep if all(in_calls) else None
 
     def cpu_ns(self) -> list[int] | None:
         """CPU time of each worker until now, in nanoseconds (clock_getcpuclockid(3)); None where the kernel does

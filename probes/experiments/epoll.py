@@ -21,7 +21,7 @@ def _watched(flags: int) -> Iterator[tuple[select.epoll, socket.socket, socket.s
         yield instance, near, far
 
 
-def _told(instance: select.epoll) -> int:
+def _events_now(instance: select.epoll) -> int:
     return len(instance.poll(0))
 
 
@@ -29,20 +29,20 @@ def how_often(stage: Stage, trigger: str) -> None:
     """One write; look three times without reading; then read a part, write again, read all."""
     flags = {"level": 0, "edge": select.EPOLLET, "oneshot": select.EPOLLONESHOT}[trigger]
     with _watched(flags) as (instance, near, far):
-        stage.note("before-write", "events before anything was written", _told(instance))
+        stage.note("before-write", "events before anything was written", _events_now(instance))
         far.send(b"xx")
-        stage.note("after-write", "events after a write", _told(instance))
-        stage.note("again-unread", "events in the next wait, nothing having been read", _told(instance))
+        stage.note("after-write", "events after a write", _events_now(instance))
+        stage.note("again-unread", "events in the next wait, nothing having been read", _events_now(instance))
         near.recv(1)
-        stage.note("partly-read", "events when a part was read", _told(instance))
+        stage.note("partly-read", "events when a part was read", _events_now(instance))
         far.send(b"x")
-        stage.note("after-second-write", "events after another write", _told(instance))
+        stage.note("after-second-write", "events after another write", _events_now(instance))
         near.recv(16)
-        stage.note("all-read", "events when all was read", _told(instance))
+        stage.note("all-read", "events when all was read", _events_now(instance))
         instance.modify(near, select.EPOLLIN | flags)
-        stage.note("mod-empty", "events after EPOLL_CTL_MOD with nothing to read", _told(instance))
+        stage.note("mod-empty", "events after EPOLL_CTL_MOD with nothing to read", _events_now(instance))
         far.send(b"x")
-        stage.note("mod-and-write", "events after EPOLL_CTL_MOD and a write", _told(instance))
+        stage.note("mod-and-write", "events after EPOLL_CTL_MOD and a write", _events_now(instance))
 
 
 def last_copy(stage: Stage) -> None:
@@ -51,6 +51,6 @@ def last_copy(stage: Stage) -> None:
         copy = os.dup(near.fileno())
         far.send(b"x")
         near.close()
-        stage.note("copy-open", "events while a copy of the descriptor is open", _told(instance))
+        stage.note("copy-open", "events while a copy of the descriptor is open", _events_now(instance))
         os.close(copy)
-        stage.note("last-copy-closed", "events once the last copy is closed", _told(instance))
+        stage.note("last-copy-closed", "events once the last copy is closed", _events_now(instance))

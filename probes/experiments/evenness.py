@@ -36,7 +36,7 @@ def shares(stage: Stage) -> None:
     stage.note("at-least", f"none got less than {FEWEST}", min(got) >= FEWEST)
 
 
-def _take(group: list[socket.socket], got: list[int], made: int) -> None:
+def _take(group: list[socket.socket], got: list[int], connections: int) -> None:
     """Accept until as many were taken as were made.  Raises Inconclusive at the deadline."""
 
     def all_taken() -> bool:
@@ -46,6 +46,6 @@ def _take(group: list[socket.socket], got: list[int], made: int) -> None:
                     taken, _ = listener.accept()
                     taken.close()
                     got[i] += 1
-        return sum(got) >= made
+        return sum(got) >= connections
 
-    until(all_taken, lambda: f"{made} connections were made, {sum(got)} were taken")
+    until(all_taken, lambda: f"{connections} connections were made, {sum(got)} were taken")

@@ -27,12 +27,12 @@ class Scene:
         self.scenario = Scenario.parse(f"{strategy}/{listener}/n{n}/accept/one-connection")
         self.listener: Source = stage.keep(open_source(self.scenario, stage.folder))
         self.strategy: Strategy = stage.keep(prepare(self.scenario, self.listener.fds))
-        self._made = 0
+        self._waiters = 0
 
     def waiter(self, react: bool = True) -> Actor:
         """A new actor, proven blocked in the wait call; with `react` it takes a connection when told of one."""
-        i = self._made
-        self._made += 1
+        i = self._waiters
+        self._waiters += 1
 
         def act(me: Me) -> str:
             waiting = self.strategy.waiting(i)

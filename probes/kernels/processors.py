@@ -13,7 +13,7 @@ _users: Counter[int] = Counter()
 
 
 @contextlib.contextmanager
-def one() -> Iterator[int]:
+def lent() -> Iterator[int]:
     """The number of a CPU that this process may use, of those that it has lent to the fewest other guests.
 
     Another runner may lend the same one at the same time: then both take longer, and nothing else.

@@ -125,15 +125,15 @@ def _files(name: str) -> Iterator[tuple[str, Path]]:
 
 def with_folders(entries: Iterator[ArchiveEntry]) -> Iterator[ArchiveEntry]:
     """The entries, each after the folders that it is in: the kernel makes none by itself (init/initramfs.c)."""
-    made: set[str] = set()
+    written: set[str] = set()
     for entry in entries:
         parts = entry.name.split("/")[:-1]
         for depth in range(1, len(parts) + 1):
             folder = "/".join(parts[:depth])
-            if folder not in made:
-                made.add(folder)
+            if folder not in written:
+                written.add(folder)
                 yield ArchiveEntry(folder, mode=stat.S_IFDIR | 0o755)
-        made.add(entry.name)
+        written.add(entry.name)
         yield entry
 
 

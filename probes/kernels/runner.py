@@ -147,7 +147,7 @@ def _boot(target: Target, settings: Settings, results: Path, own: Path, while_it
         return gvisor.Gvisor(gvisor.fetched(cache, kernel.name), kernel.platform, work, own)
     tools = toolbox.toolbox(cache)
     if kernel is not None and kernel.boot == UML:
-        cpu = while_it_runs.enter_context(processors.one())
+        cpu = while_it_runs.enter_context(processors.lent())
         return uml.Uml(tools, uml.fetched(cache, kernel.name), work, own, cpu)
     assert kernel is None or kernel.boot == QEMU
     image = target.image or qemu.fetched(cache, target.name)

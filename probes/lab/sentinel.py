@@ -53,8 +53,8 @@ def post() -> Sentinel:
     os.close(says)
     os.close(hears)
     os.waitpid(pid, 0)
-    with open(said, "rb") as told:
-        number = int.from_bytes(told.read(8), "little")
+    with open(said, "rb") as pipe:
+        number = int.from_bytes(pipe.read(8), "little")
     # Without /proc/PID/syscall: it stays behind in the user namespace that the conductor may leave.
     return Sentinel(TaskFiles(number, number, syscall_readable=False), ears)
 

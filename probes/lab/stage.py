@@ -184,10 +184,10 @@ class Stage:
         """Of all actors."""
         return [actor.pid for actor in self._actors]
 
-    def keep(self, thing: Any) -> Any:
-        """Close `thing` when the experiment ends."""
-        self._exit.callback(thing.close)
-        return thing
+    def keep(self, resource: Any) -> Any:
+        """Close `resource` when the experiment ends."""
+        self._exit.callback(resource.close)
+        return resource
 
     def close(self) -> None:
         """Close what was kept, the last one first."""

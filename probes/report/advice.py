@@ -106,33 +106,33 @@ class Remark:
     sentences: tuple[str, ...]
 
 
-def _few(one: RatedStrategy) -> str:
-    observed = one.observed(FEW)
+def _few(rated: RatedStrategy) -> str:
+    observed = rated.observed(FEW)
     if observed is None:
-        return f"It wakes {_tried(one, sorted(one.sizes))}; {FEW} workers were not tried; {_CRASHES[one.crash]}."
+        return f"It wakes {_tried(rated, sorted(rated.sizes))}; {FEW} workers were not tried; {_CRASHES[rated.crash]}."
     cheap = ", which costs little with so few" if observed > 1 else ""
-    return f"It wakes {observed} of {FEW}{cheap}; {_CRASHES[one.crash]}."
+    return f"It wakes {observed} of {FEW}{cheap}; {_CRASHES[rated.crash]}."
 
 
-def _many(one: RatedStrategy) -> str:
-    herd = " That is a herd, and the smallest one here." if (one.observed(N) or 0) > 1 else ""
-    return f"It wakes {_tried(one, sorted(n for n in one.sizes if n >= N))}.{herd}{one.cpu}"
+def _many(rated: RatedStrategy) -> str:
+    herd = " That is a herd, and the smallest one here." if (rated.observed(N) or 0) > 1 else ""
+    return f"It wakes {_tried(rated, sorted(n for n in rated.sizes if n >= N))}.{herd}{rated.cpu}"
 
 
-def _tried(one: RatedStrategy, sizes_tried: Sequence[int]) -> str:
+def _tried(rated: RatedStrategy, sizes_tried: Sequence[int]) -> str:
     """`1 of 8, and 1\N{EN DASH}2 of 64`: of sizes that this run tried."""
-    return ", and ".join(f"{one.sizes[n]['woken']} of {n}" for n in sizes_tried)
+    return ", and ".join(f"{rated.sizes[n]['woken']} of {n}" for n in sizes_tried)
 
 
-def _uneven(one: RatedStrategy) -> str:
-    if one.own_queue:
+def _uneven(rated: RatedStrategy) -> str:
+    if rated.own_queue:
         return "What waits in the queue of one worker waits there although others are idle; nothing else is sound here."
-    herd = f" It wakes {one.observed(N)} of {N}." if (one.observed(N) or 0) > 1 else ""
-    return f"All take from one queue: nobody waits for a busy worker while another one is idle.{herd}{one.tail}"
+    herd = f" It wakes {rated.observed(N)} of {N}." if (rated.observed(N) or 0) > 1 else ""
+    return f"All take from one queue: nobody waits for a busy worker while another one is idle.{herd}{rated.tail}"
 
 
-def _restarts(one: RatedStrategy) -> str:
-    if one.own_queue:
+def _restarts(rated: RatedStrategy) -> str:
+    if rated.own_queue:
         return "Each worker takes its own queue along when it exits; nothing else is sound here."
     return "The queue belongs to the one listener: a worker that exits takes no connection along."
 
@@ -140,10 +140,13 @@ def _restarts(one: RatedStrategy) -> str:
 Rank = Callable[[RatedStrategy], tuple[int, ...]]
 
 SITUATIONS: dict[str, tuple[Rank, Callable[[RatedStrategy], str]]] = {
-    f"Few workers ({FEW})": (lambda one: (one.crash, one.woken_at_worst(FEW)), _few),
-    f"Many workers ({N} or more)": (lambda one: (one.woken_at_worst(N), one.crash), _many),
-    "Uneven requests, some of them long": (lambda one: (one.own_queue, one.woken_at_worst(N), one.crash), _uneven),
-    "Rolling restarts": (lambda one: (one.own_queue, one.woken_at_worst(N), one.crash), _restarts),
+    f"Few workers ({FEW})": (lambda rated: (rated.crash, rated.woken_at_worst(FEW)), _few),
+    f"Many workers ({N} or more)": (lambda rated: (rated.woken_at_worst(N), rated.crash), _many),
+    "Uneven requests, some of them long": (
+        lambda rated: (rated.own_queue, rated.woken_at_worst(N), rated.crash),
+        _uneven,
+    ),
+    "Rolling restarts": (lambda rated: (rated.own_queue, rated.woken_at_worst(N), rated.crash), _restarts),
 }
 """Each situation: what counts in it, the smaller the better; and that in words."""
 
@@ -232,23 +235,23 @@ def _choose(
     if not able:
         why = "; ".join(dict.fromkeys(excluded[name] for name in among))
         return Choice(None, "This run cannot tell", f"Of none of them: {why}.")
-    best = min(able, key=lambda one: (*rank(one), one.place))
+    best = min(able, key=lambda rated: (*rank(rated), rated.place))
     return Choice(best.strategy, best.name, reason(best))
 
 
-def _caveats(one: RatedStrategy) -> list[str]:
+def _caveats(rated: RatedStrategy) -> list[str]:
     """What somebody who uses this strategy has to know."""
     said = []
-    if one.traits.order in ("always first", "always last"):
-        who = "registered first" if one.traits.order == "always first" else "blocked last"
+    if rated.traits.order in ("always first", "always last"):
+        who = "registered first" if rated.traits.order == "always first" else "blocked last"
         said.append(f"The worker that {who} gets every connection as long as it is idle.")
-    if one.crash == DELAYED:
+    if rated.crash == DELAYED:
         said.append("A worker that is killed after it was woken delays that connection until the next one comes.")
-    if one.crash == LOST and not one.own_queue:
+    if rated.crash == LOST and not rated.own_queue:
         said.append("A connection whose worker is killed before it accepts stays in the queue.")
-    if ".edge" in one.strategy:
+    if ".edge" in rated.strategy:
         said.append("Accept until EAGAIN: what is left is not told again.")
-    if one.own_queue:
+    if rated.own_queue:
         said.append("A connection waits for its own worker, also while that one is busy and another one is idle.")
     return said
 

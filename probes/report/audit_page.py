@@ -40,8 +40,8 @@ def render(answer: Mapping[str, Any]) -> str:
 def render_several(answer: Mapping[str, Any]) -> str:
     """The page for the listeners of one server, as a whole HTML document."""
     answers = answer["listeners"]
-    name = next((one["server"]["name"] for one in answers if one["server"]), "a server")
-    rows = [(one, _SHAPES.get(one["verdict"], "inconclusive")) for one in answers]
+    name = next((each["server"]["name"] for each in answers if each["server"]), "a server")
+    rows = [(each, _SHAPES.get(each["verdict"], "inconclusive")) for each in answers]
     return (
         environment()
         .get_template("audits.html.j2")

@@ -30,7 +30,7 @@ def rows(kernels: Sequence[Kernel]) -> list[HerdRow]:
     """Every strategy that people use; the kernels do alike where one connection wakes one, several, all or nobody on
     each, because how many several are is a race."""
     columns = [herds(kernel.run) for kernel in kernels]
-    found = []
+    compared = []
     for same in zip(*columns, strict=True):
         groups: dict[str, tuple[list[str], ShownHerd]] = {}
         unknown = []
@@ -41,15 +41,15 @@ def rows(kernels: Sequence[Kernel]) -> list[HerdRow]:
                 wakes = "lacks it" if herd.most is None else how_many(herd.most)
                 groups.setdefault(wakes, ([], herd))[0].append(kernel.label)
         known = tuple((tuple(labels), herd) for labels, herd in groups.values())
-        found.append(HerdRow(known, tuple(unknown), same[0].strategy, same[0].name))
-    return sorted(found, key=lambda row: not row.differs)
+        compared.append(HerdRow(known, tuple(unknown), same[0].strategy, same[0].name))
+    return sorted(compared, key=lambda row: not row.differs)
 
 
-def sentence(found: Sequence[HerdRow]) -> str:
+def sentence(compared: Sequence[HerdRow]) -> str:
     """Under which strategies the kernels do not do alike."""
-    differing = [in_prose(row.strategy) for row in found if row.differs]
+    differing = [in_prose(row.strategy) for row in compared if row.differs]
     if differing:
         return f"The kernels do not wake alike under {joined(differing)}."
-    if not any(row.groups for row in found):
+    if not any(row.groups for row in compared):
         return "Nobody could see whom a connection wakes."
     return "Under every strategy that people use, all these kernels wake alike."

@@ -52,8 +52,8 @@ def about(run: Run) -> list[str]:
 
 def herd_dots(run: Run) -> dict[str, list[str]]:
     """The states of each strategy's workers; those that somebody could not see are left out."""
-    found = {herd.strategy: list(herd.states) for herd in herds.herds(run)}
-    return {strategy: states for strategy, states in found.items() if states and herds.UNSEEN not in states}
+    states_of = {herd.strategy: list(herd.states) for herd in herds.herds(run)}
+    return {strategy: states for strategy, states in states_of.items() if states and herds.UNSEEN not in states}
 
 
 def herd_lines(run: Run) -> dict[str, list[tuple[int, int]]]:

@@ -36,16 +36,16 @@ def _prefork(run: Run) -> str | None:
 
 def _next(run: Run) -> str | None:
     """`accept goes round; EPOLLEXCLUSIVE: always first.`"""
-    found = traits.of(strategies.rows(run), run)
+    known = traits.of(strategies.rows(run), run)
     wanted = {
         "accept": "accept",
         "epoll_wait.exclusive.listener": "EPOLLEXCLUSIVE",
         "epoll_wait.edge.epoll": "one edge-triggered instance",
     }
     parts = [
-        f"{words}: {found[name].order}"
+        f"{words}: {known[name].order}"
         for name, words in wanted.items()
-        if name in found and found[name].order not in (traits.NOT_JUDGED, traits.LACKING)
+        if name in known and known[name].order not in (traits.NOT_JUDGED, traits.LACKING)
     ]
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if parts else None

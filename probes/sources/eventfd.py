@@ -17,14 +17,14 @@ class Eventfd(Source):
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
         own = scenario.sharing == "nothing"
         flags = os.EFD_CLOEXEC | self._flags | (0 if scenario.takes else os.EFD_NONBLOCK)
-        self._made = [os.eventfd(0, flags) for _ in range(scenario.n if own else 1)]
-        self.fds = self._made if own else self._made * scenario.n
+        self._eventfds = [os.eventfd(0, flags) for _ in range(scenario.n if own else 1)]
+        self.fds = self._eventfds if own else self._eventfds * scenario.n
 
     def write(self, i: int) -> None:
         os.eventfd_write(self.fds[i], 1)
 
     def close(self) -> None:
-        for fd in self._made:
+        for fd in self._eventfds:
             os.close(fd)
 
 

@@ -22,14 +22,14 @@ class Mqueue(Source):
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
         own = scenario.sharing == "nothing"
-        self._made: list[int] = []
+        self._queues: list[int] = []
         try:
             for _ in range(scenario.n if own else 1):
-                self._made.append(_opened(scenario.takes))
+                self._queues.append(_opened(scenario.takes))
         except OSError:
             self.close()
             raise
-        self.fds = self._made if own else self._made * scenario.n
+        self.fds = self._queues if own else self._queues * scenario.n
 
     def write(self, i: int) -> None:
         """One message."""
@@ -37,7 +37,7 @@ class Mqueue(Source):
         _call("mq_timedsend", self.fds[i], ctypes.addressof(message), MESSAGE)
 
     def close(self) -> None:
-        for fd in self._made:
+        for fd in self._queues:
             os.close(fd)
 
 

@@ -21,8 +21,8 @@ class Pipe(Source):
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
         own = scenario.sharing == "nothing"
         self._writes = scenario.call == "write"
-        self._made = [self._opened(folder) for _ in range(scenario.n if own else 1)]
-        pipes = self._made if own else self._made * scenario.n
+        self._opened_pipes = [self._opened(folder) for _ in range(scenario.n if own else 1)]
+        pipes = self._opened_pipes if own else self._opened_pipes * scenario.n
         self.fds = [write if self._writes else read for read, write in pipes]
         self._pipes = pipes
         if self._writes:
@@ -34,7 +34,7 @@ class Pipe(Source):
         return os.pipe()
 
     def _fill(self) -> None:
-        for _, end in self._made:
+        for _, end in self._opened_pipes:
             os.set_blocking(end, False)
             with contextlib.suppress(BlockingIOError):
                 while True:
@@ -50,12 +50,12 @@ class Pipe(Source):
 
     def close_other_ends(self) -> None:
         """Close, here, the ends that the waiters do not wait on; each process that was forked has its own copies."""
-        for read, write in self._made:
+        for read, write in self._opened_pipes:
             os.close(read if self._writes else write)
-        self._made = [(write, write) if self._writes else (read, read) for read, write in self._made]
+        self._opened_pipes = [(write, write) if self._writes else (read, read) for read, write in self._opened_pipes]
 
     def close(self) -> None:
-        for fd in {fd for ends in self._made for fd in ends}:
+        for fd in {fd for ends in self._opened_pipes for fd in ends}:
             os.close(fd)
 
 

@@ -62,8 +62,8 @@ class Scale:
         """1, 10, 100 within the scale; with 2 and 5 between, or every digit, where there would be fewer than two."""
         for steps in ((1,), (1, 3), (1, 2, 5), tuple(range(1, 10))):
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            found = [step * 10.0**power for power in powers for step in steps]
-            within = [value for value in found if self.low <= value <= self.high]
+            values = [step * 10.0**power for power in powers for step in steps]
+            within = [value for value in values if self.low <= value <= self.high]
             if len(within) >= 2:
                 return within
         return [self.low, self.high]

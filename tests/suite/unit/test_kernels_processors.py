@@ -15,21 +15,21 @@ def _two_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_at_once_are_kept_apart() -> None:
-    with processors.one() as first, processors.one() as second:
+    with processors.lent() as first, processors.lent() as second:
         assert (first, second) == (3, 5)
 
 
 def test_the_one_that_has_come_free_is_given_next() -> None:
-    with processors.one() as first:
-        with processors.one():
+    with processors.lent() as first:
+        with processors.lent():
             pass
-        with processors.one() as second, processors.one() as third:
+        with processors.lent() as second, processors.lent() as third:
             assert second != first
             assert third in (3, 5)
 
 
 def test_a_guest_that_fails_gives_its_cpu_back() -> None:
-    with pytest.raises(OSError, match="boom"), processors.one():
+    with pytest.raises(OSError, match="boom"), processors.lent():
         raise OSError("boom")
-    with processors.one() as cpu:
+    with processors.lent() as cpu:
         assert cpu == 3
