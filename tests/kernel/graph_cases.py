@@ -48,42 +48,42 @@ class Graph:
 
 def _looks() -> tuple[Graph, ...]:
     """Those in which nobody sleeps: after the writes, two looks."""
-    found = []
+    graphs = []
     number = 1
     for wait in (WAIT, POLL):
         for sockets in (1, 2):
             for outer in (LEVEL, EDGE):
-                found.append(Graph(number, (wait,), outer, sockets=sockets, most=sockets))
+                graphs.append(Graph(number, (wait,), outer, sockets=sockets, most=sockets))
                 number += 1
     number = 17
     for wait in (WAIT, POLL):
         for outer in (LEVEL, EDGE):
             for inner in (LEVEL, EDGE):
-                found.append(Graph(number, (wait,), outer, inner))
+                graphs.append(Graph(number, (wait,), outer, inner))
                 number += 1
     number = 49
     for wait in (WAIT, POLL):
         for outer in (LEVEL, EDGE):
-            found.append(Graph(number, (wait,), outer, LEVEL, sockets=2, most=2))
+            graphs.append(Graph(number, (wait,), outer, LEVEL, sockets=2, most=2))
             number += 1
-    return tuple(found)
+    return tuple(graphs)
 
 
 def _sleepers() -> tuple[Graph, ...]:
     """Those in which two sleep, and each of them reports, or one alone."""
-    found = []
+    graphs = []
     number = 9
     for second in (WAIT, POLL):
         for sockets in (1, 2):
             for outer in (LEVEL, EDGE):
                 most = 2 if sockets == 2 and outer == LEVEL else 1
-                found.append(Graph(number, (WAIT, second), outer, sockets=sockets, most=most))
+                graphs.append(Graph(number, (WAIT, second), outer, sockets=sockets, most=most))
                 number += 1
     number = 25
     for second in (WAIT, POLL):
         for outer in (LEVEL, EDGE):
             for inner in (LEVEL, EDGE):
-                found.append(Graph(number, (WAIT, second), outer, inner))
+                graphs.append(Graph(number, (WAIT, second), outer, inner))
                 number += 1
     number = 33
     for first, second in ((WAIT, WAIT), (POLL, WAIT), (WAIT, POLL), (POLL, POLL)):
@@ -91,14 +91,14 @@ def _sleepers() -> tuple[Graph, ...]:
             for inner in (LEVEL, EDGE):
                 # Two of the kernel's tests that draw a poll wait in epoll_wait.
                 really = WAIT if number in (46, 48) else first
-                found.append(Graph(number, (really, second), outer, inner, first_inside=True))
+                graphs.append(Graph(number, (really, second), outer, inner, first_inside=True))
                 number += 1
     number = 53
     for waits in ((WAIT, WAIT), (WAIT, POLL), (POLL, POLL)):
         for outer in (LEVEL, EDGE):
-            found.append(Graph(number, waits, outer, LEVEL, sockets=2))
+            graphs.append(Graph(number, waits, outer, LEVEL, sockets=2))
             number += 1
-    return tuple(found)
+    return tuple(graphs)
 
 
 LOOKS = _looks()

@@ -15,7 +15,7 @@ _AGAIN = kernel("fs/eventpoll.c", "ep_send_events and ep_done_scan: a level item
 _CASCADE = linux("5.13", "7fab29e356309ff93a4b30ecc466129682ec190b", "epoll: the wake-up of the next waiter, restored")
 
 
-def _one(reaction: str) -> tuple[Star, ...]:
+def _wakes_one(reaction: str) -> tuple[Star, ...]:
     return (
         star("epoll_wait.edge.epoll", reaction),
         centre("epoll_wait.oneshot.epoll", reaction),
@@ -41,7 +41,7 @@ def _all(reaction: str) -> tuple[Star, ...]:
     basis=[_CALLBACK, _NOT_AGAIN],
     rows=["L-C13", "Q4", "Q7", "Q10"],
 )
-@over(*_one("hold"))
+@over(*_wakes_one("hold"))
 def test_edge_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (epoll_wait)
@@ -83,7 +83,7 @@ def test_edge_just_one(herd: RunTrials, scenario: Scenario) -> None:
     basis=[_CALLBACK, _NOT_AGAIN],
     rows=["L-C13", "Q4", "Q7", "Q10"],
 )
-@over(*_one("accept"))
+@over(*_wakes_one("accept"))
 def test_edge_one_winner(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (epoll_wait; then accept at once)

@@ -108,7 +108,7 @@ def audit() -> Audit:
     ) -> Answer:
         line = [*prefix, sys.executable, "-m", "probes", "audit", "--json"]
         line += ["--connections", "10"] if connections else []
-        line += [str(one) for one in arguments]
+        line += [str(argument) for argument in arguments]
         line += ["--", *server] if server else []
         return Answer(
             subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)

@@ -16,11 +16,11 @@ from probes.audit.registered import EXCLUSIVE
 
 
 def _open(port: int, *, reuseport: bool) -> socket.socket:
-    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     if reuseport:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    made.bind(("127.0.0.1", port))
-    return made
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind(("127.0.0.1", port))
+    return sock
 
 
 def _work(kind: str, mine: socket.socket) -> None:
@@ -67,8 +67,8 @@ def main(kind: str, workers: int, port: int) -> None:
                 os._exit(1)
         children.append(pid)
     if each:
-        for one in sockets:
-            one.close()
+        for sock in sockets:
+            sock.close()
     os.write(1, f"listens {port}\n".encode())
     for pid in children:
         os.waitpid(pid, 0)

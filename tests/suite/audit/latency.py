@@ -42,8 +42,8 @@ def main() -> None:
                 watch.looks()
                 times["with"] += [_request_us(port) for _ in range(REQUESTS)]
         process.kill()
-        for name, found in times.items():
-            low, median, high = statistics.quantiles(found, n=4)
+        for name, taken_us in times.items():
+            low, median, high = statistics.quantiles(taken_us, n=4)
             print(f"{name:8} an audit at rest: median {median:.0f} us, quartiles {low:.0f} and {high:.0f}")
 
 

@@ -26,14 +26,14 @@ class Clients:
         self._request = b"GET / HTTP/1.0\r\n\r\n" if http else b"x"
         self._http = http
         self._lock = threading.Lock()
-        self.made = 0
+        self.connections = 0
         self.answered = 0
         self.taken_us: list[float] = []
 
     def run(self) -> dict[str, Any]:
         """Connect until the time is over; what came of it."""
         began = time.monotonic()
-        threads = [threading.Thread(target=self._one, args=(began, number)) for number in range(THREADS)]
+        threads = [threading.Thread(target=self._in_turns, args=(began, number)) for number in range(THREADS)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -41,13 +41,13 @@ class Clients:
         took_s = time.monotonic() - began
         cuts = statistics.quantiles(self.taken_us, n=100) if len(self.taken_us) > 1 else [0.0] * 99
         return {
-            "made": self.made,
+            "made": self.connections,
             "answered": self.answered,
-            "per_s": round(self.made / took_s, 1),
+            "per_s": round(self.connections / took_s, 1),
             "us": {"50": round(cuts[49]), "90": round(cuts[89]), "99": round(cuts[98])},
         }
 
-    def _one(self, began: float, number: int) -> None:
+    def _in_turns(self, began: float, number: int) -> None:
         pause = threading.Event()
         for turn in range(int(self._seconds * self._per_s / THREADS)):
             due = began + (turn * THREADS + number) / self._per_s
@@ -65,7 +65,7 @@ class Clients:
                 pass
         taken_us = (time.perf_counter_ns() - start) / 1000
         with self._lock:
-            self.made += 1
+            self.connections += 1
             self.answered += bool(answer)
             self.taken_us.append(taken_us)
 

@@ -40,17 +40,17 @@ def _open(address: str, *, reuseport: bool = False, listen: bool = True) -> sock
     if address.startswith("fd:"):
         return socket.socket(fileno=int(address[3:]))
     if address.isdigit():
-        made = socket.socket()
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuseport:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        made.bind(("127.0.0.1", int(address)))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(("127.0.0.1", int(address)))
     else:
-        made = socket.socket(socket.AF_UNIX)
-        made.bind("\0" + address[1:] if address.startswith("@") else address)
+        sock = socket.socket(socket.AF_UNIX)
+        sock.bind("\0" + address[1:] if address.startswith("@") else address)
     if listen:
-        made.listen(64)
-    return made
+        sock.listen(64)
+    return sock
 
 
 def _call(name: str, *arguments: int) -> int:

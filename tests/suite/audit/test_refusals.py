@@ -60,9 +60,9 @@ def _ended_pid() -> int:
 def test_bad_input(audit: Audit, arguments: tuple[str, ...], sentence: str) -> None:
     known = {"free": _free_port(), "ended": _ended_pid(), "self": os.getpid()}
     if "/nonexistent/a/b" in arguments and os.geteuid() == 0:
-        arguments = tuple(one.replace("/nonexistent/a/b", "/proc/a") for one in arguments)
+        arguments = tuple(argument.replace("/nonexistent/a/b", "/proc/a") for argument in arguments)
         sentence = "/proc/a cannot be written"
-    answer = audit(*(one.format(**known) if "\\" not in one else one for one in arguments))
+    answer = audit(*(argument.format(**known) if "\\" not in argument else argument for argument in arguments))
     assert answer.code == BAD_INPUT, answer.text
     assert answer.text.startswith("wakecheck: " + (sentence.format(**known) if "\\" not in sentence else sentence))
     assert answer.text.count("\n") == 1
@@ -147,7 +147,7 @@ def test_somebody_elses(start: Start) -> None:
 
 def _with_argument(word: str) -> list[int]:
     """Processes whose command line holds this word."""
-    found = []
+    pids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -155,8 +155,8 @@ def _with_argument(word: str) -> list[int]:
             except OSError:
                 continue
             if word.encode() in words:
-                found.append(int(entry.name))
-    return found
+                pids.append(int(entry.name))
+    return pids
 
 
 def test_started_and_stopped(audit: Audit, tmp_path: Path) -> None:
@@ -241,6 +241,6 @@ def test_started_with_signals_ignored_and_blocked(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["woken"]["max"] == 4
-    found = dict(row.split(":\t") for row in status.read_text().splitlines())
-    assert (int(found["SigBlk"], 16), int(found["SigIgn"], 16)) == (0, 0)
+    fields = dict(row.split(":\t") for row in status.read_text().splitlines())
+    assert (int(fields["SigBlk"], 16), int(fields["SigIgn"], 16)) == (0, 0)
     assert _with_argument(address) == []

@@ -39,8 +39,8 @@ def two() -> Iterator[tuple[int, dict[str, str]]]:
 def test_each_is_audited(two: tuple[int, dict[str, str]], audit: Audit) -> None:
     pid, kinds = two
     answer = audit("--pid", pid)
-    seen = {one["listener"]["name"].rpartition(":")[2]: one for one in answer["listeners"]}
-    assert {port: one["woken"]["median"] for port, one in seen.items()} == {
+    seen = {audited["listener"]["name"].rpartition(":")[2]: audited for audited in answer["listeners"]}
+    assert {port: woken["woken"]["median"] for port, woken in seen.items()} == {
         port: 3 if kind == "level" else 1 for port, kind in kinds.items()
     }
     assert answer.code == 0

@@ -64,7 +64,7 @@ def test_threads(start: Start, audit: Audit) -> None:
     assert answer["workers"] == 4
     assert answer["woken"] == _spread(1)
     assert answer["waits"].startswith("4 threads, each blocked in accept4")
-    assert len({one["pid"] for one in answer["waiters"]}) == 1
+    assert len({waiter["pid"] for waiter in answer["waiters"]}) == 1
     assert answer["lab"]["scenario"] == "accept4/tcp4/n4t/accept/one-connection"
 
 
@@ -80,7 +80,7 @@ def test_master_that_dispatches(start: Start, audit: Audit) -> None:
 def test_timers_are_measured(start: Start, audit: Audit) -> None:
     """Workers that wake ten times a second while nobody connects: their rate is known before anything is counted."""
     answer = audit("--port", start("timer").address)
-    rates = [one["timer_per_s"] for one in answer["waiters"]]
+    rates = [waiter["timer_per_s"] for waiter in answer["waiters"]]
     assert len(rates) == 4, answer.text
     # A timer never comes early; a starved machine has it late.
     assert all(0 < rate <= 15 for rate in rates), rates
@@ -117,7 +117,7 @@ def test_deserted_listener(start: Start, audit: Audit) -> None:
     """A reuseport group with a socket that nobody waits for: connections that get there are not served."""
     answer = audit("--port", start("orphan").address, "--connections", 1)
     assert answer["listener"]["sockets"] == 5
-    assert [one for one in answer["warnings"] if one.startswith("1 of the 5 listeners")], answer.text
+    assert [warning for warning in answer["warnings"] if warning.startswith("1 of the 5 listeners")], answer.text
 
 
 def test_zombie(start: Start, audit: Audit) -> None:

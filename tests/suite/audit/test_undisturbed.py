@@ -34,9 +34,9 @@ class TracerWatch(threading.Thread):
         assert len(self._files) > 4
         while not self.over.is_set():
             for path in self._files:
-                found = re.search(r"^TracerPid:\s*(\d+)", path.read_text(), re.M)
-                assert found
-                self.tracers.add(found[1])
+                match = re.search(r"^TracerPid:\s*(\d+)", path.read_text(), re.M)
+                assert match
+                self.tracers.add(match[1])
             self.looks += 1
             self.over.wait(0.002)
 

@@ -70,8 +70,8 @@ def test_the_server_is_let_alone(start: Start) -> None:
     def act() -> dict[str, Any]:
         done = _load(server)
         for pid in server.pids():
-            found = re.search(r"^TracerPid:\s*(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)
-            tracers.add(found[1] if found else "")
+            match = re.search(r"^TracerPid:\s*(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)
+            tracers.add(match[1] if match else "")
         return done
 
     _, load = while_watched(["--port", server.address, "--watch", WATCH_S], act)
@@ -156,12 +156,12 @@ def test_without_the_trace_in_a_namespace_of_its_own(start: Start) -> None:
         return int(json.loads(subprocess.check_output(line, cwd=PROJECT, text=True))["made"])
 
     arguments = ["--port", server.address, "--watch", WATCH_S]
-    answer, made = while_watched(arguments, load, (*inside, *DENIED))
-    assert answer["traffic"]["opened_in_namespace"] == made
+    answer, connections = while_watched(arguments, load, (*inside, *DENIED))
+    assert answer["traffic"]["opened_in_namespace"] == connections
     assert answer["traffic"]["only_listener"] is True
     assert answer["verdict"] == "inconclusive"
-    answer, made = while_watched(["--pid", server.process.pid, "--watch", WATCH_S], load)
-    assert answer["traffic"]["accepted"] == made
+    answer, connections = while_watched(["--pid", server.process.pid, "--watch", WATCH_S], load)
+    assert answer["traffic"]["accepted"] == connections
     assert answer["verdict"] == "herds"
 
 
@@ -180,8 +180,8 @@ def test_unix(start: Start, tmp_path: Path, kind: str) -> None:
                 assert client.recv(1) == b"x"
         return 30
 
-    answer, made = while_watched(["--unix", f"{tmp_path}/s", "--watch", 2], connect)
-    assert answer["traffic"]["accepted"] == made
+    answer, connections = while_watched(["--unix", f"{tmp_path}/s", "--watch", 2], connect)
+    assert answer["traffic"]["accepted"] == connections
     assert answer["verdict"] == ("herds" if kind == "level" else "wakes one"), answer["sentence"]
 
 

@@ -87,8 +87,8 @@ def test_both_hosts_are_judged_and_brought_home(folder: Path) -> None:
     assert left_on_the_hosts(folder) == []
     page = results / "matrix.html"
     report = [sys.executable, "-m", "probes", "report", *map(str, files), "--html", str(page)]
-    made = subprocess.run(report, cwd=ROOT, capture_output=True, text=True, timeout=TIME_S, check=False)
-    assert made.returncode == 3, made.stdout + made.stderr  # one claim of all: both are partial
+    done = subprocess.run(report, cwd=ROOT, capture_output=True, text=True, timeout=TIME_S, check=False)
+    assert done.returncode == 3, done.stdout + done.stderr  # one claim of all: both are partial
     matrix = page.read_text(encoding="utf-8")
     assert all(f"{name}.html" in matrix and (results / f"{name}.html").exists() for name in two_hosts.HOSTS)
 
@@ -126,10 +126,10 @@ def test_nothing_outlives_a_test_that_is_killed(folder: Path) -> None:
 
 def processes_of(folder: Path) -> list[str]:
     """The command lines of all processes that name the folder."""
-    found = []
+    command_lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
             if str(folder) in line:
-                found.append(line)
-    return found
+                command_lines.append(line)
+    return command_lines

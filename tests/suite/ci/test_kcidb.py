@@ -17,8 +17,8 @@ SAMPLE = ROOT / "tests" / "suite" / "unit" / "samples" / "run-small-plain.json"
 
 @pytest.fixture
 def run() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
-    return found
+    run: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    return run
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_the_schema_would_refuse_a_wrong_status(schema: Any, run: dict[str, Any]
     """The check can fail."""
     from jsonschema.exceptions import ValidationError
 
-    told = submission(run)
-    told["tests"][0]["status"] = "HELD"
+    submitted = submission(run)
+    submitted["tests"][0]["status"] = "HELD"
     with pytest.raises(ValidationError):
-        schema.validate(told)
+        schema.validate(submitted)

@@ -51,9 +51,9 @@ def run_here(suite: Path, options: str) -> tuple[subprocess.CompletedProcess[str
     folder = suite.parent / "run"
     settings = {"WAKECHECK_PYTHON": sys.executable, "WAKECHECK_OPTIONS": options}
     # tmt splits what it is told as a shell does.
-    told = [word for name, value in settings.items() for word in ("--environment", f"{name}={shlex.quote(value)}")]
+    given = [word for name, value in settings.items() for word in ("--environment", f"{name}={shlex.quote(value)}")]
     steps = ("discover", "provision", "--how", "local", "execute", "report", "cleanup")
-    done = tmt(suite, "--feeling-safe", "run", "--id", str(folder), *told, *steps)
+    done = tmt(suite, "--feeling-safe", "run", "--id", str(folder), *given, *steps)
     data = [path for path in folder.rglob("data") if path.parent.name.startswith("judge")]
     assert len(data) == 1, done.stdout
     return done, data[0]

@@ -60,10 +60,10 @@ def test_actionlint_would_find_it(tmp_path: Path) -> None:
     copy.write_text(text, encoding="utf-8")
     done = lint(copy)
     assert done.returncode == 1
-    told = {int(line) for line in re.findall(rf"^{WORKFLOW.name}:(\d+):", done.stdout, re.M)}
+    complained = {int(line) for line in re.findall(rf"^{WORKFLOW.name}:(\d+):", done.stdout, re.M)}
     lines = text.splitlines()
-    made = {number for wrong in WRONG.values() for number, line in enumerate(lines, 1) if wrong in line}
-    assert made <= told, done.stdout
+    spoilt = {number for wrong in WRONG.values() for number, line in enumerate(lines, 1) if wrong in line}
+    assert spoilt <= complained, done.stdout
 
 
 def test_every_action_is_pinned_by_commit() -> None:

@@ -42,8 +42,8 @@ _PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
 
 def find(name: str) -> str:
     """The full path of a program.  Raises LookupError with a sentence."""
-    for one in (name, *OTHER_NAMES.get(name, ())):
-        if path := shutil.which(one, path=_PATH):
+    for known_as in (name, *OTHER_NAMES.get(name, ())):
+        if path := shutil.which(known_as, path=_PATH):
             return path
     raise LookupError(f"{name} is missing: {REMEDIES[name]}")
 

@@ -65,8 +65,8 @@ def kept() -> dict[str, Any] | None:
     """What was measured last; None where nothing was yet."""
     if not KEPT.exists():
         return None
-    found: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
-    return found
+    measured: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
+    return measured
 
 
 def _run(run: tuple[str, ...]) -> dict[str, Any] | None:
@@ -77,8 +77,8 @@ def _run(run: tuple[str, ...]) -> dict[str, Any] | None:
         if done.returncode != 0:
             print(done.stdout, file=sys.stderr)
             return None
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return found
+        document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return document
 
 
 def extract(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -95,14 +95,15 @@ def extract(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def page(found: dict[str, Any] | None) -> str:
+def page(measured: dict[str, Any] | None) -> str:
     """docs/published.md"""
     return (
-        "\n".join([*_head(found), *(line for figure in PUBLISHED for line in _section(figure, found))]).rstrip() + "\n"
+        "\n".join([*_head(measured), *(line for figure in PUBLISHED for line in _section(figure, measured))]).rstrip()
+        + "\n"
     )
 
 
-def _head(found: dict[str, Any] | None) -> Iterator[str]:
+def _head(measured: dict[str, Any] | None) -> Iterator[str]:
     yield "# Published figures, beside this machine's"
     yield ""
     yield from _wrapped(
@@ -111,26 +112,26 @@ def _head(found: dict[str, Any] | None) -> Iterator[str]:
         "times as much, and which way."
     )
     yield ""
-    if found is None:
+    if measured is None:
         yield from _wrapped(
             "Not measured yet: `python -m tests.suite.cost.published measure`, on an idle machine, fills this page."
         )
     else:
         yield from _wrapped(
-            f"Here: {found['kernel']}, {found['rounds']} rounds, median and middle half of the rounds.  "
+            f"Here: {measured['kernel']}, {measured['rounds']} rounds, median and middle half of the rounds.  "
             "`python -m tests.suite.cost.published measure` measures anew."
         )
-        for mark in found["marks"]:
+        for mark in measured["marks"]:
             yield from _wrapped(f"**Take care: {mark}.**")
     yield ""
     yield "| figure | agrees |"
     yield "|---|---|"
     for number, figure in enumerate(PUBLISHED, 1):
-        yield f"| {number}. {figure.title} | {_agrees(figure, found)} |"
+        yield f"| {number}. {figure.title} | {_agrees(figure, measured)} |"
     yield ""
 
 
-def _section(figure: Published, found: dict[str, Any] | None) -> Iterator[str]:
+def _section(figure: Published, measured: dict[str, Any] | None) -> Iterator[str]:
     yield f"## {PUBLISHED.index(figure) + 1}. {figure.title}"
     yield ""
     yield from _wrapped(f"Source: {figure.source}.")
@@ -139,20 +140,20 @@ def _section(figure: Published, found: dict[str, Any] | None) -> Iterator[str]:
     yield ""
     yield "| measured here | median | middle half |"
     yield "|---|---:|---:|"
-    if found is None:
+    if measured is None:
         yield "| not yet | | |"
     else:
-        for words, spread in found["here"][figure.title]:
+        for words, spread in measured["here"][figure.title]:
             yield f"| {words} | {_short(spread['median'])} | {_short(spread['q1'])}–{_short(spread['q3'])} |"
     yield ""
-    yield from _wrapped(f"Agrees: **{_agrees(figure, found)}**.  {figure.why}")
+    yield from _wrapped(f"Agrees: **{_agrees(figure, measured)}**.  {figure.why}")
     yield ""
 
 
-def _agrees(figure: Published, found: dict[str, Any] | None) -> str:
-    if found is None:
+def _agrees(figure: Published, measured: dict[str, Any] | None) -> str:
+    if measured is None:
         return "?"
-    said = figure.agrees([RoundSpread(**spread) for _, spread in found["here"][figure.title]])
+    said = figure.agrees([RoundSpread(**spread) for _, spread in measured["here"][figure.title]])
     return f"{said}, not here" if said == NO else said
 
 

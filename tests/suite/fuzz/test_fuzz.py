@@ -46,11 +46,11 @@ VALUE = st.recursive(
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
     """Every container and key in a value."""
-    found = []
+    places = []
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
-        found += [(value, key), *_places(child)]
-    return found
+        places += [(value, key), *_places(child)]
+    return places
 
 
 def _refused(act: Callable[[], Any]) -> bool:

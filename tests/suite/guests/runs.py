@@ -92,14 +92,14 @@ class Runner:
 
     def members(self, word: str = "") -> list[int]:
         """Every live process of it whose command line holds `word`; they carry its token, whoever their parent is."""
-        found = []
+        pids = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 if entry.name.isdigit() and self._token.encode() in (entry / "environ").read_bytes().split(b"\0"):
                     command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                     if word in command:
-                        found.append(int(entry.name))
-        return found
+                        pids.append(int(entry.name))
+        return pids
 
     def assert_nothing_left(self, *, folders: bool = True) -> None:
         """Within ten seconds no process, and no runtime folder, of it is left."""

@@ -56,9 +56,9 @@ class Shell:
         self._bash.stdin.flush()
         said: list[str] = []
         for line in self._lines():
-            found = re.fullmatch(rf"(.*){_MARK} (\d+)\n", line)
-            if found:
-                return int(found[2]), "".join([*said, found[1]])
+            match = re.fullmatch(rf"(.*){_MARK} (\d+)\n", line)
+            if match:
+                return int(match[2]), "".join([*said, match[1]])
             said.append(line)
         raise AssertionError(f"the shell ended in {command!r}:\n{''.join(said)}")
 

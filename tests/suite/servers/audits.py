@@ -93,13 +93,13 @@ def five(running: Running) -> list[Audited]:
 
 def _watch_until_end(running: Running, process: subprocess.Popen[str]) -> set[int]:
     """Look for tracers until the audit has ended.  Its answer fits into the pipe (64 KiB, pipe(7))."""
-    found: set[int] = set()
+    tracers: set[int] = set()
     pidfd = os.pidfd_open(process.pid)
     end = time.monotonic() + PATIENCE_S
     try:
         while not select.select([pidfd], [], [], LOOK_S)[0]:
-            found |= running.tracers()
+            tracers |= running.tracers()
             assert time.monotonic() < end, f"the audit did not end within {PATIENCE_S:.0f} s"
     finally:
         os.close(pidfd)
-    return found
+    return tracers

@@ -99,18 +99,18 @@ def _has_caller(pid: int) -> bool:
 
 def _requests(running: Running, count: int, beside: subprocess.Popen[bytes] | None = None) -> list[float]:
     """Microseconds that each of so many requests took; fewer where the audit beside them ended."""
-    found: list[float] = []
+    taken_us: list[float] = []
     due = time.monotonic()
-    while len(found) < count and (beside is None or beside.poll() is None):
+    while len(taken_us) < count and (beside is None or beside.poll() is None):
         began = time.perf_counter_ns()
         status = running.get()
-        found.append((time.perf_counter_ns() - began) / 1000)
+        taken_us.append((time.perf_counter_ns() - began) / 1000)
         if status != 200:
             raise RuntimeError(f"{running.server.name} answered {status}")
         due += PACE_S
         if running.ends_within(due - time.monotonic()):
             raise RuntimeError(f"{running.server.name} ended")
-    return found
+    return taken_us
 
 
 if __name__ == "__main__":

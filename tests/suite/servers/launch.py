@@ -178,12 +178,12 @@ class Running:
 
     def tracers(self) -> set[int]:
         """Who traces any thread of it now: TracerPid of proc_pid_status(5), without the zeros."""
-        found = set()
+        tracers = set()
         for pid, tid in self.tasks():
             with contextlib.suppress(OSError):
                 status = Path(f"/proc/{pid}/task/{tid}/status").read_text()
-                found.add(int(status.partition("\nTracerPid:\t")[2].partition("\n")[0]))
-        return found - {0}
+                tracers.add(int(status.partition("\nTracerPid:\t")[2].partition("\n")[0]))
+        return tracers - {0}
 
     # --- gone ----------------------------------------------------------------------------------
 
@@ -240,14 +240,14 @@ def pids_of_session(leader: int) -> list[int]:
 
     The session keeps its number when the leader is gone.
     """
-    found = []
+    pids = []
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError):
                 fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
                 if int(fields[3]) == leader:
-                    found.append(int(name))
-    return sorted(found)
+                    pids.append(int(name))
+    return sorted(pids)
 
 
 def free_port() -> int:

@@ -89,12 +89,17 @@ def _measured(server: Server, repeats: int) -> Entry:
 
 def entry_of(server: Server, audits: Sequence[Audited]) -> Entry:
     """What these audits say alike.  Raises Disagree where they do not, or one of them judged nothing."""
-    for one in audits:
-        if one.answer["reason"] is not None or one.answer["woken"] is None:
-            raise Disagree(one.answer["sentence"])
+    for audited in audits:
+        if audited.answer["reason"] is not None or audited.answer["woken"] is None:
+            raise Disagree(audited.answer["sentence"])
     said = {
-        (one.answer["waits"], one.answer["workers"], one.answer["verdict"], one.answer["woken"]["median"])
-        for one in audits
+        (
+            audited.answer["waits"],
+            audited.answer["workers"],
+            audited.answer["verdict"],
+            audited.answer["woken"]["median"],
+        )
+        for audited in audits
     }
     if len(said) > 1:
         raise Disagree(f"the {len(audits)} audits disagree: {sorted(map(str, said))}")
@@ -106,8 +111,8 @@ def entry_of(server: Server, audits: Sequence[Audited]) -> Entry:
         "workers": workers,
         "verdict": verdict,
         "strategy": audits[0].strategy,
-        "woken": [one.answer["woken"] for one in audits],
-        "winners": [one.winners for one in audits],
+        "woken": [audited.answer["woken"] for audited in audits],
+        "winners": [audited.winners for audited in audits],
         "kernel": host.in_one_line(),
     }
 
@@ -155,9 +160,9 @@ def _mended(entry: Entry, entries: Mapping[str, Entry]) -> str:
 
 def _spread(spreads: Iterable[dict[str, float]]) -> str:
     """`4`, or `3–4, median 4`, over all audits; bold where it herds."""
-    found = list(spreads)
-    low, high = min(one["min"] for one in found), max(one["max"] for one in found)
-    median = statistics.median(one["median"] for one in found)
+    known = list(spreads)
+    low, high = min(spread["min"] for spread in known), max(spread["max"] for spread in known)
+    median = statistics.median(spread["median"] for spread in known)
     text = f"{low:g}" if low == high else f"{low:g}–{high:g}, median {median:g}"
     return f"**{text}**" if median > 1 else text
 
@@ -166,7 +171,7 @@ def winners_in_words(winners: Sequence[Sequence[int]]) -> str:
     """What part of the connections each winner took, the busiest first, in per cent: from lowest to highest."""
     if not all(winners):
         return "not observed"
-    shares = [[100 * times / sum(one) for times in one] for one in winners]
+    shares = [[100 * times / sum(times_of) for times in times_of] for times_of in winners]
     places = max(map(len, shares))
     ranked = [[share[place] if place < len(share) else 0.0 for share in shares] for place in range(places)]
     return ", ".join(_range(min(values), max(values)) for values in ranked) + " %"
@@ -191,7 +196,7 @@ def _shortened(waits: object) -> str:
 
 def page_table(entries: Mapping[str, Entry]) -> str:
     """The table, in the order of the servers."""
-    return "\n".join((*HEADER, *(row(entries[one.name], entries) for one in SERVERS if one.name in entries)))
+    return "\n".join((*HEADER, *(row(entries[server.name], entries) for server in SERVERS if server.name in entries)))
 
 
 def _write(path: Path, table: str) -> None:

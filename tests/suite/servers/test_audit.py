@@ -25,7 +25,7 @@ class Seen:
 
     def each(self, name: str) -> list[object]:
         """One key of all five answers."""
-        return [one.answer[name] for one in self.audits]
+        return [audited.answer[name] for audited in self.audits]
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +34,16 @@ def seen(running: Running) -> Seen:
 
 
 def test_it_is_judged(seen: Seen) -> None:
-    for one in seen.audits:
-        assert (one.exit_code, one.answer["exit_code"], one.answer["reason"]) == (0, 0, None), one.answer["sentence"]
-        assert "Traceback" not in one.said
+    for audited in seen.audits:
+        assert (audited.exit_code, audited.answer["exit_code"], audited.answer["reason"]) == (0, 0, None), (
+            audited.answer["sentence"]
+        )
+        assert "Traceback" not in audited.said
     assert set(seen.each("verdict")) == {"herds" if seen.server.woken > 1 else "wakes one"}
 
 
 def test_how_it_waits(seen: Seen) -> None:
-    assert [one.strategy for one in seen.audits] == [seen.server.strategy] * REPEATS
+    assert [audited.strategy for audited in seen.audits] == [seen.server.strategy] * REPEATS
 
 
 def test_workers(seen: Seen) -> None:
@@ -49,17 +51,17 @@ def test_workers(seen: Seen) -> None:
 
 
 def test_woken_per_connection(seen: Seen) -> None:
-    for one in seen.audits:
-        woken = one.answer["woken"]
+    for audited in seen.audits:
+        woken = audited.answer["woken"]
         assert woken["median"] == seen.server.woken, woken
         assert woken["max"] <= seen.server.workers, woken
         # Whom a timer wakes at that very moment runs already, and cannot be woken once more.
-        if not any(waiter["timer_per_s"] for waiter in one.answer["waiters"]):
+        if not any(waiter["timer_per_s"] for waiter in audited.answer["waiters"]):
             assert woken["min"] == woken["max"] == seen.server.woken, woken
 
 
 def test_five_repeats_agree(seen: Seen) -> None:
-    said = {(one.strategy, *_figures(one)) for one in seen.audits}
+    said = {(audited.strategy, *_figures(audited)) for audited in seen.audits}
     assert len(said) == 1, said
 
 
@@ -71,8 +73,8 @@ def _figures(audited: Audited) -> tuple[object, ...]:
 def test_every_connection_has_one_winner(seen: Seen) -> None:
     """No connection is lost."""
     tasks = {str(tid) for _, tid in seen.running.tasks()} | {str(pid) for pid in seen.pids_before}
-    for one in seen.audits:
-        answer = one.answer
+    for audited in seen.audits:
+        answer = audited.answer
         assert answer["won"] == {"min": 1, "median": 1, "max": 1}
         assert sum(answer["winners"].values()) == answer["connections"]
         assert seen.server.workers == 1 or set(answer["winners"]) <= tasks
@@ -80,14 +82,14 @@ def test_every_connection_has_one_winner(seen: Seen) -> None:
 
 def test_the_lab_wakes_as_many(seen: Seen) -> None:
     """For a strategy that the lab has, its figure on this kernel is the audit's, as a rule."""
-    for one in seen.audits:
-        lab = one.answer["lab"]
+    for audited in seen.audits:
+        lab = audited.answer["lab"]
         assert lab["why_not"] is None, lab
-        assert lab["woken"]["median"] == one.answer["woken"]["median"], lab
+        assert lab["woken"]["median"] == audited.answer["woken"]["median"], lab
 
 
 def test_the_server_does_not_notice(seen: Seen) -> None:
-    assert [one.tracers for one in seen.audits] == [set()] * REPEATS
+    assert [audited.tracers for audited in seen.audits] == [set()] * REPEATS
     assert seen.running.pids() == seen.pids_before
     assert seen.running.is_served()
     assert "nterrupted system call" not in seen.running.log

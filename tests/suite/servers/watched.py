@@ -61,25 +61,27 @@ def _row(running: Running, rate: float, seconds: float, turns: int) -> int:
         with_it.append(load)
         if not turn % 2:
             without.append(_load(running, rate, seconds))
-    made = sum(load["made"] for load in with_it)
+    connections = sum(load["made"] for load in with_it)
     traffic = [answer["traffic"] for answer in answers]
-    accepted = sum(one["accepted"] for one in traffic)
-    asleep = [one["asleep"]["median"] for one in traffic if one["asleep"]]
+    accepted = sum(watched["accepted"] for watched in traffic)
+    asleep = [watched["asleep"]["median"] for watched in traffic if watched["asleep"]]
     woken = [answer["woken"]["median"] for answer in answers if answer["woken"]]
-    each = {key: sum(one[key] for one in traffic) / max(1, accepted) for key in ("woken", "in_vain")}
-    spent = sum(one["in_vain_cpu_ms"] for one in traffic) / max(0.001, sum(one["cpu_ms"] for one in traffic))
+    each = {key: sum(watched[key] for watched in traffic) / max(1, accepted) for key in ("woken", "in_vain")}
+    spent = sum(watched["in_vain_cpu_ms"] for watched in traffic) / max(
+        0.001, sum(watched["cpu_ms"] for watched in traffic)
+    )
     lab = answers[-1]["lab"]["woken"]
     cells = (
         running.server.title,
         f"{statistics.mean(load['per_s'] for load in with_it):.0f}",
-        f"{made:,}",
+        f"{connections:,}",
         f"{accepted:,}",
         f"{each['woken']:.2f}",
         f"{_median(woken)} of {_median(asleep)}",
         f"{each['in_vain']:.2f}",
         "" if lab is None else f"{lab['median']:g}",
         f"{spent:.1%}",
-        f"{statistics.mean(one['watched']['records'] for one in traffic):,.0f}",
+        f"{statistics.mean(watched['watched']['records'] for watched in traffic):,.0f}",
         _times(with_it),
         _times(without),
     )
@@ -87,7 +89,7 @@ def _row(running: Running, rate: float, seconds: float, turns: int) -> int:
     for answer in answers:
         for warning in answer["warnings"]:
             print(f"  {warning}", file=sys.stderr)
-    return abs(made - accepted)
+    return abs(connections - accepted)
 
 
 def _median(values: Sequence[float]) -> str:

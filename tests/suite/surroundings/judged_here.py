@@ -145,8 +145,8 @@ def _resolved(test: FunctionType, function: Any, given: dict[str, Any], over: co
     """What the function wants: of what is given, and of the fixtures of the test's module."""
     for name in set(inspect.signature(function).parameters) - set(given):
         fixture = getattr(sys.modules[test.__module__], name)._get_wrapped_function()
-        made = contextlib.contextmanager(fixture)(**_resolved(test, fixture, given, over))
-        given[name] = over.enter_context(made)
+        managed = contextlib.contextmanager(fixture)(**_resolved(test, fixture, given, over))
+        given[name] = over.enter_context(managed)
     return {name: given[name] for name in inspect.signature(function).parameters}
 
 

@@ -19,6 +19,6 @@ def pytest_report_header() -> str:
 def folder() -> Iterator[Path]:
     """A folder for one run.  Unlike tmp_path, every user can enter it, and no other pytest tidies it away."""
     with tempfile.TemporaryDirectory(prefix="wakecheck-system-", ignore_cleanup_errors=True) as name:
-        made = Path(name)
-        made.chmod(0o1777)
-        yield made
+        folder = Path(name)
+        folder.chmod(0o1777)
+        yield folder

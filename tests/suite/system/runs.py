@@ -183,7 +183,11 @@ class Run:
 
     def workers(self) -> list[Member]:
         """The workers of xdist: children of pytest that are fed their program over a pipe."""
-        return [one for one in self.members() if one.parent == self.process.pid and "sys.stdin.readline" in one.command]
+        return [
+            process
+            for process in self.members()
+            if process.parent == self.process.pid and "sys.stdin.readline" in process.command
+        ]
 
     # --- what it said --------------------------------------------------------------------------
 
@@ -253,9 +257,13 @@ class Host:
 
     def left_by(self, run: Run) -> list[str]:
         """Everything that is there and was not, in words."""
-        left = [f"process {one.pid} ({one.comm}): {one.command[:60]}" for one in run.members()]
+        left = [f"process {process.pid} ({process.comm}): {process.command[:60]}" for process in run.members()]
         left += [f"{entry} in the temp folder" for entry in sorted(os.listdir(run.temporary))]
-        left += [f"{kind}: {one}" for kind, now in _inventory().items() for one in sorted(now - self._before[kind])]
+        left += [
+            f"{kind}: {left_over}"
+            for kind, now in _inventory().items()
+            for left_over in sorted(now - self._before[kind])
+        ]
         return left
 
 
@@ -290,18 +298,18 @@ def _sockets() -> Iterator[str]:
     The sockets of a process of the run count through that process.
     """
     listening = "0A"
-    found = {}
+    sockets = {}
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
         for row in map(str.split, _rows(path)):
             if row[3] == listening:
-                found[row[9]] = f"{path} {row[1]}"
+                sockets[row[9]] = f"{path} {row[1]}"
     for row in map(str.split, _rows("/proc/net/unix")):
         if len(row) > 7:
-            found[row[6]] = f"/proc/net/unix {row[7]}"
-    if found:
+            sockets[row[6]] = f"/proc/net/unix {row[7]}"
+    if sockets:
         for inode in _open_sockets():
-            found.pop(inode, None)
-    yield from (f"{what} (inode {inode})" for inode, what in found.items())
+            sockets.pop(inode, None)
+    yield from (f"{what} (inode {inode})" for inode, what in sockets.items())
 
 
 def _open_sockets() -> Iterator[str]:

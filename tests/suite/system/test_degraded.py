@@ -120,9 +120,9 @@ def test_without_ptrace(readable: Readable, folder: Path, user: str) -> None:
         assert run.finish() == ALL_HELD, run.output
         assert "  no syscall_exit: ptrace: PTRACE_TRACEME: Operation not permitted\n" in run.header()
         run.assert_no_traceback()
-        found = run.run_json()
-        assert_held_by_evidence(found, traced=0)
-        assert not any(trial["traced"] for trial in _trials(found))
+        judged = run.run_json()
+        assert_held_by_evidence(judged, traced=0)
+        assert not any(trial["traced"] for trial in _trials(judged))
 
 
 @pytest.mark.parametrize("calls", NO_NAMESPACES, ids=" ".join)
@@ -132,9 +132,9 @@ def test_without_namespaces(readable: Readable, folder: Path, calls: tuple[str, 
         assert run.finish() == ALL_HELD, run.output
         assert "isolation: loopback (unshare with a user namespace: Operation not permitted)" in run.header()
         run.assert_no_traceback()
-        found = run.run_json()
-        assert_held_by_evidence(found, traced=0 if "ptrace" in calls else 1)
-        assert all(trial["proof"]["isolation"] == "loopback" for trial in _trials(found))
+        judged = run.run_json()
+        assert_held_by_evidence(judged, traced=0 if "ptrace" in calls else 1)
+        assert all(trial["proof"]["isolation"] == "loopback" for trial in _trials(judged))
 
 
 @pytest.mark.parametrize("calls", [(), ("ptrace",)], ids=["", "ptrace"])
@@ -149,9 +149,9 @@ def test_without_the_syscall_file(folder: Path, shape: str, calls: tuple[str, ..
         assert run.finish() == ALL_HELD, run.output
         assert "  blocked is proven without /proc/PID/syscall: /proc/PID/syscall: Permission denied\n" in run.header()
         run.assert_no_traceback()
-        found = run.run_json()
-    assert_held_by_evidence(found, traced=0 if calls else 1)
-    for trial in _trials(found):
+        judged = run.run_json()
+    assert_held_by_evidence(judged, traced=0 if calls else 1)
+    for trial in _trials(judged):
         assert trial["proof"]["blocked"] == (ENTRY_STOP if trial["traced"] else MARK_AND_STATE)
 
 
@@ -163,14 +163,14 @@ def test_without_loopback(readable: Readable, folder: Path, calls: tuple[str, ..
     with readable.run(folder, prefix=prefix) as run:
         assert run.finish() == SOME_NOT_HELD, run.output
         run.assert_no_traceback()
-        found = run.run_json()
-    assert_held_by_evidence(found, traced=0 if "ptrace" in calls else 1)
-    for case in cases(found):
+        judged = run.run_json()
+    assert_held_by_evidence(judged, traced=0 if "ptrace" in calls else 1)
+    for case in cases(judged):
         if case["scenario"]["source"] == "unix":
-            assert case["verdict"] == "held", words(found)
+            assert case["verdict"] == "held", words(judged)
         else:
-            assert case["verdict"] == "inconclusive", words(found)
-            assert case["reason"].endswith("; is lo up?"), words(found)
+            assert case["verdict"] == "inconclusive", words(judged)
+            assert case["reason"].endswith("; is lo up?"), words(judged)
 
 
 @pytest.mark.parametrize("observer", names(WOKEN))
@@ -179,9 +179,9 @@ def test_without_one_scheduler_observer(folder: Path, observer: str) -> None:
     with Run(folder, *HERD, f"--herd-without={observer}") as run:
         assert run.finish() == ALL_HELD, run.output
         assert f"  no {observer}: switched off by --herd-without\n" in run.header()
-        found = run.run_json()
-    assert_held_by_evidence(found)
-    assert all(trial["observers"][observer] is None for trial in _trials(found))
+        judged = run.run_json()
+    assert_held_by_evidence(judged)
+    assert all(trial["observers"][observer] is None for trial in _trials(judged))
 
 
 def test_without_any_scheduler_observer(folder: Path) -> None:
@@ -189,12 +189,12 @@ def test_without_any_scheduler_observer(folder: Path) -> None:
     with Run(folder, *HERD, *(f"--herd-without={observer}" for observer in names(WOKEN))) as run:
         assert run.finish() == SOME_NOT_HELD, run.output
         run.assert_no_traceback()
-        found = run.run_json()
-    assert_held_by_evidence(found)
-    assert all(trial["woken"] is None for trial in _trials(found))
+        judged = run.run_json()
+    assert_held_by_evidence(judged)
+    assert all(trial["woken"] is None for trial in _trials(judged))
     missing = "; ".join(f"{observer}: switched off by --herd-without" for observer in names(WOKEN))
-    reasons = {claim["id"]: {case["reason"] for case in claim["cases"]} for claim in found["claims"]}
+    reasons = {claim["id"]: {case["reason"] for case in claim["cases"]} for claim in judged["claims"]}
     for claim in ASK_WHO_WAS_WOKEN:
-        assert reasons[claim] == {f"woken was not observed ({missing})"}, words(found)
+        assert reasons[claim] == {f"woken was not observed ({missing})"}, words(judged)
     for claim in ASK_WHO_RETURNED:
-        assert reasons[claim] == {None}, words(found)
+        assert reasons[claim] == {None}, words(judged)

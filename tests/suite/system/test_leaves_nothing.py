@@ -127,7 +127,7 @@ def test_without_namespaces_nothing_is_mounted(start: Start) -> None:
     """A run that shares the mounts of its host leaves them as they are, while it runs and after it."""
     run = start(prefix=WITHOUT_NAMESPACES)
     run.wait_for_results(1)
-    assert mount_points(run.process.pid) == [one for one in mount_points(os.getpid()) if one != TRACEFS]
+    assert mount_points(run.process.pid) == [point for point in mount_points(os.getpid()) if point != TRACEFS]
 
 
 @at_ten_moments
@@ -148,9 +148,9 @@ def test_kill_worker(host: Host, start: Start, number: int) -> None:
     assert run.results > before
     run.assert_no_traceback()
     host.assert_clean_after(run)
-    found = run.run_json()
-    assert_held_by_evidence(found)
-    assert len(list(cases(found))) == _collected() - 1, words(found)
+    judged = run.run_json()
+    assert_held_by_evidence(judged)
+    assert len(list(cases(judged))) == _collected() - 1, words(judged)
 
 
 @at_ten_moments
@@ -168,11 +168,11 @@ def test_kill_conductor(host: Host, start: Start, number: int) -> None:
     code = run.finish()
     run.assert_no_traceback()
     host.assert_clean_after(run)
-    found = run.run_json()
-    assert_held_by_evidence(found)
-    assert len(list(cases(found))) == _collected(), words(found)
-    unjudged = [case["reason"] for case in cases(found) if case["verdict"] == "inconclusive"]
-    assert unjudged == ["the conductor died (SIGKILL)"] or (_workers(number) and not unjudged), words(found)
+    judged = run.run_json()
+    assert_held_by_evidence(judged)
+    assert len(list(cases(judged))) == _collected(), words(judged)
+    unjudged = [case["reason"] for case in cases(judged) if case["verdict"] == "inconclusive"]
+    assert unjudged == ["the conductor died (SIGKILL)"] or (_workers(number) and not unjudged), words(judged)
     assert code == len(unjudged), run.output
 
 
@@ -183,15 +183,15 @@ def test_kill_conductor_while_it_starts(host: Host, start: Start, number: int) -
     run = start(*_workers(number))
     run.wait_until(lambda: bool(run.conductors()), "a conductor")
     run.go_on_for(random.choice((0, random.uniform(0, 0.03), random.uniform(0, A_WHILE_S))))
-    killed = [kill(one.pid) for one in run.conductors()]
+    killed = [kill(conductor.pid) for conductor in run.conductors()]
     code = run.finish()
     run.assert_no_traceback()
     host.assert_clean_after(run)
     assert killed
-    found = run.run_json()
-    assert_held_by_evidence(found)
-    unjudged = [case["reason"] for case in cases(found) if case["verdict"] == "inconclusive"]
-    assert all("the conductor died (SIGKILL)" in reason for reason in unjudged), words(found)
+    judged = run.run_json()
+    assert_held_by_evidence(judged)
+    unjudged = [case["reason"] for case in cases(judged) if case["verdict"] == "inconclusive"]
+    assert all("the conductor died (SIGKILL)" in reason for reason in unjudged), words(judged)
     assert code == bool(unjudged), run.output
 
 
@@ -208,8 +208,8 @@ def test_stop(host: Host, start: Start, number: int) -> None:
     assert run.finish() == INTERRUPTED, run.output
     run.assert_no_traceback()
     host.assert_clean_after(run)
-    found = run.run_json()
-    assert found["partial_reason"].startswith(f"stopped ({'Ctrl-C' if end == signal.SIGINT else end.name}): ")
-    assert_held_by_evidence(found)
+    judged = run.run_json()
+    assert judged["partial_reason"].startswith(f"stopped ({'Ctrl-C' if end == signal.SIGINT else end.name}): ")
+    assert_held_by_evidence(judged)
     if importlib.util.find_spec("probes.report.page"):
         assert (run.report / "index.html").stat().st_size > 0

@@ -38,7 +38,7 @@ def cuts() -> list[Preset]:
 def scenarios(claim: str, preset: Preset) -> list[Scenario]:
     """What a claim is tried on under this preset, each once."""
     stars = claims_with_stars()[claim].stars
-    return list({s.id: s for one in stars for s in one.scenarios(preset.sizes, preset.sources)}.values())
+    return list({s.id: s for star in stars for s in star.scenarios(preset.sizes, preset.sources)}.values())
 
 
 def trials(preset: Preset) -> int:
@@ -72,8 +72,8 @@ def rare_fault_passes(chances: int) -> float:
 
 def lost_wake_up_chances(strategy: str, preset: Preset) -> int:
     """Wake-ups of one strategy on tcp4 that every.no-lost-wake-up waits for."""
-    found = scenarios("every.no-lost-wake-up", preset)
-    return trials(preset) * sum(s.k for s in found if s.strategy == strategy and s.source == "tcp4")
+    known = scenarios("every.no-lost-wake-up", preset)
+    return trials(preset) * sum(s.k for s in known if s.strategy == strategy and s.source == "tcp4")
 
 
 def fewest_chances(preset: Preset) -> int:

@@ -60,5 +60,5 @@ def known_rows() -> list[str]:
 
 
 def _judges_of(row: str, claims: list[dict[str, Any]]) -> str:
-    found = [claim["id"] for claim in claims if row in claim["rows"]]
-    return ", ".join(found) or f"none: {NOT_JUDGED.get(row, 'not yet')}"
+    ids = [claim["id"] for claim in claims if row in claim["rows"]]
+    return ", ".join(ids) or f"none: {NOT_JUDGED.get(row, 'not yet')}"

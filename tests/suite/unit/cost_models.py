@@ -132,10 +132,10 @@ FAULTS = {
 def read(fault: str, way: str, load: str, does: str) -> Reading:
     """One reading with these workers."""
     herd.MeasuredWorker = FAULTS[fault]  # type: ignore[misc]
-    made = rig.Rig()
+    fresh = rig.Rig()
     if fault == "keeps":  # the clients' patience alone: nothing comes of waiting for what will never be
         rig.patience_s = lambda: 1.0
-    return made.read(0, plan.LoadScene(load, work.parse(does), WORKERS), ways.parse(way))
+    return fresh.read(0, plan.LoadScene(load, work.parse(does), WORKERS), ways.parse(way))
 
 
 if __name__ == "__main__":

@@ -65,20 +65,20 @@ IDLE = {"foreign": 0.0, "stolen": 0.0, "load": 1.0}
 
 def document(machine: dict[str, float | None] | None = None) -> dict[str, Any]:
     """Of `accept` and `poll` at rest with two and four workers, and in a closed loop; io_uring is not there."""
-    made = plan.make(
+    planned = plan.make(
         tuple(map(ways.parse, ("accept", "poll", "io_uring_accept"))),
         loads=("rest", "light"),
         sizes=(2, 4),
         rounds=2,
     )
     readings = []
-    for number, scene, way in made.sittings():
+    for number, scene, way in planned.sittings():
         if way.id != "io_uring_accept":
             which = reading if scene.load == "rest" else under_load
             readings.append(_of(which(way=way.id, round=number), scene.workers))
     options = {"pin": "auto", "apart": False}
     absent = {"io_uring_accept": "io_uring_setup: EPERM"}
-    return answer.document(made, readings, absent, [machine or IDLE] * 2, {"isolation": "namespaces"}, options)
+    return answer.document(planned, readings, absent, [machine or IDLE] * 2, {"isolation": "namespaces"}, options)
 
 
 def _of(four: Reading, workers: int) -> Reading:

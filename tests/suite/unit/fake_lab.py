@@ -53,19 +53,19 @@ class FakeLab:
             if self.generation == 1 and len(self._judged) > self.dies_after:
                 self.generation, self.failing_control = 2, "negative"
                 raise Inconclusive("the conductor died (SIGKILL)")
-        found = self.kernel.trial(scenario, traced=traced)
+        seen = self.kernel.trial(scenario, traced=traced)
         if scenario.call == self.stuck:
-            return replace(found, inconclusive="waiter 3 did not come to rest within 10 s")
-        return self._seen_by_who_is_there(found)
+            return replace(seen, inconclusive="waiter 3 did not come to rest within 10 s")
+        return self._seen_by_who_is_there(seen)
 
     def _control(self, address: str, traced: bool) -> Trial:
         (name,) = (control.name for control in CONTROLS if control.scenario == address)
         woken, order = ([], []) if name == self.failing_control else _MOVED[name]
         return trial(woken=woken, order=order, traced=traced)
 
-    def _seen_by_who_is_there(self, found: Trial) -> Trial:
+    def _seen_by_who_is_there(self, trial: Trial) -> Trial:
         blind = [what for what in (WOKEN, RETURNED) if all(self.greeting["why_not"][name] for name in names(what))]
-        return replace(found, **dict.fromkeys(blind))
+        return replace(trial, **dict.fromkeys(blind))
 
     def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:
         """The same facts, whatever is played."""

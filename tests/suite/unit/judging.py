@@ -40,8 +40,8 @@ def claims_with_stars() -> dict[str, FunctionType]:
 def scenarios_of(id: str) -> tuple[Scenario, ...]:
     """The scenarios of a claim in the default preset."""
     stars = claims_with_stars()[id].stars
-    found = {s.id: s for one in stars for s in one.scenarios(PRESET.sizes, PRESET.sources)}
-    return tuple(found.values())
+    by_id = {s.id: s for star in stars for s in star.scenarios(PRESET.sizes, PRESET.sources)}
+    return tuple(by_id.values())
 
 
 def verdict_on(kernel: Kernel, id: str, scenario: Scenario, untraced: int = PRESET.untraced) -> tuple[str, str | None]:
@@ -76,12 +76,12 @@ def verdicts_on(kernel: Kernel, ids: Iterable[str] | None = None, untraced: int 
 
 
 def _of_claim(kernel: Kernel, id: str, untraced: int) -> str:
-    found = []
+    verdicts = []
     for scenario in scenarios_of(id):
-        found.append(verdict_on(kernel, id, scenario, untraced)[0])
-        if found[-1] == BROKEN:
+        verdicts.append(verdict_on(kernel, id, scenario, untraced)[0])
+        if verdicts[-1] == BROKEN:
             break
-    return of_claim(found)
+    return of_claim(verdicts)
 
 
 def broken_on(kernel: Kernel) -> set[str]:

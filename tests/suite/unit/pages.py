@@ -250,9 +250,11 @@ def broken_kernels_page() -> str:
     for chapter in dict.fromkeys(claim["chapter"] for claim in catalogue.load()):
         lines += ["", f"## {chapter}", "", "| a kernel on which | breaks | seen |", "|---|---|---|"]
         for make, claims in BREAKS.items():
-            found = sorted(claim for claim in claims if claim.lstrip("?").startswith(f"{chapter}."))
-            if found:
-                words = ", ".join(f"{one.lstrip('?')} (inconclusive)" if one[0] == "?" else one for one in found)
+            judging = sorted(claim for claim in claims if claim.lstrip("?").startswith(f"{chapter}."))
+            if judging:
+                words = ", ".join(
+                    f"{claim.lstrip('?')} (inconclusive)" if claim[0] == "?" else claim for claim in judging
+                )
                 lines.append(f"| {_what(make)} | {words} | by a model |")
         lines += [f"| {what} | {claim} | by its facts |" for what, claim in CAUGHT.get(chapter, {}).items()]
     lines += ["", "## What no claim catches", "", "| a kernel on which | why |", "|---|---|"]

@@ -32,10 +32,10 @@ def _graphs() -> tuple[PeerCase, ...]:
         (JUST_ONE, "epoll-graphs.edge-reports-once"),
         (ONE_INSIDE, "epoll-graphs.inside-reports"),
     )
-    found = [(graph, claim) for graphs, claim in judges for graph in graphs]
+    judged = [(graph, claim) for graphs, claim in judges for graph in graphs]
     return tuple(
         PeerCase(f"epoll{graph.number}", graph.in_words, (claim,))
-        for graph, claim in sorted(found, key=lambda one: one[0].number)
+        for graph, claim in sorted(judged, key=lambda pair: pair[0].number)
     )
 
 

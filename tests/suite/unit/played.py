@@ -292,8 +292,8 @@ class Run:
         """As the lab says it where the queue can be read, and does not account for every connection."""
         if not self._lost or not self._tells_queue:
             return None
-        taken, made = sum(self._won), len(self._answers)
-        return f"{made} connections made, {taken} taken and {self._limbo} queued: the others were not delivered"
+        taken, answered = sum(self._won), len(self._answers)
+        return f"{answered} connections made, {taken} taken and {self._limbo} queued: the others were not delivered"
 
     def _account(self) -> Trial:
         hold = self._scenario.reaction == "hold"

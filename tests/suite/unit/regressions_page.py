@@ -20,16 +20,15 @@ one of them, and each model does break one.
 
 def regressions_page() -> str:
     """The whole page."""
-    unseen = sum(bool(one.why_not) for one in REGRESSIONS)
-    rows = [_row(one) for one in REGRESSIONS]
+    unseen = sum(bool(regression.why_not) for regression in REGRESSIONS)
+    rows = [_row(regression) for regression in REGRESSIONS]
     return "\n".join([_WORDS.format(all=len(REGRESSIONS), unseen=unseen), *rows]) + "\n"
 
 
-def _row(one: Regression) -> str:
-    ways = [f"broken on {', '.join(one.seen_on)}, in a run"] if one.seen_on else []
-    ways += [f"a model: {' '.join(inspect.cleandoc(model.__doc__ or '').split())}" for model in one.models]
-    ways += ["each fact of its experiment counts"] if one.facts else []
-    how = one.why_not or "; ".join(ways)
-    return (
-        f"| {one.commit}, *{one.title}* ({one.release}) | {one.what} | {', '.join(one.claims) or 'nothing'} | {how} |"
-    )
+def _row(regression: Regression) -> str:
+    ways = [f"broken on {', '.join(regression.seen_on)}, in a run"] if regression.seen_on else []
+    ways += [f"a model: {' '.join(inspect.cleandoc(model.__doc__ or '').split())}" for model in regression.models]
+    ways += ["each fact of its experiment counts"] if regression.facts else []
+    how = regression.why_not or "; ".join(ways)
+    commit = f"{regression.commit}, *{regression.title}* ({regression.release})"
+    return f"| {commit} | {regression.what} | {', '.join(regression.claims) or 'nothing'} | {how} |"

@@ -79,7 +79,11 @@ def say(run: dict[str, Any], id: str, verdict: str, reason: str | None = None) -
 
 def _claim(kernel: Kernel, id: str) -> dict[str, Any]:
     claim = claims_with_stars()[id].claim
-    cases = [_case(kernel, id, one) for one in scenarios_of(id) if one.source == "tcp4" and one.n == 8]
+    cases = [
+        _case(kernel, id, candidate)
+        for candidate in scenarios_of(id)
+        if candidate.source == "tcp4" and candidate.n == 8
+    ]
     verdict = of_claim(case["verdict"] for case in cases)
     return {
         "id": id,

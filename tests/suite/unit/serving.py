@@ -96,12 +96,12 @@ class Running:
     # --- its clients -------------------------------------------------------------------------------
 
     def client(self, buffer: int | None = None) -> socket.socket:
-        made = socket.socket()
-        made.settimeout(PATIENCE_S)
+        sock = socket.socket()
+        sock.settimeout(PATIENCE_S)
         if buffer is not None:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        made.connect(self.address)
-        return made
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        sock.connect(self.address)
+        return sock
 
     def echo(self, data: bytes, resets: bool = False) -> bytes:
         """What a new client gets back; it ends its side first, or (with `resets`) leaves with RST."""

@@ -33,7 +33,7 @@ def _waits(call: str, trigger: str | None = None, *, n: int = 4, listener: Liste
 def _strategy(
     waits: list[Wait], *, peers: int = 0, listener: ListeningSocket = ONE, same: bool | None = False
 ) -> WayOfWaiting:
-    return strategy_of(waits, peers, listener, 5, lambda one, other: same)
+    return strategy_of(waits, peers, listener, 5, lambda thread, other: same)
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,13 @@ def _connection(
     return Connection(step, None, deferred, frozenset(range(4)))
 
 
-def _figures(made: list[Connection], idle: Idle) -> judge.AuditFigures:
+def _figures(tried: list[Connection], idle: Idle) -> judge.AuditFigures:
     """Where no more were asked for than were undisturbed."""
-    return figures_of(made, sum(not each.disturbed for each in made), idle)
+    return figures_of(tried, sum(not each.disturbed for each in tried), idle)
 
 
-def _judged(made: list[Connection], idle: Idle = QUIET, sees_wakers: bool = True) -> judge.Judgement:
-    return judge.judge(_figures(made, idle), 4, sees_wakers)
+def _judged(tried: list[Connection], idle: Idle = QUIET, sees_wakers: bool = True) -> judge.Judgement:
+    return judge.judge(_figures(tried, idle), 4, sees_wakers)
 
 
 def test_herd() -> None:
@@ -222,11 +222,11 @@ def test_timers_without_a_trace_are_inconclusive_where_they_count() -> None:
 
 def test_limit() -> None:
     """The highest counts where it is exact; where a timer may look like a wake-up, the median."""
-    made = [_connection(1), _connection(1), _connection(2)]
-    assert over_limit(_figures(made, QUIET), 1, sees_wakers=False)
-    assert not over_limit(_figures(made, TICKING), 1, sees_wakers=False)
-    assert over_limit(_figures(made, TICKING), 1, sees_wakers=True)
-    assert not over_limit(_figures(made, QUIET), 2, sees_wakers=True)
+    tried = [_connection(1), _connection(1), _connection(2)]
+    assert over_limit(_figures(tried, QUIET), 1, sees_wakers=False)
+    assert not over_limit(_figures(tried, TICKING), 1, sees_wakers=False)
+    assert over_limit(_figures(tried, TICKING), 1, sees_wakers=True)
+    assert not over_limit(_figures(tried, QUIET), 2, sees_wakers=True)
 
 
 # --- the answer --------------------------------------------------------------------------------

@@ -28,23 +28,23 @@ def _listening(address: object, family: int = socket.AF_UNIX) -> Iterator[socket
         yield listener
 
 
-def _inode(made: socket.socket) -> int:
-    return os.fstat(made.fileno()).st_ino
+def _inode(sock: socket.socket) -> int:
+    return os.fstat(sock.fileno()).st_ino
 
 
-def _listed(made: socket.socket) -> ListeningSocket:
-    (one,) = [listener for listener in listeners("self") if _inode(made) in listener.inodes]
-    return one
+def _listed(sock: socket.socket) -> ListeningSocket:
+    (listed,) = [listener for listener in listeners("self") if _inode(sock) in listener.inodes]
+    return listed
 
 
 @pytest.mark.parametrize("name", [FORGED, b"\xff\xfe", b"a b\tc", b"padded\0\0\0", b"", b"\x1b[2J"])
 def test_an_abstract_name_may_hold_anything(name: bytes) -> None:
     name += str(os.getpid()).encode()
     with _listening(b"\0" + name) as listener:
-        found = _listed(listener)
-        assert (found.kind, os.fsencode(found.address), found.file) == ("unix-abstract", b"@" + name, None)
-        assert [one.name for one in unix_listeners("self") if one.inode == _inode(listener)] == [b"\0" + name]
-    assert "@forged" not in {one.address for one in listeners("self")}
+        listed = _listed(listener)
+        assert (listed.kind, os.fsencode(listed.address), listed.file) == ("unix-abstract", b"@" + name, None)
+        assert [listed.name for listed in unix_listeners("self") if listed.inode == _inode(listener)] == [b"\0" + name]
+    assert "@forged" not in {listed.address for listed in listeners("self")}
 
 
 def test_a_padded_abstract_name_is_named_without_its_padding() -> None:
@@ -56,9 +56,9 @@ def test_a_padded_abstract_name_is_named_without_its_padding() -> None:
 def test_a_path_and_its_file(tmp_path: Path) -> None:
     path = tmp_path / "one\nof \udcff.sock"
     with _listening(str(path)) as listener:
-        found = _listed(listener)
-        assert (found.kind, found.address) == ("unix", str(path))
-        file = unix_path.open_file(found, [os.getpid()])
+        listed = _listed(listener)
+        assert (listed.kind, listed.address) == ("unix", str(path))
+        file = unix_path.open_file(listed, [os.getpid()])
         assert os.fstat(file).st_ino == path.stat().st_ino
         os.close(file)
 
@@ -73,15 +73,15 @@ def test_only_what_listens_is_a_listener() -> None:
 
 def test_tcp() -> None:
     with _listening(("127.0.0.1", 0), socket.AF_INET) as listener:
-        found = _listed(listener)
-        assert (found.kind, found.address, found.port) == ("tcp4", *listener.getsockname())
+        listed = _listed(listener)
+        assert (listed.kind, listed.address, listed.port) == ("tcp4", *listener.getsockname())
         with socket.create_connection(listener.getsockname()) as client:
-            end = server_end(os.getpid(), found.port, client.getsockname())
+            end = server_end(os.getpid(), listed.port, client.getsockname())
             assert end is not None
             assert (end.inode, is_half_open(end)) == (0, False)
             taken, _ = listener.accept()
             with taken:
-                end = server_end(os.getpid(), found.port, client.getsockname())
+                end = server_end(os.getpid(), listed.port, client.getsockname())
                 assert end is not None
                 assert end.inode == _inode(taken)
 
@@ -110,7 +110,7 @@ def test_states_and_ports_narrow_the_list() -> None:
     with _listening(("127.0.0.1", 0), socket.AF_INET) as listener, _listening(("127.0.0.1", 0), socket.AF_INET):
         port = listener.getsockname()[1]
         asked = inet_sockets("self", socket.AF_INET, socket.IPPROTO_TCP, 1 << LISTEN, local_port=port)
-        assert [one.inode for one in asked] == [_inode(listener)]
+        assert [queue.inode for queue in asked] == [_inode(listener)]
 
 
 def test_a_udp_port() -> None:
@@ -127,12 +127,12 @@ def test_a_udp_port() -> None:
 def test_a_file_that_took_the_path_meanwhile_is_not_connected_to(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with _listening(str(path)) as older:
-        found = _listed(older)
+        listed = _listed(older)
         path.unlink()
         with pytest.raises(Inconclusive, match="cannot be reached: No such file or directory"):
-            unix_path.open_file(found, [os.getpid()])
+            unix_path.open_file(listed, [os.getpid()])
         with _listening(str(path)), pytest.raises(Inconclusive, match="leads to another file"):
-            unix_path.open_file(found, [os.getpid()])
+            unix_path.open_file(listed, [os.getpid()])
 
 
 def test_without_openat2_a_path_in_our_own_root_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,15 +148,17 @@ def test_without_openat2_a_path_in_our_own_root_is_found(tmp_path: Path, monkeyp
 def test_what_waits_to_be_accepted() -> None:
     """A queue that holds two: two connections wait, and what comes then is dropped by this listener, and counted."""
     with socket.socket() as listener, socket.socket() as other, contextlib.ExitStack() as clients:
-        for one in (listener, other):
-            one.bind(("127.0.0.1", 0))
-            one.listen(1)
+        for queued in (listener, other):
+            queued.bind(("127.0.0.1", 0))
+            queued.listen(1)
         inode = os.fstat(listener.fileno()).st_ino
         port = listener.getsockname()[1]
 
         def queue() -> sock_diag.SocketQueue:
-            found = list(sock_diag.inet_queues("self", socket.AF_INET, socket.IPPROTO_TCP, 1 << sock_diag.LISTEN, port))
-            return next(one for one in found if one.inode == inode)
+            queues = list(
+                sock_diag.inet_queues("self", socket.AF_INET, socket.IPPROTO_TCP, 1 << sock_diag.LISTEN, port)
+            )
+            return next(queue for queue in queues if queue.inode == inode)
 
         assert (queue().length, queue().most, queue().dropped) == (0, 1, 0)
         for _ in range(2):
@@ -176,5 +178,5 @@ def test_what_waits_at_a_unix_socket() -> None:
         listener.listen(5)
         client.connect(name)
         inode = os.fstat(listener.fileno()).st_ino
-        found = next(one for one in sock_diag.unix_queues("self") if one.inode == inode)
-        assert (found.length, found.most, found.dropped) == (1, 5, None)
+        queue = next(unix_queue for unix_queue in sock_diag.unix_queues("self") if unix_queue.inode == inode)
+        assert (queue.length, queue.most, queue.dropped) == (1, 5, None)

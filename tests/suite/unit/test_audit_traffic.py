@@ -23,7 +23,7 @@ _SOFTIRQ = 0x10
 
 def _account(workers: tuple[int, ...] = WORKERS, port: int = PORT, shared: bool = False) -> Account:
     ways = {tid: WaitsIn("epoll_wait", EPOLL) for tid in workers}
-    account = Account(port, ways, dict.fromkeys(workers, (LISTENER,)), lambda one, other: shared)
+    account = Account(port, ways, dict.fromkeys(workers, (LISTENER,)), lambda thread, other: shared)
     account.known_asleep(workers)
     return account
 
@@ -100,7 +100,7 @@ def test_who_is_awake_cannot_be_woken_and_is_not_asleep() -> None:
     trace = Trace().arrives().wakes(*WORKERS).slumbers_on(3).slumbers_on(4).finds_nothing(1)
     trace.runs(2).returns(2).accepts(2)
     trace.arrives().wakes(1, 3, 4).serves(1).slumbers_on(3).slumbers_on(4).waits(2).sleeps(2)
-    assert [(one.asleep, one.woken) for one in _counted(trace).connections] == [(4, 4), (3, 3)]
+    assert [(connection.asleep, connection.woken) for connection in _counted(trace).connections] == [(4, 4), (3, 3)]
 
 
 def test_data_for_a_worker_is_not_the_listeners_doing() -> None:
@@ -108,7 +108,7 @@ def test_data_for_a_worker_is_not_the_listeners_doing() -> None:
     trace = Trace().arrives().wakes(1).wakes(2, by_listener=False).serves(1)
     trace.runs(2).returns(2).waits(2).sleeps(2)
     account = _counted(trace)
-    assert [one.woken for one in account.connections] == [1]
+    assert [connection.woken for connection in account.connections] == [1]
     assert (account.totals.woken, account.totals.otherwise, account.totals.in_vain) == (1, 1, 0)
 
 
@@ -133,14 +133,14 @@ def test_one_that_returns_wakes_the_next(shared: bool, woken: int) -> None:
     trace = Trace().arrives().wakes(1).runs(1).wakes(2, by_listener=False, waker=1, flags=0)
     trace.returns(1).accepts(1).waits(1).sleeps(1).finds_nothing(2)
     account = _counted(trace, _account(shared=shared))
-    assert [(one.asleep, one.woken) for one in account.connections] == [(4, woken)]
+    assert [(connection.asleep, connection.woken) for connection in account.connections] == [(4, woken)]
 
 
 def test_after_a_gap_nothing_is_known() -> None:
     account = _account()
     account.interrupted()
     account.add(Trace().arrives().wakes(1).serves(1).records)
-    assert [one.asleep for one in account.connections] == [None]
+    assert [connection.asleep for connection in account.connections] == [None]
 
 
 def test_who_was_not_seen_to_sleep_again_is_in_vain_for_nobody() -> None:
@@ -156,13 +156,16 @@ def test_blocking_accept() -> None:
     trace = Trace().arrives().wakes(1).runs(1).returns(1, "accept4", CONNECTION)
     trace.records.append(Entered(99_000, 1, 1, "accept4", LISTENER))
     trace.sleeps(1).arrives().wakes(2).runs(2).returns(2, "accept4", CONNECTION)
-    assert [(one.asleep, one.woken) for one in _counted(trace, account).connections] == [(4, 1), (4, 1)]
+    assert [(connection.asleep, connection.woken) for connection in _counted(trace, account).connections] == [
+        (4, 1),
+        (4, 1),
+    ]
 
 
 def test_a_worker_that_came_later() -> None:
     trace = Trace().arrives().wakes(5).runs(5).returns(5).accepts(5).waits(5).sleeps(5).arrives().wakes(5)
     account = _counted(trace)
-    assert [(one.asleep, one.woken) for one in account.connections] == [(4, 1), (5, 1)]
+    assert [(connection.asleep, connection.woken) for connection in account.connections] == [(4, 1), (5, 1)]
 
 
 def test_unix_connections_are_counted_together() -> None:
@@ -236,7 +239,7 @@ def test_where_a_function_lies() -> None:
         "ffffffff81000300 d tcp_conn_request",
     ]
     ranges = ranges_of(("tcp_child_process", "tcp_conn_request"), lines)
-    assert [(one.start & 0xFFF, one.end & 0xFFF) for one in ranges] == [(0x100, 0x180), (0x180, 0x1C0)]
+    assert [(part.start & 0xFFF, part.end & 0xFFF) for part in ranges] == [(0x100, 0x180), (0x180, 0x1C0)]
 
 
 def test_hidden_addresses_are_none() -> None:

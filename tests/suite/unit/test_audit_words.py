@@ -24,11 +24,11 @@ QUIET = Idle({}, 2.5)
 
 
 def _connections(*woken: int) -> list[Connection]:
-    made = []
+    connections = []
     for number in woken:
         effect = Effect(set(range(number)), None, {0}, set())
-        made.append(Connection(effect, None, False, frozenset(range(8))))
-    return made
+        connections.append(Connection(effect, None, False, frozenset(range(8))))
+    return connections
 
 
 def test_the_figures_of_a_sentence_fit_together() -> None:
@@ -46,7 +46,7 @@ def test_an_exact_figure_is_one_number() -> None:
 def test_some_share_an_instance_and_some_do_not() -> None:
     """kcmp told which; that is no `could not be told`."""
     waits = [Wait(10 + i, 10 + i, "w", "epoll_wait", True, "level", (10 + i, 3), (7,)) for i in range(4)]
-    way = strategy_of(waits, 0, ONE, 5, lambda one, other: {one[0], other[0]} == {10, 11})
+    way = strategy_of(waits, 0, ONE, 5, lambda instance, other: {instance[0], other[0]} == {10, 11})
     assert way.id is None
     assert way.sentence == "4 workers, in 3 epoll instances, level-triggered, not exclusive, on one inherited listener"
 

@@ -25,7 +25,7 @@ class _AcceptsEverything:
 
 def _questions() -> list[tuple[FunctionType, dict[str, Any]]]:
     """Every test of test_epoll_ctl.py, with its arguments."""
-    found = []
+    questions = []
     for test in vars(test_epoll_ctl).values():
         if not isinstance(test, FunctionType) or not hasattr(test, "claim"):
             continue
@@ -33,10 +33,10 @@ def _questions() -> list[tuple[FunctionType, dict[str, Any]]]:
         fixtures = {name: _AcceptsEverything() for name in ("instance", "target") if name in wanted}
         marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
         if not marks:
-            found.append((test, fixtures))
+            questions.append((test, fixtures))
         for mark in marks:
-            found += [(test, {**fixtures, mark.args[0]: value}) for value in mark.args[1]]
-    return found
+            questions += [(test, {**fixtures, mark.args[0]: value}) for value in mark.args[1]]
+    return questions
 
 
 QUESTIONS = _questions()

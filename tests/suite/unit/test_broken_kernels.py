@@ -36,9 +36,11 @@ def test_known_gap_is_still_one(make: Make) -> None:
 
 def test_every_claim_breaks_on_some_kernel() -> None:
     """Those that only a lost wake-up breaks are found by the tests of lost wake-ups below."""
-    found = set().union(*BREAKS.values(), *(broken_on(broken.SkipsOneWaiterInTwenty(seed)) for seed in range(3)))
-    found |= broken_on(_WakesNobodyInPoll(0))
-    assert set(claims_with_stars()) <= found
+    broken_claims = set().union(
+        *BREAKS.values(), *(broken_on(broken.SkipsOneWaiterInTwenty(seed)) for seed in range(3))
+    )
+    broken_claims |= broken_on(_WakesNobodyInPoll(0))
+    assert set(claims_with_stars()) <= broken_claims
 
 
 class _WakesNobodyInPoll(Kernel):
@@ -62,14 +64,14 @@ def test_lost_wake_up_is_caught_whatever_the_seed(make: Make) -> None:
 def test_wake_up_lost_by_one_strategy_is_caught(strategy: str) -> None:
     """One scenario must do it: of most strategies the family sees no other."""
     family = "every.no-lost-wake-up"
-    scenario = next(one for one in scenarios_of(family) if one.strategy == strategy)
+    scenario = next(candidate for candidate in scenarios_of(family) if candidate.strategy == strategy)
     for seed in range(5):
         verdict, reason = verdict_on(broken.LosesOneInTwentyOf(seed, strategy), family, scenario)
         assert verdict == BROKEN, f"seed {seed}: {reason}"
 
 
 def test_connection_that_nobody_is_told_of() -> None:
-    found = broken_on(broken.TellsNobody(1))
+    broken_claims = broken_on(broken.TellsNobody(1))
     must = (
         {"every.no-lost-wake-up", "accept.first-in-first-out", "accept.goes-round"}
         | EXCLUSIVE_ORDER
@@ -79,7 +81,7 @@ def test_connection_that_nobody_is_told_of() -> None:
         | {"listeners.no-lost-wake-up", "listeners.mptcp-order"}
     )
     # In a burst the next connection wakes somebody who then finds both; unless it goes to another socket.
-    assert must <= found <= must | {"every.burst-won-whole"}
+    assert must <= broken_claims <= must | {"every.burst-won-whole"}
 
 
 @pytest.mark.parametrize(
@@ -108,8 +110,8 @@ def test_reason_names_the_figure() -> None:
 @pytest.mark.parametrize("claim", claims_with_stars())
 def test_healthy_kernel_holds_for_any_size(claim: str, size: int) -> None:
     """--herd-sizes is the user's choice, and must not break a claim that is about another number."""
-    found = {s.id: s for one in claims_with_stars()[claim].stars for s in one.scenarios((size,), ("tcp4", "pipe"))}
-    for scenario in found.values():
+    by_id = {s.id: s for star in claims_with_stars()[claim].stars for s in star.scenarios((size,), ("tcp4", "pipe"))}
+    for scenario in by_id.values():
         assert verdict_on(Kernel(1), claim, scenario, untraced=1) == (HELD, None), scenario.id
 
 

@@ -228,12 +228,12 @@ def test_what_fails_the_run(level: str, error: BaseException, expected: str | No
 def test_figures_of_junit_are_those_of_each_trial() -> None:
     case = _case_of(made_claim(), scenario=Scenario("poll"))
     case.seen.append(seen(TWO, trial(woken=None, order=[3])))
-    told = dict(properties(case.judged(_excinfo(AssertionError("no")), {}, None, LORE)))
-    assert told["wakecheck.verdict"] == BROKEN
-    assert told["wakecheck.reason"] == "no"
-    assert told["wakecheck.woken"] == "[2, null]"
-    assert told["wakecheck.spurious"] == "[null, null]"
-    assert "wakecheck.expected" not in told
+    noted = dict(properties(case.judged(_excinfo(AssertionError("no")), {}, None, LORE)))
+    assert noted["wakecheck.verdict"] == BROKEN
+    assert noted["wakecheck.reason"] == "no"
+    assert noted["wakecheck.woken"] == "[2, null]"
+    assert noted["wakecheck.spurious"] == "[null, null]"
+    assert "wakecheck.expected" not in noted
 
 
 def test_case_that_compared_nothing_is_inconclusive() -> None:

@@ -18,13 +18,13 @@ from . import claims_page
 
 
 @pytest.fixture(scope="module")
-def made() -> list[dict[str, Any]]:
+def claims() -> list[dict[str, Any]]:
     """The catalogue as the tests define it."""
     return catalogue.load()
 
 
-def test_every_claim_is_well_formed(made: list[dict[str, Any]]) -> None:
-    for claim in made:
+def test_every_claim_is_well_formed(claims: list[dict[str, Any]]) -> None:
+    for claim in claims:
         name = claim["id"]
         assert claim["level"] in LEVELS, name
         assert (claim["truth"] in TRUTHS) == (claim["level"] == "lore"), name
@@ -35,9 +35,9 @@ def test_every_claim_is_well_formed(made: list[dict[str, Any]]) -> None:
         assert claim["chapter"] == name.split(".")[0], name
 
 
-def test_every_basis_can_be_opened(made: list[dict[str, Any]]) -> None:
+def test_every_basis_can_be_opened(claims: list[dict[str, Any]]) -> None:
     """A man page with its section, a file of the kernel's source, or a commit with its release."""
-    for claim in made:
+    for claim in claims:
         assert claim["basis"], claim["id"]
         for basis in claim["basis"]:
             known = re.match(
@@ -46,39 +46,39 @@ def test_every_basis_can_be_opened(made: list[dict[str, Any]]) -> None:
             assert known or claim["level"] == "lore", f"{claim['id']}: {basis}"
 
 
-def test_documented_claims_rest_on_a_man_page(made: list[dict[str, Any]]) -> None:
-    for claim in made:
+def test_documented_claims_rest_on_a_man_page(claims: list[dict[str, Any]]) -> None:
+    for claim in claims:
         if claim["level"] == "documented":
             promised = r"[a-z_0-9]+\([1-9]\)|Documentation/"
             assert any(re.match(promised, basis) for basis in claim["basis"]), claim["id"]
 
 
-def test_rows_look_like_rows(made: list[dict[str, Any]]) -> None:
-    rows = {row for claim in made for row in claim["rows"]}
+def test_rows_look_like_rows(claims: list[dict[str, Any]]) -> None:
+    rows = {row for claim in claims for row in claim["rows"]}
     assert {row for row in rows if not re.fullmatch(r"(L-[A-Z]|[A-Z])\d{1,2}", row)} == set()
 
 
-def test_every_row_is_judged_or_says_why_not(made: list[dict[str, Any]]) -> None:
-    judged = {row for claim in made for row in claim["rows"]}
+def test_every_row_is_judged_or_says_why_not(claims: list[dict[str, Any]]) -> None:
+    judged = {row for claim in claims for row in claim["rows"]}
     known = set(claims_page.known_rows())
     assert judged <= known
     assert known - judged == set(claims_page.NOT_JUDGED)
 
 
-def test_ids_are_unique_and_can_be_typed(made: list[dict[str, Any]]) -> None:
-    ids = [claim["id"] for claim in made]
+def test_ids_are_unique_and_can_be_typed(claims: list[dict[str, Any]]) -> None:
+    ids = [claim["id"] for claim in claims]
     assert sorted(ids) == sorted(set(ids))
     assert [name for name in ids if not re.fullmatch(r"[a-z][a-z0-9.-]*", name)] == []
     assert max(map(len, ids)) <= 45, "`list` gives an id one column"
 
 
-def test_sentences_are_unique(made: list[dict[str, Any]]) -> None:
-    sentences = [claim["sentence"] for claim in made]
+def test_sentences_are_unique(claims: list[dict[str, Any]]) -> None:
+    sentences = [claim["sentence"] for claim in claims]
     assert sorted(sentences) == sorted(set(sentences))
 
 
-def test_cases_are_scenarios_or_questions(made: list[dict[str, Any]]) -> None:
-    for claim in made:
+def test_cases_are_scenarios_or_questions(claims: list[dict[str, Any]]) -> None:
+    for claim in claims:
         for case in claim["cases"]:
             if "/" in case:
                 assert Scenario.parse(case).id == case
@@ -86,25 +86,25 @@ def test_cases_are_scenarios_or_questions(made: list[dict[str, Any]]) -> None:
                 assert case.startswith("test_"), claim["id"]
 
 
-def test_cases_are_those_that_pytest_collects(made: list[dict[str, Any]]) -> None:
+def test_cases_are_those_that_pytest_collects(claims: list[dict[str, Any]]) -> None:
     """So that what the catalogue names can be given to pytest."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
-    told = subprocess.run(
+    listed = subprocess.run(
         [*command, "--deselect=tests/kernel/test_controls.py"],
         cwd=host.PROJECT,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    named = [(claim["test"], case) for claim in made for case in claim["cases"]]
-    assert sorted(line for line in told.splitlines() if "::" in line) == sorted(
+    named = [(claim["test"], case) for claim in claims for case in claim["cases"]]
+    assert sorted(line for line in listed.splitlines() if "::" in line) == sorted(
         f"{test}[{case}]" if "/" in case else f"{test.partition('::')[0]}::{case}" for test, case in named
     )
 
 
-def test_chapters_stand_together(made: list[dict[str, Any]]) -> None:
+def test_chapters_stand_together(claims: list[dict[str, Any]]) -> None:
     """The page has one heading per chapter."""
-    chapters = [claim["chapter"] for claim in made]
+    chapters = [claim["chapter"] for claim in claims]
     blocks = [name for name, before in zip(chapters, [None, *chapters], strict=False) if name != before]
     assert sorted(blocks) == sorted(set(blocks))
 

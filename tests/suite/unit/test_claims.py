@@ -29,17 +29,22 @@ def _test() -> None:
     """
 
 
-def _made(**changes: Any) -> Callable[..., Any]:
+def _claim_with(**changes: Any) -> Callable[..., Any]:
     given: dict[str, Any] = {"id": "made.up", "sentence": "So it is.", "level": OBSERVED, "basis": BASIS, **changes}
     return claim(given.pop("id"), given.pop("sentence"), **given)
 
 
 def test_good_claim_is_registered_and_stays_a_function() -> None:
-    assert _made(rows=["N1"])(_test) is _test
-    made = CLAIMS["made.up"]
-    assert made is _test.claim
-    assert (made.chapter, made.level, made.truth, made.rows) == ("made", OBSERVED, None, ("N1",))
-    assert "w0 --- L" in made.drawing
+    assert _claim_with(rows=["N1"])(_test) is _test
+    registered = CLAIMS["made.up"]
+    assert registered is _test.claim
+    assert (registered.chapter, registered.level, registered.truth, registered.rows) == (
+        "made",
+        OBSERVED,
+        None,
+        ("N1",),
+    )
+    assert "w0 --- L" in registered.drawing
 
 
 @pytest.mark.parametrize(
@@ -60,17 +65,17 @@ def test_good_claim_is_registered_and_stays_a_function() -> None:
 )
 def test_id_that_cannot_be_typed_is_refused(id: str) -> None:
     with pytest.raises(ValueError, match=r"a claim's id is chapter\.words-with-dashes"):
-        _made(id=id)
+        _claim_with(id=id)
 
 
 def test_unknown_level_is_refused() -> None:
     with pytest.raises(ValueError, match="level 'certain' is none of documented, observed, measured, lore"):
-        _made(level="certain")
+        _claim_with(level="certain")
 
 
 def test_claim_without_basis_is_refused() -> None:
     with pytest.raises(ValueError, match=r"made\.up: no claim without a basis"):
-        _made(basis=[])
+        _claim_with(basis=[])
 
 
 @pytest.mark.parametrize(
@@ -79,32 +84,32 @@ def test_claim_without_basis_is_refused() -> None:
 )
 def test_truth_belongs_to_lore_and_only_there(level: str, truth: str | None) -> None:
     with pytest.raises(ValueError, match="lore, and only lore, has a truth"):
-        _made(level=level, truth=truth)
+        _claim_with(level=level, truth=truth)
 
 
 @pytest.mark.parametrize("truth", TRUTHS)
 def test_lore_with_a_truth_is_taken(truth: str) -> None:
-    _made(level=LORE, truth=truth)(_test)
+    _claim_with(level=LORE, truth=truth)(_test)
     assert CLAIMS["made.up"].truth == truth
 
 
 def test_truth_that_is_none_of_the_words_is_refused_everywhere() -> None:
     with pytest.raises(ValueError, match="truth"):
-        _made(truth="perhaps")
+        _claim_with(truth="perhaps")
 
 
 def test_two_judges_of_one_claim_are_refused() -> None:
     def another() -> None:
         """Another."""
 
-    _made()(_test)
+    _claim_with()(_test)
     with pytest.raises(ValueError, match=r"made\.up: two tests judge it, .*_test and .*another"):
-        _made()(another)
+        _claim_with()(another)
 
 
 def test_module_imported_again_is_no_second_judge() -> None:
-    _made()(_test)
-    _made(sentence="So it is, still.")(_test)
+    _claim_with()(_test)
+    _claim_with(sentence="So it is, still.")(_test)
     assert CLAIMS["made.up"].sentence == "So it is, still."
 
 

@@ -30,7 +30,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
     """Run a command that must be refused; the one sentence that it says."""
 
     def run(*arguments: object) -> str:
-        assert __main__.main([str(one) for one in arguments]) == BAD_INPUT
+        assert __main__.main([str(argument) for argument in arguments]) == BAD_INPUT
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith("wakecheck: ")

@@ -125,7 +125,8 @@ def test_several_runs_make_a_matrix_with_their_pages_beside_it(
         (tmp_path / f"{name}.json").write_text(json.dumps({**_judged(verdict), "label": name}))
     index = tmp_path / "matrix" / "index.html"
     assert (
-        __main__.main(["report", *(str(tmp_path / f"{one}.json") for one in ("old", "new")), "--html", str(index)]) == 1
+        __main__.main(["report", *(str(tmp_path / f"{name}.json") for name in ("old", "new")), "--html", str(index)])
+        == 1
     )
     assert {path.name for path in index.parent.iterdir()} == {"index.html", "old.html", "new.html"}
     out, err = capsys.readouterr()
@@ -178,6 +179,6 @@ def test_help_of_compare_names_every_key(capsys: pytest.CaptureFixture[str]) -> 
         __main__.main(["compare", "--help"])
     out = capsys.readouterr().out
     run = _judged("held")
-    found = compare.as_dict(run, {**_judged("broken"), "label": "other"})
-    for key in (*found, *found["before"], *found["worse"][0]):
+    compared = compare.as_dict(run, {**_judged("broken"), "label": "other"})
+    for key in (*compared, *compared["before"], *compared["worse"][0]):
         assert key in out, key

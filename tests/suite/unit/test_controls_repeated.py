@@ -107,6 +107,6 @@ def test_run_says_that_a_control_was_repeated(
     done.assert_outcomes(passed=11)
     assert done.ret == pytest.ExitCode.OK
     done.stdout.fnmatch_lines([f"control null: held at attempt 2 of {ATTEMPTS}, after: {LATE}"])
-    found = run_json(pytester)
-    assert found["controls"]["null"] == "held"
-    assert found["controls_reasons"] == {"null": f"at attempt 2 of {ATTEMPTS}, after: {LATE}"}
+    judged = run_json(pytester)
+    assert judged["controls"]["null"] == "held"
+    assert judged["controls_reasons"] == {"null": f"at attempt 2 of {ATTEMPTS}, after: {LATE}"}

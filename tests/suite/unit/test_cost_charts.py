@@ -21,9 +21,9 @@ _SVG = "{http://www.w3.org/2000/svg}"
 @pytest.fixture(scope="module")
 def measured() -> dict[str, Any]:
     """An answer that fits the schema."""
-    made = document()
-    assert answer.violation(made) is None
-    return made
+    measured = document()
+    assert answer.violation(measured) is None
+    return measured
 
 
 @pytest.fixture(scope="module")

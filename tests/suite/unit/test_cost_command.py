@@ -133,7 +133,7 @@ def test_failed_check_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 def _workers() -> set[int]:
     """Every rig and worker on this machine: they have the rig's name."""
-    found = set()
+    workers = set()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
@@ -143,8 +143,8 @@ def _workers() -> set[int]:
             name, _, after = stat.partition("(")[2].rpartition(")")
             # One that is dead and whose parent is gone waits for init alone.
             if name == "wakecheck-cost" and not after.startswith(" Z"):
-                found.add(int(folder.name))
-    return found
+                workers.add(int(folder.name))
+    return workers
 
 
 def _children(pid: int) -> set[int]:
@@ -157,12 +157,12 @@ def _children(pid: int) -> set[int]:
             except OSError:
                 continue
             parents[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
-    found, grown = {pid}, True
+    family, grown = {pid}, True
     while grown:
-        more = {child for child, parent in parents.items() if parent in found} - found
+        more = {child for child, parent in parents.items() if parent in family} - family
         grown = bool(more)
-        found |= more
-    return found - {pid}
+        family |= more
+    return family - {pid}
 
 
 @pytest.mark.parametrize(
@@ -215,14 +215,14 @@ def test_schema() -> None:
 
 
 def test_plan_always_has_what_all_is_compared_with() -> None:
-    made = plan.make((ways.parse("poll"),), sizes=(8,), work=(work.parse("0"),))
-    assert [way.id for way in made.ways] == ["accept", "poll"]
-    assert made.count == 2 * 3 * plan.ROUNDS == len(list(made.sittings()))
+    planned = plan.make((ways.parse("poll"),), sizes=(8,), work=(work.parse("0"),))
+    assert [way.id for way in planned.ways] == ["accept", "poll"]
+    assert planned.count == 2 * 3 * plan.ROUNDS == len(list(planned.sittings()))
 
 
 def test_strategies_take_turns() -> None:
-    made = plan.make(tuple(map(ways.parse, ("accept", "poll", "select"))), loads=("rest",), sizes=(2,), rounds=3)
-    order = [way.id for _, _, way in made.sittings()]
+    planned = plan.make(tuple(map(ways.parse, ("accept", "poll", "select"))), loads=("rest",), sizes=(2,), rounds=3)
+    order = [way.id for _, _, way in planned.sittings()]
     assert order == ["accept", "poll", "select", "poll", "select", "accept", "select", "accept", "poll"]
 
 
@@ -246,5 +246,5 @@ def test_marks() -> None:
 
 
 def test_default_is_kept_small() -> None:
-    made = plan.make(tuple(map(ways.parse, ways.DEFAULT)))
-    assert made.about_s() < 60
+    planned = plan.make(tuple(map(ways.parse, ways.DEFAULT)))
+    assert planned.about_s() < 60

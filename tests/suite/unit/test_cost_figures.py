@@ -14,33 +14,33 @@ from .cost_readings import reading, under_load
 
 
 def test_figures_are_per_connection() -> None:
-    found = figures(reading())
-    assert set(found) == set(module.FIGURES)
-    assert found["woken"] == 4.0
-    assert found["in_vain"] == 3.0
-    assert found["returned"] == 1.2
-    assert found["empty"] == 0.2
-    assert found["preempted"] == 0.1
-    assert found["cpu_us"] == 40.0
-    assert found["busiest"] == 0.4
-    assert found["latency_median_us"] == 5.0
-    assert found["latency_p99_us"] == found["latency_max_us"] == 10.0
+    counted = figures(reading())
+    assert set(counted) == set(module.FIGURES)
+    assert counted["woken"] == 4.0
+    assert counted["in_vain"] == 3.0
+    assert counted["returned"] == 1.2
+    assert counted["empty"] == 0.2
+    assert counted["preempted"] == 0.1
+    assert counted["cpu_us"] == 40.0
+    assert counted["busiest"] == 0.4
+    assert counted["latency_median_us"] == 5.0
+    assert counted["latency_p99_us"] == counted["latency_max_us"] == 10.0
     # Twelve waits, twelve accepts, a write and a close of each of ten.
-    assert found["system_calls"] == pytest.approx(4.4)
-    assert found["rate"] is None
-    assert found["short_p99_us"] is None
+    assert counted["system_calls"] == pytest.approx(4.4)
+    assert counted["rate"] is None
+    assert counted["short_p99_us"] is None
 
 
 def test_under_load_there_are_a_rate_and_a_busy_client() -> None:
-    found = figures(under_load(elapsed_ns=1_000_000))
-    assert found["rate"] == pytest.approx(10_000)
-    assert found["client_busy"] == pytest.approx(0.03)
+    counted = figures(under_load(elapsed_ns=1_000_000))
+    assert counted["rate"] == pytest.approx(10_000)
+    assert counted["client_busy"] == pytest.approx(0.03)
 
 
 def test_work_is_no_overhead() -> None:
     worked = replace(reading().after, work_ns=[25_000] * 4)
-    found = figures(reading(work="10", after=worked))
-    assert (found["cpu_us"], found["overhead_us"]) == (40.0, 30.0)
+    counted = figures(reading(work="10", after=worked))
+    assert (counted["cpu_us"], counted["overhead_us"]) == (40.0, 30.0)
 
 
 def test_in_vain_never_falls_below_nothing() -> None:
@@ -59,8 +59,8 @@ def test_short_requests_stand_apart() -> None:
 
 def test_unknown_is_null() -> None:
     blind = reading(before=replace(reading().before, cpu_ns=None), way="poll+robust-mutex")
-    found = figures(blind)
-    assert found["cpu_us"] is found["overhead_us"] is found["system_calls"] is None
+    counted = figures(blind)
+    assert counted["cpu_us"] is counted["overhead_us"] is counted["system_calls"] is None
 
 
 @pytest.mark.parametrize(("parts", "index"), [([1, 1, 1, 1], 1.0), ([1, 0, 0, 0], 0.25), ([4, 3, 2, 1], 100 / 120)])

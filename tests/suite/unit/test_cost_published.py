@@ -24,10 +24,10 @@ def test_page_is_up_to_date() -> None:
 
 
 def test_kept_figures_are_those_of_the_page() -> None:
-    found = published.kept()
-    if found is None:
+    measured = published.kept()
+    if measured is None:
         pytest.skip("nothing was measured yet")
-    assert list(found["here"]) == [figure.title for figure in PUBLISHED]
+    assert list(measured["here"]) == [figure.title for figure in PUBLISHED]
 
 
 def test_every_figure_has_a_source() -> None:
@@ -64,8 +64,10 @@ def _measured_by_runs() -> set[tuple[str, str, int, str]]:
     for run in published.RUNS:
         parser = argparse.ArgumentParser()
         arguments.add_to(parser)
-        made = arguments.request_from(parser.parse_args(run)).plan
-        cells |= {(way.id, scene.load, scene.workers, scene.work.id) for way in made.ways for scene in made.scenes}
+        planned = arguments.request_from(parser.parse_args(run)).plan
+        cells |= {
+            (way.id, scene.load, scene.workers, scene.work.id) for way in planned.ways for scene in planned.scenes
+        }
     return cells
 
 
@@ -104,8 +106,8 @@ def test_ratios_are_within_a_round() -> None:
 def test_page_of_some_figures() -> None:
     spread = RoundSpread(2.0, 1.0, 3.0, 1.5, 2.5).as_json()
     here = {figure.title: [["so", spread]] * len(list(figure.here(Everything(1.0)))) for figure in PUBLISHED}
-    found = {"kernel": "Linux 6.18", "marks": ["the machine was busy"], "rounds": 9, "here": here}
-    page = published.page(json.loads(json.dumps(found)))
+    measured = {"kernel": "Linux 6.18", "marks": ["the machine was busy"], "rounds": 9, "here": here}
+    page = published.page(json.loads(json.dumps(measured)))
     assert "Take care: the machine was busy" in page
     assert "| so | 2.00 | 1.50–2.50 |" in page
     assert page.count("\n## ") == len(PUBLISHED)
@@ -129,7 +131,9 @@ def test_it_measures_unattended_and_says_how_far_it_is(
     """Every command once and small; the page is what the figures make of it."""
     monkeypatch.setattr(published, "ROUNDS", 1)
     monkeypatch.setattr(published, "RUNS", ((*published.RUNS[2],),))
-    monkeypatch.setattr(published, "PUBLISHED", tuple(one for one in PUBLISHED if one.title == MULTISHOT_CHEAPER))
+    monkeypatch.setattr(
+        published, "PUBLISHED", tuple(figure for figure in PUBLISHED if figure.title == MULTISHOT_CHEAPER)
+    )
     monkeypatch.setattr(published, "KEPT", tmp_path / "published.json")
     monkeypatch.setattr(published, "PAGE", tmp_path / "published.md")
     code = published.main(["measure"])

@@ -55,11 +55,11 @@ def test_herd_is_counted() -> None:
 def test_silent_herd_is_counted_all_the_same() -> None:
     """Its own counters hide it; the kernel's do not."""
     reading = _read("herds")
-    found = figures(reading)
-    assert found["woken"] is not None
-    assert found["woken"] >= WORKERS
-    assert found["in_vain"] == pytest.approx(found["woken"] - 1)
-    assert found["empty"] == 0
+    counted = figures(reading)
+    assert counted["woken"] is not None
+    assert counted["woken"] >= WORKERS
+    assert counted["in_vain"] == pytest.approx(counted["woken"] - 1)
+    assert counted["empty"] == 0
     assert set(reading.dots) <= {WON, WOKEN, RETURNED}
 
 
@@ -90,11 +90,11 @@ def test_work_that_is_not_done_is_seen() -> None:
 def test_work_is_done_and_is_no_overhead() -> None:
     reading = _read("none", load="light", work="1000")
     assert checks.wrong(reading) is None
-    found = figures(reading)
-    assert found["cpu_us"] is not None
-    assert found["overhead_us"] is not None
+    counted = figures(reading)
+    assert counted["cpu_us"] is not None
+    assert counted["overhead_us"] is not None
     worked = sum(reading.gained("work_ns") or []) / reading.connections / 1000
-    assert found["cpu_us"] - found["overhead_us"] == pytest.approx(worked)
+    assert counted["cpu_us"] - counted["overhead_us"] == pytest.approx(worked)
 
 
 def test_work_is_calibrated_by_the_fastest_try(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,10 +31,10 @@ def test_nothing_wrong_is_said(what: str, act: str) -> None:
     command = [sys.executable, "-m", "tests.suite.unit.disturbed", what, json.dumps(PLAYS[what]), act]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert "inconclusive" not in told["undisturbed"]
-    seen = [(one["look"], one["task"], one["seen"]) for one in told["disturbed"] if one["came"]]
+    answer = json.loads(done.stdout)
+    assert "inconclusive" not in answer["undisturbed"]
+    seen = [(look["look"], look["task"], look["seen"]) for look in answer["disturbed"] if look["came"]]
     assert len(seen) > 3, "it was disturbed at many moments"
-    wrong = [one for one in seen if "inconclusive" not in one[2] and one[2] != told["undisturbed"]]
+    wrong = [look for look in seen if "inconclusive" not in look[2] and look[2] != answer["undisturbed"]]
     assert not wrong, wrong
-    assert any("by somebody else" in one[2].get("inconclusive", "") for one in seen)
+    assert any("by somebody else" in look[2].get("inconclusive", "") for look in seen)

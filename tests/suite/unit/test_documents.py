@@ -43,7 +43,7 @@ def test_readme_says_why_each_dependency_is_there() -> None:
 
 def test_ci_finds_its_command_in_the_readme() -> None:
     """.ci/run takes the line from there."""
-    found = re.findall(
+    commands = re.findall(
         r"^python3 -m venv .* \.venv/bin/tox$", (PROJECT / "README.md").read_text(encoding="utf-8"), re.M
     )
-    assert len(found) == 1
+    assert len(commands) == 1

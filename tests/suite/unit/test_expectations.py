@@ -125,17 +125,17 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_good_file(tmp_path: Path) -> None:
     file = tmp_path / "known.toml"
     file.write_text(SILENT + entry(claims=["made.also-here"], cases=["*/n8t/*"], sometimes=True))
-    found = expectation_file.load(str(file))
-    assert (found.kernel, len(found.entries)) == ("a model that herds", 2)
-    assert found.excuse("made.also-here", "accept/tcp4/n8t/hold/one-connection", "broken") == "why"
+    expectations = expectation_file.load(str(file))
+    assert (expectations.kernel, len(expectations.entries)) == ("a model that herds", 2)
+    assert expectations.excuse("made.also-here", "accept/tcp4/n8t/hold/one-connection", "broken") == "why"
 
 
 @pytest.mark.parametrize("file", sorted((PROJECT / "expectations").glob("*.toml")), ids=lambda file: file.stem)
 def test_files_of_the_project_name_claims_that_exist(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    found = expectation_file.load(str(file))
-    assert found.kernel
-    assert found.entries
+    expectations = expectation_file.load(str(file))
+    assert expectations.kernel
+    assert expectations.entries
 
 
 # --- what is expected --------------------------------------------------------------------------
@@ -175,8 +175,8 @@ def test_excuse(claim: str, name: str, verdict: str, excuse: str | None) -> None
     ],
 )
 def test_whether_it_came_so(cases: list[dict[str, str]], whole: bool, met: bool | None) -> None:
-    (told,) = ONLY_ACCEPT.of_claim("made.one", cases, whole=whole)
-    assert told == {"verdict": "broken", "reason": "it herds", "pattern": "made.*", "met": met}
+    (expected,) = ONLY_ACCEPT.of_claim("made.one", cases, whole=whole)
+    assert expected == {"verdict": "broken", "reason": "it herds", "pattern": "made.*", "met": met}
 
 
 def test_a_race_may_be_held() -> None:
@@ -189,16 +189,16 @@ def test_two_entries_of_one_claim_must_both_come() -> None:
     both = Expectations(
         "f", "", (Expectation("broken", "b", ("made.one",)), Expectation("inconclusive", "i", ("made.one",)))
     )
-    told = both.of_claim("made.one", [case("x", "broken"), case("y", "held")], whole=True)
-    assert [one["met"] for one in told] == [True, False]
+    expected = both.of_claim("made.one", [case("x", "broken"), case("y", "held")], whole=True)
+    assert [expected["met"] for expected in expected] == [True, False]
 
 
 def test_sentence_says_what_to_do() -> None:
-    told = {"verdict": "broken", "pattern": "made.*"}
-    said = sentence("made.one", "held", told, "known.toml")
+    known = {"verdict": "broken", "pattern": "made.*"}
+    said = sentence("made.one", "held", known, "known.toml")
     assert said.startswith("made.one was expected to be broken, and is held: remove 'made.*' from known.toml")
     assert said.endswith(", or narrow it to what still is")
-    assert sentence("made.one", "held", {**told, "pattern": "made.one"}, "known.toml").endswith("from known.toml")
+    assert sentence("made.one", "held", {**known, "pattern": "made.one"}, "known.toml").endswith("from known.toml")
 
 
 # --- a run -------------------------------------------------------------------------------------
@@ -223,16 +223,16 @@ def test_what_is_known_does_not_fail(expecting: Expecting, lab: type[FakeLab], p
     done.assert_outcomes(passed=10, xfailed=1)
     assert done.ret == pytest.ExitCode.OK
     assert "1, as expected: it herds in silence" in done.stdout.str()
-    found = run_json(pytester)
-    assert found["expectations"]["file"] == "known.toml"
-    claim = found["claims"][0]
+    run = run_json(pytester)
+    assert run["expectations"]["file"] == "known.toml"
+    claim = run["claims"][0]
     assert (claim["verdict"], expected.reason(claim)) == ("broken", "it herds in silence")
     assert claim["expected"][0]["met"] is True
     assert 'name="wakecheck.expected" value="it herds in silence"' in (pytester.path / "out.xml").read_text()
     lines = (pytester.path / "out.ktap").read_text().splitlines()
     assert "ok 1 made.wakes-one # XFAIL broken, as expected: it herds in silence" in lines
     assert not any(line.strip().startswith("not ok") for line in lines)
-    text = page.render(found)
+    text = page.render(run)
     assert "Nothing is broken or inconclusive beyond what was expected" in text
     assert '<span class="expected">expected</span>' in text
 
@@ -243,10 +243,10 @@ def test_what_did_not_come_fails(expecting: Expecting, pytester: pytest.Pytester
     assert done.ret == pytest.ExitCode.TESTS_FAILED
     advice = "made.wakes-one was expected to be broken, and is held: remove 'made.wakes-*' from known.toml"
     assert advice in done.stdout.str().replace("\n", "")
-    found = run_json(pytester)
-    assert found["claims"][0]["expected"][0]["met"] is False
-    assert advice in page.render(found).replace("&#39;", "'")
-    assert "not ok 1 made.wakes-one" in ktap.render(found)
+    run = run_json(pytester)
+    assert run["claims"][0]["expected"][0]["met"] is False
+    assert advice in page.render(run).replace("&#39;", "'")
+    assert "not ok 1 made.wakes-one" in ktap.render(run)
 
 
 def test_what_is_newly_broken_fails_and_says_what_to_do(expecting: Expecting, lab: type[FakeLab]) -> None:

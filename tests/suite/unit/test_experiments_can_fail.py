@@ -40,7 +40,9 @@ def _cases() -> Iterator[Any]:
             arguments: dict[str, Any] = {}
             for mark, value in zip(marks, chosen, strict=True):
                 names = (
-                    [one.strip() for one in mark.args[0].split(",")] if isinstance(mark.args[0], str) else mark.args[0]
+                    [argument.strip() for argument in mark.args[0].split(",")]
+                    if isinstance(mark.args[0], str)
+                    else mark.args[0]
                 )
                 arguments.update(zip(names, value if len(names) > 1 else [value], strict=True))
             yield pytest.param(test, arguments, id=f"{name}-{place}")
@@ -92,5 +94,7 @@ def test_every_fact_counts(test: FunctionType, arguments: dict[str, Any]) -> Non
     assert expected, "an experiment that is asked for nothing"
     for wrong in expected:
         altered = {**expected, wrong: _ANOTHER}
-        assert _verdict(test, arguments, lambda key, case, it=altered: _Obliging(it, key, case)) == BROKEN, wrong
+        assert _verdict(test, arguments, lambda key, case, answers=altered: _Obliging(answers, key, case)) == BROKEN, (
+            wrong
+        )
     assert _verdict(test, arguments, lambda _, case: _Silent({}, case)) == INCONCLUSIVE

@@ -96,11 +96,13 @@ def test_what_the_report_reads_is_noted(read: noted.Noted) -> None:
             assert f'"{read.fact}"' in inspect.getsource(test)
         else:
             experiments = {experiment for experiment, _ in _asked()[claim]}
-            assert all(read.fact in _ids_of(one) for one in experiments), f"{claim} notes no {read.fact!r}"
+            assert all(read.fact in _ids_of(experiment) for experiment in experiments), (
+                f"{claim} notes no {read.fact!r}"
+            )
 
 
 def test_every_fact_that_the_report_reads_is_listed() -> None:
-    assert {one for one in vars(noted).values() if isinstance(one, noted.Noted)} == set(noted.READ)
+    assert {value for value in vars(noted).values() if isinstance(value, noted.Noted)} == set(noted.READ)
 
 
 @pytest.mark.parametrize("file", REPORT, ids=lambda file: file.stem)

@@ -33,9 +33,9 @@ def _asked_anew() -> Any:
 
 
 @pytest.mark.usefixtures("_asked_anew")
-@pytest.mark.parametrize(("answer", "told"), [((0, 1), True), ((0, 0), False), (OSError(92, "no such option"), False)])
+@pytest.mark.parametrize(("answer", "tells"), [((0, 1), True), ((0, 0), False), (OSError(92, "no such option"), False)])
 def test_queue_is_told_only_by_a_kernel_that_knows_its_limit(
-    answer: tuple[int, int] | OSError, told: bool, monkeypatch: pytest.MonkeyPatch
+    answer: tuple[int, int] | OSError, tells: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def queue(_: object) -> tuple[int, int]:
         if isinstance(answer, OSError):
@@ -45,8 +45,8 @@ def test_queue_is_told_only_by_a_kernel_that_knows_its_limit(
     monkeypatch.setattr(tcp, "queue", queue)
     listener = tcp.tcp4(Scenario("poll"), None)
     try:
-        assert listener.queued() == (0 if told else None)
-        if not told:
+        assert listener.queued() == (0 if tells else None)
+        if not tells:
             with pytest.raises(Inconclusive, match="does not tell the length"):
                 wire.queue(listener._sockets[0])
     finally:

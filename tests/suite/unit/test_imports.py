@@ -96,7 +96,7 @@ def _wrong(file: Path, folder: Path = FOLDER) -> list[str]:
     """Every import of this file that goes the wrong way, in words."""
     inside = file.relative_to(folder)
     name = inside.parts[0].removesuffix(".py").replace("__init__", "")
-    found = []
+    wrong = []
     for line, imported in _imports(file, folder):
         if imported == name:
             continue
@@ -108,8 +108,8 @@ def _wrong(file: Path, folder: Path = FOLDER) -> list[str]:
             reason = "imports go from the nouns upwards"
         else:
             continue
-        found.append(f"probes/{inside}:{line} imports probes.{imported}: {reason}")
-    return found
+        wrong.append(f"probes/{inside}:{line} imports probes.{imported}: {reason}")
+    return wrong
 
 
 @pytest.mark.parametrize("file", _modules(), ids=lambda file: str(file.relative_to(FOLDER)))

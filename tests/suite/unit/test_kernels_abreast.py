@@ -74,11 +74,11 @@ def _console(text: io.StringIO, *, terminal: bool) -> Console:
 def test_without_a_terminal_each_phase_is_a_line(tmp_path: Path) -> None:
     text = io.StringIO()
     with Progress(_console(text, terminal=False), 2, lambda part: []) as progress:
-        with progress.kernel("6.1", tmp_path / "a") as one, progress.kernel("5.10", tmp_path / "b") as other:
-            one.watch("booting", 0)
+        with progress.kernel("6.1", tmp_path / "a") as first, progress.kernel("5.10", tmp_path / "b") as other:
+            first.watch("booting", 0)
             other.watch("booting", 0)
-            one.watch("booting", 1)
-            one.watch("running", 2)
+            first.watch("booting", 1)
+            first.watch("running", 2)
         progress.say("6.1: done")
     assert text.getvalue().splitlines() == ["6.1: booting", "5.10: booting", "6.1: running", "6.1: done"]
 
@@ -88,8 +88,8 @@ def test_a_terminal_shows_every_kernel_that_runs_and_how_many_are_done(tmp_path:
     with Progress(_console(text, terminal=True), 3, lambda part: []) as progress:
         with progress.kernel("7.3", tmp_path / "c"):
             pass
-        with progress.kernel("6.1", tmp_path / "a") as one, progress.kernel("5.10", tmp_path / "b") as other:
-            one.watch("running", 65)
+        with progress.kernel("6.1", tmp_path / "a") as first, progress.kernel("5.10", tmp_path / "b") as other:
+            first.watch("running", 65)
             other.watch("booting", 1)
             shown = progress.shown().plain.splitlines()
     assert [line.rstrip() for line in shown[:2]] == ["6.1  running 1:05", "5.10  booting 0:01"]

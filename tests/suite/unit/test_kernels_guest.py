@@ -50,14 +50,14 @@ def test_cpio_unpacks_the_archive(tmp_path: Path) -> None:
 
 
 def test_every_part_of_the_archive_is_padded_to_four() -> None:
-    made = initramfs.archive([ArchiveEntry("a", b"12345")])
-    assert len(made) % 4 == 0
-    assert made[:6] == b"070701"
+    archive = initramfs.archive([ArchiveEntry("a", b"12345")])
+    assert len(archive) % 4 == 0
+    assert archive[:6] == b"070701"
     name_at = 110
-    assert made[name_at : name_at + 2] == b"a\0"
+    assert archive[name_at : name_at + 2] == b"a\0"
     # 110 + 2 is a multiple of four.
-    assert made[name_at + 2 : name_at + 7] == b"12345"
-    assert b"TRAILER!!!" in made
+    assert archive[name_at + 2 : name_at + 7] == b"12345"
+    assert b"TRAILER!!!" in archive
 
 
 def _module(folder: Path, name: str, depends: str, pack: str = "") -> None:
@@ -75,9 +75,9 @@ def test_modules_come_after_what_they_depend_on(tmp_path: Path) -> None:
     _module(tmp_path, "vsock_loopback", "vsock")
     _module(tmp_path, "vsock", "")
     _module(tmp_path, "unrelated", "")
-    found = initramfs.modules_below(tmp_path)
-    assert list(found) == ["virtio", "virtio_ring", "virtio_pci", "fuse", "virtiofs", "vsock", "vsock_loopback"]
-    assert all(content.startswith(b"\x7fELF") for content in found.values())
+    modules = initramfs.modules_below(tmp_path)
+    assert list(modules) == ["virtio", "virtio_ring", "virtio_pci", "fuse", "virtiofs", "vsock", "vsock_loopback"]
+    assert all(content.startswith(b"\x7fELF") for content in modules.values())
 
 
 @pytest.mark.parametrize("suffix", [".xz", ".gz", ""])
@@ -156,7 +156,7 @@ def test_the_root_is_shared_read_only_and_the_results_are_not() -> None:
 
 def test_qemu_has_three_serial_ports_in_order_and_doubles_commas() -> None:
     options = qemu.qemu_options(Path("/k"), Path("/i"), {"root": Path("/a,b/s")}, Pipes(7, 8, 9), 1)
-    ports = [options[at + 1] for at, one in enumerate(options) if one == "-serial"]
+    ports = [options[at + 1] for at, option in enumerate(options) if option == "-serial"]
     assert ports == ["chardev:console", "chardev:output", "chardev:marks"]
     assert options[options.index("-smp") + 1] == "1"
     assert "file,id=marks,path=/dev/fd/9" in options
@@ -227,7 +227,7 @@ def test_an_expectations_file_is_passed_where_there_is_one(monkeypatch: pytest.M
     settings = Settings(Cache(tmp_path), tmp_path, Patience(1, 1), ["-x"], cpus=3)
     assert f"--herd-expect={tmp_path}/expectations/odd.toml" in runner.job("odd", tmp_path, settings).command
     plain = runner.job("6.1", tmp_path, settings)
-    assert not any(one.startswith("--herd-expect") for one in plain.command)
+    assert not any(word.startswith("--herd-expect") for word in plain.command)
     assert plain.command[-1] == "-x", "the user's own arguments come last, and win"
     assert plain.cpus == 3
 

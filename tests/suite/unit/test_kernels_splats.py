@@ -66,7 +66,7 @@ def test_harmless_words_are_none(line: str) -> None:
 
 
 def test_a_complaint_that_is_understood_has_an_explanation_and_a_source() -> None:
-    (known,) = [one for one in splats.UNDERSTOOD if one.sign.search(PSI)]
+    (known,) = [splat for splat in splats.UNDERSTOOD if splat.sign.search(PSI)]
     assert "wake-ups" in known.explanation
     assert known.source.startswith("kernel/sched/psi.c")
     assert splats.in_words(PSI) == f"{PSI} (known: {known.explanation})"

@@ -132,7 +132,7 @@ def test_how_many_trials(run: Pytest, pytester: pytest.Pytester, options: list[s
     run(WAKES_ONE, "-k", "made.wakes-one", "--herd-report=report", *options)
     cases = [case for claim in run_json(pytester)["claims"] for case in claim["cases"]]
     assert {len(case["trials"]) for case in cases} == {trials}
-    assert all([one["traced"] for one in case["trials"]] == [False] * (trials - 1) + [True] for case in cases)
+    assert all([trial["traced"] for trial in case["trials"]] == [False] * (trials - 1) + [True] for case in cases)
 
 
 @pytest.mark.parametrize("options", [[], ["-k", "also-here"]])
@@ -175,7 +175,7 @@ def test_observer_that_is_done_without(run: Pytest, pytester: pytest.Pytester) -
 def test_without_ptrace_no_trial_is_traced(run: Pytest, pytester: pytest.Pytester) -> None:
     run(WAKES_ONE, "-k", "made.wakes-one", "--herd-without", "syscall_exit").assert_outcomes(passed=2)
     (claim,) = run_json(pytester, "report/other")["claims"]
-    assert not any(one["traced"] for case in claim["cases"] for one in case["trials"])
+    assert not any(trial["traced"] for case in claim["cases"] for trial in case["trials"])
 
 
 def test_files_go_where_they_are_told(run: Pytest, pytester: pytest.Pytester) -> None:
@@ -201,10 +201,10 @@ def test_files_go_where_they_are_told(run: Pytest, pytester: pytest.Pytester) ->
 def test_held_passes(run: Pytest, pytester: pytest.Pytester) -> None:
     done = run(WAKES_ONE)
     done.assert_outcomes(passed=11)
-    made = run_json(pytester)
-    assert made["partial"] is False
-    assert made["summary"]["held"] == 2
-    assert set(made["controls"].values()) == {"held"}
+    judged = run_json(pytester)
+    assert judged["partial"] is False
+    assert judged["summary"]["held"] == 2
+    assert set(judged["controls"].values()) == {"held"}
 
 
 def test_broken_fails_with_the_whole_text(run: Pytest, lab: type[FakeLab], pytester: pytest.Pytester) -> None:
@@ -297,10 +297,10 @@ def _dies_at_accept(self: FakeLab, scenario: object, *, traced: bool) -> object:
 def test_failing_control_leaves_nothing_held(run: Pytest, lab: type[FakeLab], pytester: pytest.Pytester) -> None:
     lab.failing_control = "silent"
     run(WAKES_ONE).assert_outcomes(failed=11)
-    made = run_json(pytester)
-    assert made["controls"]["silent"] == "broken"
-    assert {claim["verdict"] for claim in made["claims"]} == {"inconclusive"}
-    assert "the instrument failed its control: silent" in made["claims"][0]["reason"]
+    judged = run_json(pytester)
+    assert judged["controls"]["silent"] == "broken"
+    assert {claim["verdict"] for claim in judged["claims"]} == {"inconclusive"}
+    assert "the instrument failed its control: silent" in judged["claims"][0]["reason"]
 
 
 @pytest.mark.parametrize("quiet", [["-q"], ["--no-header"]], ids=lambda quiet: quiet[0])
@@ -323,7 +323,7 @@ def test_conductor_that_replaces_another_runs_the_controls_again(
     """The second conductor of this lab fails a control, so nothing of the run may be believed."""
     lab.dies_after = 1
     result = run(WAKES_ONE)
-    found = run_json(pytester)
-    assert found["controls"]["negative"] == "broken"
-    assert {claim["verdict"] for claim in found["claims"]} == {"inconclusive"}
+    judged = run_json(pytester)
+    assert judged["controls"]["negative"] == "broken"
+    assert {claim["verdict"] for claim in judged["claims"]} == {"inconclusive"}
     assert result.ret == 1

@@ -52,8 +52,8 @@ def test_whole_run(run: Pytest, pytester: pytest.Pytester, options: tuple[str, .
     """Also of a preset, and of sizes, that have other cases than the default."""
     done = run(WAKES_ONE, *options)
     assert done.ret == pytest.ExitCode.OK
-    found = run_json(pytester, folder)
-    assert (found["partial"], found["partial_reason"]) == (False, None)
+    written = run_json(pytester, folder)
+    assert (written["partial"], written["partial_reason"]) == (False, None)
     assert not (pytester.path / PARTIAL).exists()
     assert "partial" not in done.stdout.str()
 
@@ -115,10 +115,10 @@ def test_partial_run_keeps_to_its_own_place(
     lab.kernel = AcceptHerdsSilently(0)
     done = run(WAKES_ONE, *options)
     assert {file.name: file.read_bytes() for file in (pytester.path / "report").glob("*.*")} == files
-    found = run_json(pytester, PARTIAL)
-    assert found["partial"] is True
-    assert found["partial_reason"] == f"{judged} of 11 cases were judged"
-    assert sum(len(claim["cases"]) for claim in found["claims"]) == judged
+    written = run_json(pytester, PARTIAL)
+    assert written["partial"] is True
+    assert written["partial_reason"] == f"{judged} of 11 cases were judged"
+    assert sum(len(claim["cases"]) for claim in written["claims"]) == judged
     assert (pytester.path / PARTIAL / "index.html").exists()
     done.stdout.fnmatch_lines(
         [
@@ -185,8 +185,8 @@ def test_stopped_run_is_partial_and_says_by_what(
 
     lab.run = stopped
     assert run(WAKES_ONE).ret == pytest.ExitCode.INTERRUPTED
-    found = run_json(pytester, PARTIAL)
-    assert found["partial_reason"] == f"stopped ({words}): 1 of 11 cases were judged"
+    written = run_json(pytester, PARTIAL)
+    assert written["partial_reason"] == f"stopped ({words}): 1 of 11 cases were judged"
 
 
 def test_run_stopped_before_its_first_case_says_so(run: Pytest, pytester: pytest.Pytester, lab: type[FakeLab]) -> None:
@@ -195,8 +195,8 @@ def test_run_stopped_before_its_first_case_says_so(run: Pytest, pytester: pytest
 
     lab.run = stopped
     run(WAKES_ONE)
-    found = run_json(pytester, PARTIAL)
-    assert (found["claims"], found["partial_reason"]) == ([], "stopped (Ctrl-C): 0 of 11 cases were judged")
+    written = run_json(pytester, PARTIAL)
+    assert (written["claims"], written["partial_reason"]) == ([], "stopped (Ctrl-C): 0 of 11 cases were judged")
 
 
 # --- one run at a time -------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from .model import Kernel
 
 
 def _lines(kernel: Kernel) -> dict[str, str]:
-    return {one.row: one.line for one in answers(run_on(kernel))}
+    return {answered.row: answered.line for answered in answers(run_on(kernel))}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_every_question_has_an_answer_or_says_that_it_is_unknown(healthy: dict[s
 
 
 def test_what_was_not_run_is_unknown() -> None:
-    assert {one.line for one in answers({"claims": []})} == {"This run has no answer."}
+    assert {answered.line for answered in answers({"claims": []})} == {"This run has no answer."}
 
 
 def test_who_wakes(healthy: dict[str, str]) -> None:
@@ -37,7 +37,7 @@ def test_who_wakes(healthy: dict[str, str]) -> None:
 
 def test_the_line_of_a_question_is_a_sentence(healthy: dict[str, str]) -> None:
     run = run_on(Kernel(1))
-    said = {one.row: one.short for one in answers(run)}
+    said = {answered.row: answered.short for answered in answers(run)}
     assert said["Q1"] == (
         "Of 8 workers, 1 wakes in accept, 8 in poll, 8 in epoll with an instance each, 1 with EPOLLEXCLUSIVE."
     )

@@ -33,7 +33,9 @@ def after(healthy: Run) -> Run:
 
 
 def kinds(before: Run, after: Run) -> list[tuple[str, str | None, str, str]]:
-    return [(one.kind, one.claim or one.case, one.before, one.after) for one in changes(before, after)]
+    return [
+        (change.kind, change.claim or change.case, change.before, change.after) for change in changes(before, after)
+    ]
 
 
 def test_a_run_is_like_itself(healthy: Run, after: Run) -> None:
@@ -44,7 +46,7 @@ def test_a_run_is_like_itself(healthy: Run, after: Run) -> None:
 def test_nothing_that_a_hash_or_a_race_decides_is_a_change(seed: int) -> None:
     """One healthy kernel, judged twice, with one untraced trial of each case: whatever differs is chance."""
     once, again = (run_of("one", "6.12.22", Kernel(number), claims_with_stars()) for number in (1, seed))
-    assert [(one.case, one.figure, one.before, one.after) for one in changes(once, again)] == []
+    assert [(change.case, change.figure, change.before, change.after) for change in changes(once, again)] == []
 
 
 @pytest.mark.parametrize(
@@ -66,9 +68,11 @@ def test_nothing_that_a_hash_or_a_race_decides_is_a_change(seed: int) -> None:
 )
 def test_verdicts(was: str, now: str, kind: str, healthy: Run, after: Run) -> None:
     before = say(copy.deepcopy(healthy), ONE, was)
-    found = [one for one in changes(before, say(after, ONE, now, "why")) if one.kind != NUMBERS]
-    assert [(one.kind, one.what, one.claim, one.before, one.after) for one in found] == [(kind, "claim", ONE, was, now)]
-    assert found[0].reason == "why"
+    changed = [change for change in changes(before, say(after, ONE, now, "why")) if change.kind != NUMBERS]
+    assert [(change.kind, change.what, change.claim, change.before, change.after) for change in changed] == [
+        (kind, "claim", ONE, was, now)
+    ]
+    assert changed[0].reason == "why"
 
 
 def test_held_and_measured_are_both_well(healthy: Run, after: Run) -> None:
@@ -88,12 +92,12 @@ def test_a_claim_that_was_broken_and_is_gone_has_changed(healthy: Run, after: Ru
 def test_one_more_broken_case_is_worse_though_the_claim_was_broken(healthy: Run, after: Run) -> None:
     before = copy.deepcopy(healthy)
     for run, places in ((before, (0,)), (after, (0, 1))):
-        claim = next(one for one in run["claims"] if one["id"] == "epoll-private.wakes-all")
+        claim = next(candidate for candidate in run["claims"] if candidate["id"] == "epoll-private.wakes-all")
         claim["verdict"] = "broken"
         for place in places:
             claim["cases"][place]["verdict"] = "broken"
-    (found,) = changes(before, after)
-    assert (found.kind, found.what, found.before, found.after) == (WORSE, "case", "held", "broken")
+    (change,) = changes(before, after)
+    assert (change.kind, change.what, change.before, change.after) == (WORSE, "case", "held", "broken")
 
 
 def test_a_case_that_only_one_preset_has_is_no_change(healthy: Run, after: Run) -> None:
@@ -117,8 +121,8 @@ def test_a_complaint_that_is_understood_makes_nothing_worse(
 ) -> None:
     before = copy.deepcopy(healthy)
     before["kernel"]["splats"], after["kernel"]["splats"] = was, now
-    (found,) = changes(before, after)
-    assert (found.kind, found.what) == (kind, "kernel")
+    (change,) = changes(before, after)
+    assert (change.kind, change.what) == (kind, "kernel")
     file = io.StringIO()
     compare.show(before, after, Console(file=file, width=400))
     assert ("(known: " in file.getvalue()) is (kind == CHANGED)
@@ -132,22 +136,24 @@ def test_the_same_complaint_is_no_change(healthy: Run, after: Run) -> None:
 
 def test_figures_under_hold(healthy: Run, after: Run) -> None:
     herding = run_of("after", "6.13", broken.AcceptHerdsSilently(1))
-    found = [one for one in changes(healthy, say(herding, ONE, "held")) if one.claim == ONE]
-    assert {(one.kind, one.figure, one.before, one.after) for one in found} == {(NUMBERS, "woken", "1", "8")}
-    assert "accept/tcp4/n8/hold/one-connection" in {one.case for one in found}
+    changed = [change for change in changes(healthy, say(herding, ONE, "held")) if change.claim == ONE]
+    assert {(change.kind, change.figure, change.before, change.after) for change in changed} == {
+        (NUMBERS, "woken", "1", "8")
+    }
+    assert "accept/tcp4/n8/hold/one-connection" in {change.case for change in changed}
 
 
 def test_order(healthy: Run) -> None:
     other = run_of("after", "6.13", broken.SharedEdgeFirstInFirstOut(1))
-    found = changes(healthy, say(other, "epoll-shared.last-blocked-first", "held"))
+    changed = changes(healthy, say(other, "epoll-shared.last-blocked-first", "held"))
     assert ("order", "w7 w6 w5 w4 w3 w2 w1 w0", "w0 w1 w2 w3 w4 w5 w6 w7") in {
-        (one.figure, one.before, one.after) for one in found
+        (change.figure, change.before, change.after) for change in changed
     }
 
 
 def _woken_under_accept(run: Run, *counts: int) -> Run:
-    claim = next(one for one in run["claims"] if one["id"] == ONE)
-    case = next(one for one in claim["cases"] if one["scenario"]["reaction"] == "accept")
+    claim = next(candidate for candidate in run["claims"] if candidate["id"] == ONE)
+    case = next(candidate for candidate in claim["cases"] if candidate["scenario"]["reaction"] == "accept")
     trial = case["trials"][0]
     case["trials"] = [{**trial, "woken": count, "returned": count} for count in counts]
     return run
@@ -156,9 +162,9 @@ def _woken_under_accept(run: Run, *counts: int) -> Run:
 def test_a_race_is_no_change_unless_the_ranges_do_not_meet(healthy: Run, after: Run) -> None:
     before = _woken_under_accept(copy.deepcopy(healthy), 2, 3)
     assert changes(before, _woken_under_accept(after, 3, 4)) == []
-    assert [(one.figure, one.before, one.after) for one in changes(before, _woken_under_accept(after, 4, 5))] == [
-        ("woken", "2\N{EN DASH}3", "4\N{EN DASH}5")
-    ]
+    assert [
+        (change.figure, change.before, change.after) for change in changes(before, _woken_under_accept(after, 4, 5))
+    ] == [("woken", "2\N{EN DASH}3", "4\N{EN DASH}5")]
 
 
 def test_an_unseen_figure_is_no_change(healthy: Run, after: Run) -> None:
@@ -173,9 +179,9 @@ def test_what_makes_the_comparison_doubtful_is_said(healthy: Run, after: Run) ->
     assert compare.warnings(healthy, after) == []
     after["suite"].update(revision=None, options={"herd_preset": "fast"})
     after.update(partial=True, controls={"silent": "broken"})
-    told = " ".join(compare.warnings(healthy, after))
+    said = " ".join(compare.warnings(healthy, after))
     for words in ("different revisions", "preset default and preset fast", "second run is partial", "control: silent"):
-        assert words in told
+        assert words in said
 
 
 def test_for_people(healthy: Run, after: Run) -> None:
@@ -193,9 +199,9 @@ def test_for_people(healthy: Run, after: Run) -> None:
 
 def test_an_expected_deviation_is_worse_all_the_same_and_says_that_it_was_expected(healthy: Run, after: Run) -> None:
     say(after, ONE, "broken")
-    claim = next(one for one in after["claims"] if one["id"] == ONE)
+    claim = next(claim_after for claim_after in after["claims"] if claim_after["id"] == ONE)
     claim["expected"] = [{"verdict": "broken", "reason": "it is known", "pattern": ONE, "met": True}]
     for case in claim["cases"]:
         case["expected"] = "it is known"
-    (found,) = changes(healthy, after)
-    assert found == Change(WORSE, "claim", ONE, None, None, "held", "broken", None, "it is known")
+    (change,) = changes(healthy, after)
+    assert change == Change(WORSE, "claim", ONE, None, None, "held", "broken", None, "it is known")

@@ -40,8 +40,8 @@ def test_whatever_else_differs_sets_them_apart() -> None:
 
 
 def test_numbers_are_said_where_they_are_not_those_of_the_case() -> None:
-    one, two = _json(woken=(0,), order=(0,)), _json(woken=(0, 1), order=(0,))
-    assert [group.head for group in evidence.alike([one, two])] == [
+    less, two = _json(woken=(0,), order=(0,)), _json(woken=(0, 1), order=(0,))
+    assert [group.head for group in evidence.alike([less, two])] == [
         "untraced: 1 woken, 1 returned, 0 won, ? spurious",
         "untraced: 2 woken, 1 returned, 0 won, ? spurious",
     ]

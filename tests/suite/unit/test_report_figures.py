@@ -18,17 +18,17 @@ EN_DASH = "\N{EN DASH}"
 
 @pytest.fixture
 def run() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
-    return found
+    run: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    return run
 
 
 def cases_of(run: dict[str, Any], claim: str) -> list[dict[str, Any]]:
-    cases: list[dict[str, Any]] = next(one["cases"] for one in run["claims"] if one["id"] == claim)
+    cases: list[dict[str, Any]] = next(candidate["cases"] for candidate in run["claims"] if candidate["id"] == claim)
     return cases
 
 
 def row(run: dict[str, Any], strategy: str) -> strategies.StrategyRow:
-    return next(one for one in strategies.rows(run) if one.strategy == strategy)
+    return next(row for row in strategies.rows(run) if row.strategy == strategy)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_traced_trial_alone_gives_no_figure(run: dict[str, Any]) -> None:
 
 
 def test_rows_stand_in_the_order_of_the_calls(run: dict[str, Any]) -> None:
-    assert [one.strategy for one in strategies.rows(run)] == [
+    assert [row.strategy for row in strategies.rows(run)] == [
         "accept",
         "poll",
         "epoll_wait.exclusive.listener",
@@ -98,12 +98,12 @@ def test_trials_that_two_claims_share_count_once(run: dict[str, Any]) -> None:
 def test_other_scenes_are_not_in_the_table(axis: dict[str, Any], run: dict[str, Any]) -> None:
     for case in cases_of(run, "poll.wakes-all"):
         case["scenario"].update(axis)
-    assert "poll" not in [one.strategy for one in strategies.rows(run)]
+    assert "poll" not in [row.strategy for row in strategies.rows(run)]
 
 
 def test_wake_order(run: dict[str, Any]) -> None:
     shown, herds = orders.strips(run)
-    assert [(one.strategy, one.waiters) for one in shown] == [("accept", (0, 1, 2, 3))]
+    assert [(row.strategy, row.waiters) for row in shown] == [("accept", (0, 1, 2, 3))]
     assert shown[0].remark == "the lowest number first, the same in all 2 trials"
     assert herds == ["poll"]
 
@@ -124,8 +124,8 @@ def test_ranges(numbers: list[int], shown: str) -> None:
 
 def test_a_large_herd_is_one_short_phrase(run: dict[str, Any]) -> None:
     trial = cases_of(run, "poll.wakes-all")[0]["trials"][0]
-    one = {**trial["waiters"][0], "returned": True, "won": 0}
-    trial["waiters"] = [{**one, "i": i, "at_us": 100 + i} for i in range(1000)]
+    waiter = {**trial["waiters"][0], "returned": True, "won": 0}
+    trial["waiters"] = [{**waiter, "i": i, "at_us": 100 + i} for i in range(1000)]
     assert words.states(trial) == [("returned", "w0-w999 +0.10 to +1.10ms")]
 
 
@@ -145,12 +145,12 @@ def test_a_wait_that_failed_shows_its_error(run: dict[str, Any]) -> None:
 
 
 def test_waiters_that_did_the_same_are_told_together(run: dict[str, Any]) -> None:
-    trial = next(one for one in cases_of(run, "poll.wakes-all")[0]["trials"] if one["traced"])
+    trial = next(played for played in cases_of(run, "poll.wakes-all")[0]["trials"] if played["traced"])
     assert dict(words.remarks(trial))["syscalls"] == "w0-w7: poll = 1"
 
 
 def test_who_woke_whom(run: dict[str, Any]) -> None:
-    trial = next(one for one in cases_of(run, "accept.wakes-one")[0]["trials"] if not one["traced"])
+    trial = next(played for played in cases_of(run, "accept.wakes-one")[0]["trials"] if not played["traced"])
     assert dict(words.remarks(trial))["woken by"] == "conductor \N{RIGHTWARDS ARROW} w0"
 
 

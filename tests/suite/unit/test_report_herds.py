@@ -29,12 +29,12 @@ def test_every_strategy_that_people_use_has_a_row(healthy: dict[str, Any]) -> No
 
 
 def test_accept_wakes_one_and_poll_all(healthy: dict[str, Any]) -> None:
-    found = _by_id(healthy)
-    assert found["accept"].states == ("won", *["slept"] * 7)
-    assert found["accept"].words == "1 of 8 woken, 1 returned, 1 took it"
-    assert "slept" not in found["poll"].states
-    assert found["poll"].words.startswith("8 of 8 woken, ")
-    assert found["accept"].name == "accept, one listener"
+    by_id = _by_id(healthy)
+    assert by_id["accept"].states == ("won", *["slept"] * 7)
+    assert by_id["accept"].words == "1 of 8 woken, 1 returned, 1 took it"
+    assert "slept" not in by_id["poll"].states
+    assert by_id["poll"].words.startswith("8 of 8 woken, ")
+    assert by_id["accept"].name == "accept, one listener"
 
 
 def test_another_kernel_has_other_dots() -> None:

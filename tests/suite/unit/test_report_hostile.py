@@ -32,11 +32,11 @@ def _full() -> Run:
     run["controls"] = {"one": "inconclusive", "two": "held"}
     run["controls_reasons"] = {"one": "why"}
     run["observers"] = {"one": "why", "two": True}
-    told = [{"verdict": "broken", "reason": "known", "pattern": "*", "met": met} for met in (True, False, None)]
-    run["expectations"] = {"file": "known.toml", "kernel": "one", "controls": {"one": told}}
+    expected = [{"verdict": "broken", "reason": "known", "pattern": "*", "met": met} for met in (True, False, None)]
+    run["expectations"] = {"file": "known.toml", "kernel": "one", "controls": {"one": expected}}
     run["suite"]["options"] = {"herd_preset": "fast", "other": "text"}
     for claim in run["claims"]:
-        claim["expected"] = told
+        claim["expected"] = expected
         claim["reason"] = claim["reason"] or "why"
         for case in claim["cases"]:
             case["reason"], case["expected"] = "why", "known"
@@ -111,14 +111,14 @@ def _runs() -> dict[str, tuple[Run, Run]]:
     """For each text: a run full of it, and one that differs from it in everything."""
     pairs = {}
     for pattern in (HOSTILE, PLAIN):
-        one, other = _spoilt(pattern), _spoilt(pattern)
+        first, other = _spoilt(pattern), _spoilt(pattern)
         other["label"] = f"{other['label']}!"
         other["kernel"]["splats"] = []
-        for claim in one["claims"]:
+        for claim in first["claims"]:
             claim["verdict"] = "held"
         for claim in other["claims"]:
             claim["verdict"] = "broken"
-        pairs[pattern] = (one, other)
+        pairs[pattern] = (first, other)
     return pairs
 
 
@@ -130,8 +130,8 @@ def _on_console(show: Callable[[Console], object], encoding: str) -> str:
     return file.read()
 
 
-def _kernels(one: Run, other: Run, console: Console) -> None:
-    kernels = lineage.ordered([one, other])
+def _kernels(first: Run, other: Run, console: Console) -> None:
+    kernels = lineage.ordered([first, other])
     terminal.kernels(kernels, console)
     terminal.differences(list(matrix.rows_of(kernels)), "matrix/index.html", console)
     for warning in matrix.warnings(kernels):
@@ -140,21 +140,21 @@ def _kernels(one: Run, other: Run, console: Console) -> None:
 
 WRITERS: dict[str, Callable[[Run, Run], str]] = {
     **{
-        f"{name}-{encoding}": lambda one, other, show=show, encoding=encoding: _on_console(
-            lambda console: show(one, other, console), encoding
+        f"{name}-{encoding}": lambda first, other, show=show, encoding=encoding: _on_console(
+            lambda console: show(first, other, console), encoding
         )
         for encoding in ("utf-8", "ascii")
         for name, show in {
-            "summary": lambda one, other, console: terminal.summary(copy.deepcopy(other), console, ["x.html"]),
-            "table": lambda one, other, console: terminal.table(one, console),
+            "summary": lambda first, other, console: terminal.summary(copy.deepcopy(other), console, ["x.html"]),
+            "table": lambda first, other, console: terminal.table(first, console),
             "kernels": _kernels,
             "compare": compare.show,
         }.items()
     },
-    "compare-warnings": lambda one, other: "\n".join(compare.warnings(one, other)),
-    "markdown": lambda one, other: markdown.render([one, other]),
-    "ktap": lambda one, other: ktap.render(other),
-    "aftermath": lambda one, other: "\n".join(aftermath.complaints(one)),
+    "compare-warnings": lambda first, other: "\n".join(compare.warnings(first, other)),
+    "markdown": lambda first, other: markdown.render([first, other]),
+    "ktap": lambda first, other: ktap.render(other),
+    "aftermath": lambda first, other: "\n".join(aftermath.complaints(first)),
 }
 
 
@@ -178,7 +178,7 @@ def test_no_text_of_a_run_spoils_a_page(write: Callable[[Run], str]) -> None:
 
 def test_no_text_of_a_run_spoils_what_goes_to_kernelci() -> None:
     text = kcidb.render(list(_runs()[HOSTILE]))
-    assert [told for told in _strings(json.loads(text)) if not told.replace("\n", "").isprintable()] == []
+    assert [string for string in _strings(json.loads(text)) if not string.replace("\n", "").isprintable()] == []
 
 
 def _strings(value: Any) -> Iterator[str]:

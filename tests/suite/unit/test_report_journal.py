@@ -39,24 +39,24 @@ def test_a_cut_off_journal_gives_a_partial_run(tmp_path: Path) -> None:
     run = _journal(path, cases=2)
     with path.open("ab") as file:
         file.write(b'["case",{"claim":{"id":"cut')
-    found = assemble.rebuild(path, "the kernel died: Kernel panic")
-    assert found is not None
-    assert violation(json.loads(json.dumps(found))) is None
-    assert found["partial"] is True
-    assert found["partial_reason"] == "the kernel died: Kernel panic"
-    assert sum(len(claim["cases"]) for claim in found["claims"]) == 2
-    assert found["kernel"]["release"] == run["kernel"]["release"]
-    assert found["observers"] == run["observers"]
-    assert sum(found["summary"].values()) == len(found["claims"])
+    rebuilt = assemble.rebuild(path, "the kernel died: Kernel panic")
+    assert rebuilt is not None
+    assert violation(json.loads(json.dumps(rebuilt))) is None
+    assert rebuilt["partial"] is True
+    assert rebuilt["partial_reason"] == "the kernel died: Kernel panic"
+    assert sum(len(claim["cases"]) for claim in rebuilt["claims"]) == 2
+    assert rebuilt["kernel"]["release"] == run["kernel"]["release"]
+    assert rebuilt["observers"] == run["observers"]
+    assert sum(rebuilt["summary"].values()) == len(rebuilt["claims"])
 
 
 def test_a_run_that_died_before_its_first_case_is_told_too(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     _journal(path, cases=0)
-    found = assemble.rebuild(path, "it hung")
-    assert found is not None
-    assert violation(json.loads(json.dumps(found))) is None
-    assert found["claims"] == []
+    rebuilt = assemble.rebuild(path, "it hung")
+    assert rebuilt is not None
+    assert violation(json.loads(json.dumps(rebuilt))) is None
+    assert rebuilt["claims"] == []
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\0\0", b'["begin",', b"{}\n[1,2,3]\n"])

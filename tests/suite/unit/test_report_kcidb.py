@@ -19,8 +19,8 @@ SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
 @pytest.fixture
 def run() -> dict[str, Any]:
     """The sample, its controls held: one that fails changes what inconclusive means."""
-    found: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
-    return {**found, "controls": dict.fromkeys(found["controls"], "held"), "partial": False}
+    run: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    return {**run, "controls": dict.fromkeys(run["controls"], "held"), "partial": False}
 
 
 def by_path(*runs: dict[str, Any], **names: Any) -> dict[str, dict[str, Any]]:
@@ -40,10 +40,10 @@ def by_path(*runs: dict[str, Any], **names: Any) -> dict[str, dict[str, Any]]:
 )
 def test_a_verdict_and_its_status(verdict: str, status: str, run: dict[str, Any]) -> None:
     run["claims"] = [{**run["claims"][0], "verdict": verdict}]
-    found = by_path(run)
-    assert found["wakecheck.accept.wakes-one"]["status"] == status
+    tests = by_path(run)
+    assert tests["wakecheck.accept.wakes-one"]["status"] == status
     # The controls passed, and in a collection that counts for more than DONE and SKIP.
-    assert found["wakecheck"]["status"] == ("PASS" if status in ("DONE", "SKIP") else status)
+    assert tests["wakecheck"]["status"] == ("PASS" if status in ("DONE", "SKIP") else status)
 
 
 def test_every_verdict_has_a_status(run: dict[str, Any]) -> None:
@@ -76,18 +76,18 @@ def test_a_failed_control_is_no_fault_of_the_kernel(run: dict[str, Any]) -> None
     run["claims"] = [claim for claim in run["claims"] if claim["verdict"] == "inconclusive"]
     run["controls"] = {"null": "broken", "silent": "inconclusive", "positive": "not applicable", "negative": "held"}
     run["controls_reasons"] = {"null": "woken 0"}
-    found = by_path(run)
-    statuses = {path.rpartition(".")[2]: test["status"] for path, test in found.items() if ".control." in path}
+    tests = by_path(run)
+    statuses = {path.rpartition(".")[2]: test["status"] for path, test in tests.items() if ".control." in path}
     assert statuses == {"null": "ERROR", "silent": "ERROR", "positive": "SKIP", "negative": "PASS"}
-    assert found["wakecheck.control.null"]["log_excerpt"] == "woken 0"
-    assert found["wakecheck.select.wakes-all"]["status"] == "MISS"
-    assert found["wakecheck"]["status"] == "ERROR"
+    assert tests["wakecheck.control.null"]["log_excerpt"] == "woken 0"
+    assert tests["wakecheck.select.wakes-all"]["status"] == "MISS"
+    assert tests["wakecheck"]["status"] == "ERROR"
 
 
 def test_a_measured_claim_is_its_numbers(run: dict[str, Any]) -> None:
-    found = by_path(run)
+    tests = by_path(run)
     case = "wakecheck.cost.shared-edge.epoll_wait_edge_epoll_tcp4_n8_accept_one-connection"
-    numbers = {path.removeprefix(f"{case}."): test for path, test in found.items() if path.startswith(case)}
+    numbers = {path.removeprefix(f"{case}."): test for path, test in tests.items() if path.startswith(case)}
     assert {name: test["number"] for name, test in numbers.items()} == {
         "woken": {"value": 1, "unit": "waiters"},
         "returned": {"value": 1, "unit": "waiters"},
@@ -95,7 +95,7 @@ def test_a_measured_claim_is_its_numbers(run: dict[str, Any]) -> None:
         "spurious": {"value": 0, "unit": "waiters"},
     }
     assert {test["status"] for test in numbers.values()} == {"DONE"}
-    assert [path for path, test in found.items() if "number" in test] == [f"{case}.{name}" for name in numbers]
+    assert [path for path, test in tests.items() if "number" in test] == [f"{case}.{name}" for name in numbers]
 
 
 def test_a_measured_fact_is_a_number_where_it_is_one(run: dict[str, Any]) -> None:
@@ -103,8 +103,8 @@ def test_a_measured_fact_is_a_number_where_it_is_one(run: dict[str, Any]) -> Non
     for name, seen in (("time", 12.5), ("calls", -3), ("who", "w3"), ("woken", True), ("order", [1])):
         case["facts"].append({"id": name, "what": "in words", "seen": seen})
     run["claims"] = [{**run["claims"][-1], "cases": [case]}]
-    found = {path: test["number"] for path, test in by_path(run).items() if "number" in test}
-    assert found == {
+    numbers = {path: test["number"] for path, test in by_path(run).items() if "number" in test}
+    assert numbers == {
         "wakecheck.cost.shared-edge.cost_connect.time": {"value": 12.5},
         "wakecheck.cost.shared-edge.cost_connect.calls": {"value": -3},
     }
@@ -119,28 +119,28 @@ def test_a_broken_claim_says_why_and_how_to_repeat_it(run: dict[str, Any]) -> No
 def test_an_expected_deviation_stays_what_it_is(run: dict[str, Any]) -> None:
     expected = [{"verdict": "broken", "reason": "it is ignored", "pattern": "epoll.*", "met": True}]
     run["claims"][3]["expected"] = expected
-    found = by_path(run)["wakecheck.epoll.exclusive.wakes-one"]
-    assert (found["status"], found["misc"]["expected"]) == ("FAIL", expected)
+    test = by_path(run)["wakecheck.epoll.exclusive.wakes-one"]
+    assert (test["status"], test["misc"]["expected"]) == ("FAIL", expected)
 
 
 def test_two_runs_on_one_kernel_share_its_build(run: dict[str, Any]) -> None:
-    told = json.loads(render([run, {**run, "label": "again"}]))
-    assert len(told["builds"]) == len(told["checkouts"]) == 1
-    assert {test["build_id"] for test in told["tests"]} == {told["builds"][0]["id"]}
+    submitted = json.loads(render([run, {**run, "label": "again"}]))
+    assert len(submitted["builds"]) == len(submitted["checkouts"]) == 1
+    assert {test["build_id"] for test in submitted["tests"]} == {submitted["builds"][0]["id"]}
 
 
 def test_no_two_tests_share_an_id_and_the_same_run_has_the_same(run: dict[str, Any]) -> None:
-    told = json.loads(render([run, {**run, "label": "again"}]))
-    assert len({test["id"] for test in told["tests"]}) == len(told["tests"])
+    submitted = json.loads(render([run, {**run, "label": "again"}]))
+    assert len({test["id"] for test in submitted["tests"]}) == len(submitted["tests"])
     assert render([run]) == render([run])
 
 
 def test_a_build_that_kernelci_knows(run: dict[str, Any]) -> None:
-    told = json.loads(render([run], "mylab", "maestro:65a1"))
-    assert "builds" not in told
-    assert "checkouts" not in told
-    assert {(test["origin"], test["build_id"]) for test in told["tests"]} == {("mylab", "maestro:65a1")}
-    assert all(test["id"].startswith("mylab:") for test in told["tests"])
+    submitted = json.loads(render([run], "mylab", "maestro:65a1"))
+    assert "builds" not in submitted
+    assert "checkouts" not in submitted
+    assert {(test["origin"], test["build_id"]) for test in submitted["tests"]} == {("mylab", "maestro:65a1")}
+    assert all(test["id"].startswith("mylab:") for test in submitted["tests"])
 
 
 @pytest.mark.parametrize("names", [{"origin": "My Lab"}, {"origin": ""}, {"build": "65a1"}, {"build": "A:1"}])
@@ -164,8 +164,8 @@ def test_report_writes_all_runs_into_one_file(tmp_path: Path) -> None:
     runs = [str(tmp_path / name / "run.json") for name in ("a", "b")]
     page = str(tmp_path / "matrix.html")
     assert __main__.main(["report", *runs, "--html", page, "--kcidb", str(tmp_path / "kcidb.json")]) == BROKEN
-    told = json.loads((tmp_path / "kcidb.json").read_text())
-    assert {test["environment"]["comment"] for test in told["tests"]} == {"a", "b"}
+    submitted = json.loads((tmp_path / "kcidb.json").read_text())
+    assert {test["environment"]["comment"] for test in submitted["tests"]} == {"a", "b"}
 
 
 def test_report_refuses_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

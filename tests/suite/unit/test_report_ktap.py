@@ -17,8 +17,8 @@ LINE = re.compile(r"KTAP version 1|1\.\.\d+|# .+|(not )?ok \d+ [^#]+( # SKIP [^#
 
 @pytest.fixture
 def run() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((SAMPLES / "run-small-plain.json").read_text(encoding="utf-8"))
-    return found
+    run: dict[str, Any] = json.loads((SAMPLES / "run-small-plain.json").read_text(encoding="utf-8"))
+    return run
 
 
 def results(text: str, indent: str) -> list[str]:
@@ -36,9 +36,9 @@ def test_every_line_is_one_of_the_four_kinds(run: dict[str, Any]) -> None:
 
 
 def test_the_plan_counts_and_numbers_rise(run: dict[str, Any]) -> None:
-    found = results(render(run), "")
-    assert f"1..{len(found)}" == render(run).splitlines()[1]
-    numbers = [int(line.removeprefix("not ").split()[1]) for line in found]
+    lines = results(render(run), "")
+    assert f"1..{len(lines)}" == render(run).splitlines()[1]
+    numbers = [int(line.removeprefix("not ").split()[1]) for line in lines]
     assert numbers == list(range(1, len(run["claims"]) + 1))
 
 

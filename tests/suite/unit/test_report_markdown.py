@@ -20,8 +20,8 @@ COUNTS = "| sample (partial) | **1** | **1** | 4 | 1 | 1 |"
 
 @pytest.fixture
 def run() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
-    return found
+    run: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    return run
 
 
 def _well(run: dict[str, Any]) -> dict[str, Any]:

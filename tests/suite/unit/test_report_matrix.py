@@ -88,11 +88,11 @@ HISTORIES = [
 ]
 
 
-@pytest.mark.parametrize(("words", "told"), HISTORIES)
-def test_history_in_words(words: str, told: str) -> None:
-    kernels = lineage.ordered([bare(one, one) for one in ("5.10", "6.1", "7.3")])
+@pytest.mark.parametrize(("words", "history"), HISTORIES)
+def test_history_in_words(words: str, history: str) -> None:
+    kernels = lineage.ordered([bare(version, version) for version in ("5.10", "6.1", "7.3")])
     names = {"n/a": "not applicable", "none": lineage.NOT_JUDGED}
-    assert lineage.in_words(kernels, [names.get(word, word) for word in reversed(words.split())]) == told
+    assert lineage.in_words(kernels, [names.get(word, word) for word in reversed(words.split())]) == history
 
 
 def test_history_names_who_departs_from_it() -> None:
@@ -103,9 +103,9 @@ def test_history_names_who_departs_from_it() -> None:
         bare("g", "4.4", flavour="gvisor"),
     ]
     kernels = lineage.ordered(runs)
-    assert [one.label for one in kernels] == ["6.1", "6.1-rt", "5.10", "g"]
-    told = lineage.in_words(kernels, ["held", "inconclusive", "held", "broken"])
-    assert told == "held, 5.10 to 6.1; inconclusive on 6.1-rt; broken on g"
+    assert [kernel.label for kernel in kernels] == ["6.1", "6.1-rt", "5.10", "g"]
+    history = lineage.in_words(kernels, ["held", "inconclusive", "held", "broken"])
+    assert history == "held, 5.10 to 6.1; inconclusive on 6.1-rt; broken on g"
     assert lineage.in_words(kernels, ["held"] * 4) == "held in every run, 5.10 to 6.1"
     only = lineage.ordered([runs[-1], bare("h", "4.4", flavour="gvisor")])
     assert lineage.in_words(only, ["held", "broken"]) == "held on g; broken on h"
@@ -125,9 +125,9 @@ def healthy() -> Run:
 
 
 def test_kernels_that_agree(healthy: Run) -> None:
-    found = rows(healthy, run_of("6.1", "6.1.137"))
-    assert {row.agreement for row in found.values()} == {AGREES}
-    assert found["accept.wakes-one"].range == "held in every run, 6.1 to 6.12"
+    table = rows(healthy, run_of("6.1", "6.1.137"))
+    assert {row.agreement for row in table.values()} == {AGREES}
+    assert table["accept.wakes-one"].range == "held in every run, 6.1 to 6.12"
 
 
 def test_a_broken_claim_differs_and_shows_both_numbers(healthy: Run) -> None:
@@ -164,8 +164,8 @@ def test_one_that_stands_apart_is_told_apart(healthy: Run) -> None:
 
 def test_numbers_of_cases_that_differ(healthy: Run) -> None:
     kernels = lineage.ordered([healthy, run_of("6.1", "6.1", broken.SharedEdgeFirstInFirstOut(1))])
-    found = {one.case: one.cells for one in matrix.differing_numbers(kernels)}
-    newest, other = found["epoll_wait.edge.epoll/tcp4/n8/hold/one-by-one"]
+    cells = {row.case: row.cells for row in matrix.differing_numbers(kernels)}
+    newest, other = cells["epoll_wait.edge.epoll/tcp4/n8/hold/one-by-one"]
     assert newest == "order w7 w6 w5 w4 w3 w2 w1 w0"
     assert other == "order w0 w1 w2 w3 w4 w5 w6 w7"
     assert matrix.differing_numbers(lineage.ordered([healthy, run_of("6.1", "6.1")])) == []
@@ -186,12 +186,12 @@ def four() -> list[Run]:
 
 def test_the_page_needs_nothing_else_and_its_links_arrive(four: list[Run]) -> None:
     text = page(*four)
-    found = Outline(text)
-    assert not {"script", "link", "img", "iframe", "object"} & set(found.tags)
-    assert found.loads == []
-    assert max(Counter(found.ids).values()) == 1
-    assert {href[1:] for href in found.links if href.startswith("#")} <= set(found.ids)
-    assert found.tags["table"] == found.tags["caption"]
+    outlined = Outline(text)
+    assert not {"script", "link", "img", "iframe", "object"} & set(outlined.tags)
+    assert outlined.loads == []
+    assert max(Counter(outlined.ids).values()) == 1
+    assert {href[1:] for href in outlined.links if href.startswith("#")} <= set(outlined.ids)
+    assert outlined.tags["table"] == outlined.tags["caption"]
 
 
 def test_every_cell_leads_to_its_evidence(four: list[Run]) -> None:
@@ -222,7 +222,7 @@ def test_a_cell_is_word_shape_colour_and_number(four: list[Run]) -> None:
 
 def test_an_expected_deviation_says_so(four: list[Run]) -> None:
     run = run_of("g", "4.4.0", broken.ExclusiveIgnored(1), flavour="gvisor")
-    claim = next(one for one in run["claims"] if one["id"] == "epoll-private.exclusive-wakes-one")
+    claim = next(candidate for candidate in run["claims"] if candidate["id"] == "epoll-private.exclusive-wakes-one")
     claim["expected"] = [{"verdict": "broken", "reason": "it is ignored", "pattern": claim["id"], "met": True}]
     assert 'class="expected"' not in page(four[0], run)
     for case in claim["cases"]:
@@ -232,9 +232,9 @@ def test_an_expected_deviation_says_so(four: list[Run]) -> None:
 
 def test_markup_in_labels_is_shown_and_not_obeyed(four: list[Run]) -> None:
     attack = '<script>alert(1)</script>"'
-    found = Outline(page(four[0], {**four[1], "label": attack}))
-    assert "script" not in found.tags
-    assert attack in found.text
+    outlined = Outline(page(four[0], {**four[1], "label": attack}))
+    assert "script" not in outlined.tags
+    assert attack in outlined.text
 
 
 def test_the_same_complaint_is_told_once() -> None:
@@ -243,9 +243,9 @@ def test_the_same_complaint_is_told_once() -> None:
         run_of("b", "6.12", splats=["rcu: rcu_sched self-detected stall on CPU 41"]),
         run_of("c", "6.16", splats=["WARNING: at fs/eventpoll.c:1"]),
     ]
-    told = [line for line in matrix.warnings(lineage.ordered(runs)) if "complained" in line]
-    assert [line.split(" complained during ")[0] for line in told] == ["c", "b, a"]
-    assert "their runs: rcu: rcu_sched" in told[1]
+    warned = [line for line in matrix.warnings(lineage.ordered(runs)) if "complained" in line]
+    assert [line.split(" complained during ")[0] for line in warned] == ["c", "b, a"]
+    assert "their runs: rcu: rcu_sched" in warned[1]
 
 
 def test_a_complaint_that_is_understood_is_explained_in_its_place() -> None:
@@ -259,22 +259,22 @@ def test_a_complaint_that_is_understood_is_explained_in_its_place() -> None:
 def test_what_cannot_be_trusted_is_marked() -> None:
     runs = [run_of("a", "6.1"), run_of("b", "6.12", emulated=True, splats=["WARNING: at fs/eventpoll.c:1"])]
     runs[0].update(partial=True, controls={"silent": "broken"})
-    told = " ".join(matrix.warnings(lineage.ordered(runs)))
+    said = " ".join(matrix.warnings(lineage.ordered(runs)))
     for words in ("a is partial", "The control silent is broken on a", "b complained during its run: WARNING"):
-        assert words in told
+        assert words in said
     text = page(*runs)
     for mark in ("partial", "control failed: silent", "kernel complained", "emulated"):
         assert f">{mark}</span>" in text
-    assert told.split(":")[0] in text
+    assert said.split(":")[0] in text
 
 
 def test_revisions_are_not_mixed_without_a_word() -> None:
-    one, other = run_of("a", "6.1"), run_of("b", "6.12")
-    assert matrix.warnings(lineage.ordered([one, other])) == []
+    first, other = run_of("a", "6.1"), run_of("b", "6.12")
+    assert matrix.warnings(lineage.ordered([first, other])) == []
     other["suite"]["revision"] = "ba9876543210"
-    (warning,) = matrix.warnings(lineage.ordered([one, other]))
+    (warning,) = matrix.warnings(lineage.ordered([first, other]))
     assert "2 revisions of the suite" in warning
-    assert 'class="banner" role="alert">These runs are of 2 revisions' in page(one, other)
+    assert 'class="banner" role="alert">These runs are of 2 revisions' in page(first, other)
 
 
 def test_answers_stand_once_where_all_give_the_same(four: list[Run]) -> None:
@@ -304,23 +304,23 @@ def seen_by(kernel: Kernel, label: str) -> Run:
 
 
 def test_a_strategy_on_which_kernels_differ_comes_first_with_the_dots_of_each() -> None:
-    found = herd_rows(seen_by(Kernel(1), "6.12"), seen_by(broken.ExclusiveIgnored(1), "6.1"))
-    assert next(iter(found)) == "epoll_wait.exclusive.listener"
-    labels = [labels for labels, _ in found["epoll_wait.exclusive.listener"].groups]
+    herds_seen = herd_rows(seen_by(Kernel(1), "6.12"), seen_by(broken.ExclusiveIgnored(1), "6.1"))
+    assert next(iter(herds_seen)) == "epoll_wait.exclusive.listener"
+    labels = [labels for labels, _ in herds_seen["epoll_wait.exclusive.listener"].groups]
     assert labels == [("6.12",), ("6.1",)]
-    assert [labels for labels, _ in found["accept"].groups] == [("6.12", "6.1")]
-    said = herds_apart.sentence(list(found.values()))
+    assert [labels for labels, _ in herds_seen["accept"].groups] == [("6.12", "6.1")]
+    said = herds_apart.sentence(list(herds_seen.values()))
     assert said == "The kernels do not wake alike under epoll with EPOLLEXCLUSIVE."
 
 
 def test_a_race_is_no_difference_between_herds() -> None:
-    found = herd_rows(*(seen_by(Kernel(seed), f"6.{seed}") for seed in range(1, 5)))
-    assert not any(row.differs for row in found.values())
+    herds_seen = herd_rows(*(seen_by(Kernel(seed), f"6.{seed}") for seed in range(1, 5)))
+    assert not any(row.differs for row in herds_seen.values())
 
 
 def test_what_nobody_saw_is_no_difference_and_is_named() -> None:
-    found = herd_rows(seen_by(Kernel(1), "6.12"), bare("6.1", "6.1"))
-    assert not any(row.differs for row in found.values())
-    assert {row.unknown for row in found.values()} == {("6.1",)}
+    herds_seen = herd_rows(seen_by(Kernel(1), "6.12"), bare("6.1", "6.1"))
+    assert not any(row.differs for row in herds_seen.values())
+    assert {row.unknown for row in herds_seen.values()} == {("6.1",)}
     shown = page(run_of("a", "6.12"), run_of("b", "6.1"))
     assert "b: nobody knows" in shown or "a, b: nobody knows" in shown

@@ -27,11 +27,11 @@ def _trials(run: Run) -> list[Run]:
 
 
 def _sample() -> Run:
-    found: Run = json.loads(SAMPLE.read_text(encoding="utf-8"))
-    for trial in _trials(found):
+    run: Run = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    for trial in _trials(run):
         if trial["traced"] and trial["agree"] and trial["inconclusive"] is None:
             trial["wakings"] = []
-    return found
+    return run
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ VOID = {"meta", "br", "wbr", "use", "path", "circle"}
 
 @pytest.fixture
 def run() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
-    return found
+    run: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    return run
 
 
 class Outline(HTMLParser):
@@ -40,11 +40,11 @@ class Outline(HTMLParser):
         assert self._open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
+        attributes = dict(attrs)
         self.tags[tag] += 1
-        self.ids += [found["id"] or ""] if "id" in found else []
-        self.links += [found["href"] or ""] if tag in ("a", "use") else []
-        self.loads += [name for name in found if name in ("src", "srcset", "data") or name.startswith("on")]
+        self.ids += [attributes["id"] or ""] if "id" in attributes else []
+        self.links += [attributes["href"] or ""] if tag in ("a", "use") else []
+        self.loads += [name for name in attributes if name in ("src", "srcset", "data") or name.startswith("on")]
         if tag not in VOID:
             self._open.append(tag)
 
@@ -62,9 +62,9 @@ def outline(run: dict[str, Any]) -> Outline:
 
 def test_it_needs_no_script_and_loads_nothing(run: dict[str, Any]) -> None:
     page = render(run)
-    found = Outline(page)
-    assert not {"script", "link", "img", "iframe", "object"} & set(found.tags)
-    assert found.loads == []
+    outlined = Outline(page)
+    assert not {"script", "link", "img", "iframe", "object"} & set(outlined.tags)
+    assert outlined.loads == []
     assert "@import" not in page
     assert "url(" not in page
 
@@ -92,10 +92,10 @@ def test_every_claim_is_an_anchor(run: dict[str, Any]) -> None:
 
 
 def test_ids_are_unique_and_every_link_inside_arrives(run: dict[str, Any]) -> None:
-    found = outline(run)
-    assert max(Counter(found.ids).values()) == 1
-    inside = {href.removeprefix("#") for href in found.links if href.startswith("#")}
-    assert inside <= set(found.ids)
+    outlined = outline(run)
+    assert max(Counter(outlined.ids).values()) == 1
+    inside = {href.removeprefix("#") for href in outlined.links if href.startswith("#")}
+    assert inside <= set(outlined.ids)
 
 
 def test_what_needs_attention_comes_first(run: dict[str, Any]) -> None:
@@ -112,10 +112,10 @@ def test_markup_in_texts_is_shown_and_not_obeyed(run: dict[str, Any]) -> None:
     case = claim["cases"][0]
     case.update(id=attack, reason=attack, again=attack, facts=[{"what": attack, "expected": attack, "seen": attack}])
     case["trials"][0].update(inconclusive=attack, missing={attack: attack}, proof={attack: attack})
-    found = outline(run)
-    assert "script" not in found.tags
-    assert found.loads == []
-    assert found.text.count(attack) >= 10
+    outlined = outline(run)
+    assert "script" not in outlined.tags
+    assert outlined.loads == []
+    assert outlined.text.count(attack) >= 10
 
 
 def test_a_sentence_with_angle_brackets_reads_as_written(run: dict[str, Any]) -> None:
@@ -141,9 +141,9 @@ def test_a_verdict_is_word_shape_and_colour(run: dict[str, Any]) -> None:
 
 def test_every_table_has_a_caption_and_every_heading_cell_a_scope(run: dict[str, Any]) -> None:
     page = render(run)
-    found = Outline(page)
-    assert found.tags["table"] == found.tags["caption"]
-    assert found.tags["th"] == len(re.findall(r"<th [^>]*scope=", page))
+    outlined = Outline(page)
+    assert outlined.tags["table"] == outlined.tags["caption"]
+    assert outlined.tags["th"] == len(re.findall(r"<th [^>]*scope=", page))
 
 
 def test_the_banner_tells_of_a_partial_run_and_a_failed_control(run: dict[str, Any]) -> None:

@@ -20,12 +20,12 @@ SAMPLE_2 = Path(__file__).parent / "samples" / "run-small-2.json"
 
 @pytest.fixture
 def run() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
-    for claim in found["claims"]:
+    run: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    for claim in run["claims"]:
         for case in claim["cases"]:
             for trial in case["trials"]:
                 trial["wakings"] = [] if trial["traced"] else trial["wakings"]  # they are not written (packed.py)
-    return found
+    return run
 
 
 def complaint(path: Path) -> str:

@@ -26,8 +26,8 @@ Run = dict[str, Any]
 
 @pytest.fixture
 def run() -> Run:
-    found: Run = json.loads(SAMPLE.read_text(encoding="utf-8"))
-    return found
+    run: Run = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    return run
 
 
 def test_it_is_a_schema() -> None:
@@ -158,20 +158,20 @@ def _trial(change: Callable[[Any], object]) -> Callable[[Run], object]:
 )
 def test_what_is_wrong_is_refused_with_its_place(spoil: Callable[[Run], object], place: str, run: Run) -> None:
     spoil(run)
-    found = violation(run)
-    assert found is not None
-    assert found.startswith(place)
-    assert len(found) < 300
-    assert "\n" not in found
+    violated = violation(run)
+    assert violated is not None
+    assert violated.startswith(place)
+    assert len(violated) < 300
+    assert "\n" not in violated
 
 
 def test_expectations_are_optional_and_checked(run: Run) -> None:
-    told = [{"verdict": "broken", "reason": "known", "pattern": "accept.*", "met": None}]
-    run["expectations"] = {"file": "known.toml", "kernel": "", "controls": {"null": told}}
-    run["claims"][0]["expected"] = told
+    expected = [{"verdict": "broken", "reason": "known", "pattern": "accept.*", "met": None}]
+    run["expectations"] = {"file": "known.toml", "kernel": "", "controls": {"null": expected}}
+    run["claims"][0]["expected"] = expected
     run["claims"][0]["cases"][0]["expected"] = "known"
     assert violation(run) is None
-    run["claims"][0]["expected"] = [{**told[0], "met": "perhaps"}]
+    run["claims"][0]["expected"] = [{**expected[0], "met": "perhaps"}]
     assert "expected[0].met" in (violation(run) or "")
     run["claims"][0]["expected"] = [{"verdict": "broken"}]
     assert "lacks met, pattern, reason" in (violation(run) or "")

@@ -21,8 +21,8 @@ SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
 
 @pytest.fixture
 def run() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
-    return found
+    run: dict[str, Any] = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    return run
 
 
 class Screen:
@@ -85,9 +85,9 @@ def test_a_splat_is_told(run: dict[str, Any]) -> None:
     run["kernel"]["splats"] = ["WARNING: CPU: 0 PID: 1 at fs/eventpoll.c:1"]
     assert "the kernel complained during the run: WARNING: CPU: 0 PID: 1 at fs/eventpoll.c:1" in summary(run)
     run["kernel"]["splats"] = ["psi: inconsistent task state! task=3195:w0.130 cpu=0 psi_flags=0 clear=1 set=4"]
-    (told,) = [line for line in summary(run) if "the kernel" in line]
-    assert told.startswith("the kernel logged psi: inconsistent task state!")
-    assert "(known: " in told
+    (kernel_line,) = [line for line in summary(run) if "the kernel" in line]
+    assert kernel_line.startswith("the kernel logged psi: inconsistent task state!")
+    assert "(known: " in kernel_line
 
 
 def test_a_console_that_knows_ascii_only(run: dict[str, Any]) -> None:

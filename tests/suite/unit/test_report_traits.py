@@ -23,8 +23,8 @@ def healthy() -> dict[str, Any]:
 
 
 def _orders(run: dict[str, Any], *names: str) -> list[str]:
-    found = _traits(run)
-    return [found[name].order for name in names]
+    traits_of = _traits(run)
+    return [traits_of[name].order for name in names]
 
 
 def test_order_of_a_healthy_kernel(healthy: dict[str, Any]) -> None:
@@ -46,9 +46,9 @@ def test_order_of_another_kernel() -> None:
 
 
 def test_lock_is_needed_against_a_herd(healthy: dict[str, Any]) -> None:
-    found = _traits(healthy)
-    assert found["accept"].lock == "no"
-    assert found["poll"].lock == "yes, 8 are woken"
+    traits_of = _traits(healthy)
+    assert traits_of["accept"].lock == "no"
+    assert traits_of["poll"].lock == "yes, 8 are woken"
     assert _traits(run_on(broken.AcceptHerdsSilently(1)))["accept"].lock == "yes, 8 are woken"
     assert _traits(run_on(broken.PollWakesOne(1)))["poll"].lock == "no"
 
@@ -88,9 +88,9 @@ def test_crash_of_a_member_of_a_group(healthy: dict[str, Any], connection: str, 
         _claim("reuseport-group.close-aborts-its-queue", f"test_close_aborts[{name}]", **facts)
         for name in ("accept", "epoll_wait.level.listener")
     ]
-    for one in closing:
-        run = {"claims": [*healthy["claims"], one]}
-        name = "accept.nothing" if "accept" in one["cases"][0]["id"] else "epoll_wait.level.nothing"
+    for way in closing:
+        run = {"claims": [*healthy["claims"], way]}
+        name = "accept.nothing" if "accept" in way["cases"][0]["id"] else "epoll_wait.level.nothing"
         assert _traits(run)[name].crash == words
 
 

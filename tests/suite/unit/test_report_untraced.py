@@ -30,10 +30,10 @@ def _spoilt(label: str, kernel: Kernel | None = None) -> dict[str, Any]:
     run = run_of(label, "6.1.0", kernel)
     for claim in run["claims"]:
         for case in claim["cases"]:
-            for one in case["trials"]:
-                if one["traced"]:
-                    one.update(dict.fromkeys(("woken", "returned", "won", "spurious"), ABSURD))
-                    for step in one["steps"]:
+            for shown in case["trials"]:
+                if shown["traced"]:
+                    shown.update(dict.fromkeys(("woken", "returned", "won", "spurious"), ABSURD))
+                    for step in shown["steps"]:
                         step["order"] = [ABSURD] if len(step["order"]) == 1 else step["order"]
     return run
 
@@ -46,7 +46,7 @@ def test_no_writer_shows_a_figure_of_a_traced_trial() -> None:
     kernels = lineage.ordered([run, other])
     terminal.kernels(kernels, console)
     compare.show(run, other, console)
-    told = [
+    texts = [
         console.export_text(),
         markdown.render([run]),
         kcidb.render([run]),
@@ -54,7 +54,7 @@ def test_no_writer_shows_a_figure_of_a_traced_trial() -> None:
         matrix.render([run, other], ["a.html", "b.html"]),
         json.dumps(compare.as_dict(run, other)),
     ]
-    assert [place for place, text in enumerate(told) if str(ABSURD) in text] == []
+    assert [place for place, text in enumerate(texts) if str(ABSURD) in text] == []
 
 
 def test_the_page_shows_traced_trials_in_the_evidence_alone() -> None:
@@ -63,9 +63,9 @@ def test_the_page_shows_traced_trials_in_the_evidence_alone() -> None:
     assert str(ABSURD) in rendered
     for claim in run["claims"]:
         for case in claim["cases"]:
-            for one in case["trials"]:
-                if one["traced"]:
-                    one.update(traced=True, woken=None, returned=None, won=0, spurious=None, steps=[])
+            for shown in case["trials"]:
+                if shown["traced"]:
+                    shown.update(traced=True, woken=None, returned=None, won=0, spurious=None, steps=[])
     assert str(ABSURD) not in page.render(run)
     assert "Figures are of untraced trials" in rendered
 
@@ -74,11 +74,11 @@ def test_run_counts_untraced_trials_and_shows_the_traced_one_apart() -> None:
     console = Console(record=True, width=100)
     untraced = trial(woken=range(8), order=[1, 0])
     print_histogram([untraced, untraced, trial(woken=range(8), order=range(8), traced=True)], console)
-    told = console.export_text()
-    assert "2 untraced trials" in told
-    assert re.search(r"returned +\W+ +2 +\W+ +2 ", told)
-    assert "traced, and not counted above: woken 8, returned 8, won 0, spurious ?" in told
-    assert "order of return, 2 of 2: w1 w0" in told
+    text = console.export_text()
+    assert "2 untraced trials" in text
+    assert re.search(r"returned +\W+ +2 +\W+ +2 ", text)
+    assert "traced, and not counted above: woken 8, returned 8, won 0, spurious ?" in text
+    assert "order of return, 2 of 2: w1 w0" in text
 
 
 def test_junit_has_the_figures_of_untraced_trials() -> None:
@@ -91,5 +91,5 @@ def test_orders_and_numbers_are_those_of_untraced_trials() -> None:
     run = _spoilt("one")
     assert all(ABSURD not in strip.waiters for strip in orders.strips(run)[0])
     assert "no fixed" not in str(traits.of([], run))
-    (case,) = [one for one in cases_of(run, "accept.first-in-first-out") if "/hold/" in one["id"]][:1]
+    (case,) = [candidate for candidate in cases_of(run, "accept.first-in-first-out") if "/hold/" in candidate["id"]][:1]
     assert numbers.comparable(case)["order"] == "w0 w1 w2 w3 w4 w5 w6 w7"

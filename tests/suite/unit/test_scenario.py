@@ -187,15 +187,15 @@ def test_every_trigger_has_its_flags() -> None:
 
 def test_every_word_of_every_axis_is_used_by_some_scenario() -> None:
     """A word that no scenario can hold would be a promise that is not kept."""
-    found: set[str] = set()
+    used: set[str] = set()
     for call in CALLS:
         for trigger in (None, *TRIGGERS):
             for sharing in SHARINGS:
                 for source in SOURCES:
                     for reaction in REACTIONS:
                         for stimulus in STIMULI:
-                            found |= _words(call, trigger, sharing, source, reaction, stimulus)
-    assert found >= {*CALLS, *TRIGGERS, *SHARINGS, *SOURCES, *REACTIONS, *STIMULI}
+                            used |= _words(call, trigger, sharing, source, reaction, stimulus)
+    assert used >= {*CALLS, *TRIGGERS, *SHARINGS, *SOURCES, *REACTIONS, *STIMULI}
 
 
 def _words(*axes: str | None) -> set[str]:

@@ -97,13 +97,13 @@ def _ring(*records: bytes, begin: int = 0) -> bytearray:
 
 def _reader(*rings: bytearray) -> WakingRings:
     """A reader of these rings; no kernel is asked."""
-    made = WakingRings.__new__(WakingRings)
-    made._name = names_of(WORD)
-    made._flags, made._task, made._woken = 2, 4, 24
-    made._tracepoint = Tracepoint("sched/sched_waking", 1, "")
-    made._comm, made._data_bytes = COMM, DATA
-    made._rings, made._fds, made._forgotten = list(rings), [], [-1] * len(rings)
-    return made
+    reader = WakingRings.__new__(WakingRings)
+    reader._name = names_of(WORD)
+    reader._flags, reader._task, reader._woken = 2, 4, 24
+    reader._tracepoint = Tracepoint("sched/sched_waking", 1, "")
+    reader._comm, reader._data_bytes = COMM, DATA
+    reader._rings, reader._fds, reader._forgotten = list(rings), [], [-1] * len(rings)
+    return reader
 
 
 def test_empty_ring() -> None:

@@ -75,14 +75,19 @@ def test_every_comparison(sign: Sign, value: int, answer: bool) -> None:
 def test_contradiction_says_what_is_allowed(sign: Sign, value: int, allowed: str) -> None:
     case = seen(TWO)
     assert sign(case.woken, value) is False
-    (found,) = case.contradictions
-    assert (found.what, found.value, found.allowed, found.trial) == ("woken", 2, allowed, TWO)
+    (contradiction,) = case.contradictions
+    assert (contradiction.what, contradiction.value, contradiction.allowed, contradiction.trial) == (
+        "woken",
+        2,
+        allowed,
+        TWO,
+    )
 
 
 def test_contradictions_are_those_of_the_trials_that_differ() -> None:
     case = seen(ONE, TWO, UNSEEN, TWO)
     assert eq(case.woken, 1) is False
-    assert [found.trial for found in case.contradictions] == [TWO, TWO]
+    assert [contradiction.trial for contradiction in case.contradictions] == [TWO, TWO]
 
 
 def test_nothing_is_noted_when_nothing_differs() -> None:
@@ -93,11 +98,11 @@ def test_nothing_is_noted_when_nothing_differs() -> None:
 
 def test_trials_are_compared_with_each_other_one_by_one() -> None:
     case = seen(ONE, TWO)
-    more = case.each("returned + 1", lambda one: one.returned + 1)
+    more = case.each("returned + 1", lambda seen_once: seen_once.returned + 1)
     assert eq(case.woken, more) is False
-    (found,) = case.contradictions
-    assert found.trial is ONE
-    assert found.allowed == "exactly 2 (returned + 1)"
+    (contradiction,) = case.contradictions
+    assert contradiction.trial is ONE
+    assert contradiction.allowed == "exactly 2 (returned + 1)"
 
 
 def test_unknown_on_the_other_side_is_unknown_too() -> None:
@@ -108,18 +113,18 @@ def test_unknown_on_the_other_side_is_unknown_too() -> None:
 
 def test_unknown_without_observers_says_which_and_why() -> None:
     why_not = {**ALL_THERE, "switches": "no voluntary_ctxt_switches", "sched_waking": "Permission denied"}
-    with pytest.raises(Inconclusive) as found:
+    with pytest.raises(Inconclusive) as refused:
         bool(seen(UNSEEN, why_not=why_not).woken == 1)
-    assert str(found.value) == (
+    assert str(refused.value) == (
         "woken was not observed (switches: no voluntary_ctxt_switches; sched_waking: Permission denied)"
     )
 
 
 def test_only_those_are_named_that_would_have_seen_it() -> None:
     why_not: dict[str, str | None] = dict.fromkeys(ALL_THERE, "switched off")
-    with pytest.raises(Inconclusive) as found:
+    with pytest.raises(Inconclusive) as refused:
         bool(seen(trial(woken=[0], order=None), why_not=why_not).returned == 1)
-    assert str(found.value) == "returned was not observed (counters: switched off; syscall_exit: switched off)"
+    assert str(refused.value) == "returned was not observed (counters: switched off; syscall_exit: switched off)"
 
 
 def test_unknown_with_all_observers_is_the_scenarios_nature() -> None:
@@ -128,8 +133,8 @@ def test_unknown_with_all_observers_is_the_scenarios_nature() -> None:
 
 
 def test_every_figure_is_that_of_the_trial() -> None:
-    one = trial(woken=[1, 2, 3], order=[2, 1], won=[0, 0, 2, 0, 0, 0, 0, 0], spurious=1)
-    case = seen(one)
+    whole = trial(woken=[1, 2, 3], order=[2, 1], won=[0, 0, 2, 0, 0, 0, 0, 0], spurious=1)
+    case = seen(whole)
     assert case.woken == 3
     assert case.returned == 2
     assert case.won == 1
@@ -144,8 +149,8 @@ def test_steps_are_asked_one_by_one() -> None:
     assert seen(taken, taken).each_step("connections") == 1
     case = seen(taken, lost)
     assert eq(case.each_step("connections"), 1) is False
-    (found,) = case.contradictions
-    assert (found.what, found.value, found.trial) == ("connections per step", 0, lost)
+    (contradiction,) = case.contradictions
+    assert (contradiction.what, contradiction.value, contradiction.trial) == ("connections per step", 0, lost)
 
 
 def test_step_of_an_unjudged_trial_is_unknown() -> None:

@@ -66,4 +66,4 @@ def test_claims_that_justify_the_code_exist() -> None:
         for name in re.findall(r"\bclaim\s+(?:# )?([a-z-]+\.[a-z-]+)", file.read_text(encoding="utf-8"))
     }
     assert len(named) > 20
-    assert sorted(one for one in named if one[1] not in known) == []
+    assert sorted(option for option in named if option[1] not in known) == []

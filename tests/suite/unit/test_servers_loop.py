@@ -21,12 +21,12 @@ def test_turn_that_is_over_is_gone_on_with(monkeypatch: pytest.MonkeyPatch, trig
     data = b"four" * echo.TURN * 3
     near, far = socket.socketpair()
     with listening.listen("127.0.0.1", 0) as listener, far:
-        one = loop.Loop(listener, trigger)
-        one.adopt(near)
+        serving = loop.Loop(listener, trigger)
+        serving.adopt(near)
         far.sendall(data)
         far.shutdown(socket.SHUT_WR)
-        while one.clients:
-            one.serve(one.wait())
+        while serving.clients:
+            serving.serve(serving.wait())
         assert to_the_end(far) == data
 
 
@@ -37,18 +37,18 @@ def test_rest_is_sent_when_there_is_room(trigger: str) -> None:
     near, far = socket.socketpair()
     near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     with listening.listen("127.0.0.1", 0) as listener, near, far:
-        one = loop.Loop(listener, trigger)
-        one.adopt(near)
+        serving = loop.Loop(listener, trigger)
+        serving.adopt(near)
         far.sendall(data)
-        one.serve(one.wait(0))
-        assert one.clients[near.fileno()].waits_for == select.EPOLLOUT
-        one.wait(0)  # what an edge may still have to tell
-        assert one.wait(0) == []
+        serving.serve(serving.wait(0))
+        assert serving.clients[near.fileno()].waits_for == select.EPOLLOUT
+        serving.wait(0)  # what an edge may still have to tell
+        assert serving.wait(0) == []
         got = far.recv(len(data))
         while len(got) < len(data):
-            ready = one.wait(0)
+            ready = serving.wait(0)
             assert ready, "there is room, and nobody was told"
-            one.serve(ready)
+            serving.serve(ready)
             got += far.recv(len(data))
         assert got == data
 
@@ -58,11 +58,11 @@ def test_two_clients_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(echo, "PIECE", 4)
     (near, far), (other_near, other_far) = socket.socketpair(), socket.socketpair()
     with listening.listen("127.0.0.1", 0) as listener, near, far, other_near, other_far:
-        one = loop.Loop(listener, "edge")
-        one.adopt(near)
-        one.adopt(other_near)
+        serving = loop.Loop(listener, "edge")
+        serving.adopt(near)
+        serving.adopt(other_near)
         far.sendall(b"four" * echo.TURN * 3)
         other_far.sendall(b"x")
-        one.serve(one.wait(0))
+        serving.serve(serving.wait(0))
         assert other_far.recv(1) == b"x"
         assert len(far.recv(4096)) <= 4 * echo.TURN

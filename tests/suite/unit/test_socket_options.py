@@ -13,12 +13,12 @@ from probes.syscalls import set_socket_option
 
 
 def test_a_client_closes_with_a_reset_and_gives_up() -> None:
-    with client(socket.AF_INET, socket.SOCK_STREAM, 2.5) as made:
-        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == struct.pack("ii", 1, 0)
-        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16) == struct.pack("qq", 2, 500_000)
+    with client(socket.AF_INET, socket.SOCK_STREAM, 2.5) as connection:
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == struct.pack("ii", 1, 0)
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16) == struct.pack("qq", 2, 500_000)
 
 
 def test_a_refusal_is_an_error_with_its_number() -> None:
-    with socket.socket() as made, pytest.raises(OSError, match="Invalid argument") as refused:
-        set_socket_option(made.fileno(), socket.SOL_SOCKET, socket.SO_LINGER, b"\0")
+    with socket.socket() as sock, pytest.raises(OSError, match="Invalid argument") as refused:
+        set_socket_option(sock.fileno(), socket.SOL_SOCKET, socket.SO_LINGER, b"\0")
     assert refused.value.errno == errno.EINVAL

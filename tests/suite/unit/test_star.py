@@ -11,9 +11,9 @@ from probes.star import PRESETS, Star, centre, star
 from .judging import claims_with_stars
 
 
-def _ids(one: Star, preset: str = "default") -> list[str]:
+def _ids(given: Star, preset: str = "default") -> list[str]:
     cut = PRESETS[preset]
-    return [scenario.id for scenario in one.scenarios(cut.sizes, cut.sources)]
+    return [scenario.id for scenario in given.scenarios(cut.sizes, cut.sources)]
 
 
 def test_star_varies_one_axis_at_a_time() -> None:
@@ -58,10 +58,10 @@ def test_star_of_threads_on_another_source() -> None:
 
 
 def test_star_for_its_sources_sake_is_left_out_where_the_preset_has_it_not() -> None:
-    one = Star("poll", stimulus="one-write", spokes=(), source="fifo", one_of_many=True)
-    assert _ids(one, "fast") == []
-    assert _ids(one, "default") == ["poll/fifo/n8/hold/one-write"]
-    assert _ids(Star("poll", stimulus="one-write", spokes=(), source="fifo"), "fast") == _ids(one, "default")
+    writes = Star("poll", stimulus="one-write", spokes=(), source="fifo", one_of_many=True)
+    assert _ids(writes, "fast") == []
+    assert _ids(writes, "default") == ["poll/fifo/n8/hold/one-write"]
+    assert _ids(Star("poll", stimulus="one-write", spokes=(), source="fifo"), "fast") == _ids(writes, "default")
 
 
 def test_spoke_that_there_is_not_is_refused() -> None:
@@ -103,11 +103,11 @@ def test_size_that_makes_no_sense_is_refused() -> None:
 @pytest.mark.parametrize("claim", claims_with_stars())
 def test_every_preset_judges_every_claim(claim: str, preset: str) -> None:
     stars = claims_with_stars()[claim].stars
-    ids = [address for one in stars for address in _ids(one, preset)]
+    ids = [address for star in stars for address in _ids(star, preset)]
     assert ids
     sizes = {star.size or 8 for star in stars}
     centres = [(f"/n{size}/", f"/n{size}t/") for size in sizes]
-    assert all(any(one in address or other in address for address in ids) for one, other in centres)
+    assert all(any(mine in address or other in address for address in ids) for mine, other in centres)
 
 
 def test_presets_say_what_they_are() -> None:
