@@ -6,6 +6,7 @@ import select
 from typing import Any
 
 from ..errnos import errno_of_result
+from ..lab.deadline import until
 from ..lab.stage import Actor, Me, Stage
 from ..scenario import Scenario
 from ..sources import open_source
@@ -29,7 +30,7 @@ def end_of_file(stage: Stage, argument: dict[str, str]) -> None:
     else:
         assert isinstance(source, Connected)
         waiters = _waiters(stage, strategy, scenario, lambda: None)
-        source.finish()
+        _finish(source)
     _note(stage, waiters)
 
 
@@ -81,11 +82,24 @@ def half_closed(stage: Stage, kind: str) -> None:
     source.write(0)
     stage.quiet([waiter])
     stage.note("after-data", "the waiter, when there is something to read", BLOCKED if not waiter.answered else "told")
-    source.finish()
-    stage.note("after-shutdown", "the waiter, when the peer has shut down for writing", waiter.answer())
+    _finish(source)
+    # It sleeps on where nothing is reported; where that does not show, only an answer tells.
+    told = not stage.rest_shows or _is_told(stage, waiter)
+    shut = waiter.answer() if told else BLOCKED
+    stage.note("after-shutdown", "the waiter, when the peer has shut down for writing", shut)
     instance = stage.keep(select.epoll())
     instance.register(source.fds[0], select.EPOLLRDHUP)
     stage.note("epoll", "an epoll instance that asks for the same", _in_words(instance.poll(0)))
+
+
+def _finish(source: Connected) -> None:
+    source.finish()
+    until(source.finished, lambda: "the waiters' end did not hear that the peer has shut down")
+
+
+def _is_told(stage: Stage, waiter: Actor) -> bool:
+    stage.quiet([waiter])
+    return waiter.answered
 
 
 def _in_words(events: list[tuple[int, int]]) -> str:

@@ -6,6 +6,7 @@ lends the address of its mirror.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -176,6 +177,17 @@ def unpack(package: Path, folder: Path) -> None:
     done = subprocess.run(["dpkg", "-x", str(package), str(folder)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise ArchiveFailed(f"{package.name} could not be unpacked: {reason(done.stderr)}")
+
+
+def keep_links_inside(folder: Path) -> None:
+    """Have links to absolute paths lead to the same paths below `folder`: packages mean them from their own root.
+
+    libc6 of Debian 11 names its loader so.
+    """
+    for path in folder.rglob("*"):
+        if path.is_symlink() and (target := os.readlink(path)).startswith("/"):
+            path.unlink()
+            path.symlink_to(os.path.relpath(folder / target.lstrip("/"), path.parent))
 
 
 def mirror(known: str) -> str | None:

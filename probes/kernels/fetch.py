@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import initramfs, root, toolbox, versions
-from .archive import Archive, ArchiveFailed, unpack
+from .archive import Archive, ArchiveFailed, keep_links_inside, unpack
 from .cache import Cache, sha256
 from .catalogue import CATALOGUE, GVISOR, HOST, QEMU, UML, NamedKernel
 from .machines import MACHINES, NATIVE
@@ -173,6 +173,7 @@ class Fetcher:
         shutil.rmtree(place, ignore_errors=True)
         for path in packages:
             unpack(path, place)
+        keep_links_inside(place)
         return self._recorded(name, package, version, suite, packages, notes)
 
     def _recorded(

@@ -54,6 +54,8 @@ class Stage:
         """Those that can say whether an actor was woken."""
         self.why_blind = bench.instruments.why_blind
         """Why nobody can, where there is none."""
+        self.rest_shows = bench.rest_shows
+        """Whether an actor that was woken is seen to be no longer asleep, even before it runs."""
         self._actors: list[Actor] = []
         self._bench = bench
         self._conductor = conductor

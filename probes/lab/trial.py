@@ -6,7 +6,7 @@ import contextlib
 import errno
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ..evidence import REST_IS_HIDDEN, Trial
@@ -45,6 +45,12 @@ class Bench:
     isolation: str
     sentinel: Sentinel | None = None
     """Who tells that everything was interrupted; None where there is none."""
+    unheard: set[tuple[str, str]] = field(default_factory=set)
+    """Sources, and what was done to them, of which waiters were told nothing until the deadline (`_await_answers`)."""
+
+
+_TOLD_SOONER = 30
+"""How many times shorter the deadline is for what was waited for in vain before; a second at least."""
 
 
 class TrialRun:
@@ -187,14 +193,26 @@ class TrialRun:
         self._proof["delivered"] = f"{source.delivery}; fence: {self._bench.fence_name}"
 
     def _await_answers(self, herd: Herd, stimulus: Stimulus) -> None:
-        """Until as many were answered as must be: where rest does not show, no look at the waiters tells it."""
+        """Until as many were answered as must be: where rest does not show, no look at the waiters tells it.
+
+        A kernel that told nobody until the deadline is not waited for as long again, with the same source: it will
+        most likely tell nobody this time either, and whoever is not told makes the trial inconclusive in any case.
+        """
+        asked = (self.scenario.source, self.scenario.stimulus)
+        again = asked in self._bench.unheard
 
         def answered() -> bool:
             if self._tracer is not None:
                 self._tracer.pump_all()
             return self._served(herd, stimulus)
 
-        until(answered, lambda: f"{stimulus.count} made, {sum(herd.board.column(RETURNED))} returned, and no more")
+        def in_vain() -> str:
+            if not any(herd.board.column(RETURNED)):
+                self._bench.unheard.add(asked)
+            before = ", as in an earlier trial that waited longer," if again else ""
+            return f"{stimulus.count} made, {sum(herd.board.column(RETURNED))} returned, and no more{before}"
+
+        until(answered, in_vain, limit_s=max(1.0, patience_s() / _TOLD_SOONER) if again else None)
 
     def _served(self, herd: Herd, stimulus: Stimulus) -> bool:
         """Whether what was made was taken, by waiters that take all; by others, whether it told one waiter each."""

@@ -12,6 +12,7 @@ from ..scenario import Scenario
 from . import Source, client
 
 _PATIENCE_S = 10.0
+_CLOSE_WAIT = 8  # include/net/tcp_states.h
 
 
 class Connected(Source):
@@ -41,6 +42,10 @@ class Connected(Source):
         for _, ours in self._pairs:
             ours.shutdown(socket.SHUT_WR)
 
+    def finished(self) -> bool:
+        """Whether the waiters' ends have heard of it; then their wake-ups were issued, or are under way (a fence)."""
+        return True
+
     def close(self) -> None:
         for ends in self._pairs:
             for end in ends:
@@ -61,6 +66,11 @@ class TcpConnected(Connected):
             fcntl.ioctl(theirs, termios.FIONREAD, waiting)
             total += waiting[0]
         return total
+
+    def finished(self) -> bool:
+        """Whether each end is in CLOSE_WAIT: net/ipv4/tcp_input.c tcp_fin wakes after that, in the same softirq."""
+        states = (theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] for theirs, _ in self._pairs)
+        return all(state == _CLOSE_WAIT for state in states)
 
 
 def unix_stream(scenario: Scenario, folder: str | None) -> Connected:

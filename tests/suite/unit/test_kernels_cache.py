@@ -14,7 +14,7 @@ import pytest
 
 import probes
 from probes.kernels import gvisor, qemu, toolbox, uml
-from probes.kernels.archive import Archive, ArchiveFailed
+from probes.kernels.archive import Archive, ArchiveFailed, keep_links_inside
 from probes.kernels.cache import Cache
 from probes.kernels.safety import Unsafe
 
@@ -121,6 +121,21 @@ def test_what_is_ours_is_run(cache: Cache) -> None:
     assert uml.fetched(Cache(beside), "uml-7.2").binary.exists()
 
 
+def test_a_link_to_an_absolute_path_is_made_to_stay_inside(cache: Cache) -> None:
+    """libc6 of Debian 11 has /lib64/ld-linux-x86-64.so.2 -> /lib/x86_64-linux-gnu/ld-2.31.so."""
+    place = cache.place("uml-7.2")
+    (place / "lib").mkdir()
+    (place / "lib/ld-2.31.so").write_text("loader")
+    (place / "lib64").mkdir()
+    link = place / "lib64/ld-linux-x86-64.so.2"
+    link.symlink_to("/lib/ld-2.31.so")
+    with pytest.raises(Unsafe, match="is a link out of the cache"):
+        uml.fetched(cache, "uml-7.2")
+    keep_links_inside(place)
+    assert link.read_text() == "loader"
+    assert uml.fetched(cache, "uml-7.2").binary.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "use"),
     [
@@ -196,7 +211,7 @@ def test_fetching_needs_no_root(own_folder: Path) -> None:
     script = f"""\
 import sys
 from pathlib import Path
-from probes.kernels.archive import Archive, ArchiveFailed
+from probes.kernels.archive import Archive, ArchiveFailed, keep_links_inside
 from probes.kernels.cache import Cache
 cache = Cache(Path(sys.argv[1]) / "cache")
 archive = Archive(cache, {NO_MIRROR!r})
