@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 CONNECTIONS, READING, RECEIVING, WRITING, POLLING = "connections", "reading", "receiving", "writing", "polling"
 WRITTEN_TO, READ_FROM, EVENTS, GROUPS = "written-to", "read-from", "events", "groups"
-MESSAGES = "messages"
+MESSAGES, SYSV_MESSAGES = "messages", "sysv-messages"
 ABILITIES: Mapping[str, str] = {
     CONNECTIONS: "takes no connections",
     READING: "is not read by Wakecheck",
     RECEIVING: "cannot be received from",
     WRITING: "is no source on which Wakecheck makes a writer wait",
-    MESSAGES: "is no message queue",
+    MESSAGES: "is no POSIX message queue",
+    SYSV_MESSAGES: "is no System V message queue",
     POLLING: "cannot be waited for by a multiplexer",
     WRITTEN_TO: "is not written to",
     READ_FROM: "is not read by Wakecheck to make room",
@@ -74,6 +75,7 @@ CALLS: Mapping[str, WaitCall] = {
     "read": WaitCall("read.Read", READ, takes=True, needs=READING),
     "recvfrom": WaitCall("read.Read", READ, takes=True, needs=RECEIVING),
     "mq_timedreceive": WaitCall("mq_receive.MqReceive", READ, takes=True, needs=MESSAGES),
+    "msgrcv": WaitCall("msgrcv.Msgrcv", READ, takes=True, needs=SYSV_MESSAGES),
     "write": WaitCall("write.Write", WRITE, takes=True, needs=WRITING),
 }
 
@@ -122,6 +124,8 @@ class SourceKind:
     """Whether what was written k times is read k times, in pieces; a counter gives the sum at once."""
     piece: int = 8
     """Bytes that one read of it takes, so that what was written once is read once."""
+    carried: bool = False
+    """Whether a thread of the kernel carries what came to the waiters, and wakes them."""
 
 
 _LISTENER = frozenset({CONNECTIONS, POLLING})
@@ -138,7 +142,9 @@ SOURCES: Mapping[str, SourceKind] = {
     "unix-abstract": SourceKind("unix.abstract", "an AF_UNIX stream listener at an abstract name", _LISTENER),
     "unix-seqpacket": SourceKind("unix.seqpacket", "an AF_UNIX seqpacket listener", _LISTENER),
     "mptcp4": SourceKind("tcp.mptcp4", "a Multipath TCP listener on 127.0.0.1", _GROUPED, rare=True),
-    "vsock": SourceKind("vsock.Vsock", "an AF_VSOCK listener, for this machine itself", _LISTENER, rare=True),
+    "vsock": SourceKind(
+        "vsock.Vsock", "an AF_VSOCK listener, for this machine itself", _LISTENER, rare=True, carried=True
+    ),
     "pipe": SourceKind("pipe.Pipe", "a pipe", _PIPE, piece=1),
     "full-pipe": SourceKind(
         "pipe.FullPipe", "the write end of a full pipe", frozenset({POLLING, READ_FROM}), ready=select.POLLOUT
@@ -152,11 +158,14 @@ SOURCES: Mapping[str, SourceKind] = {
     "unix-connected": SourceKind("connected.unix_stream", "a connected AF_UNIX stream socket", _SOCKET, piece=1),
     "unix-seqpacket-connected": SourceKind("connected.unix_seqpacket", "a connected AF_UNIX seqpacket socket", _SOCKET),
     "tcp4-connected": SourceKind("connected.tcp4", "a connected TCP socket on 127.0.0.1", _SOCKET, piece=1),
+    "pty": SourceKind("pty.Pty", "a pseudoterminal", _READ, piece=1, carried=True),
     "epoll-instance": SourceKind(
         "epoll_instance.EpollInstance", "an epoll instance with an eventfd in it", frozenset({POLLING, WRITTEN_TO})
     ),
     "timerfd": SourceKind("timerfd.Timerfd", "a timerfd", _EVENTS, counts=False),
     "inotify": SourceKind("inotify.Inotify", "an inotify instance", _EVENTS, counts=False, piece=16),
+    "fanotify": SourceKind("fanotify.Fanotify", "a fanotify group", _EVENTS, counts=False, piece=24),
+    "fuse": SourceKind("fuse.Fuse", "/dev/fuse", _EVENTS, counts=False, piece=8192),
     "signalfd": SourceKind(
         "signalfd.Signalfd", "a signalfd, and a signal to the last waiter's process", _EVENTS, counts=False, piece=128
     ),
@@ -169,6 +178,9 @@ SOURCES: Mapping[str, SourceKind] = {
     ),
     "netlink": SourceKind("netlink.Netlink", "a netlink socket", _SOCKET, piece=16),
     "mqueue": SourceKind("mqueue.Mqueue", "a POSIX message queue", frozenset({MESSAGES, POLLING, WRITTEN_TO})),
+    "sysv-queue": SourceKind(
+        "sysv_queue.SysvQueue", "a System V message queue", frozenset({SYSV_MESSAGES, WRITTEN_TO})
+    ),
     "mountinfo": SourceKind(
         "mountinfo.Mountinfo", "/proc/self/mountinfo", frozenset({POLLING, EVENTS}), ready=select.POLLPRI
     ),

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 from .. import syscalls
+from ..axes import SOURCES
 from ..errnos import errno_of_result
 from ..evidence import CallExit, StepRecord, Trial, WaiterRecord, WakeUp, call_name
 from ..observers import AtRest
@@ -89,7 +90,7 @@ class Ledger:
         assert self.herd is not None
         waking = by_others(self._instruments.recent_wakings(), self.herd.is_ours)
         # From inside a PID namespace, the kernel's threads look like everybody else outside.
-        if waking is not None and (waking.process or self._scenario.source != "vsock"):
+        if waking is not None and (waking.process or not SOURCES[self._scenario.source].carried):
             raise Inconclusive(f"w{waking.wakee} was woken by somebody else: {in_words(waking)}")
 
     def _now(self, sightings: list[Sighting]) -> _Moment:

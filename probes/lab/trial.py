@@ -189,6 +189,8 @@ class TrialRun:
             if stimulus.elsewhere is not None:
                 other = stimulus.elsewhere
                 until(lambda: other.queued() == 1, lambda: "what was made elsewhere was not delivered")
+                other.settle()
+            source.settle()
         self._bench.fence()
         self._proof["delivered"] = f"{source.delivery}; fence: {self._bench.fence_name}"
 

@@ -47,6 +47,9 @@ class Source:
         """
         return None
 
+    def settle(self) -> None:
+        """Wait, once `queued` accounts for all, for wake-ups that are under way where no fence of the lab's waits."""
+
     def write(self, i: int) -> None:
         """Write once to what waiter i waits on (eventfd, pipe, datagram)."""
         raise NotImplementedError(f"{type(self).__name__} is not written to")

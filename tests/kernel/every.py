@@ -53,6 +53,10 @@ TAKEN_SOURCES = tuple(source for source in sources_that_can(POLLING, READING) if
 COUNTED_SOURCES = tuple(source for source in TAKEN_SOURCES if SOURCES[source].counts)
 """Those that keep what is written apart, so that each write is read once."""
 
+DRAINED_SOURCES = tuple(source for source in COUNTED_SOURCES if source != "pty")
+"""Those of them that several may read until EAGAIN: a read of a pty that does not block gives that, too, while another
+one reads (drivers/tty/n_tty.c, n_tty_read: mutex_trylock), and what comes just then waits for the next edge."""
+
 WRITTEN_SOURCES = tuple(source for source in sources_that_can(POLLING, WRITTEN_TO) if source in WAITED_SOURCES)
 """Those that are written to."""
 

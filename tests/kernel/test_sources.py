@@ -164,14 +164,17 @@ def test_shared_level_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "sources.message-wakes-one",
-    "One message to an AF_UNIX datagram or seqpacket socket, over UDP or netlink, or to a POSIX message queue wakes "
-    "exactly one of N that are blocked receiving, which returns with it; a byte in a FIFO one of N readers.",
+    "One message to an AF_UNIX datagram or seqpacket socket, over UDP or netlink, or to a POSIX or System V message "
+    "queue wakes exactly one of N that are blocked receiving, which returns with it; a byte in a FIFO one of N "
+    "readers, and a request one of N that serve /dev/fuse.",
     level=OBSERVED,
     basis=[
         kernel("net/core/datagram.c", "__skb_wait_for_more_packets: prepare_to_wait_exclusive"),
         kernel("net/unix/af_unix.c", "__unix_dgram_recvmsg: waits in __skb_wait_for_more_packets"),
         kernel("net/netlink/af_netlink.c", "netlink_recvmsg: skb_recv_datagram, which waits there too"),
         kernel("ipc/mqueue.c", "do_mq_timedsend: pipelined_send hands the message to the first receiver alone"),
+        kernel("ipc/msg.c", "do_msgsnd: pipelined_send hands the message to the first receiver alone"),
+        kernel("fs/fuse/dev.c", "fuse_dev_do_read: wait_event_interruptible_exclusive"),
         kernel("fs/pipe.c", "pipe_read: wait_event_interruptible_exclusive"),
         _WAKE_ONE,
     ],
@@ -179,11 +182,12 @@ def test_shared_level_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 @over(
     *_each("recvfrom", ("udp6", "unix-datagram", "unix-seqpacket-connected", "netlink")),
     *_each("mq_timedreceive", ("mqueue",)),
-    *_each("read", ("fifo", "udp4")),
+    *_each("msgrcv", ("sysv-queue",)),
+    *_each("read", ("fifo", "udp4", "fuse")),
 )
 def test_message_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
-    w0 w1 ... wn      (recvfrom, read)
+    w0 w1 ... wn      (recvfrom, mq_timedreceive, msgrcv, read)
       \\ |   /
        fd  <- one message
     """
@@ -219,17 +223,18 @@ def test_stream_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "sources.event-wakes-all-readers",
-    "One expiry of a timerfd, one event of an inotify instance, one write to an eventfd in semaphore mode wakes all N "
-    "blocked readers; one returns with it, the others sleep again inside the kernel.",
+    "One expiry of a timerfd, one event of an inotify instance or a fanotify group, one write to an eventfd in "
+    "semaphore mode wakes all N blocked readers; one returns with it, the others sleep again inside the kernel.",
     level=OBSERVED,
     basis=[
         kernel("fs/timerfd.c", "timerfd_read: wait_event_interruptible_locked_irq, which is not exclusive"),
         kernel("fs/notify/inotify/inotify_user.c", "inotify_read: add_wait_queue, which is not exclusive"),
+        kernel("fs/notify/fanotify/fanotify_user.c", "fanotify_read: add_wait_queue, which is not exclusive"),
         kernel("fs/eventfd.c", "eventfd_read: wait_event_interruptible_locked_irq, which is not exclusive"),
         _WAKE_ALL,
     ],
 )
-@over(*_each("read", ("timerfd", "inotify", "eventfd-semaphore")))
+@over(*_each("read", ("timerfd", "inotify", "fanotify", "eventfd-semaphore")))
 def test_event_wakes_all_readers(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... wn      (read)

@@ -116,6 +116,29 @@ def test_mountinfo_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 
 
 @claim(
+    "sources.pty-wakes-two",
+    "One byte for a terminal wakes two of N blocked readers: the one that waits for input, which returns with it, and "
+    "the first of those that wait for their turn to read, which waits for input from then on.",
+    level=OBSERVED,
+    basis=[
+        kernel("drivers/tty/n_tty.c", "n_tty_read: mutex_lock_interruptible on atomic_read_lock, then add_wait_queue"),
+        kernel("kernel/locking/mutex.c", "__mutex_unlock_slowpath: wakes the first that waits"),
+    ],
+)
+@over(Star("read", "hold", "one-write", spokes=("threads",), source="pty", smallest=2))
+def test_pty_wakes_two(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 | w1 ... wn      (read: one at a time)
+      \\
+       tty  <- "x"
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.won == 1
+    assert seen.woken == 2
+
+
+@claim(
     "sources.room-wakes-one-writer",
     "One read of a full pipe that makes room for one writer wakes exactly one of N blocked writers, which returns.",
     level=OBSERVED,

@@ -23,6 +23,20 @@ class EventWakesOneReader(Kernel):
         return asleep[:1]
 
 
+class PtyHerdsSilently(Kernel):
+    """A byte for a terminal wakes every reader, and all but one sleep again."""
+
+    def pty_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep
+
+
+class PtyForgetsTheLock(Kernel):
+    """The reader of a terminal that returns does not wake the next one for the lock of the readers."""
+
+    def pty_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep[:1]
+
+
 class RoomHerdsSilently(Kernel):
     """Room in a pipe wakes every writer, and all but one sleep again: before Linux 5.6."""
 
@@ -103,6 +117,24 @@ class FullPipeWakesOnePoller(OneSource):
 
     def of_it(self, wakes: list[int]) -> list[int]:
         return wakes[:1]
+
+
+class FanotifyWakesOne(OneSource):
+    """A fanotify event wakes one of those that wait for it."""
+
+    source = "fanotify"
+
+    def of_it(self, wakes: list[int]) -> list[int]:
+        return wakes[:1]
+
+
+class FuseForgetsOne(OneSource):
+    """A request reaches all that wait on /dev/fuse but one."""
+
+    source = "fuse"
+
+    def of_it(self, wakes: list[int]) -> list[int]:
+        return wakes[1:]
 
 
 class PhantomOnEventfd(Kernel):

@@ -84,6 +84,10 @@ class Kernel:
         """timerfd_read, inotify_read: not exclusive."""
         return asleep
 
+    def pty_wakes(self, asleep: list[int]) -> list[int]:
+        """n_tty_read: the one that has the lock of the readers, and then the next one for that lock."""
+        return asleep[:2]
+
     def room_wakes(self, asleep: list[int]) -> list[int]:
         """pipe_write: exclusive, new ones to the tail."""
         return asleep[:1]

@@ -113,6 +113,8 @@ class Run:
             "tcp4-connected": self._kernel.stream_wakes,
             "timerfd": self._kernel.event_wakes,
             "inotify": self._kernel.event_wakes,
+            "fanotify": self._kernel.event_wakes,
+            "pty": self._kernel.pty_wakes,
         }
         return wakes.get(self._scenario.source, self._kernel.datagram_wakes)(asleep)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import select
 import signal
+import struct
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +29,7 @@ from probes.axes import (
 from probes.scenario import BadScenario, Scenario
 from probes.sources import Source, open_source
 from probes.sources.signalfd import SIGNAL, Signalfd
+from probes.strategies import prepare
 from probes.verdict import NotApplicable
 
 WAITED_FOR = [name for name in sources_that_can(POLLING) if CONNECTIONS not in SOURCES[name].can]
@@ -86,9 +89,32 @@ def test_what_came_is_read_in_one_piece(scenario: Scenario, opened: Source) -> N
         pytest.skip("nothing is read from it")
     _stir(opened, scenario.stimulus)
     assert _is_ready(opened.fds[0], scenario.ready, patience_ms=10_000)
-    assert os.read(opened.fds[0], scenario.piece)
+    piece = os.read(opened.fds[0], scenario.piece)
+    assert piece
+    if scenario.source == "fanotify":
+        os.close(struct.unpack_from("=i", piece, 16)[0])  # what was opened, of struct fanotify_event_metadata
     with pytest.raises(BlockingIOError):
         os.read(opened.fds[0], scenario.piece)
+
+
+def _queues() -> set[str]:
+    """The numbers of the System V message queues that there are (proc_sysvipc(5))."""
+    with open("/proc/sysvipc/msg") as file:
+        return {line.split()[1] for line in file.readlines()[1:]}
+
+
+def test_sysv_queue_is_gone_with_its_source(tmp_path: Path) -> None:
+    scenario = Scenario.parse("msgrcv/sysv-queue/n2/hold/one-write")
+    with pytest.raises(NotApplicable, match="no IPC namespace of our own"):
+        open_source(scenario, None)
+    source = open_source(scenario, str(tmp_path))
+    try:
+        assert str(source.fds[0]) in _queues()
+        source.write(1)
+        assert prepare(scenario, source.fds).waiting(1).wait() == 1
+    finally:
+        source.close()
+    assert str(source.fds[0]) not in _queues()
 
 
 @pytest.mark.parametrize("source", SOURCES)

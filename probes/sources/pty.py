@@ -1,0 +1,66 @@
+"""A pseudoterminal: the waiters read the terminal, the conductor writes to its other end (pty(7))."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import termios
+import tty
+
+from ..scenario import Scenario
+from ..verdict import NotApplicable
+from . import Source
+
+
+class Pty(Source):
+    """One terminal for all, or one of its own for each; raw, so that each byte is there to read at once.
+
+    What is written to the other end is handed over by a kernel thread, which wakes the readers while it holds
+    termios_rwsem (drivers/tty/n_tty.c, n_tty_receive_buf_common).  FIONREAD takes that lock for itself (n_tty_ioctl,
+    TIOCINQ), so a look at the queue that shows a byte comes after the wake-ups for it.
+    """
+
+    asynchronous = True
+    delivery = (
+        "the input queue (FIONREAD) and the readers account for every byte; FIONREAD takes the lock under which the "
+        "kernel thread wakes"
+    )
+
+    def __init__(self, scenario: Scenario, folder: str | None) -> None:
+        """Raises NotApplicable where no pseudoterminal can be had."""
+        own = scenario.sharing == "nothing"
+        self._made: list[tuple[int, int]] = []
+        try:
+            for _ in range(scenario.n if own else 1):
+                self._made.append(os.openpty())
+                terminal = self._made[-1][1]
+                tty.setraw(terminal)
+                os.set_blocking(terminal, scenario.takes)
+        except OSError as error:
+            self.close()
+            raise NotApplicable(f"openpty: {error.strerror}") from error
+        self._ends = self._made if own else self._made * scenario.n
+        self.fds = [terminal for _, terminal in self._ends]
+
+    def write(self, i: int) -> None:
+        """One byte: as much as a reader asks for."""
+        os.write(self._ends[i][0], b"x")
+
+    def queued(self) -> int:
+        """Bytes that wait to be read."""
+        waiting = array.array("i", [0])
+        total = 0
+        for _, terminal in self._made:
+            fcntl.ioctl(terminal, termios.FIONREAD, waiting)
+            total += waiting[0]
+        return total
+
+    def settle(self) -> None:
+        """A reader may have taken the byte before it was seen in the queue, and while others were still being woken."""
+        self.queued()
+
+    def close(self) -> None:
+        for ends in self._made:
+            for fd in ends:
+                os.close(fd)
