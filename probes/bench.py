@@ -19,7 +19,11 @@ from functools import partial
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from . import host
+from .cost.answer import marks
+from .cost.cpus import Machine
 from .exits import BadInput
 from .lab.session import Lab
 from .scenario import Scenario
@@ -95,9 +99,11 @@ class _Bare:
 def bench(rounds: int, *, beside: Sequence[str] = (), many: Sequence[int] = ()) -> None:
     """Measure, and print tables: a trial beside the bare loop and these commands, and trials of `many` waiters.
 
+    What makes their ratios doubtful stands above them.
+
     Raises Inconclusive where a trial could not be judged, and BadInput where a command could not be run to a good end.
     """
-    console = Console()
+    machine = Machine()
     bare = _Bare()
     phases: dict[str, list[Mapping[str, int]]] = {}
     try:
@@ -109,14 +115,23 @@ def bench(rounds: int, *, beside: Sequence[str] = (), many: Sequence[int] = ()) 
                 name = f"{_word(traced)} trial"
                 kinds[name] = partial(_trial, lab, WAITERS, traced=traced, phases=phases.setdefault(name, []))
             taken = _alternate(kinds, rounds)
-            _print_costs(taken, rounds, console)
+            tables = [_costs(taken, rounds)]
             if beside:
-                _print_beside(taken, beside, console)
-            _print_phases({name: laps[_WARM_UP:] for name, laps in phases.items()}, console)
+                tables.append(_beside(taken, beside))
+            tables.append(_phases({name: laps[_WARM_UP:] for name, laps in phases.items()}))
             if many:
-                _print_many(lab, many, console)
+                tables.append(_many(lab, many))
     finally:
         bare.close()
+    # Only now, when lab and loop are reaped: until then their CPU time would count as that of others.
+    _show(tables, marks([machine.since()], emulated=host.kernel()["emulated"]), Console())
+
+
+def _show(tables: Sequence[Table], care: Sequence[str], console: Console) -> None:
+    for mark in care:
+        console.print(Text(f"Take care: {mark}", "bold yellow"), soft_wrap=True)
+    for table in tables:
+        console.print(table)
 
 
 def _tracings(lab: Lab) -> tuple[bool, ...]:
@@ -173,36 +188,39 @@ def _alternate(kinds: Mapping[str, Callable[[], float]], rounds: int) -> dict[st
     return taken
 
 
-def _print_costs(taken: Mapping[str, list[float]], rounds: int, console: Console) -> None:
+def _costs(taken: Mapping[str, list[float]], rounds: int) -> Table:
     title = f"{WAITERS} waiters, median of {rounds} rounds, taken in turns (load {os.getloadavg()[0]:.1f})"
     table = _table(title, "ms", "fastest", "slowest", "ratio")
     medians = {name: statistics.median(times) for name, times in taken.items()}
     for name, times in taken.items():
         ms = [f"{1000 * value:.1f}" for value in (medians[name], min(times), max(times))]
         table.add_row(_short(name), *ms, f"{medians[name] / medians[BARE]:.2f}")
-    console.print(table)
+    return table
 
 
-def _print_beside(taken: Mapping[str, list[float]], beside: Sequence[str], console: Console) -> None:
+def _beside(taken: Mapping[str, list[float]], beside: Sequence[str]) -> Table:
     """How often as long as each command a trial takes."""
     table = _table("ratio to each command", *map(_short, beside))
     for name in taken:
         if name not in (BARE, *beside):
             median = statistics.median(taken[name])
             table.add_row(name, *(f"{median / statistics.median(taken[command]):.2f}" for command in beside))
-    console.print(table)
+    return table
 
 
-def _print_phases(phases: Mapping[str, list[Mapping[str, int]]], console: Console) -> None:
+def _phases(phases: Mapping[str, list[Mapping[str, int]]]) -> Table:
     names = list(dict.fromkeys(phase for laps in phases.values() for lap in laps for phase in lap))
     table = _table("phases, median in us", *names)
     for name, laps in phases.items():
         table.add_row(name, *(f"{statistics.median(lap[phase] for lap in laps):.0f}" for phase in names))
-    console.print(table)
+    return table
 
 
-def _print_many(lab: Lab, many: Sequence[int], console: Console) -> None:
-    """What a waiter costs in trials of many: of the largest number, beside the smallest."""
+def _many(lab: Lab, many: Sequence[int]) -> Table:
+    """What a waiter costs in trials of many: of the largest number, beside the smallest.
+
+    Memory is by how much MemAvailable (proc_meminfo(5)) fell meanwhile.
+    """
     rounds = _MANY_ROUNDS if max(many) <= MANY[-1] else 1
     table = _table(
         f"cost per waiter, {'median of 3' if rounds > 1 else 'one trial each'}",
@@ -229,8 +247,9 @@ def _print_many(lab: Lab, many: Sequence[int], console: Console) -> None:
             f"{whole:.2f}",
             f"{statistics.median(kib):.0f}",
         )
-    console.print(table)
-    console.print("Memory is by how much MemAvailable (proc_meminfo(5)) fell meanwhile: others may have taken it.")
+    table.caption = "KiB: by how much MemAvailable (proc_meminfo(5)) fell meanwhile; others may have taken some of it"
+    table.caption_justify = "left"
+    return table
 
 
 class _Memory:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from . import catalogue, chapters, expectation_file, observers
+from . import argument, catalogue, chapters, expectation_file, observers
 from .claims import FAILING_LEVELS
 from .expectations import Expectations
 from .report.formats import FORMATS
@@ -46,21 +46,31 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--herd-expect",
+        type=argument.path,
         metavar="FILE",
         help="what this kernel, not mainline, is known to do differently (expectations/NAME.toml): such deviations do "
         "not fail the run; every other does, and so does one that did not come",
     )
     group.addoption(
         "--herd-report",
+        type=argument.path,
         metavar="DIR",
         help="where the report goes (default: report; that of a run that left cases out: report/partial; "
         f"of another preset: report/PRESET; with other sizes or trials, or without an observer: report/{OTHER})",
     )
-    group.addoption("--herd-run", metavar="FILE", help="where run.json goes (default: run.json in the report folder)")
-    for name, format_ in FORMATS.items():
-        group.addoption(f"--herd-{name}", metavar="FILE", help=f"also write {format_.meaning}")
     group.addoption(
-        "--herd-journal", metavar="FILE", help="also write each case down as it is judged, for whoever survives the run"
+        "--herd-run",
+        type=argument.path,
+        metavar="FILE",
+        help="where run.json goes (default: run.json in the report folder)",
+    )
+    for name, format_ in FORMATS.items():
+        group.addoption(f"--herd-{name}", type=argument.path, metavar="FILE", help=f"also write {format_.meaning}")
+    group.addoption(
+        "--herd-journal",
+        type=argument.path,
+        metavar="FILE",
+        help="also write each case down as it is judged, for whoever survives the run",
     )
     group.addoption("--herd-label", metavar="NAME", default="", help="what to call this kernel in the report")
 

@@ -7,6 +7,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
+from .. import argument
 from ..exits import OTHER_CODES
 from .find import BadTarget, Wanted
 
@@ -87,7 +88,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--port", metavar="[HOST:]PORT", help="audit what listens on this TCP port")
     parser.add_argument("--pid", type=int, metavar="PID", help="audit the listener of this process")
-    parser.add_argument("--unix", metavar="PATH", help="audit what listens on this unix socket")
+    parser.add_argument("--unix", type=argument.path, metavar="PATH", help="audit what listens on this unix socket")
     parser.add_argument("server", nargs="*", metavar="-- COMMAND", help="start this server, audit it, and stop it")
     parser.add_argument(
         "--connections",
@@ -107,7 +108,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--udp", action="store_true", help="the UDP socket of this port, where TCP listens there, too")
     parser.add_argument("--max-woken", type=int, metavar="N", help="exit with 1 where a connection wakes more workers")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON (keys: below)")
-    parser.add_argument("--html", metavar="FILE", help="write the answer as a page, too")
+    parser.add_argument("--html", type=argument.path, metavar="FILE", help="write the answer as a page, too")
     parser.add_argument(
         "--watch",
         type=float,

@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from .. import argument
 from ..exits import BAD_INPUT, CANNOT_JUDGE, WELL, BadInput, worst
 from ..kernels import fetch, foreign, runner, runtime, side_by_side, toolbox
 from ..kernels.archive import Archive, ArchiveFailed
@@ -55,7 +56,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(act=None, help=parser.format_help)
     inner = parser.add_subparsers(metavar="WHAT")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--cache", metavar="DIR", help=f"where kernels are kept (default: {VARIABLE} or ~/.cache)")
+    common.add_argument(
+        "--cache", type=argument.path, metavar="DIR", help=f"where kernels are kept (default: {VARIABLE} or ~/.cache)"
+    )
 
     def command(name: str, act: _Act, summary: str) -> argparse.ArgumentParser:
         subparser: argparse.ArgumentParser = inner.add_parser(name, help=summary, description=summary, parents=[common])
@@ -68,9 +71,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     _fetching(get)
     run_ = command("run", _run, "run the claims in these kernels, several side by side")
     run_.add_argument("names", nargs="*", metavar="NAME", help="as `list` prints it")
-    run_.add_argument("--image", metavar="FILE", help="a kernel of your own, arch/x86/boot/bzImage")
+    run_.add_argument("--image", type=argument.path, metavar="FILE", help="a kernel of your own, arch/x86/boot/bzImage")
     run_.add_argument("--arch", choices=tuple(MACHINES), default=NATIVE, help=f"its architecture (default {NATIVE})")
-    run_.add_argument("--modules", metavar="DIR", help="its modules, if virtio_pci, virtiofs or virtio_console is one")
+    run_.add_argument(
+        "--modules",
+        type=argument.path,
+        metavar="DIR",
+        help="its modules, if virtio_pci, virtiofs or virtio_console is one",
+    )
     run_.add_argument("--boot", choices=("qemu", "vng"), default="qemu", help="what boots QEMU guests (default qemu)")
     _running(run_)
     page = command("matrix", _matrix, "get kernels, run in them, then make the page that compares them")
@@ -86,7 +94,9 @@ def _fetching(parser: argparse.ArgumentParser) -> None:
 
 
 def _running(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", metavar="DIR", default="runs", help="where the results go (default: runs)")
+    parser.add_argument(
+        "--out", type=argument.path, metavar="DIR", default="runs", help="where the results go (default: runs)"
+    )
     parser.add_argument(
         "--boot-timeout", type=_seconds, default=240.0, metavar="S", help="seconds for booting (default 240)"
     )

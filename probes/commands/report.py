@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from .. import argument
 from ..exits import BadInput, worst
 from ..report import kcidb, lineage, matrix, page, pictures, terminal
 from ..report.apart import why_not_apart
@@ -27,15 +28,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="run.json of a run")
     parser.add_argument(
         "--html",
+        type=argument.path,
         metavar="FILE",
         help="where to write the page (default: index.html beside the run.json; of several runs: matrix/index.html, "
         "with the page of each run beside it)",
     )
     for name, format_ in FORMATS.items():
-        parser.add_argument(f"--{name}", metavar="FILE", help=f"also write {format_.meaning} (of one run only)")
-    parser.add_argument("--plots", metavar="DIR", help="also draw the plots of one run as SVG: herds, and costs if any")
+        parser.add_argument(
+            f"--{name}", type=argument.path, metavar="FILE", help=f"also write {format_.meaning} (of one run only)"
+        )
     parser.add_argument(
-        "--kcidb", metavar="FILE", help="write KCIDB JSON here, for KernelCI: all runs as one submission"
+        "--plots",
+        type=argument.path,
+        metavar="DIR",
+        help="also draw the plots of one run as SVG: herds, and costs if any",
+    )
+    parser.add_argument(
+        "--kcidb",
+        type=argument.path,
+        metavar="FILE",
+        help="write KCIDB JSON here, for KernelCI: all runs as one submission",
     )
     parser.add_argument(
         "--kcidb-origin",

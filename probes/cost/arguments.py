@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import argument
 from ..exits import OTHER_CODES, BadInput
 from . import cpus, plan, ways, work
 
@@ -82,11 +83,21 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="; ".join(f"{name}: {what}" for name, what in cpus.PINS.items()),
     )
-    parser.add_argument("--json", metavar="FILE", help="write all figures (probes/cost/cost.schema.json)")
     parser.add_argument(
-        "--into", metavar="FILE", help="put the figures into this run.json of the same kernel, and make its page again"
+        "--json", type=argument.path, metavar="FILE", help="write all figures (probes/cost/cost.schema.json)"
     )
-    parser.add_argument("--plots", metavar="DIR", help="draw them as SVG: the herd in dots, growth, latencies, shares")
+    parser.add_argument(
+        "--into",
+        type=argument.path,
+        metavar="FILE",
+        help="put the figures into this run.json of the same kernel, and make its page again",
+    )
+    parser.add_argument(
+        "--plots",
+        type=argument.path,
+        metavar="DIR",
+        help="draw them as SVG: the herd in dots, growth, latencies, shares",
+    )
 
 
 def _strategies() -> str:

@@ -6,6 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from rich.console import Console
+
+from probes import bench
+
+from .busy import busy_machine
 
 
 def _bench(*options: str) -> subprocess.CompletedProcess[str]:
@@ -20,6 +25,15 @@ def test_a_command_is_timed_beside_a_trial() -> None:
     for word in ("bare loop", "untraced trial", "echo 5", "true", "arrange", "stimulate", "settle", "release"):
         assert word in done.stdout
     assert "/bin/echo" not in done.stdout
+
+
+def test_ratios_of_a_busy_machine_are_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    with busy_machine():
+        done = _bench("--quick")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Take care: the machine was busy: others used up to ")
+    bench._show([], [], Console())
+    assert capsys.readouterr().out == ""
 
 
 def test_many_waiters_cost_time_and_memory() -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from probes import __main__, catalogue, observers
+from probes import __main__, argument, catalogue, observers
 from probes.axes import CALLS, REACTIONS, SHARINGS, SOURCES, STIMULI, TRIGGERS
 from probes.commands import SUMMARIES
 from probes.exits import BAD_INPUT, CANNOT_JUDGE, WELL
@@ -68,6 +69,33 @@ def _help(capsys: pytest.CaptureFixture[str], *command: str) -> str:
 def test_help_of_judge_names_the_command() -> None:
     assert _program("judge", "--help").stdout.startswith("usage: wakecheck judge [options] ")
     assert "\nwakecheck judge: error: " in _program("judge", "--no-such-option").stderr
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:
+    """Every argument of this parser and of those below it, each with the command that it belongs to."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from _actions(inner)
+        else:
+            yield parser.prog, action
+
+
+@pytest.mark.parametrize("command", SUMMARIES)
+def test_the_name_of_a_file_is_never_empty(command: str) -> None:
+    """An empty one would mean the folder we are in, or that no file is wanted."""
+    for prog, action in _actions(__main__.parser_for([command])):
+        if action.option_strings and action.metavar in ("FILE", "DIR", "PATH") and action.type is not Path:
+            assert action.type is argument.path, f"{prog} {action.dest}"
+    with pytest.raises(argparse.ArgumentTypeError, match="is empty"):
+        argument.path("")
+
+
+@pytest.mark.parametrize("option", ["--herd-report", "--herd-run", "--herd-journal", "--herd-expect", "--herd-ktap"])
+def test_the_name_of_a_report_is_never_empty(option: str) -> None:
+    done = _program("judge", f"{option}=")
+    assert done.returncode == BAD_INPUT
+    assert f"argument {option}: the name of the file or folder is empty" in done.stderr
 
 
 @pytest.mark.parametrize("command", [(), ("audit",), ("cost",), ("compare",)], ids=" ".join)
@@ -229,9 +257,8 @@ def test_a_wrong_value_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> No
     assert said == "wakecheck kernels run: error: argument --cpus: '0' is no number from 1 to 64\n"
 
 
-@pytest.mark.parametrize("arguments", [["audit", "--unix", ""], ["cost", "--into", ""], ["report", ""]])
-def test_an_empty_name_is_named(arguments: list[str], refused: Refused) -> None:
-    assert "''" in refused(*arguments)
+def test_an_empty_name_is_named(refused: Refused) -> None:
+    assert "''" in refused("report", "")
 
 
 def test_run_prints_figures_and_who_woke_whom(lab: type[FakeLab], capsys: pytest.CaptureFixture[str]) -> None:

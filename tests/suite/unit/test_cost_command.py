@@ -21,6 +21,7 @@ from probes.cost.figures import FIGURES
 from probes.exits import BAD_INPUT, CANNOT_JUDGE, WELL
 from probes.report import run as run_json
 
+from .busy import busy_machine
 from .runs import run_of
 
 pytestmark = pytest.mark.long
@@ -122,6 +123,22 @@ def test_it_measures(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     for cell in cells.values():
         assert [pytest.approx(1)] * 2 == [sum(shares) for shares in cell["shares"]]
         assert len(cell["rounds"]) == 2
+
+
+def test_figures_of_a_busy_machine_are_marked_in_the_terminal_and_on_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.json"
+    kernel = host.kernel()
+    run_json.write(
+        run_of("here", kernel["release"], **{key: kernel[key] for key in ("version", "machine", "emulated")}), file
+    )
+    with busy_machine():
+        given = ["cost", "accept", "--workers", "2", "--load", "rest", "--rounds", "2", "--into", str(file)]
+        assert __main__.main(given) == WELL
+    care = "Take care: the machine was busy: others used up to"
+    assert care in capsys.readouterr().out
+    assert f'<p class="care">{care}' in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 def test_failed_check_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

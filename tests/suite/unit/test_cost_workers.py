@@ -116,3 +116,10 @@ def test_work_is_calibrated_by_the_fastest_try(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("load", ["rest", "saturating"])
 def test_every_strategy_serves(way: str, load: str) -> None:
     assert checks.wrong(_read("none", way, load)) is None
+
+
+@pytest.mark.parametrize("lock", ways.HANDED_OVER)
+def test_nobody_waits_on_under_a_lock_when_all_are_told_to_end(lock: str) -> None:
+    command = [sys.executable, "-m", "tests.suite.unit.cost_ending", f"poll+{lock}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("ended", "")
