@@ -12,7 +12,7 @@ from probes.cost import arguments, plan, ways
 from probes.cost.figures import RoundSpread
 from probes.exits import CANNOT_JUDGE
 from tests.suite.cost import published
-from tests.suite.cost.figures import NO, PUBLISHED, YES
+from tests.suite.cost.figures import DIRECTION, NO, PART, PUBLISHED, UNCLEAR, YES
 from tests.suite.cost.measured import Measured
 
 from .cost_readings import document
@@ -90,6 +90,28 @@ def test_every_rule_can_say_no(figure: Any) -> None:
                 given = [first, *[rest] * (number - 2), last][:number]
                 said.add(figure.agrees([RoundSpread(value, value, value, value, value) for value in given]))
     assert {YES, NO} <= said
+
+
+@pytest.mark.parametrize("figure", PUBLISHED, ids=lambda figure: figure.title)
+def test_no_rule_decides_where_the_rounds_do_not(figure: Any) -> None:
+    """The middle half of the rounds lies on both sides of whatever decides."""
+    for median in (0.01, 1.0, 100.0):
+        wide = RoundSpread(median, 0.001, 1_000.0, 0.001, 1_000.0)
+        assert figure.agrees([wide] * len(list(figure.here(Everything(1.0))))) == UNCLEAR
+
+
+def test_of_marks_that_differ_in_their_number_the_worst_is_shown() -> None:
+    marks = ["busy: 4 %", "steal: 9 %", "busy: 18 %", "emulated"]
+    assert published.worst_of(marks) == ["busy: 18 %", "steal: 9 %", "emulated"]
+
+
+def test_a_lock_and_none_are_told_apart() -> None:
+    (figure,) = (figure for figure in PUBLISHED if figure.title.startswith("Tengine"))
+    slower, little, more, most = (RoundSpread(value, value, value, value, value) for value in (0.7, 1.2, 1.5, 2.5))
+    assert figure.agrees([slower, most]) == figure.agrees([most, slower]) == PART
+    assert figure.agrees([most, more]) == YES
+    assert figure.agrees([more, little]) == DIRECTION
+    assert figure.agrees([slower, slower]) == NO
 
 
 def test_ratios_are_within_a_round() -> None:
