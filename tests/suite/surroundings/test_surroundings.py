@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-from .outcomes import CODE, outcomes
+from tests.suite.system.runs import SEED
+
+from .neighbours import NEIGHBOURS
+from .outcomes import CODE, beside, outcomes
 from .places import PLACES
 
 
@@ -13,3 +18,14 @@ def test_nothing_is_broken(place: str) -> None:
     judged = outcomes(place)
     assert [each for each in judged if each[2] == "broken"] == []
     assert [each for each in judged if each[3] and CODE.search(each[3])] == []
+
+
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+def test_nothing_is_broken_beside(neighbour: str) -> None:
+    """Every experiment, each disturbed once, at a moment drawn at random (WAKECHECK_SEED draws it again)."""
+    judged = beside(neighbour, SEED)
+    assert [each for each in judged if each[2] == "broken"] == [], SEED
+    assert [each for each in judged if each[3] and CODE.search(each[3])] == [], SEED
+    came = Counter(each[2] for each in judged if each[4])
+    print(f"{neighbour}: of {len(judged)} experiments disturbed {came.total()}: {dict(came)}")
+    assert came["inconclusive"]

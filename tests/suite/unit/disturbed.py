@@ -15,6 +15,7 @@ import mmap
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,10 @@ from probes.scenario import Scenario
 from probes.verdict import Inconclusive
 
 _PATIENCE_S = 0.1
-"""While it is disturbed: some waits can only end at their deadline, and what ends too early is inconclusive."""
+"""Once somebody was disturbed: some waits can only end at their deadline then, and what ends too early is inconclusive.
+Before that nobody hurries, or a busy machine would come to no disturbance at all."""
 _STRIDE, _TASKS = 6, 3
-_SIGNALS: dict[str, tuple[signal.Signals, ...]] = {
+SIGNALS: dict[str, tuple[signal.Signals, ...]] = {
     "kill": (signal.SIGKILL,),
     "stop": (signal.SIGSTOP,),
     "stop-and-continue": (signal.SIGSTOP, signal.SIGCONT),
@@ -45,12 +47,18 @@ class Disturber:
     def __init__(self, signals: tuple[signal.Signals, ...], look: int, task: int) -> None:
         self._signals, self._looks_left, self._task = signals, look, task
         self._pids: list[int] = []
-        self._shared = mmap.mmap(-1, 1)
+        self.shared = mmap.mmap(-1, 1)
+        """Tells whether it came also to who has forked the one who looked."""
+        self._leap_s = 0.0
 
     @property
     def came(self) -> bool:
         """Whether that look was taken, and the task was there."""
-        return bool(self._shared[0])
+        return bool(self.shared[0])
+
+    def monotonic(self) -> float:
+        """What deadlines are measured by: a clock that leaps at the disturbance, so that waits under way end soon."""
+        return time.monotonic() + self._leap_s
 
     def note(self, pid: int) -> None:
         """There is a new task."""
@@ -59,7 +67,9 @@ class Disturber:
     def look_comes(self) -> None:
         self._looks_left -= 1
         if self._looks_left == 0 and self._task < len(self._pids):
-            self._shared[0] = 1
+            self.shared[0] = 1
+            self._leap_s = deadline.patience_s() - _PATIENCE_S
+            deadline._patience_s = _PATIENCE_S
             for number in self._signals:
                 os.kill(self._pids[self._task], number)
                 if number == signal.SIGSTOP:
@@ -71,7 +81,7 @@ class Disturber:
             os.sched_yield()
 
 
-def _hook(disturber: Disturber) -> None:
+def hook(disturber: Disturber) -> None:
     """Have every look announced, and every new task noted, in this process and those forked from it."""
     look, run_count, make, admit = TaskFiles.look, TaskFiles.run_count, Actor.__init__, Herd.admit
 
@@ -91,6 +101,7 @@ def _hook(disturber: Disturber) -> None:
         disturber.note(pid)
         return admit(self, i, pid, *rest, **more)
 
+    deadline.time = disturber  # type: ignore[assignment]
     TaskFiles.look, TaskFiles.run_count = announced_look, announced_count  # type: ignore[method-assign]
     Actor.__init__, Herd.admit = noted_actor, noted_waiter  # type: ignore[method-assign]
 
@@ -114,7 +125,7 @@ def _disturbed(measure_once: Callable[[], _Seen], disturber: Disturber) -> _Seen
     pid = os.fork()
     if pid == 0:
         syscalls.adopt_orphans()
-        _hook(disturber)
+        hook(disturber)
         os.write(said, json.dumps(measure_once()).encode())
         os._exit(0)
     os.close(said)
@@ -127,10 +138,9 @@ def _disturbed(measure_once: Callable[[], _Seen], disturber: Disturber) -> _Seen
 def main(what: str, argument: Any, act: str) -> _Seen:
     bench = conductor._set_up(None, isolation.LOOPBACK, [])
     undisturbed = measure(what, argument, bench)
-    deadline._patience_s = _PATIENCE_S
     disturbed = []
     for look in itertools.count(1, _STRIDE):
-        disturbers = [Disturber(_SIGNALS[act], look, task) for task in range(_TASKS)]
+        disturbers = [Disturber(SIGNALS[act], look, task) for task in range(_TASKS)]
         for task, disturber in enumerate(disturbers):
             seen = _disturbed(lambda: measure(what, argument, bench), disturber)
             disturbed.append({"look": look, "task": task, "came": disturber.came, "seen": seen})

@@ -1,0 +1,192 @@
+"""Judges the claims of experiments on this very kernel, and each time a neighbour disturbs the experiment once.
+
+    python -m tests.suite.surroundings.neighbours NEIGHBOUR SEED [PART...]
+
+NEIGHBOUR is the name of one of NEIGHBOURS; with PARTs, only claims are judged whose id holds one of them.  Prints, as
+JSON, for each case [claim, case, verdict, reason, came]; `came`: whether the disturbance came about in it.
+
+What is disturbed, and when, is drawn at random: the same again with the same seed.
+"""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import json
+import mmap
+import os
+import random
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+from probes import syscalls
+from probes.lab import conductor, isolation
+from probes.lab.trial import Bench
+from probes.observers import Lost, Waking
+from probes.observers.sched_waking import WakingRings
+from probes.observers.task_files import Sighting, TaskFiles
+from tests.suite.unit import disturbed
+
+from .judged_here import HereLab, Outcome, judged, tests
+
+_INIT = 1
+"""A process that is none of ours."""
+_LOOKS, _TASKS, _CALLS = 60, 3, 6
+"""Moments are drawn from so many looks, victims from so many tasks, calls that fail from so many."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When something happens: at the call of this number; `came` says whether it did, also to who forked us."""
+
+    at: int
+    shared: mmap.mmap
+
+    @property
+    def came(self) -> bool:
+        return bool(self.shared[0])
+
+    def counted(self, act: Callable[..., Any], instead: Callable[..., Any], *, from_then_on: bool = False) -> Any:
+        """`act`, but for the call of our number (in each process that calls), which is `instead`, given `act` first."""
+        calls = 0
+
+        def counting(*arguments: Any, **named: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == self.at or (from_then_on and calls > self.at):
+                self.shared[0] = 1
+                return instead(act, *arguments, **named)
+            return act(*arguments, **named)
+
+        return counting
+
+
+Neighbour = Callable[[Moment, random.Random], None]
+"""Prepares this process, in which an experiment will be played, for what comes at that moment."""
+
+
+def _signals(act: str, moment: Moment, dice: random.Random) -> None:
+    """Somebody kills or stops an actor."""
+    disturber = disturbed.Disturber(disturbed.SIGNALS[act], dice.randrange(1, _LOOKS), dice.randrange(_TASKS))
+    disturber.shared = moment.shared
+    disturbed.hook(disturber)
+
+
+def _fails(number: int, *_: Any, **__: Any) -> Any:
+    raise OSError(number, os.strerror(number))
+
+
+def _port_taken(moment: Moment, dice: random.Random) -> None:
+    _set(socket.socket, "bind", moment.counted(socket.socket.bind, partial(_fails, errno.EADDRINUSE)))
+
+
+def _no_connection(moment: Moment, dice: random.Random) -> None:
+    error = dice.choice((errno.ETIMEDOUT, errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EAGAIN))
+    _set(socket.socket, "connect", moment.counted(socket.socket.connect, partial(_fails, error)))
+
+
+def _no_pipe(moment: Moment, dice: random.Random) -> None:
+    _set(os, "pipe", moment.counted(os.pipe, partial(_fails, dice.choice((errno.EMFILE, errno.ENFILE)))))
+
+
+def _record_lost(moment: Moment, dice: random.Random) -> None:
+    def lost(*_: Any) -> Any:
+        raise Lost("4711 records were lost")
+
+    _set(WakingRings, "seen", moment.counted(WakingRings.seen, lost))
+
+
+def _foreign_wake_up(moment: Moment, dice: random.Random) -> None:
+    """The kernel's record tells that process 1 has woken an actor."""
+
+    def with_another(seen: Callable[[WakingRings], list[Waking]], rings: WakingRings) -> list[Waking]:
+        wakings = seen(rings)
+        at_ns = wakings[-1].at_ns + 1 if wakings else time.monotonic_ns()
+        return [*wakings, Waking(at_ns, _INIT, -1 - dice.randrange(_TASKS), _INIT, 4711)]
+
+    _set(WakingRings, "seen", moment.counted(WakingRings.seen, with_another, from_then_on=True))
+
+
+def _counts_gone(moment: Moment, dice: random.Random) -> None:
+    def nothing(*_: Any) -> None:
+        return None
+
+    _set(TaskFiles, "run_count", moment.counted(TaskFiles.run_count, nothing, from_then_on=True))
+
+
+def _proc_hidden(moment: Moment, dice: random.Random) -> None:
+    """Somebody mounts /proc anew, with hidepid."""
+    _set(TaskFiles, "look", moment.counted(TaskFiles.look, partial(_fails, errno.EACCES), from_then_on=True))
+
+
+def _switches_gone(moment: Moment, dice: random.Random) -> None:
+    def without(look: Callable[[TaskFiles], Sighting], files: TaskFiles) -> Sighting:
+        return look(files)._replace(switches=None)
+
+    _set(TaskFiles, "look", moment.counted(TaskFiles.look, without, from_then_on=True))
+
+
+def _set(where: Any, name: str, value: Any) -> None:
+    setattr(where, name, value)
+
+
+NEIGHBOURS: Mapping[str, tuple[Neighbour, int]] = {
+    "kills": (partial(_signals, "kill"), 1),
+    "stops": (partial(_signals, "stop"), 1),
+    "stops-and-continues": (partial(_signals, "stop-and-continue"), 1),
+    "port-taken": (_port_taken, _CALLS),
+    "no-connection": (_no_connection, _CALLS),
+    "no-pipe": (_no_pipe, _CALLS),
+    "record-lost": (_record_lost, _CALLS),
+    "foreign-wake-up": (_foreign_wake_up, _CALLS),
+    "run-counts-gone": (_counts_gone, _LOOKS),
+    "proc-hidden": (_proc_hidden, _LOOKS),
+    "switches-gone": (_switches_gone, _LOOKS),
+}
+"""Each with the calls from which the one is drawn that it comes at."""
+
+
+def _judged_beside(
+    neighbour: str, dice: random.Random, test: FunctionType, chosen: dict[str, Any], bench: Bench
+) -> tuple[Outcome, bool]:
+    """In a fork, in which the neighbour is."""
+    prepare, calls = NEIGHBOURS[neighbour]
+    moment = Moment(dice.randrange(1, calls + 1), mmap.mmap(-1, 1))
+    answer, said = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            syscalls.adopt_orphans()
+            prepare(moment, dice)
+            os.write(said, json.dumps(judged(test, chosen, HereLab(bench))).encode())
+        finally:
+            os._exit(0)
+    os.close(said)
+    with open(answer, "rb") as file:
+        text = file.read()
+    os.waitpid(pid, 0)
+    return tuple(json.loads(text)), moment.came
+
+
+def main(neighbour: str, seed: str, *parts: str) -> list[tuple[Any, ...]]:
+    """Every case of the claims wanted that plays an experiment."""
+    cases = [(test, chosen) for test, chosen in tests() if "play" in inspect.signature(test).parameters]
+    cases = [case for case in cases if not parts or any(part in case[0].claim.id for part in parts)]
+    folder = isolation.isolate()
+    bench = conductor._set_up(folder, isolation.NAMESPACES, [])
+    dice = random.Random(f"{neighbour} {seed}")
+    found = []
+    for test, chosen in cases:
+        outcome, came = _judged_beside(neighbour, random.Random(dice.random()), test, chosen, bench)
+        found.append((*outcome, came))
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))
