@@ -19,6 +19,7 @@ import random
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,6 @@ from typing import Any
 
 from probes import syscalls
 from probes.lab import conductor, isolation
-from probes.lab.trial import Bench
 from probes.observers import Lost, Waking
 from probes.observers.sched_waking import WakingRings
 from probes.observers.task_files import Sighting, TaskFiles
@@ -37,7 +37,7 @@ from .judged_here import HereLab, Outcome, judged, tests
 
 _INIT = 1
 """A process that is none of ours."""
-_LOOKS, _TASKS, _CALLS = 60, 3, 6
+_LOOKS, _TASKS, _CALLS = 30, 3, 6
 """Moments are drawn from so many looks, victims from so many tasks, calls that fail from so many."""
 
 
@@ -153,7 +153,7 @@ NEIGHBOURS: Mapping[str, tuple[Neighbour, int]] = {
 
 
 def _judged_beside(
-    neighbour: str, dice: random.Random, test: FunctionType, chosen: dict[str, Any], bench: Bench
+    neighbour: str, dice: random.Random, test: FunctionType, chosen: dict[str, Any], folder: str
 ) -> tuple[Outcome, bool]:
     """In a fork, in which the neighbour is."""
     prepare, calls = NEIGHBOURS[neighbour]
@@ -163,14 +163,18 @@ def _judged_beside(
     if pid == 0:
         try:
             syscalls.adopt_orphans()
+            bench = conductor._set_up(folder, isolation.NAMESPACES, [])  # a fork does not inherit the rings of perf
             prepare(moment, dice)
             os.write(said, json.dumps(judged(test, chosen, HereLab(bench))).encode())
+        except BaseException:  # noqa: BLE001  # nothing may go on in the parent's code
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(said)
     with open(answer, "rb") as file:
         text = file.read()
-    os.waitpid(pid, 0)
+    _, status = os.waitpid(pid, 0)
+    assert status == 0, (test.claim.id, chosen, status)
     return tuple(json.loads(text)), moment.came
 
 
@@ -179,11 +183,10 @@ def main(neighbour: str, seed: str, *parts: str) -> list[tuple[Any, ...]]:
     cases = [(test, chosen) for test, chosen in tests() if "play" in inspect.signature(test).parameters]
     cases = [case for case in cases if not parts or any(part in case[0].claim.id for part in parts)]
     folder = isolation.isolate()
-    bench = conductor._set_up(folder, isolation.NAMESPACES, [])
     dice = random.Random(f"{neighbour} {seed}")
     found = []
     for test, chosen in cases:
-        outcome, came = _judged_beside(neighbour, random.Random(dice.random()), test, chosen, bench)
+        outcome, came = _judged_beside(neighbour, random.Random(dice.random()), test, chosen, folder)
         found.append((*outcome, came))
     return found
 

@@ -34,7 +34,7 @@ class Place(Kernel):
     def begin(self, scenario: Scenario) -> None:
         self.disturbed = self.chance.random() < self._often
         self.victim = self.chance.randrange(scenario.n)
-        self.moment = self.chance.randrange(scenario.k)
+        self.moment = self.chance.randrange(max(1, scenario.k))
         self.so_far = 0
 
     def trial(self, scenario: Scenario, *, traced: bool = False) -> Trial:

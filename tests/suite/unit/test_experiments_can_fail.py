@@ -13,7 +13,7 @@ import pytest
 
 from probes import chapters
 from probes.case import Case, Facts, judge
-from probes.verdict import BROKEN, HELD, INCONCLUSIVE, Inconclusive
+from probes.verdict import BROKEN, HELD, INCONCLUSIVE, Inconclusive, NotApplicable
 
 from .builders import made_claim
 
@@ -71,7 +71,7 @@ def _verdict(test: FunctionType, arguments: dict[str, Any], facts: Callable[[str
 
     try:
         test(play=play, **arguments)
-    except (AssertionError, Inconclusive) as found:
+    except (AssertionError, Inconclusive, NotApplicable) as found:
         return judge(case, pytest.ExceptionInfo.from_exception(found))[0]
     return judge(case, None)[0]
 
