@@ -36,6 +36,22 @@ def more_than_fit(stage: Stage) -> None:
     stage.note("order", "descriptors in the order in which they were reported", [i for call in calls for i in call])
 
 
+def edges_one_by_one(stage: Stage) -> None:
+    """Five descriptors, edge-triggered, become ready; each wait has room for one, and nobody reads."""
+    pipes = [os.pipe() for _ in range(5)]
+    number = {read: i for i, (read, _) in enumerate(pipes)}
+    with select.epoll() as instance:
+        for read, _ in pipes:
+            instance.register(read, select.EPOLLIN | select.EPOLLET)
+        for i in (3, 0, 4, 1, 2):
+            os.write(pipes[i][1], b"x")
+        calls = [[number[fd] for fd, _ in instance.poll(0, 1)] for _ in range(6)]
+    stage.note(
+        "first-five", "descriptors that the first five waits reported", sorted(i for call in calls[:5] for i in call)
+    )
+    stage.note("sixth", "events in the sixth wait", len(calls[5]))
+
+
 def writable(stage: Stage, trigger: str) -> None:
     """A socket is filled until EAGAIN, and emptied by the peer."""
     near, far = socket.socketpair()

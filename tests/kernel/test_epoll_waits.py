@@ -108,6 +108,22 @@ def test_maxevents_order(play: Play) -> None:
 
 
 @claim(
+    "epoll-instances.maxevents-keeps-edges",
+    "An edge that finds no room in one epoll_wait is reported by a later one, and once: of five, with room for one.",
+    level=DOCUMENTED,
+    basis=[_WAIT, _EPOLL7, _SEND],
+    rows=["L-C16", "L-C8"],
+)
+def test_maxevents_keeps_edges(play: Play) -> None:
+    """
+    w0 (epoll_wait, maxevents 1) ---> e (edge) ---> p3, p0, p4, p1, p2
+    """
+    seen = play("rounds.edges_one_by_one")
+    seen.expect("first-five", [0, 1, 2, 3, 4])
+    seen.expect("sixth", 0)
+
+
+@claim(
     "epoll-instances.write-level",
     "Level-triggered, for writing: reported as long as there is room, not when the buffer is full, and again when the "
     "peer has read.",

@@ -46,6 +46,7 @@ CAUGHT: dict[str, dict[str, str]] = {
             "epoll-instances.maxevents-round-robin"
         ),
         "the ready list is kept in another order": "epoll-instances.maxevents-order",
+        "an edge for which there was no room is forgotten": "epoll-instances.maxevents-keeps-edges",
         "two chunks, edge-triggered, are told as one (pipes in Linux 5.5)": "epoll-instances.each-chunk-an-edge",
         "EPOLL_CTL_MOD forgets to look whether the descriptor is ready": "epoll-instances.mod-looks-again",
         "an instance may hold itself": "epoll-instances.not-in-itself",
@@ -68,6 +69,11 @@ CAUGHT: dict[str, dict[str, str]] = {
         "TCP never reports POLLRDHUP": "sources.half-closed-is-rdhup",
     },
     "mixed": {
+        "who waits for two sources is woken by the first of them alone": "mixed.two-sources-each-wakes-all",
+        "an instance told of two edges at once returns one waiter": "mixed.two-edges-return-two",
+        "epoll_wait takes an event before those that poll the instance are woken": "mixed.pollers-beside-all-woken",
+        "EPOLLEXCLUSIVE ends the walk at a worker that is busy": "mixed.two-exclusive-listeners",
+        "an EPOLLEXCLUSIVE instance stands before every reader of a pipe, or behind": "mixed.read-beside-exclusive",
         "an exclusive waiter ends the walk before the plain ones behind it": "mixed.plain-all-exclusive-some",
         "poll beside accept takes the wake-up that accept needs": "mixed.accept-beside-plain-takes",
         "an outer instance does not hear of an inner one": "mixed.outer-private-all",
