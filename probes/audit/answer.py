@@ -1,7 +1,8 @@
-"""The answer of an audit, as `--json` prints it: its keys are explained in arguments.py."""
+"""The answer of an audit, as `--json` prints it: audit.schema.json says what each key is."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from .. import host
@@ -15,6 +16,10 @@ from .settings import settings_of
 from .waits import Wait
 
 Answer = dict[str, Any]
+
+SCHEMA = 2
+"""The version of the format.  It changes when a key is removed or means something else."""
+SCHEMA_FILE = Path(__file__).with_name("audit.schema.json")
 
 
 def nothing_known() -> Answer:
@@ -37,7 +42,7 @@ def nothing_known() -> Answer:
         ),
     )
     return {
-        "schema": 2,
+        "schema": SCHEMA,
         "kernel": host.in_one_line(),
         "user": host.user_in_words(),
         **dict.fromkeys(unknown),

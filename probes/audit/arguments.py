@@ -35,7 +35,7 @@ Your own processes need no root.  Root sees more: who woke whom (sched_waking), 
 """
 
 EPILOG = f"""\
---json prints one object.  Its keys:
+--json prints one object, by probes/audit/audit.schema.json.  Its keys:
   verdict        herds, wakes one, wakes nobody, inconclusive;  sentence and sure say it in words
                  (wakes nobody: the listener waits for data, TCP_DEFER_ACCEPT; --http or --send gives it some)
   woken          workers that one connection woke: min, median, max over all connections

@@ -17,6 +17,8 @@ import pytest
 from probes import syscalls
 from probes.host import PROJECT
 
+from .schema import violation
+
 PATIENCE_S = 150
 
 
@@ -91,6 +93,7 @@ class Answer:
         self.text = done.stdout + done.stderr
         self.json: dict[str, Any] = json.loads(done.stdout) if done.stdout.startswith("{") else {}
         assert "Traceback" not in self.text, self.text
+        assert not self.json or violation(self.json) is None, violation(self.json)
 
     def __getitem__(self, key: str) -> Any:
         return self.json[key]

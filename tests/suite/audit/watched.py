@@ -17,6 +17,8 @@ from probes.audit.auditing import audit
 from probes.audit.traffic import watching
 from probes.host import PROJECT
 
+from .schema import violation
+
 PATIENCE_S = 150
 
 
@@ -55,7 +57,9 @@ def while_watched(
         done = act()
         out, err = process.communicate(timeout=PATIENCE_S)
     assert "Traceback" not in err, err
-    return json.loads(out), done
+    answer: dict[str, Any] = json.loads(out)
+    assert violation(answer) is None, violation(answer)
+    return answer, done
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.suite.audit.schema import violation
+
 from .launch import LOOK_S, ROOT, Running
 
 REPEATS = 5
@@ -74,7 +76,9 @@ def audit(running: Running, more: Sequence[str] = ()) -> Audited:
             process.kill()
         out, said = process.communicate()
     assert out.startswith("{"), f"the audit of {running.server.name} printed no answer:\n{out}{said}"
-    return Audited(json.loads(out), process.returncode, said, tracers)
+    answer = json.loads(out)
+    assert violation(answer) is None, violation(answer)
+    return Audited(answer, process.returncode, said, tracers)
 
 
 def command(running: Running) -> list[str]:
