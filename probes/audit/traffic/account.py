@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...axes import ACCEPTS, EPOLL_CALLS
-from .trace import Arrival, Entered, Left, Record, Switched, WakeUpRecord
+from .records import Arrival, Entered, Left, Record, Switched, WakeUpRecord
 
 _INTERRUPTS = 0x08 | 0x10  # TRACE_FLAG_HARDIRQ, TRACE_FLAG_SOFTIRQ (include/linux/trace_events.h)
 _EAGAIN = -11

@@ -14,15 +14,14 @@ import os
 import struct
 import time
 from collections.abc import Collection, Sequence
-from operator import attrgetter
-from typing import NamedTuple
 
 from ... import syscalls
 from ...axes import ACCEPTS, EPOLL_CALLS
 from ...observers.observer import Lost
-from ...observers.perf_rings import PerfRings, Tracepoint, _online_cpus, _set_filter, offset_of
+from ...observers.perf_rings import PerfRings, Tracepoint, _online_cpus, _set_filter
 from ..wakers import filter_for
-from .symbols import AddressRange, goes_through
+from .records import RECORD_HEAD, SAMPLE, Layout, Raw
+from .symbols import AddressRange
 
 ESTABLISHED, SYN_RECV = 1, 3  # include/net/tcp_states.h
 TRACEPOINTS = {
@@ -48,70 +47,10 @@ _CLOCK_MONOTONIC, _CLOEXEC = 1, 1 << 3
 _ENABLE, _DISABLE, _SET_OUTPUT, _GET_ID = 0x2400, 0x2401, 0x2405, 0x80082407
 _FRAMES = 24
 """From try_to_wake_up to tcp_child_process there are some ten functions, epoll in between or not."""
-_HEAD = struct.Struct("=QiiQII")
-_RECORD, _SHORT, _INT, _LONG = struct.Struct("=IHH"), struct.Struct("=H"), struct.Struct("=i"), struct.Struct("=q")
-_RECORD_LOST, _RECORD_SAMPLE = 2, 9
+_RECORD_LOST = 2
 _DATA_HEAD, _DATA_TAIL = 1024, 1032  # in struct perf_event_mmap_page
-_time_of = attrgetter("at_ns")
 _FEW = 30
 """Ranges of thread ids in a filter with two of them (wakers.filter_for)."""
-_INTERRUPTIBLE = 1  # TASK_INTERRUPTIBLE, include/linux/sched.h
-_RESTARTS = range(-516, -511)
-"""The kernel goes back into the call, or turns it into EINTR (include/linux/errno.h)."""
-
-
-class Arrival(NamedTuple):
-    """A TCP connection is established at a listener of this machine."""
-
-    at_ns: int
-    cpu: int
-    port: int
-
-
-class WakeUpRecord(NamedTuple):
-    """A thread that slept is made runnable."""
-
-    at_ns: int
-    cpu: int
-    waker: int
-    wakee: int
-    flags: int
-    by_listener: bool
-
-
-class Entered(NamedTuple):
-    """A thread enters a call that may wait for the listener; `first` is the call's first argument."""
-
-    at_ns: int
-    cpu: int
-    tid: int
-    call: str
-    first: int
-
-
-class Left(NamedTuple):
-    """That call comes back."""
-
-    at_ns: int
-    cpu: int
-    tid: int
-    call: str
-    result: int
-
-
-class Switched(NamedTuple):
-    """A CPU goes over from one thread to another."""
-
-    at_ns: int
-    cpu: int
-    before: int
-    """Who leaves the CPU."""
-    sleeps: bool
-    """Whether it does so to sleep; else somebody takes its place."""
-    after: int
-
-
-Record = Arrival | WakeUpRecord | Entered | Left | Switched
 
 
 class TraceStream(PerfRings):
@@ -124,24 +63,14 @@ class TraceStream(PerfRings):
         self._tracepoints = tracepoints
         self._tids = frozenset(tids)
         self._functions = tuple(listener_functions)
-        self._kinds: dict[int, str] = {}
         self._names = {number: name for name in WAITS if (number := syscalls.number(name)) is not None}
-        self._at = {
-            "port": _offset(tracepoints, "arrival", "sport"),
-            "wakee": _offset(tracepoints, "waking", "pid"),
-            "flags": _offset(tracepoints, "waking", "common_flags"),
-            "number": _offset(tracepoints, "enter", "id"),
-            "first": _offset(tracepoints, "enter", "args"),
-            "left": _offset(tracepoints, "exit", "id"),
-            "result": _offset(tracepoints, "exit", "ret"),
-            "before": _offset(tracepoints, "switch", "prev_pid"),
-            "state": _offset(tracepoints, "switch", "prev_state"),
-            "after": _offset(tracepoints, "switch", "next_pid"),
-        }
-        self._held_back: list[Record] = []
+        self._layout = self._new_layout()
         self.records = 0
         """Taken in so far, by all looks."""
         super().__init__(tracepoints["waking"], "")
+
+    def _new_layout(self) -> Layout:
+        return Layout.of(self._tracepoints, self._tids, self._names, self._functions)
 
     def _open_all(self, narrow: str) -> None:
         cpus = _online_cpus()
@@ -186,7 +115,7 @@ class TraceStream(PerfRings):
                 fcntl.ioctl(fd, _SET_OUTPUT, first)
             number = bytearray(8)
             fcntl.ioctl(fd, _GET_ID, number)
-            self._kinds[struct.unpack("=Q", number)[0]] = kind
+            self._layout.kinds[struct.unpack("=Q", number)[0]] = kind
 
     def pause(self) -> None:
         """Record nothing until `resume`: a disabled event costs next to nothing."""
@@ -198,98 +127,37 @@ class TraceStream(PerfRings):
         for fd in self._fds:
             fcntl.ioctl(fd, _ENABLE, 0)
 
-    def forget(self) -> None:
-        self._held_back = []
-        super().forget()
-
     def watch(self, tids: Collection[int]) -> None:
         """Watch these threads from now on; what was seen and not read is dropped.  OSError as construction."""
         self._tids = frozenset(tids)
-        self._kinds = {}
-        self._held_back = []
+        self._layout = self._new_layout()
         self.narrow("")
 
-    def read(self, *, all_of_it: bool = False) -> list[Record]:
-        """What has come, in order of time, but for the last few ms unless `all_of_it`.  Raises Lost on overflow."""
-        until_ns = time.monotonic_ns() - _HELD_BACK_NS
-        records = self._held_back
-        for at, written in enumerate(self._rings):
-            records += self._taken(written, self._forgotten[at])
-        records.sort(key=_time_of)
-        self._held_back = []
-        if all_of_it:
-            return records
-        cut = len(records)
-        while cut and records[cut - 1].at_ns > until_ns:
-            cut -= 1
-        self._held_back = records[cut:]
-        return records[:cut]
+    def take(self, *, all_of_it: bool = False) -> Raw:
+        """Copy out what has come, so that the rings have room again; RecordReader reads it.  Raises Lost on overflow.
 
-    def _taken(self, ring: mmap.mmap, forgotten: int) -> list[Record]:
-        """What one ring holds, copied out at once, so that it has room again."""
+        `all_of_it`: nothing that comes later belongs before it.
+        """
+        until_ns = None if all_of_it else time.monotonic_ns() - _HELD_BACK_NS
+        texts = [self._taken(ring, self._forgotten[at]) for at, ring in enumerate(self._rings)]
+        return Raw(texts, until_ns, self._layout)
+
+    def _taken(self, ring: mmap.mmap, forgotten: int) -> bytes:
+        """What one ring holds."""
         head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
         text = self._bytes(ring, tail, head - tail)
         struct.pack_into("=Q", ring, _DATA_TAIL, head)
-        records: list[Record] = []
         at = 0
         while at < len(text):
-            kind, _, size = _RECORD.unpack_from(text, at)
+            kind, _, size = RECORD_HEAD.unpack_from(text, at)
+            if kind == SAMPLE:
+                self.records += 1
             # What a full ring lost is said before the next record that finds room (PerfRings._drain).
-            if kind == _RECORD_LOST and tail + at != forgotten:
+            elif kind == _RECORD_LOST and tail + at != forgotten:
                 self.forget()
                 raise Lost("a ring of the trace was full")
-            if kind == _RECORD_SAMPLE:
-                self.records += 1
-                if (record := self._parsed(text, at + _RECORD.size)) is not None:
-                    records.append(record)
             at += size
-        return records
-
-    def _parsed(self, text: bytes, at: int) -> Record | None:
-        identity, _, tid, at_ns, cpu, _ = _HEAD.unpack_from(text, at)
-        kind = self._kinds.get(identity)
-        at += _HEAD.size
-        if kind == "waking":
-            return self._waking(text, at, at_ns, cpu, tid)
-        at += 4  # the size of the raw data
-        if kind == "switch":
-            (before,) = _INT.unpack_from(text, at + self._at["before"])
-            (after,) = _INT.unpack_from(text, at + self._at["after"])
-            if before not in self._tids and after not in self._tids:
-                return None
-            (state,) = _LONG.unpack_from(text, at + self._at["state"])
-            return Switched(at_ns, cpu, before, bool(state & _INTERRUPTIBLE), after)
-        if kind == "arrival":
-            return Arrival(at_ns, cpu, _SHORT.unpack_from(text, at + self._at["port"])[0])
-        if tid not in self._tids:
-            return None
-        if kind == "enter":
-            (number,) = _LONG.unpack_from(text, at + self._at["number"])
-            (first,) = _LONG.unpack_from(text, at + self._at["first"])
-            return Entered(at_ns, cpu, tid, self._names[number], first & 0xFFFFFFFF)
-        (number,) = _LONG.unpack_from(text, at + self._at["left"])
-        (result,) = _LONG.unpack_from(text, at + self._at["result"])
-        return None if result in _RESTARTS else Left(at_ns, cpu, tid, self._names[number], result)
-
-    def _waking(self, text: bytes, at: int, at_ns: int, cpu: int, waker: int) -> WakeUpRecord | None:
-        by_listener = False
-        if self._functions:
-            (frames,) = _LONG.unpack_from(text, at)
-            by_listener = goes_through(struct.unpack_from(f"={frames}Q", text, at + 8), self._functions)
-            at += 8 + 8 * frames
-        at += 4
-        (wakee,) = _INT.unpack_from(text, at + self._at["wakee"])
-        if wakee not in self._tids:
-            return None
-        return WakeUpRecord(at_ns, cpu, waker, wakee, text[at + self._at["flags"]], by_listener)
-
-
-def _offset(tracepoints: dict[str, Tracepoint], kind: str, field: str) -> int:
-    if kind not in tracepoints:
-        return 0
-    text = tracepoints[kind].format
-    # args is an array, and an offset is that of its first element.
-    return offset_of(field if field != "args" else r"args\[6\]", text)
+        return text
 
 
 def _event(number: int, cpu: int, *, chain: bool) -> int:

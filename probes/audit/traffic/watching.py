@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ...observers.observer import Lost
@@ -22,10 +22,13 @@ from ..watch import Ended, ServerThreads
 from ..workers import Workers
 from . import cost, figures, judge, switches
 from .account import Account, WaitsIn
+from .later import Later
 from .queue import QueueWatch
+from .records import Raw, RecordReader
 from .symbols import listener_functions
 from .trace import TRACEPOINTS, TraceStream
 from .waiters import WaitersSeen
+from .watched import Watched
 
 MOST_RECORDS_PER_S = 40_000
 """What the tracepoints may write: beyond it, only a part of the time is observed."""
@@ -39,38 +42,6 @@ _WORD_S = 0.5
 """How often the progress is told."""
 
 Tell = Callable[[str], None]
-
-
-@dataclass
-class Watched:
-    """How much was observed, and what that took."""
-
-    seconds: float
-    """From the first moment to the last."""
-    observed_s: float = 0.0
-    """The part of it in which everything was recorded."""
-    records: int = 0
-    lost: int = 0
-    """How often a ring was full, so that what was seen shortly before does not count."""
-    rests: int = 0
-    """How often nothing was recorded for a while, because there had been too many records."""
-    own_cpu_s: float = 0.0
-    cost: cost.RecordCost | None = None
-    notes: list[str] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        server_ms = None if self.cost is None else self.records * self.cost.record_ns / 1e6
-        return {
-            "seconds": round(self.seconds, 2),
-            "observed_s": round(self.observed_s, 2),
-            "records": self.records,
-            "rings_full": self.lost,
-            "own_cpu_ms": round(self.own_cpu_s * 1000, 1),
-            "record_ns": None if self.cost is None else round(self.cost.record_ns),
-            "other_call_ns": None if self.cost is None else round(self.cost.call_ns),
-            "cost_to_server_ms": None if server_ms is None else round(server_ms, 2),
-            "most_records_per_s": MOST_RECORDS_PER_S,
-        }
 
 
 def watch(
@@ -151,7 +122,7 @@ def _traced(
     queue: QueueWatch,
     tracepoints: dict[str, Tracepoint],
 ) -> Judgement:
-    watched = Watched(seconds, cost=cost.measure(tracepoints))
+    watched = Watched(seconds, MOST_RECORDS_PER_S, cost=cost.measure(tracepoints))
     stream = TraceStream(tracepoints, _to_trace(threads, seen), listener_functions())
     with contextlib.ExitStack() as last:
         last.callback(stream.close)
@@ -166,7 +137,7 @@ def _traced(
         spread = shown.per_connection[name]
         known[name] = None if spread is None else spread.as_dict()
     known["winners"] = {str(tid): number for tid, number in account.totals.accepted.most_common()}
-    known["warnings"] += watched.notes
+    known["warnings"] += watched.sum_up()
     return verdict
 
 
@@ -208,6 +179,7 @@ class _Watch:
         self._queue, self._stream, self._watched, self._tell = queue, stream, watched, tell
         self._way = seen.workers().way
         self._account = Account(server.listener.port, {}, {}, self._shares)
+        self._reader, self._later = RecordReader(), Later()
         self._learn()
 
     def _shares(self, thread: int, other: int) -> bool:
@@ -218,10 +190,10 @@ class _Watch:
         for tid, wait in self._seen.waiting.items():
             held = self._server.holders.get(wait.pid, {})
             epoll = None if wait.epoll is None else wait.epoll[1]
-            self._account.learn(tid, WaitsIn(wait.call or "", epoll))
+            self._later.then(partial(self._account.learn, tid, WaitsIn(wait.call or "", epoll)))
             for thread, pid in self._threads.threads.items():
                 if pid == wait.pid:
-                    self._account.knows(thread, held)
+                    self._later.then(partial(self._account.knows, thread, held))
 
     def run(self) -> Account:
         """For so many seconds."""
@@ -237,8 +209,7 @@ class _Watch:
             now = time.monotonic()
             if now >= next_word:
                 next_word = now + _WORD_S
-                accepted = sum(self._account.totals.accepted.values())
-                self._tell(f"second {now - began:.0f} of {self._watched.seconds:g}: {accepted:,} accepted")
+                self._tell(f"second {now - began:.0f} of {self._watched.seconds:g}: {self._stream.records:,} records")
             if now >= rescan:
                 rescan = now + _RESCAN_S
                 if self._rescan():
@@ -247,42 +218,44 @@ class _Watch:
             took_s, number = now - since, self._stream.records - before
             if took_s >= _SLICE_S:
                 self._watched.observed_s += took_s
-                if number > MOST_RECORDS_PER_S * took_s:
-                    self._rest(min(number / MOST_RECORDS_PER_S - took_s, end - now))
+                if number > (most := self._watched.most_records_per_s) * took_s:
+                    self._rest(min(number / most - took_s, end - now))
                     since = self._start()
                 else:
                     since = now
                 before = self._stream.records
         self._watched.observed_s += max(0.0, time.monotonic() - since)
         self._take_in(all_of_it=True)
-        self._account.interrupted()
+        self._interrupted()
+        self._stream.pause()
         self._watched.seconds = time.monotonic() - began
         self._watched.records = self._stream.records
         self._watched.own_cpu_s = cost.own_cpu_s() - own
-        if self._watched.rests:
-            share = self._watched.observed_s / self._watched.seconds
-            self._watched.notes.append(
-                f"the tracepoints wrote more than {MOST_RECORDS_PER_S:,} records a second, so {share:.0%} of the time "
-                "was observed; sums are those of that part"
-            )
-        if self._watched.lost:
-            self._watched.notes.append(f"a ring of the trace was full {self._watched.lost} times: some was not counted")
+        self._tell(f"reading {self._watched.records:,} records")
+        self._later.work_off()
         return self._account
 
     def _start(self) -> float:
         """Begin a part in which everything is recorded; who sleeps now is found out.  When it began."""
         began = time.monotonic()
         asleep = [tid for tid, wait in self._seen.waiting.items() if self._sleeps_there(wait)]
-        moved: set[int] = set()
-        with contextlib.suppress(Lost):
-            records = self._stream.read(all_of_it=True)
-            self._account.add(records)
-            for record in records:
-                moved.update(
-                    getattr(record, name) for name in ("tid", "wakee", "before", "after") if hasattr(record, name)
-                )
-        self._account.known_asleep(set(asleep) - moved)
+        try:
+            raw = self._stream.take(all_of_it=True)
+        except Lost:
+            self._watched.lost += 1
+            self._interrupted()
+        else:
+            self._later.then(partial(self._begin, raw, asleep), raw.size)
         return began
+
+    def _begin(self, raw: Raw, asleep: list[int]) -> None:
+        """These slept, if nothing is recorded of them that happened meanwhile."""
+        records = self._reader.read(raw)
+        self._account.add(records)
+        moved: set[int] = set()
+        for record in records:
+            moved.update(getattr(record, name) for name in ("tid", "wakee", "before", "after") if hasattr(record, name))
+        self._account.known_asleep(set(asleep) - moved)
 
     def _sleeps_there(self, wait: Wait) -> bool:
         with contextlib.suppress(OSError):
@@ -296,7 +269,7 @@ class _Watch:
             self._watched.notes.append(f"{ended}; what it had done counts")
             self._threads.leave_out_ended()
             self._seen.forget(self._threads.pids)
-            self._account.forget(self._seen.waiting)
+            self._later.then(partial(self._account.forget, set(self._seen.waiting)))
             if not self._seen.waiting:
                 raise Inconclusive(str(ended)) from ended
         self._take_in()
@@ -304,17 +277,24 @@ class _Watch:
 
     def _take_in(self, *, all_of_it: bool = False) -> None:
         try:
-            self._account.add(self._stream.read(all_of_it=all_of_it))
+            raw = self._stream.take(all_of_it=all_of_it)
         except Lost:
             self._watched.lost += 1
-            self._account.interrupted()
+            self._interrupted()
+        else:
+            self._later.then(lambda: self._account.add(self._reader.read(raw)), raw.size)
+
+    def _interrupted(self) -> None:
+        """Something is not seen from here on."""
+        self._later.then(self._reader.forget)
+        self._later.then(self._account.interrupted)
 
     def _rest(self, seconds: float) -> None:
         """Record nothing for so long."""
         self._watched.rests += 1
         self._take_in(all_of_it=True)
         self._stream.pause()
-        self._account.interrupted()
+        self._interrupted()
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             with contextlib.suppress(Ended):
@@ -340,7 +320,7 @@ class _Watch:
         if len(self._seen.waiting) == known:
             return False
         self._take_in(all_of_it=True)
-        self._account.interrupted()
+        self._interrupted()
         self._way = self._seen.workers().way
         self._learn()
         self._stream.watch(_to_trace(self._threads, self._seen))

@@ -14,8 +14,9 @@ import pytest
 from probes.audit import answer, several
 from probes.audit.arguments import EPILOG
 from probes.audit.judge import INCONCLUSIVE, VERDICTS
-from probes.audit.traffic import figures, watching
+from probes.audit.traffic import figures
 from probes.audit.traffic.account import Totals
+from probes.audit.traffic.watched import Watched
 from tests.suite.audit.schema import rules, violation
 
 RULES = rules()
@@ -46,7 +47,7 @@ def test_every_key_is_described() -> None:
     assert set(PARTS["answer"]["properties"]) == set(answer.nothing_known()) == set(PARTS["answer"]["required"])
     shown = figures.as_dict(figures.figures_of(Totals(), [], [1]), {1: 1})
     assert set(shown) <= set(PARTS["traffic"]["properties"])
-    assert set(watching.Watched(1).as_dict()) == set(PARTS["watched"]["properties"])
+    assert set(Watched(1, 1).as_dict()) == set(PARTS["watched"]["properties"])
     assert set(several.together([_answer(), _answer()])) == set(PARTS["several"]["properties"])
 
 

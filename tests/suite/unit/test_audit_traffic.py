@@ -13,8 +13,8 @@ from probes.audit.traffic.account import Account, Totals, WaitsIn, WokenBy
 from probes.audit.traffic.figures import TrafficFigures, figures_of, jain
 from probes.audit.traffic.judge import judge
 from probes.audit.traffic.queue import parse_counters
+from probes.audit.traffic.records import Arrival, Entered, Left, Record, Switched, WakeUpRecord
 from probes.audit.traffic.symbols import AddressRange, goes_through, ranges_of
-from probes.audit.traffic.trace import Arrival, Entered, Left, Record, Switched, WakeUpRecord
 
 PORT, CLIENT, EPOLL, LISTENER, CONNECTION = 80, 900, 7, 3, 9
 WORKERS = (1, 2, 3, 4)

@@ -12,7 +12,7 @@ from probes.audit.traffic.account import Totals, WokenBy
 from probes.audit.traffic.cost import RecordCost
 from probes.audit.traffic.judge import judge
 from probes.audit.traffic.queue import QueueSeen
-from probes.audit.traffic.watching import Watched
+from probes.audit.traffic.watched import Watched
 from probes.audit.words import lines
 from probes.report import audit_page
 
@@ -34,7 +34,7 @@ def _traced() -> dict[str, Any]:
     totals.found_nothing[11] = 100
     shown = figures.figures_of(totals, [WokenBy(4, 4, 1, 1, 3)] * 900, (11, 12, 13, 14))
     assert judge(shown, 10, True).verdict == "herds"
-    watched = Watched(10.0, observed_s=10.0, records=30_000, cost=RecordCost(600, 100))
+    watched = Watched(10.0, 40_000, observed_s=10.0, records=30_000, cost=RecordCost(600, 100))
     return {
         **figures.as_dict(shown, {11: 11, 12: 12}),
         "watched": watched.as_dict(),

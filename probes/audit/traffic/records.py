@@ -1,0 +1,214 @@
+"""Records of the trace: from the bytes of the rings to what happened, in order of time.
+
+Bytes are copied out of the rings while the server works, and read when the counting is over (later.py).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
+
+from ...observers.perf_rings import Tracepoint, offset_of
+from .symbols import AddressRange, goes_through
+
+RECORD_HEAD = struct.Struct("=IHH")
+"""type, misc and size of struct perf_event_header."""
+SAMPLE = 9  # PERF_RECORD_SAMPLE
+_HEAD = struct.Struct("=QiiQII")
+_SHORT, _INT, _LONG = struct.Struct("=H"), struct.Struct("=i"), struct.Struct("=q")
+_INTERRUPTIBLE = 1  # TASK_INTERRUPTIBLE, include/linux/sched.h
+_RESTARTS = range(-516, -511)
+"""The kernel goes back into the call, or turns it into EINTR (include/linux/errno.h)."""
+_time_of = attrgetter("at_ns")
+
+
+class Arrival(NamedTuple):
+    """A TCP connection is established at a listener of this machine."""
+
+    at_ns: int
+    cpu: int
+    port: int
+
+
+class WakeUpRecord(NamedTuple):
+    """A thread that slept is made runnable."""
+
+    at_ns: int
+    cpu: int
+    waker: int
+    wakee: int
+    flags: int
+    by_listener: bool
+
+
+class Entered(NamedTuple):
+    """A thread enters a call that may wait for the listener; `first` is the call's first argument."""
+
+    at_ns: int
+    cpu: int
+    tid: int
+    call: str
+    first: int
+
+
+class Left(NamedTuple):
+    """That call comes back."""
+
+    at_ns: int
+    cpu: int
+    tid: int
+    call: str
+    result: int
+
+
+class Switched(NamedTuple):
+    """A CPU goes over from one thread to another."""
+
+    at_ns: int
+    cpu: int
+    before: int
+    """Who leaves the CPU."""
+    sleeps: bool
+    """Whether it does so to sleep; else somebody takes its place."""
+    after: int
+
+
+Record = Arrival | WakeUpRecord | Entered | Left | Switched
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is needed to read the records of one set of rings."""
+
+    tids: frozenset[int]
+    """The threads that are traced; a filter may let others through."""
+    names: Mapping[int, str]
+    """Of system calls, by number."""
+    functions: Sequence[AddressRange]
+    """Those by which a listener wakes; empty where wake-ups carry no callers."""
+    at: Mapping[str, int]
+    """Where in a tracepoint's data each field begins."""
+    kinds: dict[int, str]
+    """Which tracepoint each event belongs to, as the events are opened."""
+
+    @classmethod
+    def of(
+        cls,
+        tracepoints: Mapping[str, Tracepoint],
+        tids: frozenset[int],
+        names: Mapping[int, str],
+        functions: Sequence[AddressRange],
+    ) -> Layout:
+        """For these tracepoints.  OSError where one has no such field."""
+        fields = {
+            "port": ("arrival", "sport"),
+            "wakee": ("waking", "pid"),
+            "flags": ("waking", "common_flags"),
+            "number": ("enter", "id"),
+            # args is an array, and an offset is that of its first element.
+            "first": ("enter", r"args\[6\]"),
+            "left": ("exit", "id"),
+            "result": ("exit", "ret"),
+            "before": ("switch", "prev_pid"),
+            "state": ("switch", "prev_state"),
+            "after": ("switch", "next_pid"),
+        }
+        at = {
+            name: offset_of(field, tracepoints[kind].format)
+            for name, (kind, field) in fields.items()
+            if kind in tracepoints
+        }
+        return cls(tids, names, functions, at, {})
+
+
+class Raw(NamedTuple):
+    """What the rings held at one moment."""
+
+    texts: Sequence[bytes]
+    """Of each ring."""
+    until_ns: int | None
+    """Records of a later time wait for what is taken next; None: there are none to wait for."""
+    layout: Layout
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return sum(map(len, self.texts))
+
+
+class RecordReader:
+    """Reads what was taken, one after the other."""
+
+    def __init__(self) -> None:
+        self._held_back: list[Record] = []
+
+    def read(self, raw: Raw) -> list[Record]:
+        """Its records in order of time, and those that were held back before."""
+        records = self._held_back
+        for text in raw.texts:
+            records += _records_in(text, raw.layout)
+        records.sort(key=_time_of)
+        cut = len(records)
+        if raw.until_ns is not None:
+            while cut and records[cut - 1].at_ns > raw.until_ns:
+                cut -= 1
+        self._held_back = records[cut:]
+        return records[:cut]
+
+    def forget(self) -> None:
+        """Something was not seen: what was held back does not count."""
+        self._held_back = []
+
+
+def _records_in(text: bytes, layout: Layout) -> list[Record]:
+    records: list[Record] = []
+    at = 0
+    while at < len(text):
+        kind, _, size = RECORD_HEAD.unpack_from(text, at)
+        if kind == SAMPLE and (record := _parsed(text, at + RECORD_HEAD.size, layout)) is not None:
+            records.append(record)
+        at += size
+    return records
+
+
+def _parsed(text: bytes, at: int, layout: Layout) -> Record | None:
+    identity, _, tid, at_ns, cpu, _ = _HEAD.unpack_from(text, at)
+    kind, field = layout.kinds.get(identity), layout.at
+    at += _HEAD.size
+    if kind == "waking":
+        return _waking(text, at, at_ns, cpu, tid, layout)
+    at += 4  # the size of the raw data
+    if kind == "switch":
+        (before,) = _INT.unpack_from(text, at + field["before"])
+        (after,) = _INT.unpack_from(text, at + field["after"])
+        if before not in layout.tids and after not in layout.tids:
+            return None
+        (state,) = _LONG.unpack_from(text, at + field["state"])
+        return Switched(at_ns, cpu, before, bool(state & _INTERRUPTIBLE), after)
+    if kind == "arrival":
+        return Arrival(at_ns, cpu, _SHORT.unpack_from(text, at + field["port"])[0])
+    if tid not in layout.tids:
+        return None
+    if kind == "enter":
+        (number,) = _LONG.unpack_from(text, at + field["number"])
+        (first,) = _LONG.unpack_from(text, at + field["first"])
+        return Entered(at_ns, cpu, tid, layout.names[number], first & 0xFFFFFFFF)
+    (number,) = _LONG.unpack_from(text, at + field["left"])
+    (result,) = _LONG.unpack_from(text, at + field["result"])
+    return None if result in _RESTARTS else Left(at_ns, cpu, tid, layout.names[number], result)
+
+
+def _waking(text: bytes, at: int, at_ns: int, cpu: int, waker: int, layout: Layout) -> WakeUpRecord | None:
+    by_listener = False
+    if layout.functions:
+        (frames,) = _LONG.unpack_from(text, at)
+        by_listener = goes_through(struct.unpack_from(f"={frames}Q", text, at + 8), layout.functions)
+        at += 8 + 8 * frames
+    at += 4
+    (wakee,) = _INT.unpack_from(text, at + layout.at["wakee"])
+    if wakee not in layout.tids:
+        return None
+    return WakeUpRecord(at_ns, cpu, waker, wakee, text[at + layout.at["flags"]], by_listener)

@@ -1,0 +1,55 @@
+"""How much of the traffic was observed, and what that took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import cost
+
+
+@dataclass
+class Watched:
+    """How much was observed, and what that took."""
+
+    seconds: float
+    """From the first moment to the last."""
+    most_records_per_s: int
+    """Beyond it, only a part of the time is observed."""
+    observed_s: float = 0.0
+    """The part of it in which everything was recorded."""
+    records: int = 0
+    lost: int = 0
+    """How often a ring was full, so that what was seen shortly before does not count."""
+    rests: int = 0
+    """How often nothing was recorded for a while, because there had been too many records."""
+    own_cpu_s: float = 0.0
+    """CPU time of the audit itself, while it counted."""
+    cost: cost.RecordCost | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        server_ms = None if self.cost is None else self.records * self.cost.record_ns / 1e6
+        return {
+            "seconds": round(self.seconds, 2),
+            "observed_s": round(self.observed_s, 2),
+            "records": self.records,
+            "rings_full": self.lost,
+            "own_cpu_ms": round(self.own_cpu_s * 1000, 1),
+            "record_ns": None if self.cost is None else round(self.cost.record_ns),
+            "other_call_ns": None if self.cost is None else round(self.cost.call_ns),
+            "cost_to_server_ms": None if server_ms is None else round(server_ms, 2),
+            "most_records_per_s": self.most_records_per_s,
+        }
+
+    def sum_up(self) -> list[str]:
+        """What else is to be said of it: `notes`, and why a part of the time was not observed."""
+        said = list(self.notes)
+        if self.rests:
+            said.append(
+                f"the tracepoints wrote more than {self.most_records_per_s:,} records a second, so "
+                f"{self.observed_s / self.seconds:.0%} of the time was observed; sums are those of that part"
+            )
+        if self.lost:
+            said.append(f"a ring of the trace was full {self.lost} times: some was not counted")
+        return said
