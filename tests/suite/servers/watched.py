@@ -3,7 +3,9 @@
     python -m tests.suite.servers.watched                        nginx, gunicorn, HAProxy and Tomcat
     python -m tests.suite.servers.watched nginx --rates 50 1000  this one, so many connections a second
 
-Accepted must equal made.  Times are those of this machine at this moment: compare with and without, not with others.
+Accepted must equal made.  Blocks of load take turns: watched, alone, and alone once more.  What the watch adds to a
+request is the difference of the medians; the noise is the largest difference between any two blocks that are alone.
+Times are those of this machine at this moment: compare them with one another, not with others.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.suite.audit.watched import while_watched
@@ -22,10 +24,11 @@ from .launch import ROOT, Running
 from .servers import named
 
 NAMES = ("nginx", "gunicorn-sync", "haproxy", "tomcat")
+WATCHED, ALONE, ALONE_AGAIN = "watched", "alone", "alone again"
 HEADER = (
-    "| server | connections a second | made | accepted | woken each | of asleep | in vain each | the lab | CPU in vain "
-    "| records | with: 50, 90, 99 % | without |",
-    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    "| server | connections a second | made | accepted | woken of asleep | the lab | woken each | in vain each "
+    "| CPU in vain | records | watched: 50, 90, 99 % | alone | alone again | adds | noise |",
+    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
 )
 
 
@@ -36,12 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="SERVER", default=NAMES)
     parser.add_argument("--rates", type=float, nargs="+", default=(50, 500, 2000), metavar="N")
     parser.add_argument("--seconds", type=float, default=5, metavar="N", help="of load, each time (default 5)")
-    parser.add_argument("--turns", type=int, default=2, metavar="N", help="with and without, so often (default 2)")
+    parser.add_argument("--turns", type=int, default=3, metavar="N", help="blocks of each kind (default 3)")
     options = parser.parse_args(arguments)
     print("\n".join(HEADER), flush=True)
     missed = 0
     for name in options.names:
         with Running(named(name)) as running:
+            _load(running, 50, 1)  # warms up
             for rate in options.rates:
                 missed += _row(running, rate, options.seconds, options.turns)
     return 1 if missed else 0
@@ -49,47 +53,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _row(running: Running, rate: float, seconds: float, turns: int) -> int:
     """Print one row; how many connections were made and not seen accepted, or the other way round."""
-    with_it: list[dict[str, Any]] = []
-    without: list[dict[str, Any]] = []
+    loads: dict[str, list[dict[str, Any]]] = {WATCHED: [], ALONE: [], ALONE_AGAIN: []}
     answers: list[dict[str, Any]] = []
     for turn in range(turns):
-        if turn % 2:
-            without.append(_load(running, rate, seconds))
-        watch = ["--port", running.port, "--watch", seconds + 3]
-        answer, load = while_watched(watch, lambda: _load(running, rate, seconds))
-        answers.append(answer)
-        with_it.append(load)
-        if not turn % 2:
-            without.append(_load(running, rate, seconds))
-    connections = sum(load["made"] for load in with_it)
-    traffic = [answer["traffic"] for answer in answers]
-    accepted = sum(watched["accepted"] for watched in traffic)
-    asleep = [watched["asleep"]["median"] for watched in traffic if watched["asleep"]]
-    woken = [answer["woken"]["median"] for answer in answers if answer["woken"]]
-    each = {key: sum(watched[key] for watched in traffic) / max(1, accepted) for key in ("woken", "in_vain")}
-    spent = sum(watched["in_vain_cpu_ms"] for watched in traffic) / max(
-        0.001, sum(watched["cpu_ms"] for watched in traffic)
+        # Each kind takes each place in turn.
+        kinds = list(loads)
+        for kind in kinds[turn % 3 :] + kinds[: turn % 3]:
+            if kind == WATCHED:
+                watch = ["--port", running.port, "--watch", seconds + 3]
+                answer, load = while_watched(watch, lambda: _load(running, rate, seconds))
+                answers.append(answer)
+            else:
+                load = _load(running, rate, seconds)
+            loads[kind].append(load)
+    connections = sum(load["made"] for load in loads[WATCHED])
+    accepted = sum(answer["traffic"]["accepted"] for answer in answers)
+    adds, noise = compared(
+        *([float(load["us"]["50"]) for load in loads[kind]] for kind in (WATCHED, ALONE, ALONE_AGAIN))
     )
-    lab = answers[-1]["lab"]["woken"]
     cells = (
         running.server.title,
-        f"{statistics.mean(load['per_s'] for load in with_it):.0f}",
+        f"{statistics.mean(load['per_s'] for load in loads[WATCHED]):.0f}",
         f"{connections:,}",
         f"{accepted:,}",
-        f"{each['woken']:.2f}",
-        f"{_median(woken)} of {_median(asleep)}",
-        f"{each['in_vain']:.2f}",
-        "" if lab is None else f"{lab['median']:g}",
-        f"{spent:.1%}",
-        f"{statistics.mean(watched['watched']['records'] for watched in traffic):,.0f}",
-        _times(with_it),
-        _times(without),
+        *_counted(answers),
+        *(_times(loads[kind]) for kind in loads),
+        f"{adds:+,.0f} µs",
+        f"{noise:,.0f} µs",
     )
     print(f"| {' | '.join(cells)} |", flush=True)
     for answer in answers:
         for warning in answer["warnings"]:
             print(f"  {warning}", file=sys.stderr)
-    return abs(connections - accepted)
+    return int(abs(connections - accepted))
+
+
+def compared(watched: Sequence[float], alone: Sequence[float], again: Sequence[float]) -> tuple[float, float]:
+    """What the watch adds to a request, and the noise that this must be held against, from the medians of blocks."""
+    without = [*alone, *again]
+    return statistics.median(watched) - statistics.median(without), max(without) - min(without)
+
+
+def _counted(answers: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The cells that say what was counted."""
+    traffic = [answer["traffic"] for answer in answers]
+    accepted = max(1, sum(watched["accepted"] for watched in traffic))
+    woken = [answer["woken"]["median"] for answer in answers if answer["woken"]]
+    asleep = [watched["asleep"]["median"] for watched in traffic if watched["asleep"]]
+    yield f"{_median(woken)} of {_median(asleep)}"
+    lab = answers[-1]["lab"]["woken"]
+    yield "" if lab is None else f"{lab['median']:g}"
+    for key in ("woken", "in_vain"):
+        yield f"{sum(watched[key] for watched in traffic) / accepted:.2f}"
+    spent = max(0.001, sum(watched["cpu_ms"] for watched in traffic))
+    yield f"{sum(watched['in_vain_cpu_ms'] for watched in traffic) / spent:.1%}"
+    yield f"{statistics.mean(watched['watched']['records'] for watched in traffic):,.0f}"
 
 
 def _median(values: Sequence[float]) -> str:
