@@ -123,6 +123,11 @@ def warnings_for(
             "SO_REUSEPORT is set, and changes nothing: there is one listener, which all workers share; the kernel "
             "chooses among sockets, and each worker would have to bind one of its own (socket(7))"
         )
+    if figures.contradictory:
+        warnings.append(
+            f"in {figures.contradictory} of {figures.connections + figures.disturbed} connections sched_waking did not "
+            "show what the context switches did, so these are not judged"
+        )
     if figures.woken.min == 0 and figures.woken.max > 0:
         warnings.append("some connections woke nobody who waits for the listener")
     return warnings

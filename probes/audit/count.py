@@ -48,6 +48,8 @@ class Effect:
     disturbed: bool = False
     """A timer, or somebody else, moved one of them before all were woken: it may not have slept at that moment.
     Or another client came meanwhile: who returned, and who took what, cannot be told apart then."""
+    contradiction: str | None = None
+    """What the observers disagree about: perf may lose a record, and says nothing of it.  Then it is disturbed, too."""
     window_s: float = 0.0
 
 
@@ -63,8 +65,13 @@ class Connection:
 
     @property
     def disturbed(self) -> bool:
-        """Whether its figures say nothing: not all workers slept when it came."""
-        return self.herd.disturbed
+        """Whether its figures say nothing: not all workers slept when it came, or the observers disagree."""
+        return self.herd.disturbed or self.contradiction is not None
+
+    @property
+    def contradiction(self) -> str | None:
+        """What the observers disagree about, or None."""
+        return self.by_connect.contradiction or (self.by_data.contradiction if self.by_data is not None else None)
 
     @property
     def herd(self) -> Effect:
@@ -190,10 +197,7 @@ class Counter:
         return step
 
     def _attribute(self, step: Effect, wakings: list[TracedWakeUp], ran: set[int], candidates: frozenset[int]) -> None:
-        """Part the wake-ups of the candidates by where they came from.
-
-        Raises Inconclusive where the trace and the context switches contradict each other.
-        """
+        """Part the wake-ups of the candidates by where they came from; or say that the observers disagree."""
         server = set(self._watch.threads)
         sources: dict[str, set[int]] = {
             "connection": set(),
@@ -218,7 +222,7 @@ class Counter:
         unexplained = (ran & candidates) - {waking.wakee for waking in wakings}
         if unexplained or not sources["connection"] <= ran:
             who = min(unexplained or sources["connection"] - ran)
-            raise Inconclusive(f"the observers disagree about thread {who}: context switches against sched_waking")
+            step.contradiction = f"the observers disagree about thread {who}: context switches against sched_waking"
         step.woken = sources["connection"]
         step.handed_on = (sources["worker"] | sources["other"]) - step.woken
         step.timers = sources["timer"] - step.woken

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..verdict import Inconclusive
 from .count import Connection
 from .idle import Idle
 from .watch import NotIdle
@@ -18,6 +19,10 @@ VERDICTS = (HERDS, WAKES_ONE, WAKES_NOBODY, INCONCLUSIVE)
 MOST_ACCIDENTS = 0.5
 """Where timers may move more workers than this in the window of a connection, and nobody shows who
 woke whom, context switches alone decide nothing."""
+
+MOST_CONTRADICTORY = 0.25
+"""Of all connections.  Under load, perf was seen to lose the records of a moment on one CPU, in one of 50 windows of
+60 ms, and to say nothing of it; where more are contradictory than that explains, an observer is wrong."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,10 @@ class AuditFigures:
     connections: int
     """Those that are judged: all but the disturbed ones."""
     disturbed: int
-    """Connections that came while a timer, or somebody else, had just woken a worker; they are not judged."""
+    """Connections that came while a timer, or somebody else, had just woken a worker; they are not judged.  Nor are
+    those about which the observers disagree."""
+    contradictory: int
+    """So many of them are such."""
     woken: PerConnection
     returned: PerConnection | None
     won: PerConnection | None
@@ -69,12 +77,16 @@ class AuditFigures:
 
 
 def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFigures:
-    """The figures of these connections.  Raises NotIdle where fewer than `wanted` were undisturbed.
+    """The figures of these connections.  Raises NotIdle where fewer than `wanted` were undisturbed, and Inconclusive
+    where the observers disagree about too many.
 
     How many were disturbed depends on the clients and on the machine's load, not on whom this connection wakes:
     those that remain are no selection of the quick or the slow.
     """
     connections = [connection for connection in tried if not connection.disturbed]
+    contradictions = [connection.contradiction for connection in tried if connection.contradiction is not None]
+    if len(contradictions) > MOST_CONTRADICTORY * len(tried):
+        raise Inconclusive(f"{contradictions[0]} (in {len(contradictions)} of {len(tried)} connections)")
     if len(connections) < wanted:
         raise NotIdle(
             f"a timer, or somebody else, had just woken a worker in {len(tried) - len(connections)} of {len(tried)} "
@@ -88,6 +100,7 @@ def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFig
     return AuditFigures(
         len(connections),
         len(tried) - len(connections),
+        len(contradictions),
         _spread(len(step.woken) for step in steps),
         _known(None if step.returned is None else len(step.returned) for step in steps),
         _known(None if who is None else len(who) for who in won),

@@ -212,6 +212,25 @@ def test_mostly_disturbed_is_inconclusive() -> None:
         figures_of([_connection(4), _connection(3, disturbed=True), _connection(3, disturbed=True)], 2, QUIET)
 
 
+def _contradictory() -> Connection:
+    connection = _connection(3)
+    connection.by_connect.contradiction = "the observers disagree about thread 7"
+    return connection
+
+
+def test_where_the_observers_disagree_a_connection_is_not_judged() -> None:
+    """Nor is one whose data nobody agrees about."""
+    by_data = _connection(4)
+    by_data.by_data = _contradictory().by_connect
+    figures = _figures([_connection(4)] * 6 + [_contradictory(), by_data], QUIET)
+    assert (figures.connections, figures.disturbed, figures.contradictory, figures.woken.min) == (6, 2, 2, 4)
+
+
+def test_where_the_observers_disagree_often_nothing_is_judged() -> None:
+    with pytest.raises(Inconclusive, match=r"disagree about thread 7 \(in 2 of 7 connections\)"):
+        _figures([_connection(4)] * 5 + [_contradictory()] * 2, QUIET)
+
+
 def test_timers_without_a_trace_are_inconclusive_where_they_count() -> None:
     """Four workers that tick ten times a second move 0.2 times in 5 ms, and twice in 50 ms."""
     assert _judged([_connection(1)] * 5, TICKING, sees_wakers=False).verdict == WAKES_ONE
