@@ -52,7 +52,8 @@ CALL_GROUPS = {
     MULTIPLEXER: "report that there is a connection, or something to read",
     EPOLL: "the same, through an epoll instance; they need a trigger",
     SIGNAL: "signal-driven I/O: SIGIO goes to the process group that all waiters belong to",
-    IO_URING: "blocked in io_uring_enter, with an accept, a multishot accept, a poll or a read request",
+    IO_URING: "blocked in io_uring_enter, with an accept, a multishot accept, a poll, an accept on a ring with "
+    "DEFER_TASKRUN, a poll with EPOLLEXCLUSIVE, or a read",
     READ: "read what is written: there are no connections",
     WRITE: "write, once there is room",
 }
@@ -71,6 +72,8 @@ CALLS: Mapping[str, WaitCall] = {
     "io_uring_accept": WaitCall("io_uring.IoUring", IO_URING, takes=True, system_call="io_uring_enter"),
     "io_uring_multishot": WaitCall("io_uring.IoUring", IO_URING, takes=True, system_call="io_uring_enter"),
     "io_uring_poll": WaitCall("io_uring.IoUring", IO_URING, system_call="io_uring_enter", needs=POLLING),
+    "io_uring_deferred": WaitCall("io_uring.IoUring", IO_URING, takes=True, system_call="io_uring_enter"),
+    "io_uring_exclusive": WaitCall("io_uring.IoUring", IO_URING, system_call="io_uring_enter", needs=POLLING),
     "io_uring_read": WaitCall("io_uring.IoUring", IO_URING, takes=True, system_call="io_uring_enter", needs=READING),
     "read": WaitCall("read.Read", READ, takes=True, needs=READING),
     "recvfrom": WaitCall("read.Read", READ, takes=True, needs=RECEIVING),
@@ -162,6 +165,7 @@ SOURCES: Mapping[str, SourceKind] = {
     "epoll-instance": SourceKind(
         "epoll_instance.EpollInstance", "an epoll instance with an eventfd in it", frozenset({POLLING, WRITTEN_TO})
     ),
+    "io-uring": SourceKind("io_uring.IoUringRing", "an io_uring, by its descriptor", frozenset({POLLING, WRITTEN_TO})),
     "timerfd": SourceKind("timerfd.Timerfd", "a timerfd", _EVENTS, counts=False),
     "inotify": SourceKind("inotify.Inotify", "an inotify instance", _EVENTS, counts=False, piece=16),
     "fanotify": SourceKind("fanotify.Fanotify", "a fanotify group", _EVENTS, counts=False, piece=24),

@@ -10,6 +10,8 @@ _CALLS = {
     "io_uring_accept": "io_uring, accept",
     "io_uring_multishot": "io_uring, multishot accept",
     "io_uring_poll": "io_uring, poll",
+    "io_uring_deferred": "io_uring, accept, DEFER_TASKRUN",
+    "io_uring_exclusive": "io_uring, poll, EPOLLEXCLUSIVE",
     "io_uring_read": "io_uring, read",
 }
 """Calls whose name alone says too little; any other call is its own name."""

@@ -23,6 +23,9 @@ REMEDIES: Mapping[int, str] = {
 }
 """For each such error the reason, and what helps, in words.  No claim can be broken by one that it does not allow."""
 
+LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
+"""Those of them that are limits: they may be gone with the next run."""
+
 _OF_AN_OPERATION: Mapping[int, str] = {
     **REMEDIES,
     errno.EAGAIN: "a limit is reached: of processes (ulimit -u, pids.max of the control group), or of a queue",

@@ -20,7 +20,7 @@ from ..scenario import Scenario
 from ..strategies import Strategy
 from ..verdict import Inconclusive
 from . import waiter
-from .board import FAILED, GO, PHASE, READY, RESULT, RETURNED, TID, Board
+from .board import FAILED, GO, PHASE, READY, RESULT, RETURNED, TID, WON, Board
 from .deadline import until
 from .fork import fork
 from .rest import look_at
@@ -82,6 +82,13 @@ class Herd:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+    def won(self) -> list[int]:
+        """What each waiter has taken: what it has said, and what the kernel has taken for it and it has not seen."""
+        counts = self.board.column(WON)
+        for i, more in self._strategy.completed().items():
+            counts[i] += more
+        return counts
 
     def fork(self, be_traced: Callable[[], None] | None) -> list[int]:
         """Fork all waiters, up to their gates; their pids.  They die with this thread (PR_SET_PDEATHSIG).

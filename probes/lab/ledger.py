@@ -35,6 +35,9 @@ class _Moment:
 
     observed: Snapshot
     won: list[int]
+    """Connections that each waiter has taken, or that the kernel has taken for it."""
+    said: list[int]
+    """Those of them that it has seen, and answers on."""
     spurious: list[int]
 
 
@@ -83,7 +86,7 @@ class Ledger:
         self._disagreement = moved.disagreement()
         if self._disagreement:
             raise Inconclusive(f"observers disagree in step {len(self._steps)}: {self._disagreement}")
-        self._read_answers(stimulus, connections)
+        self._read_answers(stimulus, sum(after.said) - sum(before.said))
 
     def _insist_on_our_wakers(self) -> None:
         """Raise Inconclusive where somebody else has woken a waiter that slept before this step."""
@@ -101,7 +104,7 @@ class Ledger:
             AtRest(waiter.files, sighting, waiter.i, returns[waiter.i], self._exits_of(waiter))
             for waiter, sighting in zip(self.herd.waiters, sightings, strict=True)
         ]
-        return _Moment(self._instruments.snapshot(tasks), board.column(WON), board.column(SPURIOUS))
+        return _Moment(self._instruments.snapshot(tasks), self.herd.won(), board.column(WON), board.column(SPURIOUS))
 
     def _exits_of(self, waiter: Waiter) -> int | None:
         if self._tracer is None:
@@ -172,7 +175,7 @@ class Ledger:
     def _waiters(self, woken: set[int] | None, returned: set[int] | None) -> tuple[WaiterRecord, ...]:
         if self.herd is None:
             return ()
-        records = []
+        records, won = [], self.herd.won()
         for i in range(self._scenario.n):
             line = self.herd.board.line(i)
             result = line[RESULT] if line[RETURNED] else None
@@ -181,7 +184,7 @@ class Ledger:
                     i=i,
                     woken=None if woken is None else i in woken,
                     returned=None if returned is None else i in returned,
-                    won=line[WON],
+                    won=won[i],
                     result=result,
                     errno=-result if result is not None and result < 0 else None,
                     at_us=self._since_us(line[AT_NS]) if line[RETURNED] else None,

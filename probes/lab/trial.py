@@ -182,7 +182,7 @@ class TrialRun:
             until(
                 partial(self._accounted, herd, stimulus),
                 lambda: (
-                    f"{stimulus.count} connections made, {sum(herd.board.column(WON))} taken and "
+                    f"{stimulus.count} connections made, {sum(herd.won())} taken and "
                     f"{source.queued()} queued: the others were not delivered"
                 ),
             )
@@ -237,7 +237,7 @@ class TrialRun:
         queued = stimulus.source.queued()
         if queued is None:
             raise Inconclusive(f"this kernel does not tell what is queued ({stimulus.source.delivery})")
-        return queued + sum(herd.board.column(WON)) >= stimulus.count
+        return queued + sum(herd.won()) >= stimulus.count
 
     def _pump(self, pid: int) -> None:
         if self._tracer is not None:

@@ -5,6 +5,8 @@ A new system call: a class here with the methods of `Strategy`, and a row in `CA
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .. import syscalls
 from ..axes import CALLS
 from ..parts import find
@@ -29,6 +31,11 @@ class Strategy:
     def waiting(self, i: int) -> Waiting:
         """The way into the kernel of waiter `i`; called in the waiter."""
         raise NotImplementedError
+
+    def completed(self) -> Mapping[int, int]:
+        """By waiter, how many connections the kernel has taken for it that it has not seen yet: completions that lie in
+        its ring.  Whoever blocks in a call that takes one itself has none."""
+        return {}
 
     def close(self) -> None:
         """Close what was opened before the fork; most have opened nothing."""

@@ -1,84 +1,86 @@
-"""Blocked in io_uring_enter, for an accept, a multishot accept, a poll or a read: a ring each, or one for all threads.
-
-Through the raw system calls and the shared rings (io_uring_setup(2), io_uring_enter(2),
-include/uapi/linux/io_uring.h): libraries would hide which request is armed when.
-"""
+"""Blocked in io_uring_enter, for an accept, a poll or a read: a ring each, or one for all threads."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
-import mmap
 import os
 import select
 import socket
-import struct
-import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
-from .. import syscalls
+from .. import rings
 from ..errnos import errno_name
+from ..rings import Request, Ring
 from ..scenario import Scenario
 from ..verdict import NotApplicable
 from . import Strategy, Waiting
 
-_POLL_ADD, _ACCEPT, _READ = 6, 13, 22  # IORING_OP_POLL_ADD, IORING_OP_ACCEPT, IORING_OP_READ
-_ACCEPT_MULTISHOT = 1 << 0
-_AT_ITS_PLACE = (1 << 64) - 1  # an offset of -1: where the file stands (io_uring_enter(2), IORING_OP_READV)
-_ENTER_GETEVENTS = 1 << 0
-_FEAT_SINGLE_MMAP = 1 << 0
-_CQE_F_MORE = 1 << 1
-_OFF_SQES = 0x10000000
-_PARAMS_BYTES, _SQE_BYTES, _CQE_BYTES = 120, 64, 16
 _ENTRIES = 8
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of a ring; the fields of struct io_uring_sqe that differ from one request to another."""
-
-    opcode: int
-    flags: int = 0
-    """The field ioprio: what accept takes for flags of its own."""
-    events: int = 0
-    """What a poll asks for: bits of poll(2)."""
-    piece: int = 0
-    """How many bytes a read asks for."""
+_MOST_COMPLETIONS = 1 << 16  # IORING_MAX_CQ_ENTRIES, io_uring/io_uring.h
 
 
 def request_of(call: str, ready: int = select.POLLIN, piece: int = 8) -> Request:
     """The request of a wait call."""
     return {
-        "io_uring_accept": Request(_ACCEPT),
-        "io_uring_multishot": Request(_ACCEPT, flags=_ACCEPT_MULTISHOT),
-        "io_uring_poll": Request(_POLL_ADD, events=ready),
-        "io_uring_read": Request(_READ, piece=piece),
+        "io_uring_accept": Request(rings.ACCEPT),
+        "io_uring_deferred": Request(rings.ACCEPT),
+        "io_uring_multishot": Request(rings.ACCEPT, flags=rings.ACCEPT_MULTISHOT),
+        "io_uring_poll": rings.poll_for(ready),
+        "io_uring_exclusive": rings.poll_for(ready | rings.EPOLLEXCLUSIVE),
+        "io_uring_read": Request(rings.READ, length=piece),
     }[call]
 
 
 class IoUring(Strategy):
-    """Rings are made in the waiters; here the kernel is asked, once, on a socket (or a pipe) of its own."""
+    """Rings are made in the waiters; here the kernel is asked, once, on a socket (or a pipe) of its own.
+
+    But where a ring may complete more than its waiter reaps, it is made here, so that the conductor sees what lies in
+    its completion queue: the kernel takes a connection when it completes a request, whether anybody looks or not.
+    """
 
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
         self._scenario = scenario
         self._request = request_of(scenario.call, scenario.ready, scenario.piece)
+        self._flags = rings.SINGLE_ISSUER | rings.DEFER_TASKRUN if scenario.call == "io_uring_deferred" else 0
         self._fds = fds
-        self._ring: Ring | None = None
+        self._rings: list[Ring] = []
         self._lock = threading.Lock()
-        with _blocking(scenario) as apart, Ring() as ring:
+        with _blocking(scenario) as apart, Ring(flags=self._flags) as ring:
             ring.submit(self._request, apart)
             if ring.enter(1, 0) >= 0 and (done := ring.reap()) is not None:
-                raise NotApplicable(f"{scenario.call}: {errno_name(-done[0])}")
+                raise NotApplicable(f"{scenario.call}: {errno_name(-done.result)}")
+        if self._request.flags & rings.ACCEPT_MULTISHOT and scenario.k > 1 and scenario.reaction != "loop":
+            try:
+                for _ in range(1 if scenario.sharing == "ring" else scenario.n):
+                    self._rings.append(self._made())
+            except BaseException:
+                self.close()
+                raise
 
     def waiting(self, i: int) -> _Waiting:
-        if self._scenario.sharing != "ring":
-            return _Waiting(Ring(), self._request, self._fds[i], threading.Lock())
-        if self._ring is None:  # the first thread makes it, in the process that all of them belong to
-            self._ring = Ring(self._scenario.n)
-        return _Waiting(self._ring, self._request, self._fds[i], self._lock)
+        if self._scenario.sharing == "ring":
+            if not self._rings:  # the first thread makes it, in the process that all of them belong to
+                self._rings.append(self._made())
+            return _Waiting(self._rings[0], self._request, self._fds[i], i, self._lock)
+        ring = self._rings[i] if self._rings else self._made()
+        return _Waiting(ring, self._request, self._fds[i], i, threading.Lock())
+
+    def _made(self) -> Ring:
+        entries = max(_ENTRIES, self._scenario.n if self._scenario.sharing == "ring" else 1)
+        return Ring(entries, self._flags, completions=min(max(2 * entries, self._scenario.k), _MOST_COMPLETIONS))
+
+    def completed(self) -> Mapping[int, int]:
+        counts: dict[int, int] = {}
+        for ring in self._rings:
+            for done in ring.lying():
+                counts[done.tag] = counts.get(done.tag, 0) + (done.result >= 0)
+        return counts
+
+    def close(self) -> None:
+        for ring in self._rings:
+            ring.close()
 
 
 @contextlib.contextmanager
@@ -98,9 +100,10 @@ def _blocking(scenario: Scenario) -> Iterator[int]:
 
 
 class _Waiting(Waiting):
-    def __init__(self, ring: Ring, request: Request, fd: int, lock: threading.Lock) -> None:
-        """`lock` is that of the ring: threads that share one must not touch its queues at the same time."""
-        self._ring, self._request, self._fd, self._lock = ring, request, fd, lock
+    def __init__(self, ring: Ring, request: Request, fd: int, i: int, lock: threading.Lock) -> None:
+        """Waiter `i`, whose requests bear its number; `lock` is that of the ring: threads that share one must not touch
+        its queues at the same time."""
+        self._ring, self._request, self._fd, self._i, self._lock = ring, request, fd, i, lock
         self._armed = False
 
     def wait(self) -> int:
@@ -110,7 +113,7 @@ class _Waiting(Waiting):
         """
         if not self._armed:
             with self._lock:
-                self._ring.submit(self._request, self._fd)
+                self._ring.submit(self._request, self._fd, self._i)
                 result = self._ring.enter(1, 0)
             if result < 0:
                 return result
@@ -122,85 +125,5 @@ class _Waiting(Waiting):
             done = self._ring.reap()
         if done is None:
             return -errno.EAGAIN
-        value, more = done
-        self._armed = more
-        return value
-
-
-def _poll_mask(events: int) -> int:
-    """Bits of poll(2) as poll32_events; on a big-endian machine the two halves change places (io_poll_parse_events,
-    io_uring/poll.c), so that the old field of 16 bits is still where it was."""
-    return events if sys.byteorder == "little" else events << 16
-
-
-class Ring:
-    """One instance.  Raises NotApplicable where this kernel or its settings refuse it."""
-
-    def __init__(self, entries: int = _ENTRIES) -> None:
-        params = bytearray(_PARAMS_BYTES)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(params))
-        self._fd = syscalls.call(syscalls.NUMBERS["io_uring_setup"], max(entries, _ENTRIES), address)
-        if self._fd < 0:
-            raise NotApplicable(f"io_uring_setup: {errno_name(-self._fd)}")
-        sq_entries, cq_entries = struct.unpack_from("=II", params, 0)
-        if not struct.unpack_from("=I", params, 20)[0] & _FEAT_SINGLE_MMAP:
-            os.close(self._fd)
-            raise NotApplicable("io_uring without IORING_FEAT_SINGLE_MMAP")
-        _, self._sq_tail, self._sq_mask, _, _, _, self._array = struct.unpack_from("=7I", params, 40)
-        self._cq_head, self._cq_tail, self._cq_mask, _, _, self._cqes = struct.unpack_from("=6I", params, 80)
-        size = max(self._array + 4 * sq_entries, self._cqes + _CQE_BYTES * cq_entries)
-        self._rings = mmap.mmap(self._fd, size, mmap.MAP_SHARED | mmap.MAP_POPULATE)
-        self._buffers: list[ctypes.Array[ctypes.c_char]] = []
-        """What reads write to: kept as long as the ring."""
-        self._sqes = mmap.mmap(self._fd, sq_entries * _SQE_BYTES, mmap.MAP_SHARED, offset=_OFF_SQES)
-
-    def __enter__(self) -> Ring:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._rings.close()
-        self._sqes.close()
-        os.close(self._fd)
-
-    def submit(self, request: Request, fd: int) -> None:
-        """Queue one request on descriptor `fd`; `enter` hands it over."""
-        tail = self._get(self._sq_tail)
-        slot = tail & self._get(self._sq_mask)
-        place = buffer = 0
-        if request.piece:
-            self._buffers.append(ctypes.create_string_buffer(request.piece))
-            place, buffer = _AT_ITS_PLACE, ctypes.addressof(self._buffers[-1])
-        sqe = struct.pack(
-            "=BBHiQQIIQ",
-            request.opcode,
-            0,
-            request.flags,
-            fd,
-            place,
-            buffer,
-            request.piece,
-            _poll_mask(request.events),
-            1,
-        )
-        self._sqes[slot * _SQE_BYTES : (slot + 1) * _SQE_BYTES] = sqe.ljust(_SQE_BYTES, b"\0")
-        struct.pack_into("=I", self._rings, self._array + 4 * slot, slot)
-        struct.pack_into("=I", self._rings, self._sq_tail, tail + 1)
-
-    def enter(self, to_submit: int, wait_for: int) -> int:
-        """io_uring_enter(2): hand over, and wait for that many completions; its result, or minus its errno."""
-        flags = _ENTER_GETEVENTS if wait_for else 0
-        return syscalls.call(syscalls.NUMBERS["io_uring_enter"], self._fd, to_submit, wait_for, flags, 0, 0)
-
-    def reap(self) -> tuple[int, bool] | None:
-        """The next completion, its result and whether more will come of the same request; None if there is none."""
-        head = self._get(self._cq_head)
-        if head == self._get(self._cq_tail):
-            return None
-        at = self._cqes + _CQE_BYTES * (head & self._get(self._cq_mask))
-        value, flags = struct.unpack_from("=iI", self._rings, at + 8)
-        struct.pack_into("=I", self._rings, self._cq_head, (head + 1) & 0xFFFFFFFF)
-        return value, bool(flags & _CQE_F_MORE)
-
-    def _get(self, offset: int) -> int:
-        value: int = struct.unpack_from("=I", self._rings, offset)[0]
-        return value
+        self._armed = done.more
+        return done.result

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from probes.axes import CONNECTIONS, EVENTS, POLLING, READ_FROM, READING, SOURCES, WRITTEN_TO, sources_that_can
 
-ACCEPTING = ("accept", "accept4", "accept.nothing", "accept4.nothing", "io_uring_accept", "io_uring_multishot")
+ACCEPTING = (
+    "accept",
+    "accept4",
+    "accept.nothing",
+    "accept4.nothing",
+    "io_uring_accept",
+    "io_uring_multishot",
+    "io_uring_deferred",
+)
 """The wait call takes the connection itself."""
 
 READINESS = (
@@ -28,6 +36,7 @@ READINESS = (
     "epoll_pwait2.edge.epoll",
     "rt_sigtimedwait",
     "io_uring_poll",
+    "io_uring_exclusive",
 )
 """The wait call says that there is something to take."""
 
@@ -60,8 +69,9 @@ one reads (drivers/tty/n_tty.c, n_tty_read: mutex_trylock), and what comes just 
 WRITTEN_SOURCES = tuple(source for source in sources_that_can(POLLING, WRITTEN_TO) if source in WAITED_SOURCES)
 """Those that are written to."""
 
-EXCLUSIVE_SOURCES = tuple(source for source in WAITED_SOURCES if source not in ("pidfd", "epoll-instance"))
-"""Those on which EPOLLEXCLUSIVE does something: the end of a process wakes all, and an instance refuses it."""
+EXCLUSIVE_SOURCES = tuple(source for source in WAITED_SOURCES if source not in ("pidfd", "io-uring", "epoll-instance"))
+"""Those on which EPOLLEXCLUSIVE does something: the end of a process, and a completion, wake all; an instance refuses
+it."""
 
 
 def moved(source: str) -> str:

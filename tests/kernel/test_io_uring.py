@@ -15,7 +15,8 @@ _NOT_EXCLUSIVE = kernel("io_uring/poll.c", "__io_queue_proc: add_wait_queue, unl
 
 @claim(
     "io-uring.accept-wakes-one",
-    "One connection completes the accept of exactly one of N rings, one-shot and multishot alike, and wakes no other.",
+    "One connection completes the accept of exactly one of N rings, one-shot, multishot and with DEFER_TASKRUN, and "
+    "wakes no other.",
     level=OBSERVED,
     basis=[_OPDEF, _EXCLUSIVE, _WAKE_ONE],
     rows=["Q8", "N4", "W1"],
@@ -26,6 +27,8 @@ _NOT_EXCLUSIVE = kernel("io_uring/poll.c", "__io_queue_proc: add_wait_queue, unl
     centre("io_uring_multishot"),
     centre("io_uring_multishot", "accept"),
     centre("io_uring_accept.nothing"),
+    centre("io_uring_deferred"),
+    centre("io_uring_deferred", "accept"),
 )
 def test_accept_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """
@@ -50,6 +53,7 @@ def test_accept_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
 @over(
     Star("io_uring_accept", "hold", "one-by-one", smallest=2),
     centre("io_uring_accept", "loop", "one-by-one", "k24"),
+    centre("io_uring_deferred", "loop", "one-by-one", "k24"),
 )
 def test_accept_first_in_first_out(herd: RunTrials, scenario: Scenario) -> None:
     """
@@ -77,6 +81,57 @@ def test_multishot_favours_first(herd: RunTrials, scenario: Scenario) -> None:
     """
     seen = herd(scenario)
     assert seen.order == (0,) * scenario.k
+
+
+@claim(
+    "io-uring.multishot-takes-a-burst",
+    "Of N rings with a multishot accept the one that was armed first takes a whole burst, even if its waiter comes "
+    "back for the first connection and looks no more: the others complete, and lie in its queue.",
+    level=OBSERVED,
+    basis=[
+        _EXCLUSIVE,
+        kernel("io_uring/poll.c", "io_poll_wake: returns 1 for a request that is under way already, so the walk ends"),
+        kernel("io_uring/net.c", "io_accept: a multishot request accepts until there is nothing more"),
+    ],
+)
+@over(centre("io_uring_multishot", "hold", "burst"))
+def test_multishot_takes_a_burst(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    armed first  r0 ... r7  armed last      (multishot accept)
+                  \\ | /
+                    L  <- c0 ... c7
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.woken == 1
+    assert seen.won == 1
+    assert seen.connections == scenario.k
+
+
+@claim(
+    "io-uring.exclusive-poll-wakes-one",
+    "One connection (or write) completes exactly one of N rings that poll with EPOLLEXCLUSIVE, and wakes no other.",
+    level=OBSERVED,
+    basis=[kernel("io_uring/poll.c", "__io_queue_proc: add_wait_queue_exclusive with EPOLLEXCLUSIVE"), _WAKE_ONE],
+)
+@over(
+    star("io_uring_exclusive"),
+    centre("io_uring_exclusive", "accept"),
+    *(
+        Star("io_uring_exclusive", "hold", "one-write", spokes=(), source=source, one_of_many=True)
+        for source in ("pipe", "eventfd")
+    ),
+)
+def test_exclusive_poll_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0   w1  ...  wn      (io_uring_enter)
+    r0   r1  ...  rn      (poll, EPOLLEXCLUSIVE)
+      \\  |     /
+          L
+    """
+    seen = herd(scenario)
+    assert seen.returned == 1
+    assert seen.woken == 1
 
 
 @claim(

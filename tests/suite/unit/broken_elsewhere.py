@@ -28,8 +28,22 @@ class RingAcceptLastInFirstOut(Kernel):
 class MultishotGoesRound(Kernel):
     """A multishot accept goes to the tail after each completion."""
 
-    def multishot_wakes(self, asleep: list[int]) -> list[int]:
-        return asleep[:1]
+    def multishot_completes(self, asleep: list[int], busy: list[int]) -> list[int]:
+        return asleep[:1] or busy[:1]
+
+
+class MultishotNeedsItsWaiter(Kernel):
+    """A multishot accept completes only while its waiter waits for it; a burst goes round."""
+
+    def multishot_completes(self, asleep: list[int], busy: list[int]) -> list[int]:
+        return [min(asleep or busy)]
+
+
+class RingExclusiveIgnored(Kernel):
+    """EPOLLEXCLUSIVE does nothing in a poll of io_uring."""
+
+    def ring_exclusive_wakes(self, asleep: list[int]) -> list[int]:
+        return asleep
 
 
 class RingPollWakesOne(Kernel):

@@ -55,7 +55,14 @@ class PidfdObeysExclusive(Kernel):
     """The end of a process tells one of the instances that hold its pidfd with EPOLLEXCLUSIVE."""
 
     def obeys_exclusive(self, source: str) -> bool:
-        return True
+        return source == "pidfd" or super().obeys_exclusive(source)
+
+
+class RingObeysExclusive(Kernel):
+    """A completion tells one of the instances that hold the ring with EPOLLEXCLUSIVE."""
+
+    def obeys_exclusive(self, source: str) -> bool:
+        return source == "io-uring" or super().obeys_exclusive(source)
 
 
 class ExclusiveHerdsOnTimers(Kernel):

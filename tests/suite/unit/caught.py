@@ -57,6 +57,15 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a oneshot item arms itself again": "epoll-triggers.oneshot-until-mod",
         "a closed descriptor is forgotten while a copy is open": "epoll-triggers.leaves-with-last-copy",
     },
+    "io-uring": {
+        "a ring with DEFER_TASKRUN wakes its owner, wherever that sleeps": "io-uring.deferred-lets-its-owner-sleep",
+        "a task may submit to a ring with SINGLE_ISSUER that another one made": "io-uring.single-issuer-alone",
+        "a completion that has no room in its queue is dropped": "io-uring.full-queue-loses-nothing",
+        "a multishot accept ends and does not say so": "io-uring.multishot-goes-on",
+        "a ring whose queue is full keeps on taking connections from the others": "io-uring.full-ring-steps-aside",
+        "a multishot poll completes again and again for what is left unread": "io-uring.multishot-poll-is-an-edge",
+        "reads of an eventfd are served in the order of arming": "io-uring.last-read-gets-the-event",
+    },
     "limits": {
         "a wait ends when a third of its time limit is left": "limits.never-early",
         "a wait whose time limit has expired spins in the kernel (before d9ec73301099)": "limits.ends-with-zero",

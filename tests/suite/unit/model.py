@@ -40,13 +40,17 @@ class Kernel:
         """io_arm_poll_handler: exclusive, and armed anew at the tail."""
         return asleep[:1]
 
-    def multishot_wakes(self, asleep: list[int]) -> list[int]:
-        """The same, but a multishot request keeps its place."""
-        return [min(asleep)] if asleep else []
+    def multishot_completes(self, asleep: list[int], busy: list[int]) -> list[int]:
+        """The same, but a multishot request keeps its place, whether its waiter sleeps or is busy."""
+        return [min(asleep + busy)]
 
     def ring_poll_wakes(self, asleep: list[int]) -> list[int]:
         """__io_queue_proc: not exclusive."""
         return asleep
+
+    def ring_exclusive_wakes(self, asleep: list[int]) -> list[int]:
+        """__io_queue_proc: exclusive with EPOLLEXCLUSIVE, and armed anew at the tail."""
+        return asleep[:1]
 
     def ring_threads_wake(self, asleep: list[int]) -> list[int]:
         """__io_cqring_wake: every thread that waits on the ring."""
@@ -111,8 +115,8 @@ class Kernel:
         return source == "mountinfo"
 
     def obeys_exclusive(self, source: str) -> bool:
-        """do_notify_pidfd: wakes the exclusive ones too, all of them."""
-        return source != "pidfd"
+        """do_notify_pidfd, io_poll_wq_wake: wake the exclusive ones too, all of them."""
+        return source not in ("pidfd", "io-uring")
 
     def accept_finds_nothing(self) -> int | None:
         """What accept returns to a waiter that was woken for nothing; None: it sleeps again."""

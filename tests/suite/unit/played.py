@@ -35,6 +35,8 @@ class Run:
         self._spurious: set[int] = set()
         self._takers: list[int] = []
         """Of this step, as the three before it."""
+        self._lying: list[int] = []
+        """Waiters for whom a multishot request completed while they did not wait."""
         self._won = [0] * n
         self._at: list[int | None] = [None] * n
         self._result: list[int | None] = [None] * n
@@ -66,8 +68,9 @@ class Run:
         trigger = self._scenario.trigger
         rings = {
             "io_uring_accept": self._kernel.ring_accept_wakes,
-            "io_uring_multishot": self._kernel.multishot_wakes,
             "io_uring_poll": self._kernel.ring_poll_wakes,
+            "io_uring_deferred": self._kernel.ring_accept_wakes,
+            "io_uring_exclusive": self._kernel.ring_exclusive_wakes,
             "io_uring_read": self._kernel.ring_read_wakes,
         }
         if self._scenario.source.startswith("signalfd"):
@@ -78,6 +81,8 @@ class Run:
             self._wake(self._reader_wakes(asleep))
         elif self._scenario.sharing == "ring":
             self._wake(self._kernel.ring_threads_wake(asleep))
+        elif self._scenario.call == "io_uring_multishot":
+            self._complete(asleep, [socket] if self._grouped else range(self._scenario.n))
         elif self._scenario.call in rings:
             self._wake(rings[self._scenario.call](asleep))
         elif self._takes:
@@ -91,6 +96,12 @@ class Run:
                 self._wake(self._kernel.shared_wakes(asleep, trigger))
         else:
             self._tell_private(trigger, asleep, [socket] if self._grouped else range(self._scenario.n))
+
+    def _complete(self, asleep: list[int], armed: Sequence[int]) -> None:
+        """A multishot request: its waiter is woken, or the completion lies in its ring."""
+        chosen = self._kernel.multishot_completes(asleep, [i for i in armed if i not in asleep])
+        self._lying += [i for i in chosen if i not in asleep]
+        self._wake([i for i in chosen if i in asleep])
 
     def _tell_by_signalfd(self, asleep: list[int]) -> None:
         """A signal to a process: the queue, and what is pending, are that process's own."""
@@ -242,6 +253,16 @@ class Run:
         if self._scenario.reaction != "hold" and connects:
             self._answers[number].append(i)
 
+    def _take_what_lies(self) -> None:
+        """The kernel took what completed while its waiter was busy, and nobody looks at it; in a loop somebody did."""
+        for i in self._lying:
+            queue = self._queues[i if self._grouped else 0]
+            if queue and self._scenario.reaction != "loop":
+                queue.pop(0)
+                self._won[i] += 1
+                self._takers.append(i)
+        self._lying.clear()
+
     # --- the conductor's side ------------------------------------------------------------------
 
     def evidence(self) -> Trial:
@@ -269,6 +290,7 @@ class Run:
             self._wake(self._kernel.bystanders(self._scenario, self._asleep))
         while self._running:
             self._run_one()
+        self._take_what_lies()
         self._all_woken |= self._woken
         self._all_spurious |= self._spurious
         self._steps.append(

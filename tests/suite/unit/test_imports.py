@@ -40,6 +40,7 @@ NOUNS = (
         "parts",
         "printable",
         "refusals",
+        "rings",
         "splats",
         "syscalls",
         "sysctls",

@@ -1,0 +1,169 @@
+"""Rings of io_uring, through the raw system calls: libraries would hide which request is armed when.
+
+io_uring_setup(2), io_uring_enter(2), include/uapi/linux/io_uring.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import select
+import struct
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from . import refusals, syscalls
+from .errnos import errno_name
+from .verdict import Inconclusive, NotApplicable
+
+NOP, POLL_ADD, ACCEPT, READ = 0, 6, 13, 22  # IORING_OP_...
+ACCEPT_MULTISHOT = 1 << 0
+POLL_MULTISHOT = 1 << 0  # IORING_POLL_ADD_MULTI, in the field len
+EPOLLEXCLUSIVE = 1 << 28  # include/uapi/linux/eventpoll.h; a poll takes it too (io_poll_parse_events, io_uring/poll.c)
+SINGLE_ISSUER, DEFER_TASKRUN = 1 << 12, 1 << 13  # IORING_SETUP_...
+_CQSIZE = 1 << 3
+
+_AT_ITS_PLACE = (1 << 64) - 1  # an offset of -1: where the file stands (io_uring_enter(2), IORING_OP_READV)
+_ENTER_GETEVENTS = 1 << 0
+_FEAT_SINGLE_MMAP = 1 << 0
+_CQE_F_MORE = 1 << 1
+_OFF_SQES = 0x10000000
+_PARAMS_BYTES, _SQE_BYTES, _CQE_BYTES = 120, 64, 16
+_ENTRIES = 8
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a ring; the fields of struct io_uring_sqe that differ from one request to another."""
+
+    opcode: int
+    flags: int = 0
+    """The field ioprio: what accept takes for flags of its own."""
+    events: int = 0
+    """What a poll asks for: bits of poll(2), and EPOLLEXCLUSIVE."""
+    length: int = 0
+    """The field len: how many bytes a read asks for; of a poll, whether it is multishot."""
+
+
+def poll_for(events: int = select.POLLIN, *, multishot: bool = False) -> Request:
+    """A poll, which completes once, or each time that there is news."""
+    return Request(POLL_ADD, events=events, length=POLL_MULTISHOT if multishot else 0)
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One entry of a completion queue."""
+
+    tag: int
+    """Of the request that it belongs to."""
+    result: int
+    more: bool
+    """Whether more will come of the same request."""
+
+
+class Ring:
+    """One instance.  Raises NotApplicable where this kernel or its settings refuse it."""
+
+    def __init__(self, entries: int = _ENTRIES, flags: int = 0, completions: int = 0) -> None:
+        """`entries` of the submission queue at least, and `completions` in the other one (twice as many unless given);
+        both become powers of two."""
+        params = bytearray(_PARAMS_BYTES)
+        struct.pack_into("=III", params, 0, 0, completions, flags | (_CQSIZE if completions else 0))
+        address = ctypes.addressof(ctypes.c_char.from_buffer(params))
+        self.fd = syscalls.call(syscalls.NUMBERS["io_uring_setup"], entries, address)
+        if self.fd < 0:
+            raise _refusal(-self.fd)
+        sq_entries, self.completions = struct.unpack_from("=II", params, 0)
+        if not struct.unpack_from("=I", params, 20)[0] & _FEAT_SINGLE_MMAP:
+            os.close(self.fd)
+            raise NotApplicable("io_uring without IORING_FEAT_SINGLE_MMAP")
+        _, self._sq_tail, self._sq_mask, _, _, _, self._array = struct.unpack_from("=7I", params, 40)
+        self._cq_head, self._cq_tail, self._cq_mask, _, _, self._cqes = struct.unpack_from("=6I", params, 80)
+        size = max(self._array + 4 * sq_entries, self._cqes + _CQE_BYTES * self.completions)
+        self._rings = mmap.mmap(self.fd, size, mmap.MAP_SHARED | mmap.MAP_POPULATE)
+        self._buffers: list[ctypes.Array[ctypes.c_char]] = []
+        """What reads write to: kept as long as the ring."""
+        self._sqes = mmap.mmap(self.fd, sq_entries * _SQE_BYTES, mmap.MAP_SHARED, offset=_OFF_SQES)
+
+    def __enter__(self) -> Ring:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it, with whatever is armed."""
+        self._rings.close()
+        self._sqes.close()
+        os.close(self.fd)
+
+    def submit(self, request: Request, fd: int, tag: int = 1) -> None:
+        """Queue one request on descriptor `fd`; `enter` hands it over."""
+        tail = self._get(self._sq_tail)
+        slot = tail & self._get(self._sq_mask)
+        place = buffer = 0
+        if request.opcode == READ:
+            self._buffers.append(ctypes.create_string_buffer(request.length))
+            place, buffer = _AT_ITS_PLACE, ctypes.addressof(self._buffers[-1])
+        sqe = struct.pack(
+            "=BBHiQQIIQ",
+            request.opcode,
+            0,
+            request.flags,
+            fd,
+            place,
+            buffer,
+            request.length,
+            _poll_mask(request.events),
+            tag,
+        )
+        self._sqes[slot * _SQE_BYTES : (slot + 1) * _SQE_BYTES] = sqe.ljust(_SQE_BYTES, b"\0")
+        struct.pack_into("=I", self._rings, self._array + 4 * slot, slot)
+        struct.pack_into("=I", self._rings, self._sq_tail, tail + 1)
+
+    def enter(self, to_submit: int, wait_for: int, *, look: bool = False) -> int:
+        """io_uring_enter(2): hand over, and wait for that many completions; its result, or minus its errno.
+
+        With `look` it takes in what completed meanwhile, even if it waits for none.
+        """
+        flags = _ENTER_GETEVENTS if wait_for or look else 0
+        return syscalls.call(syscalls.NUMBERS["io_uring_enter"], self.fd, to_submit, wait_for, flags, 0, 0)
+
+    def reap(self) -> Completion | None:
+        """The next completion, taken out of the queue; None if there is none."""
+        head = self._get(self._cq_head)
+        if head == self._get(self._cq_tail):
+            return None
+        completion = self._at(head)
+        struct.pack_into("=I", self._rings, self._cq_head, (head + 1) & 0xFFFFFFFF)
+        return completion
+
+    def lying(self) -> Iterator[Completion]:
+        """The completions that lie in the queue, reaped by nobody: any process that has the ring sees them."""
+        head, tail = self._get(self._cq_head), self._get(self._cq_tail)
+        while head != tail:
+            yield self._at(head)
+            head = (head + 1) & 0xFFFFFFFF
+
+    def _at(self, place: int) -> Completion:
+        at = self._cqes + _CQE_BYTES * (place & self._get(self._cq_mask))
+        tag, result, flags = struct.unpack_from("=QiI", self._rings, at)
+        return Completion(tag, result, bool(flags & _CQE_F_MORE))
+
+    def _get(self, offset: int) -> int:
+        value: int = struct.unpack_from("=I", self._rings, offset)[0]
+        return value
+
+
+def _refusal(number: int) -> Exception:
+    """What to raise where io_uring_setup gave this errno: a limit tells nothing of the kernel, a refusal does."""
+    said = f"io_uring_setup: {errno_name(number)}"
+    return Inconclusive(f"{said}: {refusals.REMEDIES[number]}") if number in refusals.LIMITS else NotApplicable(said)
+
+
+def _poll_mask(events: int) -> int:
+    """Bits of poll(2) as poll32_events; on a big-endian machine the two halves change places (io_poll_parse_events,
+    io_uring/poll.c), so that the old field of 16 bits is still where it was."""
+    return events if sys.byteorder == "little" else (events & 0xFFFF) << 16 | events >> 16
