@@ -44,8 +44,7 @@ def owner_elsewhere(stage: Stage, deferred: bool) -> None:
 
     listener.setblocking(True)  # io_uring arms nothing on a socket that does not block
     owner = stage.actor(act, "owner").blocked_in("read")
-    wire.dial(stage, listener)
-    stage.fence(needed=True)
+    wire.arrive(stage, listener)
     stage.quiet([owner])
     stage.note("woken", "the connection woke the owner of the ring, which slept in read", owner.woken)
     stage.note("sleeps-on", "the owner sleeps on in read", not owner.answered)
@@ -87,8 +86,7 @@ def full_queue(stage: Stage, reaped: bool) -> None:
     ring.enter(1, 0)
     came: list[Completion] = []
     for _ in range(_CLIENTS):
-        wire.dial(stage, listener)
-        stage.fence(needed=True)
+        wire.arrive(stage, listener)
         if reaped:
             came += _all_of(ring)
     stage.note("lying", "completions that lie in the queue of two", len(list(ring.lying())))
@@ -125,8 +123,7 @@ def full_beside(stage: Stage) -> None:
         ring.submit(_ACCEPT_ALL, listener.fileno())
         ring.enter(1, 0)
     for _ in range(_CLIENTS):
-        wire.dial(stage, listener)
-        stage.fence(needed=True)
+        wire.arrive(stage, listener)
     beside = len(list(large.lying()))
     first = list(_all_of(small))
     stage.note("beside", "completions in the other ring", beside)

@@ -65,6 +65,24 @@ def dial(stage: Stage, to: socket.socket) -> socket.socket:
     return sock
 
 
+def arrive(stage: Stage, at: socket.socket) -> socket.socket:
+    """A client whose connection is in the queue of listener `at`, or was taken, and every wake-up for it was issued.
+
+    It sends a byte, which the other end acknowledges only once it has a socket for this connection (SIOCOUTQ, tcp(7)).
+    """
+    theirs = dial(stage, at)
+    theirs.send(b"x")
+    unacknowledged = array.array("i", [1])
+
+    def answered() -> bool:
+        fcntl.ioctl(theirs, termios.TIOCOUTQ, unacknowledged)
+        return unacknowledged[0] == 0
+
+    until(answered, lambda: "the listener's end acknowledged nothing")
+    stage.fence(needed=True)
+    return theirs
+
+
 def pair(stage: Stage) -> tuple[socket.socket, socket.socket]:
     """A TCP connection: the accepted socket, and the client's.  Both close with RST."""
     listener = listening(stage)
