@@ -23,15 +23,12 @@ _SPINS_S = 2.0
 def expires(stage: Stage, argument: dict[str, Any]) -> None:
     """One call with a time limit in nanoseconds, on a pipe that stays empty."""
     call, limit_ns = argument["call"], argument["ns"]
-    if syscalls.serving(call) != call:
-        raise NotApplicable(f"this architecture has no {call} system call")
-    if not syscalls.exists(call):
-        raise NotApplicable(f"{call}: ENOSYS")
+    insist_on_call(call)
     read, write = os.pipe()
     done, said = os.pipe()
 
     def act(me: Me) -> list[Any]:
-        wait = _waiting(call, read, limit_ns)
+        wait = waiting(call, read, limit_ns)
         me.ready()
         began = time.monotonic_ns()
         result = wait()
@@ -41,9 +38,9 @@ def expires(stage: Stage, argument: dict[str, Any]) -> None:
 
     waiter = stage.actor(act, "w0")
     try:
-        spins = _spins(waiter, done)
-        stage.note("spins", f"it takes more than {_SPINS_S:.0f} s of CPU time, and does not return", spins)
-        if not spins:
+        spun = spins(waiter, done)
+        stage.note("spins", f"it takes more than {_SPINS_S:.0f} s of CPU time, and does not return", spun)
+        if not spun:
             result, late_enough = waiter.answer()
             stage.note("result", "what the call gives", result)
             stage.note("not-early", "it returned when the time was over, or later", late_enough)
@@ -52,34 +49,45 @@ def expires(stage: Stage, argument: dict[str, Any]) -> None:
             os.close(fd)
 
 
-def _spins(waiter: Actor, done: int) -> bool:
+def insist_on_call(call: str) -> None:
+    """Raise NotApplicable where this machine has no such system call, or another one does its work."""
+    if syscalls.serving(call) != call:
+        raise NotApplicable(f"this architecture has no {call} system call")
+    if not syscalls.exists(call):
+        raise NotApplicable(f"{call}: ENOSYS")
+
+
+def spins(waiter: Actor, done: int) -> bool:
     """Whether it computes instead of returning.  Raises Inconclusive where it does neither until the deadline."""
     ticks = os.sysconf("SC_CLK_TCK")
     ear = select.poll()
     ear.register(done, select.POLLIN)
-    spins = False
+    spun = False
 
     def decided() -> bool:
-        nonlocal spins
+        nonlocal spun
         if ear.poll(0):
             return True
         with open(f"/proc/{waiter.pid}/stat") as file:
             fields = file.read().rpartition(")")[2].split()
-        spins = (int(fields[11]) + int(fields[12])) / ticks > _SPINS_S  # utime and stime, proc_pid_stat(5)
-        return spins
+        spun = (int(fields[11]) + int(fields[12])) / ticks > _SPINS_S  # utime and stime, proc_pid_stat(5)
+        return spun
 
     until(decided, lambda: "the call neither returned nor took CPU time")
-    return spins
+    return spun
 
 
-def _waiting(call: str, fd: int, limit_ns: int) -> Callable[[], int]:
-    """The call on one descriptor, with this limit: a function that makes it once, and gives its result."""
+def waiting(call: str, fd: int, limit_ns: int, asked: Any = None) -> Callable[[], int]:
+    """The call on one descriptor, with this limit: a function that makes it once, and gives its result.
+
+    `asked`: the struct pollfd of poll and ppoll, for who wants to see what is reported in it.
+    """
     number = syscalls.number_of(call)
     milliseconds = limit_ns // 10**6
     # A timespec; select takes a timeval, whose second half counts microseconds.
     spec = (ctypes.c_long * 2)(limit_ns // 10**9, limit_ns % 10**9 // (1000 if call == "select" else 1))
     if call in ("poll", "ppoll"):
-        asked = ctypes.create_string_buffer(struct.pack("ihh", fd, select.POLLIN, 0))
+        asked = asked or ctypes.create_string_buffer(struct.pack("ihh", fd, select.POLLIN, 0))
 
         def wait() -> int:
             limit = milliseconds if call == "poll" else ctypes.addressof(spec)

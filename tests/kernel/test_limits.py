@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probes.claims import DOCUMENTED, claim, linux, man
+from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, linux, man
 from probes.fixtures import Play
 
 _MILLISECOND = 1_000_000
@@ -51,3 +51,76 @@ def test_ends_with_zero(play: Play, call: str, limit_ns: int) -> None:
     seen = play("limits.expires", {"call": call, "ns": limit_ns})
     seen.expect("spins", False)
     seen.expect("result", 0)
+
+
+@claim(
+    "limits.woken-in-vain",
+    "A wait with a time limit that is woken for nothing sleeps on, returns 0 when its time is over, not before, and "
+    "does not spin then.",
+    level=DOCUMENTED,
+    basis=[
+        *_MAN,
+        kernel("include/linux/signalfd.h", "signalfd_notify: wakes who waits by a signalfd, whatever the signal"),
+        linux("6.15", "d9ec73301099", "fs/eventpoll: fix endless busy loop after timeout has expired"),
+    ],
+)
+@pytest.mark.parametrize("call", [*_CALLS, *_FINE])
+def test_woken_in_vain(play: Play, call: str) -> None:
+    """
+    w0 (select, poll, epoll_wait: 100 ms) ---> signalfd for SIGUSR2  <- SIGUSR1
+    """
+    seen = play("time_over.woken_in_vain", call)
+    seen.expect("spins", False)
+    seen.expect("results", [0])
+    seen.expect("not-early", True)
+
+
+@claim(
+    "limits.losers-wait-on",
+    "A byte wakes all that are blocked in recvfrom on one connected stream with SO_RCVTIMEO: one gets it, and each "
+    "loser waits on until its own time is over, to a tick of the kernel (10 ms at the most), and returns EAGAIN.",
+    level=OBSERVED,
+    basis=[
+        man("socket", 7, "SO_RCVTIMEO: no data has been transferred, and the timeout has been reached: EAGAIN"),
+        kernel("net/unix/af_unix.c", "unix_stream_data_wait: gives back what is left of the time"),
+        kernel("net/core/sock.c", "sk_wait_data: the same"),
+    ],
+)
+@pytest.mark.parametrize("source", ["unix-connected", "tcp4-connected"])
+def test_losers_wait_on(play: Play, source: str) -> None:
+    """
+    w0 w1 w2 w3      (recvfrom, SO_RCVTIMEO 100 ms)
+      \\ |  /
+        s  <- "x"
+    """
+    seen = play("time_over.losers", source)
+    seen.expect("winners", 1)
+    seen.expect("results", ["EAGAIN"] * 3)
+    seen.expect("not-early", True)
+
+
+@claim(
+    "limits.closed-is-told-at-the-end",
+    "A descriptor that another thread closes during a wait in poll or select is told when the time limit is over, and "
+    "not before: poll returns 1 with POLLNVAL, and select returns 1.",
+    level=OBSERVED,
+    basis=[
+        kernel("fs/select.c", "do_poll, do_select: once the time is over they look at every descriptor once more"),
+        kernel("fs/select.c", "do_pollfd: EPOLLNVAL where there is no such descriptor; POLLIN_SET of select holds it"),
+        linux("5.17", "68514dacf271", "select: Fix indefinitely sleeping task in poll_schedule_timeout()"),
+        man("poll", 2, "POLLNVAL: invalid request: fd not open"),
+    ],
+    rows=["G6"],
+)
+@pytest.mark.parametrize("call", ["poll", "ppoll", "select", "pselect6"])
+def test_closed_is_told_at_the_end(play: Play, call: str) -> None:
+    """
+    w0: thread 0 (poll, 100 ms)  thread 1: close(p)
+                    \\
+                     p
+    """
+    seen = play("time_over.closed_elsewhere", call)
+    seen.expect("result", 1)
+    if call in ("poll", "ppoll"):
+        seen.expect("reported", "POLLNVAL")
+    seen.expect("not-early", True)

@@ -69,6 +69,9 @@ CAUGHT: dict[str, dict[str, str]] = {
     "limits": {
         "a wait ends when a third of its time limit is left": "limits.never-early",
         "a wait whose time limit has expired spins in the kernel (before d9ec73301099)": "limits.ends-with-zero",
+        "a wake-up in vain ends a wait that has a time limit": "limits.woken-in-vain",
+        "who loses a byte to another one returns at once": "limits.losers-wait-on",
+        "poll forgets a descriptor that another thread closes": "limits.closed-is-told-at-the-end",
     },
     "sources": {
         "the last writer of a pipe that closes it wakes one of its readers (pipes in Linux 5.6-rc1)": (

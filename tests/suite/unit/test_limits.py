@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -46,26 +48,100 @@ def done() -> Iterator[tuple[int, int]]:
 def test_call_that_spins_is_named(monkeypatch: pytest.MonkeyPatch, done: tuple[int, int]) -> None:
     monkeypatch.setattr(limits, "_SPINS_S", 0.05)
     with _process(_for_ever) as spinning:
-        assert limits._spins(spinning, done[0])
+        assert limits.spins(spinning, done[0])
 
 
 def test_call_that_returned_does_not_spin(done: tuple[int, int]) -> None:
     os.write(done[1], b"x")
     with _process(signal.pause) as ended:
-        assert not limits._spins(ended, done[0])
+        assert not limits.spins(ended, done[0])
 
 
 def test_call_that_does_neither_is_no_verdict(monkeypatch: pytest.MonkeyPatch, done: tuple[int, int]) -> None:
     monkeypatch.setattr(deadline, "LONGEST_S", 0.2)
     monkeypatch.setattr(deadline, "patience_s", lambda: 0.2)
     with _process(signal.pause) as asleep, pytest.raises(Inconclusive, match="neither returned nor took CPU time"):
-        limits._spins(asleep, done[0])
+        limits.spins(asleep, done[0])
 
 
 @pytest.mark.parametrize("call", ["poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"])
 def test_each_call_waits_on_the_descriptor_that_it_got(call: str, done: tuple[int, int]) -> None:
     """Else the time limit would be that of a wait for nothing, which no event could end."""
     os.write(done[1], b"x")
-    wait = limits._waiting(call, done[0], 60 * 10**9)
+    wait = limits.waiting(call, done[0], 60 * 10**9)
     assert wait() == 1
     assert select.select([done[0]], [], [], 0)[0]
+
+
+class _Stage:
+    """As much of a stage as the experiment about one call asks: actors that answer, and what was noted."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, Any] = {}
+        self.pids: list[int] = []
+
+    def actor(self, act: Callable[[Any], Any], name: str) -> Any:
+        ear, mouth = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.write(mouth, json.dumps(act(SimpleNamespace(ready=lambda: None))).encode())
+            os._exit(0)
+        os.close(mouth)
+        self.pids.append(pid)
+        return SimpleNamespace(pid=pid, answer=lambda: json.loads(os.read(ear, 4096)))
+
+    def note(self, id: str, what: str, seen: Any) -> None:
+        self.seen[id] = seen
+
+
+@pytest.fixture
+def stage() -> Iterator[_Stage]:
+    made = _Stage()
+    yield made
+    for pid in made.pids:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+_LIMIT_NS = 30 * 10**6
+
+
+def _facts_of(stage: _Stage, monkeypatch: pytest.MonkeyPatch, wait: Callable[[int], int]) -> dict[str, Any]:
+    """What is noted of a call that is done by this function of its time limit."""
+    monkeypatch.setattr(limits, "waiting", lambda call, fd, limit_ns: lambda: wait(limit_ns))
+    limits.expires(stage, {"call": "poll", "ns": _LIMIT_NS})  # type: ignore[arg-type]  # a double
+    return stage.seen
+
+
+def _sleep(limit_ns: int) -> int:
+    """As a healthy kernel does: never less than asked for (time.sleep, by CLOCK_MONOTONIC)."""
+    time.sleep(limit_ns / 10**9)
+    return 0
+
+
+def test_kernel_that_keeps_its_time_holds(stage: _Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _facts_of(stage, monkeypatch, _sleep) == {"spins": False, "result": 0, "not-early": True}
+
+
+def test_kernel_that_returns_a_third_too_early_is_named(stage: _Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It wakes after two thirds; where a loaded machine lets it run so late that nobody could tell, it waits again."""
+
+    def two_thirds(limit_ns: int) -> int:
+        time.sleep(limit_ns * 2 / 3 / 10**9)
+        return 0
+
+    for _ in range(50):
+        if not _facts_of(stage, monkeypatch, two_thirds)["not-early"]:
+            return
+    pytest.fail("fifty waits that ended too early were taken for waits that did not")
+
+
+def test_kernel_whose_expired_limit_spins_is_named(stage: _Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_SPINS_S", 0.05)
+
+    def spin(limit_ns: int) -> int:
+        _sleep(limit_ns)
+        _for_ever()
+        return 0
+
+    assert _facts_of(stage, monkeypatch, spin) == {"spins": True}
