@@ -19,7 +19,7 @@ LEAST_PER_S = 1 / 3600
 HTTP = b"GET / HTTP/1.0\r\n\r\n"
 
 GUIDE = """\
-How many workers does one connection wake on the server that runs here?
+How many workers of a running server does one connection wake?
 
   wakecheck audit --port 8000               the listener on this port, of whichever process
   wakecheck audit --pid 4242                the listener of this process (a container's too)
@@ -29,8 +29,9 @@ How many workers does one connection wake on the server that runs here?
   wakecheck audit --port 53 --dns a.test    a UDP socket, one datagram at a time (or --send TEXT)
   wakecheck audit --port 443 --watch 10     connect to nothing: count for 10 s what its own clients do to it
 
-It watches the server idle, opens one connection at a time, sends nothing unless asked, and counts which
-workers the scheduler woke.  Only servers on this machine; nothing is attached to them unless --trace is given.
+It first watches the server idle.  Then it opens one connection at a time, sends nothing unless asked to, and
+counts the workers that the scheduler woke.  Only servers on this machine are audited, and nothing is attached to
+them unless --trace is given.
 Your own processes need no root.  Root sees more: who woke whom (sched_waking), and which calls returned.
 """
 

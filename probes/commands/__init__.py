@@ -8,7 +8,7 @@ from __future__ import annotations
 
 SUMMARIES = {
     "judge": "judge this kernel, claim by claim, and write report/index.html (takes pytest's arguments)",
-    "host": "say what can be observed on this machine, and what to do about what cannot",
+    "host": "say what can be observed on this machine, and how to get the rest",
     "list": "list the claims, one a line, the id first",
     "show": "show one claim: sentence, level, basis, drawing, cases",
     "run": "run one scenario: a histogram over its trials, and who woke whom",

@@ -21,8 +21,8 @@ Keys of --json:
                      figure (woken, returned, order), before, after, reason, expected}}; null where it says nothing
   same               how many claims have the same verdict in both
 
-worse: a claim, case or control went from held or measured to not applicable, from there to inconclusive or
-not judged, from there to broken, or skipped a step on that way; or the kernel complained, and did not before
+worse: a claim, case or control went down one step or more of: held or measured; not applicable; inconclusive
+or not judged; broken.  Or the kernel complained, and did not before
 (a complaint that is understood, and says nothing about wake-ups, is listed under changed).
 better: held now.  changed: anything else, from broken to inconclusive, say.
 numbers: woken and returned under hold, the order of a series, and woken elsewhere where the ranges do not meet;

@@ -14,7 +14,7 @@ GUIDE = """\
 What does each strategy cost a server, and who waits?
 
   wakecheck cost                                    all strategies, under a minute on an idle machine
-  wakecheck cost --quick                            in a quarter of that
+  wakecheck cost --quick                            fewer sizes and rounds, in a quarter of that
   wakecheck cost poll epoll_wait.exclusive.listener --workers 8,64,256 --load rest
   wakecheck cost --load saturating --work 0,mixed --workers 8 --rounds 9
   wakecheck cost --json cost.json --plots plots/
@@ -22,24 +22,24 @@ What does each strategy cost a server, and who waits?
 
 Workers are processes that serve: each waits by one strategy, accepts, spins for the time of the work,
 answers one byte, closes, and waits again.  A client connects over loopback, in a network namespace of
-its own where that is allowed.  Every reading has new workers, and each load the same connections for
-every strategy.  The strategies take turns within a round, and each figure is compared with that of
-`accept` in the same round, so a machine that drifts drifts under all of them.
-These are measurements, not verdicts.  But what must be true of every reading is checked (each connection
-answered once, by whom the workers say; counters that grow; shares of 100 %; times that add up), and where
-it is not, the command ends with one sentence and exit code 3.
+its own where that is allowed.  Each reading starts new workers; under the same load, every strategy gets the
+same connections.  The strategies take turns within a round, and each figure is compared with that of
+`accept` in the same round, so a drift of the machine affects all of them alike.
+These are measurements, not verdicts.  But every reading is checked for what must be true (each connection
+is answered once, by the worker that counts it; counters only grow; shares add up to 100 %; times add up).
+If a check fails, the command ends with one sentence and exit code 3.
 
 How to read it:
-  woken      workers that were woken for a connection; with `in vain`, those that took nothing
-  returned   of them, those whose wait call came back: the others slept again inside the kernel
+  woken      workers that were woken for a connection;  in vain: those of them that took nothing
+  returned   those of them whose wait call came back; the others went back to sleep inside the kernel
   CPU        CPU time of all workers per connection; under load without the work itself
   median     time from connect to the first byte: half of the connections are faster
   p99        the same: 99 of 100 connections are faster
-  busiest    share of the worker that took most;  Jain's index is 1 where all took alike
-  x          as many times as `accept`; ± half of what the middle half of the rounds spans
+  busiest    share of the worker that took most;  Jain's index is 1 where all took the same
+  x          multiple of the figure of `accept`;  ± half the interquartile range over the rounds
 
-Workers and client are Python, so a worker that takes a connection costs more here than one in C:
-what a herd costs beyond that is the kernel's, and weighs less in these ratios than in such a server's.
+Workers and client are written in Python, so taking a connection costs more here than in C.  What a herd
+costs beyond that is the kernel's work, and it weighs less in these ratios than in those of a server in C.
 """
 
 
@@ -107,7 +107,7 @@ def _strategies() -> str:
         [
             "Strategies:",
             *lines,
-            "and their siblings: any strategy of `wakecheck run`, with +LOCK one under a lock",
+            "and any other strategy of `wakecheck run`; with +LOCK, under a lock",
             f"({', '.join(ways.HANDED_OVER)}).",
             "",
             "Loads:",

@@ -109,13 +109,14 @@ class Remark:
 def _few(rated: RatedStrategy) -> str:
     observed = rated.observed(FEW)
     if observed is None:
-        return f"It wakes {_tried(rated, sorted(rated.sizes))}; {FEW} workers were not tried; {_CRASHES[rated.crash]}."
+        tried = _tried(rated, sorted(rated.sizes))
+        return f"It wakes {tried}; this run did not try {FEW} workers; {_CRASHES[rated.crash]}."
     cheap = ", which costs little with so few" if observed > 1 else ""
     return f"It wakes {observed} of {FEW}{cheap}; {_CRASHES[rated.crash]}."
 
 
 def _many(rated: RatedStrategy) -> str:
-    herd = " That is a herd, and the smallest one here." if (rated.observed(N) or 0) > 1 else ""
+    herd = " That is a herd, but the smallest one here." if (rated.observed(N) or 0) > 1 else ""
     return f"It wakes {_tried(rated, sorted(n for n in rated.sizes if n >= N))}.{herd}{rated.cpu}"
 
 
@@ -126,15 +127,18 @@ def _tried(rated: RatedStrategy, sizes_tried: Sequence[int]) -> str:
 
 def _uneven(rated: RatedStrategy) -> str:
     if rated.own_queue:
-        return "What waits in the queue of one worker waits there although others are idle; nothing else is sound here."
+        return (
+            "What waits in the queue of one worker stays there even while others are idle; nothing else is sound here."
+        )
     herd = f" It wakes {rated.observed(N)} of {N}." if (rated.observed(N) or 0) > 1 else ""
-    return f"All take from one queue: nobody waits for a busy worker while another one is idle.{herd}{rated.tail}"
+    queue = "All workers take from one queue: no connection waits for a busy worker while another one is idle."
+    return f"{queue}{herd}{rated.tail}"
 
 
 def _restarts(rated: RatedStrategy) -> str:
     if rated.own_queue:
-        return "Each worker takes its own queue along when it exits; nothing else is sound here."
-    return "The queue belongs to the one listener: a worker that exits takes no connection along."
+        return "A worker that exits takes its queue with it; but nothing else is sound here."
+    return "The queue belongs to the one listener: a worker that exits takes no connection with it."
 
 
 Rank = Callable[[RatedStrategy], tuple[int, ...]]
@@ -153,7 +157,7 @@ SITUATIONS: dict[str, tuple[Rank, Callable[[RatedStrategy], str]]] = {
 _CRASHES = {
     SAFE: "a worker that is killed costs no other connection",
     DELAYED: "a worker that is killed only delays the connection it was woken for",
-    LOST: "as little as possible is lost with a worker that is killed",
+    LOST: "a worker that is killed costs as little as possible here",
     UNJUDGED: "what a worker that is killed costs was not judged",
 }
 
@@ -246,13 +250,13 @@ def _caveats(rated: RatedStrategy) -> list[str]:
         who = "registered first" if rated.traits.order == "always first" else "blocked last"
         said.append(f"The worker that {who} gets every connection as long as it is idle.")
     if rated.crash == DELAYED:
-        said.append("A worker that is killed after it was woken delays that connection until the next one comes.")
+        said.append("A worker that is killed after it was woken delays that connection until the next one arrives.")
     if rated.crash == LOST and not rated.own_queue:
         said.append("A connection whose worker is killed before it accepts stays in the queue.")
     if ".edge" in rated.strategy:
-        said.append("Accept until EAGAIN: what is left is not told again.")
+        said.append("Accept until EAGAIN: what is left is not reported again.")
     if rated.own_queue:
-        said.append("A connection waits for its own worker, also while that one is busy and another one is idle.")
+        said.append("A connection waits for its own worker, even while that one is busy and another one is idle.")
     return said
 
 

@@ -1,4 +1,4 @@
-"""The herd of the strategies that people use: what became of each of eight workers when one connection came."""
+"""The herd of the strategies that people use: what happened to each of eight workers when one connection arrived."""
 
 from __future__ import annotations
 

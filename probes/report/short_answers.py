@@ -35,7 +35,7 @@ def _prefork(run: Run) -> str | None:
 
 
 def _next(run: Run) -> str | None:
-    """`accept goes round; EPOLLEXCLUSIVE: always first.`"""
+    """`Accept: round robin; EPOLLEXCLUSIVE: always first.`"""
     known = traits.of(strategies.rows(run), run)
     wanted = {
         "accept": "accept",

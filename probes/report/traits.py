@@ -31,7 +31,7 @@ class Traits:
 
 
 MEANINGS = {
-    "order": "who returns for connections that come one by one, when who returned waits again",
+    "order": "who returns for connections that arrive one by one, where whoever returned waits again",
     "survives a crash?": "whether a connection is served although a worker that returned for it is killed before it "
     "accepts",
     "needs a lock?": "whether more than one is woken for a connection that they accept at once",
@@ -73,9 +73,9 @@ def _order(row: StrategyRow, strip: orders.Strip | None, series: Sequence[tuple[
     if together > 1:
         return "all at once" if together == N else "several at once"
     if series:
-        return "not fixed" if len(set(series)) > 1 else _in_series(series[0])
+        return "irregular" if len(set(series)) > 1 else _in_series(series[0])
     if strip is not None:
-        return "not fixed" if strip.several_orders else _direction(strip.waiters)
+        return "irregular" if strip.several_orders else _direction(strip.waiters)
     return LACKING if "hold" in row.absent else NOT_JUDGED
 
 
@@ -84,7 +84,7 @@ def _in_series(order: Sequence[int]) -> str:
     if len(order) > 1 and len(set(order)) == 1:
         return "always first" if order[0] == 0 else "always last" if order[0] == N - 1 else "always the same"
     if len(order) >= N and list(order) == [place % N for place in range(len(order))]:
-        return "goes round"
+        return "round robin"
     return "irregular"
 
 

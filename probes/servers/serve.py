@@ -12,7 +12,7 @@ from .listening import BACKLOG
 from .loop import TRIGGERS
 
 GUIDE = """\
-The textbook servers: each echoes what a client sends until that ends its side.
+The textbook servers: each echoes what a client sends, until the client shuts down its side.
 
   wakecheck serve epoll --workers 4 --trigger exclusive
   wakecheck serve fork --port 7007 --greeting /etc/motd       then: kill -HUP, to read it again
@@ -133,7 +133,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     for_accept_mutex = server(
         "accept-mutex",
-        "the same, and only who has the mutex has the listener in its instance (nginx's way)",
+        "the same, but only the worker that holds the mutex has the listener in its instance, as in nginx",
         lambda o: accept_mutex.serve(o.host, o.port, o.workers, o.backlog, o.delay, o.most),
     )
     for_accept_mutex.add_argument(

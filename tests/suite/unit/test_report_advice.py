@@ -98,7 +98,7 @@ def test_reasons_are_of_this_run(healthy: dict[str, Any]) -> None:
 def test_what_has_to_be_known_is_said(healthy: dict[str, Any]) -> None:
     said = {remark.strategy: " ".join(remark.sentences) for remark in advice.remarks(healthy)}
     assert "The worker that registered first gets every connection" in said[EXCLUSIVE]
-    assert "delays that connection until the next one comes" in said[EXCLUSIVE]
+    assert "delays that connection until the next one arrives" in said[EXCLUSIVE]
     assert said["accept.nothing"] == "A worker that exits takes its queue along, and those clients read ECONNRESET."
     goes_round = _with_crashes(run_on(broken.ExclusiveGoesRound(1)))
     assert "registered first" not in {r.strategy: " ".join(r.sentences) for r in advice.remarks(goes_round)}[EXCLUSIVE]
@@ -110,5 +110,5 @@ def test_a_size_that_was_not_tried_is_no_observation(healthy: dict[str, Any]) ->
     for claim in run["claims"]:
         claim["cases"] = [case for case in claim["cases"] if not case["scenario"] or case["scenario"]["n"] == 8]
     few = {each.situation: [choice.reason for choice in each.choices] for each in advice.advice(run)}[FEW]
-    assert few[0].startswith("It wakes 1 of 8; 2 workers were not tried; a worker that is killed costs ")
+    assert few[0].startswith("It wakes 1 of 8; this run did not try 2 workers; a worker that is killed costs ")
     assert not any(" of 2" in reason or "so few" in reason for reason in few)

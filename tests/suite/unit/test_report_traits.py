@@ -29,7 +29,7 @@ def _orders(run: dict[str, Any], *names: str) -> list[str]:
 
 def test_order_of_a_healthy_kernel(healthy: dict[str, Any]) -> None:
     assert _orders(healthy, "accept", "epoll_wait.edge.epoll", "epoll_wait.exclusive.listener") == [
-        "goes round",
+        "round robin",
         "always last",
         "always first",
     ]
@@ -37,12 +37,12 @@ def test_order_of_a_healthy_kernel(healthy: dict[str, Any]) -> None:
         "always last",
         "always first",
     ]
-    assert _orders(healthy, "poll", "accept.nothing") == ["all at once", "not fixed"]
+    assert _orders(healthy, "poll", "accept.nothing") == ["all at once", "irregular"]
 
 
 def test_order_of_another_kernel() -> None:
     assert _orders(run_on(broken.AcceptLastInFirstOut(1)), "accept") == ["always last"]
-    assert _orders(run_on(broken.PollWakesOne(1)), "poll") == ["goes round"]
+    assert _orders(run_on(broken.PollWakesOne(1)), "poll") == ["round robin"]
 
 
 def test_lock_is_needed_against_a_herd(healthy: dict[str, Any]) -> None:
