@@ -64,7 +64,12 @@ def test_listener_that_was_closed_tells_nothing_and_the_kernel_still_does() -> N
 def _stage(*, proves: bool) -> stage.Stage:
     instruments = SimpleNamespace(why_no_syscall_file=None, of_every_task=[], why_blind="nobody looks")
     bench = SimpleNamespace(
-        folder=None, instruments=instruments, fence=lambda: None, fence_name="the fence", fence_proves=proves
+        folder=None,
+        instruments=instruments,
+        fence=lambda: None,
+        fence_name="the fence",
+        fence_proves=proves,
+        rest_shows=True,
     )
     return stage.Stage(bench, os.getpid())  # type: ignore[arg-type]  # all that a stage asks of a bench
 
