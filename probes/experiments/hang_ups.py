@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import socket
 from typing import Any
 
 from ..errnos import errno_of_result
@@ -13,7 +14,8 @@ from ..sources import open_source
 from ..sources.connected import Connected
 from ..sources.pipe import Pipe
 from ..strategies import Strategy, prepare
-from .waiting import BLOCKED
+from .instances import events_of
+from .waiting import BLOCKED, now
 
 _N = 4
 
@@ -105,3 +107,36 @@ def _is_told(stage: Stage, waiter: Actor) -> bool:
 def _in_words(events: list[tuple[int, int]]) -> str:
     """`RDHUP` for what was asked, whatever else is reported with it."""
     return "RDHUP" if any(mask & select.POLLRDHUP for _, mask in events) else "nothing"
+
+
+def before_listen(stage: Stage, kind: str) -> None:
+    """A socket is bound, waited for, listens, and gets a connection: what poll and an instance say of it each time."""
+    family, place = (socket.AF_UNIX, "") if kind == "unix" else (socket.AF_INET, ("127.0.0.1", 0))
+    listener, client = (stage.keep(socket.socket(family)) for _ in range(2))
+    listener.bind(place)  # on AF_UNIX at a free abstract name (unix(7), autobind)
+    instance: select.epoll = stage.keep(select.epoll())
+    instance.register(listener, select.EPOLLIN)
+
+    def act(me: Me) -> str:
+        me.ready()
+        return polled(listener)
+
+    stage.note("poll", "what poll without a limit gives before it listens", _told(stage, act))
+    stage.note("before", "events of the instance before it listens", events_of(instance))
+    listener.listen()
+    stage.note("listening", "events once it listens", events_of(instance))
+    client.connect(listener.getsockname())
+    until(lambda: events_of(instance) != "nothing", lambda: "the connection was not told of")
+    stage.note("connection", "events once there is a connection", events_of(instance))
+
+
+def polled(listener: socket.socket) -> str:
+    """What a poll for POLLIN gives, however long it takes: `POLLHUP`, or something else."""
+    asking = select.poll()
+    asking.register(listener, select.POLLIN)
+    return " and ".join("POLLHUP" if mask == select.POLLHUP else f"{mask:#x}" for _, mask in asking.poll())
+
+
+def _told(stage: Stage, act: Any) -> str:
+    waiter = stage.actor(act, "w0")
+    return str(now(waiter))

@@ -91,7 +91,7 @@ class Queue:
         nth = sum(before) + 1
         until(lambda: self.board.total(TOOK) >= nth, lambda: f"connection {nth} was not taken")
         until(lambda: self.board.total(RELEASED) >= nth, lambda: f"the lock was not given up after connection {nth}")
-        woken = [i for i, actor in enumerate(self.actors) if actor.woken]
+        woken = [i for i, actor in enumerate(self.actors) if not actor.ended and actor.woken]
         took = [i for i in range(self.n) if self.board.get(i, TOOK) > before[i]]
         return took, [i for i in woken if i in waited]
 
@@ -153,6 +153,21 @@ def killed(stage: Stage, name: str) -> None:
         queue.actors[0].kill()
         queue.start()
         stage.note("asked-later", "one that asks for the lock later", queue.fate(1))
+
+
+def waiter_killed(stage: Stage, name: str) -> None:
+    """Two wait for the lock, one behind the other; the first of them is killed, and then the holder unlocks."""
+    with make(name) as lock:
+        queue = Queue(stage, lock, 3)
+        _hold(queue)
+        queue.start()
+        queue.start()
+        queue.actors[1].kill()
+        stage.quiet([queue.actors[2]])
+        stage.note("before", "the second that waited, before the holder unlocks", queue.fate(2))
+        took, _ = queue.connect()
+        stage.note("took", "numbers of the waiters that took the connection, after which the holder unlocks", took)
+        stage.note("second-in-line", "the second that waited for the lock", queue.fate(2))
 
 
 def _hold(queue: Queue) -> None:

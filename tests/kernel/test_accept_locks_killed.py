@@ -55,6 +55,34 @@ def test_killed_holder(play: Play, lock: str) -> None:
 
 
 @claim(
+    "accept-locks.killed-waiter",
+    "One that waits for a lock and is killed takes nothing with it: the holder keeps the lock, and when it unlocks the "
+    "next in line has it, be it a file lock, a semaphore, a mutex or a token in a pipe.",
+    level=OBSERVED,
+    basis=[
+        kernel("fs/locks.c", "locks_delete_block: who waits beneath a waiter that goes is woken, and asks again"),
+        kernel("ipc/sem.c", "do_semtimedop: unlink_queue on the way out"),
+        kernel("kernel/futex/core.c", "futex_unqueue: on the way out, too"),
+        kernel(
+            "kernel/sched/wait.c", "prepare_to_wait_event: who is ended by a signal leaves the queue, and takes no turn"
+        ),
+    ],
+    rows=["L-A7", "N7"],
+)
+@pytest.mark.parametrize("lock", [name for name, kind in LOCKS.items() if kind.handed_over])
+def test_killed_waiter(play: Play, lock: str) -> None:
+    """
+      w0  accept()  <- c0
+    [lock]  w1 w2
+            ^ SIGKILL
+    """
+    seen = play("serialised.waiter_killed", lock)
+    seen.expect("before", STILL_WAITS)
+    seen.expect("took", [0])
+    seen.expect("second-in-line", HAS_IT)
+
+
+@claim(
     "accept-locks.killed-holder-stuck",
     "A lock that knows no owner stays locked after SIGKILL of its holder: "
     f"{', '.join(LOCKS[lock].called for lock in UNOWNED)}.",

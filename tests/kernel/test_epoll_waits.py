@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
+from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, linux, man, text
+from probes.experiments.modified import ROUNDS
 from probes.fixtures import Play
 
 _WAIT = man("epoll_wait", 2, "DESCRIPTION: timeout, maxevents")
@@ -232,3 +233,27 @@ def test_edge_burst_drained(play: Play, trigger: str, drain: bool) -> None:
     seen.expect("burst-returned", 1 if drain else 3)
     seen.expect("left", 0)
     seen.expect("left-after-one-more", 0)
+
+
+@claim(
+    "epoll-instances.mod-beside-a-wait",
+    "EPOLL_CTL_MOD that arms a descriptor which is ready returns one that waits, whether it sleeps, is about to, or "
+    f"comes later: in each of {ROUNDS:,} rounds.",
+    level=DOCUMENTED,
+    basis=[
+        man("epoll", 7, "Questions and answers: Modify will reread available I/O"),
+        kernel("fs/eventpoll.c", "ep_modify: looks whether it is ready, and wakes who waits"),
+        kernel("fs/eventpoll.c", "ep_poll: looks for events under the lock, once it stands in the queue"),
+        linux("5.7", "65759097d804", "epoll: call final ep_events_available() check under the lock"),
+        kernel("tools/testing/selftests/filesystems/epoll/epoll_wakeup_test.c", "epoll59 looks at the same race"),
+    ],
+    rows=["G2", "G3"],
+)
+def test_mod_beside_a_wait(play: Play) -> None:
+    """
+    w0 (epoll_wait, again and again) ---> e (edge) ---> fd, ready
+                                          ^ MOD: off, and on
+    """
+    seen = play("modified.against_a_wait")
+    seen.expect("told", ROUNDS)
+    seen.expect("more", False)

@@ -91,3 +91,26 @@ def test_half_closed_is_rdhup(play: Play, source: str) -> None:
     seen.expect("after-data", "blocked")
     seen.expect("after-shutdown", "RDHUP")
     seen.expect("epoll", "RDHUP")
+
+
+@claim(
+    "sources.hangs-up-before-listen",
+    "A stream socket that does not listen yet is reported as hung up: whoever waits for it in poll returns at once, "
+    "with POLLHUP.  Once it listens that is over, and a connection is reported, also by an instance it was in before.",
+    level=OBSERVED,
+    basis=[
+        kernel("net/ipv4/tcp.c", "tcp_poll: EPOLLHUP in state TCP_CLOSE"),
+        kernel("net/unix/af_unix.c", "unix_poll: EPOLLHUP for a stream socket in state TCP_CLOSE"),
+        man("poll", 2, "POLLHUP"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["tcp4", "unix"])
+def test_hangs_up_before_listen(play: Play, kind: str) -> None:
+    """
+    w0 (poll), e ---> s  <- listen; c0
+    """
+    seen = play("hang_ups.before_listen", kind)
+    seen.expect("poll", "POLLHUP")
+    seen.expect("before", "HUP")
+    seen.expect("listening", "nothing")
+    seen.expect("connection", "IN")

@@ -18,6 +18,7 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a file lock, SEM_UNDO or a robust mutex is not released when its holder is killed": (
             "accept-locks.killed-holder"
         ),
+        "a lock waiter that is killed stays in line, and swallows the hand-over": "accept-locks.killed-waiter",
         "an IPC namespace shows the semaphores of another one": "accept-locks.namespace-hides-semaphore",
     },
     "death": {
@@ -49,6 +50,9 @@ CAUGHT: dict[str, dict[str, str]] = {
         "an edge for which there was no room is forgotten": "epoll-instances.maxevents-keeps-edges",
         "two chunks, edge-triggered, are told as one (pipes in Linux 5.5)": "epoll-instances.each-chunk-an-edge",
         "EPOLL_CTL_MOD forgets to look whether the descriptor is ready": "epoll-instances.mod-looks-again",
+        "EPOLL_CTL_MOD wakes nobody who is just about to sleep (before 65759097d804, say)": (
+            "epoll-instances.mod-beside-a-wait"
+        ),
         "an instance may hold itself": "epoll-instances.not-in-itself",
     },
     "epoll-triggers": {
@@ -79,6 +83,7 @@ CAUGHT: dict[str, dict[str, str]] = {
         ),
         "the last reader of a pipe that closes it wakes one of its writers": "sources.no-reader-tells-all-writers",
         "TCP never reports POLLRDHUP": "sources.half-closed-is-rdhup",
+        "a socket that does not listen yet makes who waits for it sleep": "sources.hangs-up-before-listen",
     },
     "mixed": {
         "who waits for two sources is woken by the first of them alone": "mixed.two-sources-each-wakes-all",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from math import factorial
 
 from probes import catalogue, host
-from probes.experiments import evenness
+from probes.experiments import evenness, modified
 
 from . import chances
 from .breaks import BREAKS, GAPS
@@ -174,6 +174,15 @@ def _lost_wake_ups() -> list[str]:
         *_wrapped(
             "Where all waiters are woken, one of them that is forgotten one time in twenty is seen by the "
             f"count: select-poll.wakes-all waits for {_under(f'{count:,} wake-ups' for count in herds)}."
+        ),
+        "",
+        *_wrapped(
+            f"epoll-instances.mod-beside-a-wait: {modified.ROUNDS:,} times in a run a waiter must be told of an "
+            "EPOLL_CTL_MOD before the next one comes; it comes back to epoll_wait up to "
+            f"{modified.LATEST_NS // 1000} us later each time, so that the MOD finds it on its way, or asleep.  A "
+            "healthy kernel fails never: that nobody was told is believed once the waiter is proven to sleep.  One "
+            f"that loses one MOD in two hundred passes with {chance((1 - 1 / 200) ** modified.ROUNDS)}, one that "
+            f"loses one in a thousand with {chance((1 - 1 / 1000) ** modified.ROUNDS)}."
         ),
     ]
 
