@@ -50,9 +50,9 @@ def expires(stage: Stage, argument: dict[str, Any]) -> None:
 
 
 def insist_on_call(call: str) -> None:
-    """Raise NotApplicable where this machine has no such system call, or another one does its work."""
-    if syscalls.serving(call) != call:
-        raise NotApplicable(f"this architecture has no {call} system call")
+    """Raise NotApplicable where this machine has no such system call, and no other that does its work."""
+    if syscalls.serving(call) is None:
+        raise NotApplicable(f"this architecture has no {call} system call, and no other that does its work")
     if not syscalls.exists(call):
         raise NotApplicable(f"{call}: ENOSYS")
 
@@ -82,15 +82,18 @@ def waiting(call: str, fd: int, limit_ns: int, asked: Any = None) -> Callable[[]
 
     `asked`: the struct pollfd of poll and ppoll, for who wants to see what is reported in it.
     """
-    number = syscalls.number_of(call)
+    serving = syscalls.serving(call) or call
+    number = syscalls.NUMBERS[serving]
     milliseconds = limit_ns // 10**6
-    # A timespec; select takes a timeval, whose second half counts microseconds.
-    spec = (ctypes.c_long * 2)(limit_ns // 10**9, limit_ns % 10**9 // (1000 if call == "select" else 1))
+    # A timespec, of 64 bits each where the call came after the others (epoll_pwait2, and those whose name says so);
+    # select takes a timeval, whose second half counts microseconds.
+    part = ctypes.c_int64 if serving == "epoll_pwait2" or serving.endswith("_time64") else ctypes.c_long
+    spec = (part * 2)(limit_ns // 10**9, limit_ns % 10**9 // (1000 if serving == "select" else 1))
     if call in ("poll", "ppoll"):
         asked = asked or ctypes.create_string_buffer(struct.pack("ihh", fd, select.POLLIN, 0))
 
         def wait() -> int:
-            limit = milliseconds if call == "poll" else ctypes.addressof(spec)
+            limit = milliseconds if serving == "poll" else ctypes.addressof(spec)
             return syscalls.call(number, ctypes.addressof(asked), 1, limit, 0, 8)
 
     elif call in ("select", "pselect6"):

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from probes import syscalls
 from probes.experiments import limits
 from probes.lab import deadline
 from probes.verdict import Inconclusive
@@ -71,6 +72,20 @@ def test_each_call_waits_on_the_descriptor_that_it_got(call: str, done: tuple[in
     wait = limits.waiting(call, done[0], 60 * 10**9)
     assert wait() == 1
     assert select.select([done[0]], [], [], 0)[0]
+
+
+@pytest.mark.parametrize("call", ["poll", "select", "epoll_wait"])
+def test_what_stands_in_for_a_call_gets_the_same_limit(
+    call: str, done: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on arm64, which has none of the three: no time limit is not applicable there."""
+    monkeypatch.delitem(syscalls.NUMBERS, call)
+    limits.insist_on_call(call)
+    began = time.monotonic_ns()
+    assert limits.waiting(call, done[0], 20_000_000)() == 0
+    assert time.monotonic_ns() - began >= 20_000_000
+    os.write(done[1], b"x")
+    assert limits.waiting(call, done[0], 60 * 10**9)() == 1
 
 
 class _Stage:
