@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import socket
-import sys
-import termios
 from collections.abc import Callable
 from typing import Any
 
 from ..lab.deadline import until
 from ..lab.stage import Me, Stage
+from ..sources.unread import unread
 from .instances import EPOLL_WAIT, events_of
 from .waiting import BLOCKED, now
 from .workers import SharedListener, Worker
@@ -138,7 +136,7 @@ def chunks(stage: Stage, kind: str) -> None:
 
 
 def _channel(kind: str) -> tuple[int, int, Callable[[], int]]:
-    """A channel's reading end, its writing end, and how many bytes of it have arrived (FIONREAD)."""
+    """A channel's reading end, its writing end, and how many bytes of it have arrived."""
     if kind == "pipe":
         reader, writer = os.pipe()
     elif kind == "unix":
@@ -148,7 +146,4 @@ def _channel(kind: str) -> tuple[int, int, Callable[[], int]]:
             writer = socket.create_connection(listening.getsockname()).detach()
             reader = listening.accept()[0].detach()
 
-    def arrived() -> int:
-        return int.from_bytes(fcntl.ioctl(reader, termios.FIONREAD, b"\0" * 4), sys.byteorder)
-
-    return reader, writer, arrived
+    return reader, writer, lambda: unread(reader)

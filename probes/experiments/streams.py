@@ -9,6 +9,7 @@ import threading
 from ..lab.deadline import patience_s, until
 from ..lab.stage import Stage
 from ..sources import client
+from ..sources.unread import unread
 from . import wire
 
 
@@ -55,7 +56,7 @@ def udp_connect(stage: Stage) -> None:
     stage.note("peer-reads", "what the peer reads first", wire.read(chosen))
     stranger.connect(mine.getsockname())
     stranger.send(b"from the stranger")
-    until(lambda: _unreachable(stranger) or wire.unread(mine) > 0, lambda: "a datagram was neither taken nor refused")
+    until(lambda: _unreachable(stranger) or unread(mine) > 0, lambda: "a datagram was neither taken nor refused")
     chosen.sendto(b"from the peer", mine.getsockname())
     stage.note("socket-reads", "what the connected socket reads first", wire.read(mine))
     mine.sendto(b"another destination", stranger.getsockname())

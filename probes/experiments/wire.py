@@ -20,6 +20,7 @@ from ..lab.features import join_group
 from ..lab.stage import Stage
 from ..scenario import Scenario
 from ..sources import Source, client, open_source, tcp
+from ..sources.unread import unread
 from ..verdict import Inconclusive, NotApplicable
 
 LOOPBACK = "127.0.0.1"
@@ -127,13 +128,6 @@ def read_exactly(sock: socket.socket, count: int) -> str:
             break
         got += part
     return got.decode()
-
-
-def unread(sock: socket.socket) -> int:
-    """Bytes that have arrived and were not read (FIONREAD, tcp(7) SIOCINQ)."""
-    count = array.array("i", [0])
-    fcntl.ioctl(sock, termios.FIONREAD, count)
-    return count[0]
 
 
 def arrived(sock: socket.socket, count: int) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import array
-import fcntl
 import socket
-import termios
 from collections.abc import Callable
 
 from ..scenario import Scenario
 from . import Source, client
+from .unread import unread
 
 _PATIENCE_S = 10.0
 _CLOSE_WAIT = 8  # include/net/tcp_states.h
@@ -60,12 +58,7 @@ class TcpConnected(Connected):
 
     def queued(self) -> int | None:
         """Bytes that wait to be read (tcp(7), FIONREAD)."""
-        waiting = array.array("i", [0])
-        total = 0
-        for theirs, _ in self._pairs:
-            fcntl.ioctl(theirs, termios.FIONREAD, waiting)
-            total += waiting[0]
-        return total
+        return sum(unread(theirs) for theirs, _ in self._pairs)
 
     def finished(self) -> bool:
         """Whether each end is in CLOSE_WAIT: net/ipv4/tcp_input.c tcp_fin wakes after that, in the same softirq."""

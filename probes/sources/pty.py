@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import array
-import fcntl
 import os
-import termios
 import tty
 
 from ..scenario import Scenario
 from ..verdict import NotApplicable
 from . import Source
+from .unread import unread
 
 
 class Pty(Source):
@@ -30,17 +28,17 @@ class Pty(Source):
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
         """Raises NotApplicable where no pseudoterminal can be had."""
         own = scenario.sharing == "nothing"
-        self._made: list[tuple[int, int]] = []
+        self._terminals: list[tuple[int, int]] = []
         try:
             for _ in range(scenario.n if own else 1):
-                self._made.append(os.openpty())
-                terminal = self._made[-1][1]
+                self._terminals.append(os.openpty())
+                terminal = self._terminals[-1][1]
                 tty.setraw(terminal)
                 os.set_blocking(terminal, scenario.takes)
         except OSError as error:
             self.close()
             raise NotApplicable(f"openpty: {error.strerror}") from error
-        self._ends = self._made if own else self._made * scenario.n
+        self._ends = self._terminals if own else self._terminals * scenario.n
         self.fds = [terminal for _, terminal in self._ends]
 
     def write(self, i: int) -> None:
@@ -49,18 +47,13 @@ class Pty(Source):
 
     def queued(self) -> int:
         """Bytes that wait to be read."""
-        waiting = array.array("i", [0])
-        total = 0
-        for _, terminal in self._made:
-            fcntl.ioctl(terminal, termios.FIONREAD, waiting)
-            total += waiting[0]
-        return total
+        return sum(unread(terminal) for _, terminal in self._terminals)
 
     def settle(self) -> None:
         """A reader may have taken the byte before it was seen in the queue, and while others were still being woken."""
         self.queued()
 
     def close(self) -> None:
-        for ends in self._made:
+        for ends in self._terminals:
             for fd in ends:
                 os.close(fd)

@@ -22,14 +22,14 @@ class SysvQueue(Source):
         if folder is None:
             raise NotApplicable("System V message queue: there is no IPC namespace of our own")
         own = scenario.sharing == "nothing"
-        self._made: list[int] = []
+        self._queues: list[int] = []
         try:
             for _ in range(scenario.n if own else 1):
-                self._made.append(checked(libc.msgget(_PRIVATE, 0o600)))
+                self._queues.append(checked(libc.msgget(_PRIVATE, 0o600)))
         except OSError:
             self.close()
             raise
-        self.fds = self._made if own else self._made * scenario.n
+        self.fds = self._queues if own else self._queues * scenario.n
 
     def write(self, i: int) -> None:
         """One message: a struct msgbuf, which is a type and, here, one byte of text."""
@@ -37,5 +37,5 @@ class SysvQueue(Source):
         checked(libc.msgsnd(self.fds[i], message, ctypes.c_size_t(1), 0))
 
     def close(self) -> None:
-        for number in self._made:
+        for number in self._queues:
             checked(libc.msgctl(number, _REMOVE, None))

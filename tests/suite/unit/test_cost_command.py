@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -148,32 +150,24 @@ def test_failed_check_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert sentence.startswith("inconclusive: accept, 2 workers, rest, work 0, round 1: a connection was answered by")
 
 
-def _workers() -> set[int]:
-    """Every rig and worker on this machine: they have the rig's name."""
-    workers = set()
+def _processes() -> Iterator[tuple[int, str, list[str]]]:
+    """Of every process on this machine: its id, its name, and what /proc/PID/stat says after that."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            try:
-                stat = (folder / "stat").read_text()
-            except OSError:
-                continue
-            name, _, after = stat.partition("(")[2].rpartition(")")
-            # One that is dead and whose parent is gone waits for init alone.
-            if name == "wakecheck-cost" and not after.startswith(" Z"):
-                workers.add(int(folder.name))
-    return workers
+            with contextlib.suppress(OSError):
+                name, _, after = (folder / "stat").read_text().partition("(")[2].rpartition(")")
+                yield int(folder.name), name, after.split()
+
+
+def _workers() -> set[int]:
+    """Every rig and worker on this machine: they have the rig's name."""
+    # One that is dead and whose parent is gone waits for init alone.
+    return {pid for pid, name, after in _processes() if name == "wakecheck-cost" and after[0] != "Z"}
 
 
 def _children(pid: int) -> set[int]:
     """The descendants of a process."""
-    parents: dict[int, int] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                stat = (folder / "stat").read_text()
-            except OSError:
-                continue
-            parents[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
+    parents = {child: int(after[1]) for child, _, after in _processes()}
     family, grown = {pid}, True
     while grown:
         more = {child for child, parent in parents.items() if parent in family} - family

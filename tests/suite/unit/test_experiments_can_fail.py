@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
-from functools import cache
 from itertools import product
 from types import FunctionType
 from typing import Any
 
 import pytest
 
-from probes import chapters
 from probes.case import Case, Facts, judge
 from probes.verdict import BROKEN, HELD, INCONCLUSIVE, Inconclusive, NotApplicable
 
 from .builders import made_claim
+from .tests_of_claims import of_experiments
 
 Notes = dict[tuple[str, str], Any]
 """What each experiment, with its argument, is expected to note under which id."""
 _ANOTHER = "something else"
 
 
-@cache
-def _tests() -> dict[str, FunctionType]:
-    """Every test that plays experiments, by its claim's id."""
-    return {
-        test.claim.id: test
-        for module in chapters.modules()
-        for test in vars(module).values()
-        if isinstance(test, FunctionType) and hasattr(test, "claim") and "play" in inspect.signature(test).parameters
-    }
-
-
 def _cases() -> Iterator[Any]:
-    for name, test in _tests().items():
+    for name, test in of_experiments().items():
         marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
         for place, chosen in enumerate(product(*(list(mark.args[1]) for mark in marks))):
             arguments: dict[str, Any] = {}

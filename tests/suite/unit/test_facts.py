@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import pytest
 
-from probes import chapters, experiments, facts, report
+from probes import experiments, facts, report
 from probes.case import Case, Facts
 from probes.report import noted
 from probes.scenario import BadScenario, Scenario
@@ -22,20 +21,10 @@ from probes.scenario import BadScenario, Scenario
 from .builders import made_claim
 from .claims_page import known_rows
 from .test_experiments_can_fail import plays
+from .tests_of_claims import by_claim
 
 EXPERIMENTS = sorted(Path(experiments.__file__).parent.glob("[a-z]*.py"))
 REPORT = sorted(Path(report.__file__).parent.glob("*.py"))
-
-
-@cache
-def _tests() -> dict[str, FunctionType]:
-    """The test of every claim, by the claim's id."""
-    return {
-        test.claim.id: test
-        for module in chapters.modules()
-        for test in vars(module).values()
-        if isinstance(test, FunctionType) and hasattr(test, "claim")
-    }
 
 
 def _notes(source: str) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -91,7 +80,7 @@ def _ids_of(experiment: str) -> set[str]:
 @pytest.mark.parametrize("read", noted.READ, ids=lambda read: read.fact)
 def test_what_the_report_reads_is_noted(read: noted.Noted) -> None:
     for claim in read.claims:
-        test = _tests()[claim]
+        test = by_claim()[claim]
         if "ask" in inspect.signature(test).parameters:
             assert f'"{read.fact}"' in inspect.getsource(test)
         else:
@@ -107,12 +96,12 @@ def test_every_fact_that_the_report_reads_is_listed() -> None:
 
 @pytest.mark.parametrize("file", REPORT, ids=lambda file: file.stem)
 def test_every_claim_and_row_that_the_report_names_exists(file: Path) -> None:
-    rows = {row for test in _tests().values() for row in test.claim.rows}
+    rows = {row for test in by_claim().values() for row in test.claim.rows}
     assert rows <= set(known_rows())
-    names = {claim.split(".")[0] for claim in _tests()}
+    names = {claim.split(".")[0] for claim in by_claim()}
     for text in _texts(file.read_text(encoding="utf-8")):
         if re.fullmatch(r"[a-z0-9-]+\.[a-z0-9-]+", text) and text.split(".")[0] in names and not _is_strategy(text):
-            assert text in _tests(), f"{file.name} names a claim {text!r} that nobody judges"
+            assert text in by_claim(), f"{file.name} names a claim {text!r} that nobody judges"
         if re.fullmatch(r"(L-[A-Z]|[A-Z])\d{1,2}", text):
             assert text in rows, f"{file.name} names a row {text!r} that no claim answers"
 

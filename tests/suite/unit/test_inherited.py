@@ -64,12 +64,10 @@ STATES: dict[str, tuple[Callable[[], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_no_claim_is_broken_by_it(tmp_path: Path, state: str) -> None:
-    act, _ = STATES[state]
-    chosen = [f"--herd-claim={claim}" for claim in CLAIMS]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *chosen, f"--herd-report={tmp_path}", "-p", "no:cacheprovider"],
+def _inheriting(act: Callable[[], None], *module: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of Python in the state that `act` puts its process into."""
+    return subprocess.run(
+        [sys.executable, "-m", *module],
         cwd=ROOT,
         preexec_fn=act,
         restore_signals=False,
@@ -77,21 +75,20 @@ def test_no_claim_is_broken_by_it(tmp_path: Path, state: str) -> None:
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_no_claim_is_broken_by_it(tmp_path: Path, state: str) -> None:
+    act, _ = STATES[state]
+    chosen = [f"--herd-claim={claim}" for claim in CLAIMS]
+    done = _inheriting(act, "pytest", "-q", *chosen, f"--herd-report={tmp_path}", "-p", "no:cacheprovider")
     assert "held 4" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 0, done.stdout
 
 
 def test_header_says_what_was_changed() -> None:
     for act, sentence in STATES.values():
-        done = subprocess.run(
-            [sys.executable, "-m", "probes", "host"],
-            cwd=ROOT,
-            preexec_fn=act,
-            restore_signals=False,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = _inheriting(act, "probes", "host")
         lines = [line for line in done.stdout.splitlines() if sentence in line]
         assert [line[:11] for line in lines] == ["inherited  "], (sentence, done.stdout, done.stderr)
 

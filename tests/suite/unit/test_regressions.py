@@ -14,7 +14,7 @@ from probes.verdict import BROKEN
 
 from .breaks import BREAKS
 from .regressions import REGRESSIONS, Regression
-from .test_experiments_can_fail import _tests
+from .tests_of_claims import of_experiments
 
 one_by_one = pytest.mark.parametrize("regression", REGRESSIONS, ids=lambda regression: regression.commit)
 
@@ -45,7 +45,7 @@ def test_its_kernels_are_expected_to_break_its_claims(regression: Regression) ->
 @one_by_one
 def test_its_facts_are_an_experiments(regression: Regression) -> None:
     if regression.facts:
-        assert set(regression.claims) <= set(_tests())
+        assert set(regression.claims) <= set(of_experiments())
 
 
 def test_each_commit_is_there_once() -> None:
