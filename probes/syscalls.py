@@ -61,7 +61,9 @@ def _numbers(architecture: str | None) -> dict[str, int]:
     return table
 
 
-NUMBERS: dict[str, int] = _numbers(_architecture())
+ARCHITECTURE = _architecture()
+"""By the name of its table; None where there is none."""
+NUMBERS: dict[str, int] = _numbers(ARCHITECTURE)
 """Number of each system call of this machine's architecture, and of this program's word size."""
 
 STAND_INS = {

@@ -23,7 +23,7 @@ from .. import refusals, syscalls, sysctls
 from ..flavour import flavour
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
-from . import denial, fence, inherited, isolation, network, sentinel
+from . import denial, fence, inherited, isolation, machine, network, sentinel
 from .deadline import measure_patience
 from .instruments import Instruments
 from .stage import play
@@ -101,7 +101,10 @@ def _set_up(folder: str | None, isolated: str, without: list[str], guard: sentin
     # gVisor: a task leaves its blocked state in its own goroutine, once that runs (pkg/sentry/kernel/task_block.go,
     # block and completeSleep).
     rest_shows = flavour() != "gvisor"
-    return Bench(instruments, chosen.name, chosen.proves, chosen.act, rest_shows, folder, isolated, guard)
+    runs = None
+    with contextlib.suppress(OSError):
+        runs = machine.start()
+    return Bench(instruments, chosen.name, chosen.proves, chosen.act, rest_shows, folder, isolated, runs, guard)
 
 
 def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from . import waiter
 from .board import FAILED, GO, PHASE, READY, RESULT, RETURNED, TID, WON, Board
 from .deadline import until
 from .fork import fork
+from .machine import StepMachine
+from .plain import PlainWaiters
 from .rest import look_at
 from .wakers import is_of_the_lab
 
@@ -62,8 +64,12 @@ class Herd:
         *,
         syscall_readable: bool,
         is_reaped: Callable[[int], bool],
+        machine: StepMachine | None = None,
     ) -> None:
-        """`is_reaped` says of a pid whether somebody else (the tracer) has waited for its end already."""
+        """`is_reaped` says of a pid whether somebody else (the tracer) has waited for its end already.
+
+        With a machine, waiters run no Python where their calls are all there is to it.
+        """
         self.scenario = scenario
         self._is_reaped = is_reaped
         self.board = Board(scenario.n)
@@ -76,6 +82,8 @@ class Herd:
         self._conductor = os.getpid()
         self._pids: list[int] = []
         self._order: int | None = None
+        self._machine = machine
+        self._plain: PlainWaiters | None = None
 
     def __enter__(self) -> Herd:
         return self
@@ -96,12 +104,35 @@ class Herd:
         One right after the other: every fork makes this process copy each page that it writes to afterwards, and
         here it writes to few of them before the next.
         """
+        self._plain = self._plain_waiters(traced=be_traced is not None)
+        if self._plain is not None and self._machine is not None:
+            try:
+                self._plain.fork(self._machine)
+            finally:
+                self._pids += self._plain.pids()
+            return list(self._pids)
         for i in range(self.scenario.n):
             pid = fork()
             if pid == 0:
                 self._be_child(partial(self._live, i, be_traced, gated=True))
             self._pids.append(pid)
         return list(self._pids)
+
+    def _plain_waiters(self, *, traced: bool) -> PlainWaiters | None:
+        """All of them as programs of system calls; None where a waiter of this strategy needs more than that."""
+        # Without /proc/PID/syscall a waiter has to count its own switches.
+        if self._machine is None or not self._syscall_readable:
+            return None
+        calls = [self._strategy.system_calls(i) for i in range(self.scenario.n)]
+        if None in calls:
+            return None
+        known = [each for each in calls if each is not None]
+        return PlainWaiters(self.scenario, known, self._fds, self.board, traced=traced)
+
+    @property
+    def how_made(self) -> str:
+        """What the waiters of this trial run."""
+        return "system calls alone" if self._plain is not None else "Python"
 
     def fork_host(self, adopt_threads: Callable[[], None] | None, announce: Callable[[], None] | None) -> int:
         """Fork the process whose threads will be the waiters; `start_thread` makes them one by one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .. import syscalls
@@ -13,11 +14,11 @@ from ..errnos import errno_of_result
 from ..evidence import CallExit, StepRecord, Trial, WaiterRecord, WakeUp, call_name
 from ..observers import AtRest
 from ..observers.task_files import Sighting
-from ..observers.tracer import Tracer
+from ..observers.tracer import Exit, Tracer
 from ..scenario import Scenario
 from ..stimuli import Stimulus
 from ..verdict import Inconclusive
-from .board import AT_NS, RESULT, RETURNED, SPURIOUS, WON
+from .board import RESULT, RETURNED, SPURIOUS, WON
 from .deadline import until
 from .herd import Herd, Waiter
 from .instruments import Instruments, Moved, Snapshot
@@ -39,6 +40,8 @@ class _Moment:
     said: list[int]
     """Those of them that it has seen, and answers on."""
     spurious: list[int]
+    returned: list[int]
+    """As the waiters themselves say it."""
 
 
 class Ledger:
@@ -69,7 +72,7 @@ class Ledger:
         self._moments.append(after)
         self._missing.update(after.observed.lost)
         moved = after.observed.since(before.observed)
-        times = self.herd.board.column(AT_NS)
+        returned_ns = self.herd.board.returned_ns
         connections = sum(after.won) - sum(before.won)
         self._steps.append(
             StepRecord(
@@ -78,7 +81,7 @@ class Ledger:
                 won=_grown(before.won, after.won),
                 connections=connections,
                 spurious=self._spurious(_grown(before.spurious, after.spurious)),
-                order=tuple(sorted(moved.returned or (), key=lambda i: times[i])),
+                order=tuple(sorted(moved.returned or (), key=returned_ns)),
                 queued=stimulus.source.queued(),
             )
         )
@@ -86,7 +89,15 @@ class Ledger:
         self._disagreement = moved.disagreement()
         if self._disagreement:
             raise Inconclusive(f"observers disagree in step {len(self._steps)}: {self._disagreement}")
+        self._insist_on_returns(before, after, moved.returned)
         self._read_answers(stimulus, sum(after.said) - sum(before.said))
+
+    def _insist_on_returns(self, before: _Moment, after: _Moment, returned: set[int] | None) -> None:
+        """Raise Inconclusive where a waiter says that it won, or found nothing, and nobody saw it return."""
+        for i in range(self._scenario.n if returned is not None else 0):
+            says_so = after.said[i] != before.said[i] or after.spurious[i] != before.spurious[i]
+            if says_so and returned is not None and i not in returned:
+                raise Inconclusive(f"w{i} says what its call brought, and it did not return")
 
     def _insist_on_our_wakers(self) -> None:
         """Raise Inconclusive where somebody else has woken a waiter that slept before this step."""
@@ -99,12 +110,13 @@ class Ledger:
     def _now(self, sightings: list[Sighting]) -> _Moment:
         assert self.herd is not None
         board = self.herd.board
-        returns = board.column(RETURNED)
+        # In this order: a waiter first counts its return, and then what that brought.
+        said, spurious, returns = board.column(WON), board.column(SPURIOUS), board.column(RETURNED)
         tasks = [
             AtRest(waiter.files, sighting, waiter.i, returns[waiter.i], self._exits_of(waiter))
             for waiter, sighting in zip(self.herd.waiters, sightings, strict=True)
         ]
-        return _Moment(self._instruments.snapshot(tasks), self.herd.won(), board.column(WON), board.column(SPURIOUS))
+        return _Moment(self._instruments.snapshot(tasks), self.herd.won(), said, spurious, returns)
 
     def _exits_of(self, waiter: Waiter) -> int | None:
         if self._tracer is None:
@@ -149,7 +161,7 @@ class Ledger:
             woken=None if woken is None else len(woken),
             returned=None if returned is None else len(returned),
             won=sum(waiter.won > 0 for waiter in waiters),
-            spurious=self._spurious(self._column_above_zero(SPURIOUS)),
+            spurious=self._spurious(self._found_nothing()),
             connections=sum(waiter.won for waiter in waiters),
             order=tuple(i for step in self._steps for i in step.order),
             agree=self._disagreement is None,
@@ -178,16 +190,17 @@ class Ledger:
         records, won = [], self.herd.won()
         for i in range(self._scenario.n):
             line = self.herd.board.line(i)
-            result = line[RESULT] if line[RETURNED] else None
+            came_back = line[RETURNED] != self._at_first("returned", i)
+            result = line[RESULT] if came_back else None
             records.append(
                 WaiterRecord(
                     i=i,
                     woken=None if woken is None else i in woken,
                     returned=None if returned is None else i in returned,
-                    won=won[i],
+                    won=won[i] - self._at_first("won", i),
                     result=result,
                     errno=-result if result is not None and result < 0 else None,
-                    at_us=self._since_us(line[AT_NS]) if line[RETURNED] else None,
+                    at_us=self._since_us(self.herd.board.returned_ns(i)) if came_back else None,
                 )
             )
         return tuple(records)
@@ -201,12 +214,18 @@ class Ledger:
                 waiter.i, self._since_us(end.at_ns), call_name(end.number), end.result, errno_of_result(end.result)
             )
             for waiter in self.herd.waiters
-            for end in self._tracer.of(waiter.tid).exits[-_MOST_EXITS:]
+            for end in _told(self._tracer.of(waiter.tid).exits)[-_MOST_EXITS:]
             if end.at_ns >= self._began_ns
         )
 
-    def _column_above_zero(self, field: int) -> int:
-        return sum(count > 0 for count in self.herd.board.column(field)) if self.herd else 0
+    def _found_nothing(self) -> int:
+        """How many waiters found nothing."""
+        counts = self.herd.board.column(SPURIOUS) if self.herd else []
+        return sum(count != self._at_first("spurious", i) for i, count in enumerate(counts))
+
+    def _at_first(self, what: str, i: int) -> int:
+        """What stood on the board of waiter `i` before the stimulus, whoever wrote it."""
+        return int(getattr(self._moments[0], what)[i]) if self._moments else 0
 
     def _since_us(self, at_ns: int) -> int:
         return (at_ns - self._began_ns) // 1000
@@ -220,6 +239,12 @@ class Ledger:
                 if waiter.tid == tid:
                     return f"w{waiter.i}"
         return f"task {tid}"
+
+
+def _told(exits: Sequence[Exit]) -> list[Exit]:
+    """Without those by which a waiter that runs no Python looks at the clock."""
+    clock = syscalls.NUMBERS.get("clock_gettime")
+    return [end for end in exits if end.number != clock]
 
 
 def _grown(before: list[int], after: list[int]) -> int:

@@ -27,6 +27,7 @@ from .features import LACKING
 from .herd import Herd
 from .instruments import Instruments
 from .ledger import Ledger
+from .machine import StepMachine
 from .sentinel import Sentinel, insist_on_calm
 
 
@@ -43,6 +44,8 @@ class Bench:
     folder: str | None
     """Where path sockets may be bound; None for a temporary folder that lasts as long as the bind."""
     isolation: str
+    machine: StepMachine | None = None
+    """What waiters run who run no Python; None where there is none."""
     sentinel: Sentinel | None = None
     """Who tells that everything was interrupted; None where there is none."""
     unheard: set[tuple[str, str]] = field(default_factory=set)
@@ -94,13 +97,21 @@ class TrialRun:
         readable = self._bench.instruments.why_no_syscall_file is None
         is_reaped = self._tracer.has_reaped if self._tracer else lambda _: False
         herd = release.enter_context(
-            Herd(self.scenario, strategy, source.fds, syscall_readable=readable, is_reaped=is_reaped)
+            Herd(
+                self.scenario,
+                strategy,
+                source.fds,
+                syscall_readable=readable,
+                is_reaped=is_reaped,
+                machine=self._bench.machine,
+            )
         )
         release.callback(source.retire)
         self._ledger.herd = herd
         self._proofs = Proofs(herd, self._tracer, syscall_readable=readable)
         self._proof["blocked"] = self._proofs.how
         self._arrange(herd)
+        self._proof["waiters"] = f"they run {herd.how_made}"
         self._calm = self._look_at_sentinel()
         self._ledger.begin(self._proofs.still_blocked(self._scale))
         self._proof["quiescent"] = "two successive looks at all waiters were equal"

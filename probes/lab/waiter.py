@@ -21,6 +21,7 @@ from ..scenario import Scenario
 from ..strategies import Strategy, Waiting
 from .board import (
     AT_NS,
+    AT_S,
     FAILED,
     GET_READY,
     GO,
@@ -29,6 +30,7 @@ from .board import (
     READY,
     RESULT,
     RETURNED,
+    SECOND_NS,
     SPURIOUS,
     SWITCHES,
     TID,
@@ -42,8 +44,8 @@ TELLS_NOTHING = frozenset((errno.EINTR, *refusals.REMEDIES))
 
 EINTR: nothing here sends a waiter signals, so somebody else has interrupted it: a freezer, a debugger, a signal.
 Only a waiter for SIGIO is sent some, and may be interrupted for another thread's."""
-_SOCK_CLOEXEC = 0o2000000
-_FUTEX_WAIT = 0
+SOCK_CLOEXEC = 0o2000000
+FUTEX_WAIT = 0
 ANSWER = struct.Struct("<i")
 """What a winner sends over the connection it took: its place in the arrangement."""
 
@@ -96,7 +98,7 @@ def live(
 def _stand_at_gate(board: Board, i: int, stage: int) -> None:
     """Sleep until the conductor has opened this waiter's gate so far (futex(2), FUTEX_WAIT while it is as it was)."""
     while (so_far := board.gate(i)) < stage:
-        syscalls.call(syscalls.number_of("futex"), board.gate_address(i), _FUTEX_WAIT, so_far, 0)
+        syscalls.call(syscalls.number_of("futex"), board.gate_address(i), FUTEX_WAIT, so_far, 0)
 
 
 def _wait_and_react(
@@ -109,7 +111,7 @@ def _wait_and_react(
             line[SWITCHES] = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
         line[PHASE] = WAITING
         result = waiting.wait()
-        line[AT_NS] = time.monotonic_ns()
+        line[AT_S], line[AT_NS] = divmod(time.monotonic_ns(), SECOND_NS)
         line[RESULT] = result
         line[RETURNED] += 1
         if result >= 0:
@@ -157,7 +159,7 @@ def _give_up(line: memoryview, result: int) -> NoReturn:
 def _take(scenario: Scenario, fd: int) -> int:
     """A connection, or the bytes that one read gets; minus the errno if there is nothing: `fd` does not block."""
     if scenario.connects:
-        return syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, _SOCK_CLOEXEC)
+        return syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, SOCK_CLOEXEC)
     buffer = ctypes.create_string_buffer(scenario.piece)
     return syscalls.call(syscalls.NUMBERS["read"], fd, ctypes.addressof(buffer), scenario.piece)
 

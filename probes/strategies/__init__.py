@@ -6,6 +6,7 @@ A new system call: a class here with the methods of `Strategy`, and a row in `CA
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from .. import syscalls
 from ..axes import CALLS
@@ -25,6 +26,30 @@ class Waiting:
         """What must be done after a return before waiting again; most have nothing to do."""
 
 
+OPENED: Any = object()
+"""As an argument: what the first call before the wait opened."""
+
+
+class SystemCall(NamedTuple):
+    """One system call: its number and at most six arguments."""
+
+    number: int
+    arguments: tuple[int, ...]
+
+
+class SystemCalls(NamedTuple):
+    """All that one waiter does to wait, for a waiter that runs no Python (probes/lab/plain.py)."""
+
+    wait: SystemCall
+    """The wait call, as `Waiting.wait` makes it."""
+    before: tuple[SystemCall, ...] = ()
+    """What it takes to get ready; the first that fails ends that."""
+    again: SystemCall | None = None
+    """As `Waiting.rearm`."""
+    buffers: tuple[Any, ...] = ()
+    """What arguments point to."""
+
+
 class Strategy:
     """Built in the conductor before the fork; holds what waiters share."""
 
@@ -36,6 +61,13 @@ class Strategy:
         """By waiter, how many connections the kernel has taken for it that it has not seen yet: completions that lie in
         its ring.  Whoever blocks in a call that takes one itself has none."""
         return {}
+
+    def system_calls(self, i: int) -> SystemCalls | None:
+        """The way of waiter `i` as system calls alone, where that is all there is to it; called in the conductor.
+
+        It must come to the same as `waiting`.
+        """
+        return None
 
     def close(self) -> None:
         """Close what was opened before the fork; most have opened nothing."""

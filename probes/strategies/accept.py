@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import syscalls
 from ..scenario import Scenario
-from . import Strategy, Waiting, number_of
+from . import Strategy, SystemCall, SystemCalls, Waiting, number_of
 
 
 class Accept(Strategy):
@@ -14,6 +14,9 @@ class Accept(Strategy):
 
     def waiting(self, i: int) -> _Waiting:
         return _Waiting(self._number, self._fds[i])
+
+    def system_calls(self, i: int) -> SystemCalls:
+        return SystemCalls(SystemCall(self._number, (self._fds[i], 0, 0, 0)))
 
 
 class _Waiting(Waiting):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ctypes
 import errno
 import select
+import struct
 
 from .. import syscalls
 from ..scenario import Scenario
 from ..verdict import NotApplicable
-from . import Strategy, Waiting, number_of
+from . import OPENED, Strategy, SystemCall, SystemCalls, Waiting, number_of
 
 EPOLLEXCLUSIVE = 1 << 28
 """include/uapi/linux/eventpoll.h; Python has the name only where its build machine had it."""
@@ -21,6 +22,11 @@ FLAGS = {
     "exclusive": EPOLLEXCLUSIVE,
     "edge-exclusive": select.EPOLLET | EPOLLEXCLUSIVE,
 }
+
+
+_EPOLL_CTL_ADD, _EPOLL_CTL_MOD = 1, 3
+_EVENT = struct.Struct("=Iq" if syscalls.ARCHITECTURE == "x86_64" else "=I4xq")
+"""struct epoll_event, which x86-64 alone packs (include/uapi/linux/eventpoll.h), with a descriptor as its data."""
 
 
 class Epoll(Strategy):
@@ -60,9 +66,35 @@ class Epoll(Strategy):
             instance = self._registered(self._fds[i])
         return _Waiting(self._scenario, instance, self._fds[i], self._events)
 
+    def system_calls(self, i: int) -> SystemCalls:
+        event = ctypes.create_string_buffer(_EVENT.pack(self._events, self._fds[i]))
+        room = ctypes.create_string_buffer(_EVENT.size)
+        before: tuple[SystemCall, ...] = ()
+        instance = OPENED
+
+        def control(operation: int) -> SystemCall:
+            arguments = (instance, operation, self._fds[i], ctypes.addressof(event))
+            return SystemCall(syscalls.NUMBERS["epoll_ctl"], arguments)
+
+        if self._shared is not None or self._private:
+            instance = (self._shared or self._private[i]).fileno()
+        else:
+            create = SystemCall(syscalls.NUMBERS["epoll_create1"], (select.EPOLL_CLOEXEC,))
+            before = (create, control(_EPOLL_CTL_ADD))
+        wait = SystemCall(
+            number_of(self._scenario.call), (instance, ctypes.addressof(room), 1, _timeout_of(self._scenario), 0, 8)
+        )
+        again = control(_EPOLL_CTL_MOD) if self._scenario.trigger == "oneshot" else None
+        return SystemCalls(wait, before, again, (event, room))
+
     def close(self) -> None:
         for instance in (*self._private, *([self._shared] if self._shared else [])):
             instance.close()
+
+
+def _timeout_of(scenario: Scenario) -> int:
+    """epoll_pwait2 takes a timespec, none for no limit; the others milliseconds, -1 for no limit."""
+    return 0 if scenario.call == "epoll_pwait2" else -1
 
 
 class _Waiting(Waiting):
@@ -71,8 +103,7 @@ class _Waiting(Waiting):
         self._instance, self._fd, self._mask = instance, fd, events
         # Room for one struct epoll_event: 12 bytes on x86-64, 16 elsewhere; nobody reads it.
         self._event = (ctypes.c_uint64 * 2)()
-        # epoll_pwait2 takes a timespec, none for no limit; the others milliseconds, -1 for no limit.
-        self._timeout = 0 if scenario.call == "epoll_pwait2" else -1
+        self._timeout = _timeout_of(scenario)
         self._oneshot = scenario.trigger == "oneshot"
 
     def wait(self) -> int:

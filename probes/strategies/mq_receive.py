@@ -6,7 +6,7 @@ import ctypes
 
 from .. import syscalls
 from ..scenario import Scenario
-from . import Strategy, Waiting, number_of
+from . import Strategy, SystemCall, SystemCalls, Waiting, number_of
 
 
 class MqReceive(Strategy):
@@ -16,6 +16,11 @@ class MqReceive(Strategy):
 
     def waiting(self, i: int) -> _Waiting:
         return _Waiting(self._number, self._fds[i], self._piece)
+
+    def system_calls(self, i: int) -> SystemCalls:
+        buffer = ctypes.create_string_buffer(self._piece)
+        wait = SystemCall(self._number, (self._fds[i], ctypes.addressof(buffer), self._piece))
+        return SystemCalls(wait, buffers=(buffer,))
 
 
 class _Waiting(Waiting):

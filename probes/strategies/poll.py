@@ -6,7 +6,7 @@ import ctypes
 
 from .. import syscalls
 from ..scenario import Scenario
-from . import Strategy, Waiting, number_of
+from . import Strategy, SystemCall, SystemCalls, Waiting, number_of
 
 
 class _PollFd(ctypes.Structure):
@@ -24,6 +24,11 @@ class Poll(Strategy):
 
     def waiting(self, i: int) -> _Waiting:
         return _Waiting(self._number, self._timeout, self._fds[i], self._ready)
+
+    def system_calls(self, i: int) -> SystemCalls:
+        pollfd = _PollFd(self._fds[i], self._ready, 0)
+        wait = SystemCall(self._number, (ctypes.addressof(pollfd), 1, self._timeout, 0, 8))
+        return SystemCalls(wait, buffers=(pollfd,))
 
 
 class _Waiting(Waiting):

@@ -9,7 +9,7 @@ import ctypes
 
 from .. import syscalls
 from ..scenario import Scenario
-from . import Strategy, Waiting, number_of
+from . import Strategy, SystemCall, SystemCalls, Waiting, number_of
 
 
 class Read(Strategy):
@@ -19,6 +19,11 @@ class Read(Strategy):
 
     def waiting(self, i: int) -> _Waiting:
         return _Waiting(self._number, self._fds[i], self._piece)
+
+    def system_calls(self, i: int) -> SystemCalls:
+        buffer = ctypes.create_string_buffer(self._piece)
+        arguments = (self._fds[i], ctypes.addressof(buffer), self._piece, 0, 0, 0)
+        return SystemCalls(SystemCall(self._number, arguments), buffers=(buffer,))
 
 
 class _Waiting(Waiting):

@@ -7,7 +7,7 @@ from select import POLLIN, POLLOUT, POLLPRI
 
 from .. import syscalls
 from ..scenario import Scenario
-from . import Strategy, Waiting, number_of
+from . import Strategy, SystemCall, SystemCalls, Waiting, number_of
 
 _SETS = (POLLIN, POLLOUT, POLLPRI)
 """What the three sets ask for, in the order of the arguments (select(2), readfds, writefds, exceptfds)."""
@@ -22,6 +22,11 @@ class Select(Strategy):
     def waiting(self, i: int) -> _Waiting:
         return _Waiting(self._number, self._fds[i], self._place)
 
+    def system_calls(self, i: int) -> SystemCalls:
+        """Who waits again after a return has the set that it needs: the kernel left the one bit in it."""
+        waiting = self.waiting(i)
+        return SystemCalls(SystemCall(self._number, waiting.arguments()), buffers=(waiting,))
+
 
 class _Waiting(Waiting):
     """The kernel takes sets of any length; the limit of 1,024 is glibc's fd_set (select(2))."""
@@ -33,7 +38,10 @@ class _Waiting(Waiting):
         address = ctypes.addressof(self._set)
         self._sets = (address if place == 0 else 0, address if place == 1 else 0, address if place == 2 else 0)
 
-    def wait(self) -> int:
-        # The kernel overwrites the set with its answer, so it is filled in anew each time.
+    def arguments(self) -> tuple[int, ...]:
+        """Of the call.  The kernel overwrites the set with its answer, so it is filled in anew each time."""
         self._set[self._word] = 1 << self._bit
-        return syscalls.call(self._number, self._fd + 1, *self._sets)
+        return (self._fd + 1, *self._sets)
+
+    def wait(self) -> int:
+        return syscalls.call(self._number, *self.arguments())

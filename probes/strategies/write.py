@@ -7,7 +7,7 @@ import ctypes
 from .. import syscalls
 from ..scenario import Scenario
 from ..sources.pipe import FILL
-from . import Strategy, Waiting, number_of
+from . import Strategy, SystemCall, SystemCalls, Waiting, number_of
 
 
 class Write(Strategy):
@@ -17,6 +17,10 @@ class Write(Strategy):
 
     def waiting(self, i: int) -> _Waiting:
         return _Waiting(self._number, self._fds[i])
+
+    def system_calls(self, i: int) -> SystemCalls:
+        buffer = ctypes.create_string_buffer(FILL)
+        return SystemCalls(SystemCall(self._number, (self._fds[i], ctypes.addressof(buffer), FILL)), buffers=(buffer,))
 
 
 class _Waiting(Waiting):

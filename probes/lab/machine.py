@@ -1,0 +1,198 @@
+"""A machine of a hundred bytes that makes system calls one after the other: what a process runs that runs no Python.
+
+A waiter has a dozen calls to make.  An interpreter that is forked for them copies a hundred pages before it has made
+the first, and reads as many of its own program anew; that was most of what a trial cost.  The machine touches a page
+or two.  It knows one kind of step, 14 words long:
+
+    number a b c d e f    the system call, and its arguments; a negative number only loads the word at address a
+    keep                  where the result goes, or 0
+    below equal above     how far it is to the next step, by whether the result is less than `against`, equal, or
+                          greater; 1 ends the machine, which then returns
+    count by              an address whose word grows by this much before the call, or 0
+    against               see above: 0 tells errors from results
+
+x86-64 alone: what it runs is the code below, and elsewhere waiters run Python (probes/lab/waiter.py).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import struct
+from array import array
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .. import syscalls
+
+ASSEMBLY = """
+run:    push %rbx
+        mov %rdi, %rbx
+step:   mov 88(%rbx), %rcx      # count
+        test %rcx, %rcx
+        jz 1f
+        mov 96(%rbx), %rax      # by
+        add %rax, (%rcx)
+1:      mov (%rbx), %rax        # number
+        mov 8(%rbx), %rdi       # a
+        test %rax, %rax
+        js 2f
+        mov 16(%rbx), %rsi      # b
+        mov 24(%rbx), %rdx      # c
+        mov 32(%rbx), %r10      # d
+        mov 40(%rbx), %r8       # e
+        mov 48(%rbx), %r9       # f
+        syscall
+        jmp 3f
+2:      mov (%rdi), %rax
+3:      mov 56(%rbx), %rcx      # keep
+        test %rcx, %rcx
+        jz 4f
+        mov %rax, (%rcx)
+4:      mov 72(%rbx), %rcx      # equal
+        sub 104(%rbx), %rax     # against
+        cmovs 64(%rbx), %rcx    # below
+        cmovg 80(%rbx), %rcx    # above
+        cmp $1, %rcx
+        je 5f
+        add %rcx, %rbx
+        jmp step
+5:      pop %rbx
+        ret
+"""
+"""What CODE was made of; `tests/suite/unit/test_machine.py` makes it again, where there is an assembler."""
+CODE = bytes.fromhex(
+    "534889fb488b4b584885c97407488b4360480101488b03488b7b084885c07818488b7310488b53184c8b53204c8b43284c8b4b300f05eb03"
+    "488b07488b4b384885c97403488901488b4b48482b4368480f484b40480f4f4b504883f90174054801cbeba05bc3"
+)
+_WORDS = 14
+STEP = struct.Struct(f"={_WORDS}q")
+LOAD = -1
+"""A number that makes no system call."""
+END = -1
+"""Instead of a next step."""
+_ENDS = 1
+ITSELF = 0
+"""The first of the things that places are in: the program."""
+FORK_FLAGS = 17 | 0x00100000
+"""SIGCHLD, as fork(2) has it, and CLONE_PARENT_SETTID: the pid is written where `c` says (clone(2))."""
+
+
+_CODE = 7
+
+
+class StepMachine:
+    """Runs the steps at an address, until one has no next.  Raises OSError where that is not possible here."""
+
+    def __init__(self) -> None:
+        if syscalls.ARCHITECTURE != "x86_64":
+            raise OSError(errno.ENOSYS, f"no code for {os.uname().machine}")
+        self._code = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._code.write(CODE)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self._code))
+        done = syscalls.call(syscalls.NUMBERS["mprotect"], address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+        if done < 0:
+            raise OSError(-done, os.strerror(-done))
+        # PYFUNCTYPE keeps the interpreter's lock: nobody else is to run Python meanwhile.
+        self._run = ctypes.PYFUNCTYPE(ctypes.c_long, ctypes.c_void_p)(address)
+
+    def run(self, address: int) -> int:
+        """Run the step at `address`, and those after it; the last result, less what that was held against."""
+        result: int = self._run(address)
+        return result
+
+
+class Place(NamedTuple):
+    """A word that is known only once the program has a place: so far into a thing that has an address then."""
+
+    thing: int
+    offset: int
+
+
+class Program:
+    """Steps, wherever they will be.  A step is its number; the next to be added is `end`."""
+
+    def __init__(self) -> None:
+        self.words = array("q")
+        self.places: list[tuple[int, int, int]] = []
+        """Which word is so far into which thing."""
+
+    @property
+    def end(self) -> int:
+        return len(self.words) // _WORDS
+
+    def at(self, step: int, word: int = 0) -> Place:
+        """The place of a step, or of one of its words, in the program itself."""
+        return Place(ITSELF, 8 * (_WORDS * step + word))
+
+    def add(
+        self,
+        number: int,
+        *arguments: int | Place,
+        keep: int | Place = 0,
+        against: int | Place = 0,
+        below: int | None = None,
+        equal: int | None = None,
+        above: int | None = None,
+        count: int | Place = 0,
+    ) -> int:
+        """One more step; unless told otherwise it leads to the one after it."""
+        step = self.end
+        far = [
+            STEP.size if to is None else _ENDS if to == END else STEP.size * (to - step) for to in (below, equal, above)
+        ]
+        for word in (number, *arguments, *(0,) * (6 - len(arguments)), keep, *far, count, 1, against):
+            if isinstance(word, Place):
+                self.places.append((len(self.words), *word))
+            self.words.append(0 if isinstance(word, Place) else word)
+        return step
+
+    def goes_on(
+        self, step: int, *, below: int | None = None, equal: int | None = None, above: int | None = None
+    ) -> None:
+        """Where a step leads that was added before where it leads to."""
+        for word, target in ((8, below), (9, equal), (10, above)):
+            if target is not None:
+                self.words[_WORDS * step + word] = STEP.size * (target - step)
+
+    def load(self, address: int | Place, **more: Any) -> int:
+        """A step that loads a word, to keep it elsewhere or to hold it against something."""
+        return self.add(LOAD, address, **more)
+
+    def store(self, value: int, address: int | Place, **more: Any) -> int:
+        """A step that writes a value to an address."""
+        return self.add(LOAD, self.at(self.end, 2), value, keep=address, **more)
+
+    def placed(self, things: Sequence[int]) -> array[int]:
+        """Its words, where these are the addresses of the things; the first is that of the program itself."""
+        words = self.words[:]
+        for word, thing, offset in self.places:
+            words[word] = things[thing] + offset
+        return words
+
+
+def address_of(memory: mmap.mmap) -> int:
+    """Address of memory that this process may write to."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
+
+
+def start() -> StepMachine:
+    """The machine, after a trial: it forks a child, which ends with the code that was asked for.
+
+    Raises OSError where this is not possible here.
+    """
+    machine, memory = StepMachine(), mmap.mmap(-1, mmap.PAGESIZE)
+    program = Program()
+    program.add(syscalls.NUMBERS["clone"], FORK_FLAGS, 0, program.at(2), below=END, equal=1, above=END)
+    program.add(syscalls.NUMBERS["exit_group"], _CODE)
+    start = address_of(memory)
+    memory.write(program.placed([start]).tobytes())
+    result = machine.run(start)
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+    pid, status = os.waitpid(struct.unpack_from("=i", memory, 2 * STEP.size)[0], 0)
+    if pid != result or os.waitstatus_to_exitcode(status) != _CODE:
+        raise OSError(errno.ENOSYS, "its child did not do as it was told")
+    return machine

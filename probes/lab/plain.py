@@ -1,0 +1,271 @@
+"""Waiters that run no Python: what `waiter.live` does, as steps of the machine (probes/lab/machine.py).
+
+    get ready --> [be traced] --> wait --> write down what came back --> react --> park, or wait again
+
+They are forked as any other, one right after the other, and the board and the gates are the same.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from .. import syscalls
+from ..observers import tracer
+from ..observers.sched_waking import waiter_name
+from ..scenario import Scenario
+from ..strategies import OPENED, SystemCall, SystemCalls
+from .board import (
+    AT_S,
+    FAILED,
+    GET_READY,
+    PARKED,
+    PHASE,
+    READY,
+    RESULT,
+    RETURNED,
+    SPURIOUS,
+    TID,
+    WAITING,
+    WON,
+    Board,
+)
+from .machine import END, FORK_FLAGS, ITSELF, STEP, Place, Program, StepMachine, address_of
+from .waiter import ANSWER, FUTEX_WAIT, PARK, SOCK_CLOEXEC, TELLS_NOTHING
+
+_CLOCK_MONOTONIC = 1
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_PTRACE_TRACEME = 0
+_NAME_BYTES = 16
+_SIGKILL = 9
+_LINE, _GATE, _NAME, _ANSWER, _ROOM, _FD, _PARENT, _ARGUMENTS = range(ITSELF + 1, ITSELF + 9)
+"""Things that a life is about, each with an address or a value; from the last on the arguments of its calls."""
+
+
+class PlainWaiters:
+    """The waiters of one trial, as programs in memory that they share with this process."""
+
+    def __init__(
+        self, scenario: Scenario, calls: Sequence[SystemCalls], fds: Sequence[int], board: Board, *, traced: bool
+    ) -> None:
+        n = scenario.n
+        self._calls = calls  # keeps what their arguments point to
+        names = b"".join(waiter_name(i).encode().ljust(_NAME_BYTES, b"\0") for i in range(n))
+        self._texts = ctypes.create_string_buffer(names + b"".join(map(ANSWER.pack, range(n))))
+        self._room = ctypes.create_string_buffer(scenario.piece)
+        texts, room, parent = ctypes.addressof(self._texts), ctypes.addressof(self._room), os.getpid()
+        life = _life(
+            _Kind(scenario.takes, scenario.connects, scenario.reaction, scenario.piece, traced), _shape(calls[0])
+        )
+        length = STEP.size * life.end
+        forks = n * length
+        self._n, self._pids_at = n, forks + (n + 1) * STEP.size
+        self._memory = mmap.mmap(-1, self._pids_at + 4 * n)
+        address = address_of(self._memory)
+        start = Program()
+        clone = syscalls.NUMBERS["clone"]
+        for i in range(n):
+            here = address + i * length
+            line, gate = board.address(i, 0), board.gate_address(i)
+            name, answer = texts + _NAME_BYTES * i, texts + _NAME_BYTES * n + ANSWER.size * i
+            things = [here, line, gate, name, answer, room, fds[i], parent, *_arguments(calls[i])]
+            self._memory[i * length : (i + 1) * length] = life.placed(things).tobytes()
+            pid = address + self._pids_at + 4 * i
+            start.add(clone, FORK_FLAGS, 0, pid, below=END, equal=(i * length - forks) // STEP.size + life.birth)
+        start.load(Place(ITSELF, 0), below=END, equal=END, above=END)
+        self._start = address + forks
+        self._memory[forks : self._pids_at] = start.placed([self._start]).tobytes()
+
+    def fork(self, machine: StepMachine) -> None:
+        """Fork all of them, up to their gates.  Raises OSError; `pids` tells who is there even so."""
+        result = machine.run(self._start)
+        if result < 0:
+            raise OSError(-result, os.strerror(-result))
+
+    def pids(self) -> list[int]:
+        """Of those that were forked."""
+        return [pid for pid in struct.unpack_from(f"={self._n}i", self._memory, self._pids_at) if pid]
+
+
+class _Kind(NamedTuple):
+    """What makes the lives of two waiters differ, beside their calls."""
+
+    takes: bool
+    connects: bool
+    reaction: str
+    piece: int
+    traced: bool
+
+
+class _Call(NamedTuple):
+    """A system call whose arguments come later, but for those that are what the first call opened."""
+
+    number: int
+    opened: tuple[bool, ...]
+
+
+class _Shape(NamedTuple):
+    """What a waiter calls."""
+
+    before: tuple[_Call, ...]
+    wait: _Call
+    again: _Call | None
+
+
+def _shape(calls: SystemCalls) -> _Shape:
+    def of(call: SystemCall) -> _Call:
+        return _Call(call.number, tuple(value is OPENED for value in call.arguments))
+
+    return _Shape(tuple(map(of, calls.before)), of(calls.wait), None if calls.again is None else of(calls.again))
+
+
+def _arguments(calls: SystemCalls) -> Iterator[int]:
+    """Of all calls in the order in which a life has them."""
+    for call in (*calls.before, calls.wait, *([] if calls.again is None else [calls.again])):
+        for value in call.arguments:
+            yield 0 if value is OPENED else value
+
+
+@lru_cache(maxsize=64)
+def _life(kind: _Kind, shape: _Shape) -> _Life:
+    return _Life(kind, shape)
+
+
+class _Life(Program):
+    """What a waiter does, from `birth` on."""
+
+    def __init__(self, kind: _Kind, shape: _Shape) -> None:
+        super().__init__()
+        self._kind = kind
+        self._next_argument = _ARGUMENTS
+        data = self.add(0)  # never run: its words hold what is known later
+        self._opened, self._came = self.at(data, 1), self.at(data, 2)
+        self._park = self.end
+        self.add(syscalls.number_of(PARK), 0, 0, 0, 0, 8, below=self._park, equal=self._park, above=self._park)
+        self._gone = self.add(syscalls.NUMBERS["exit_group"], 1)
+        self._failed = self._end_in(FAILED)
+        self._failed_late = self.load(self._came, keep=_cell(RESULT))
+        self._end_in(FAILED)
+        self._done = self._go_to(self.end)
+        self.birth = self.end
+        self._get_ready(shape)
+        self._wait(shape)
+
+    def _end_in(self, phase: int) -> int:
+        """Park, in this phase."""
+        return self.store(phase, _cell(PHASE), below=self._park, equal=self._park, above=self._park)
+
+    def _go_to(self, step: int) -> int:
+        """Go on with that step."""
+        return self.load(self._opened, below=step, equal=step, above=step)
+
+    def _get_ready(self, shape: _Shape) -> None:
+        """As far as the gate before the wait."""
+        numbers = syscalls.NUMBERS
+        self.add(numbers["prctl"], _PR_SET_PDEATHSIG, _SIGKILL)
+        self.add(numbers["getppid"], against=Place(_PARENT, 0), below=self._gone, above=self._gone)
+        self.add(numbers["prctl"], _PR_SET_NAME, Place(_NAME, 0))
+        self.add(numbers["gettid"], keep=_cell(TID))
+        self._stand_at_gate(0)
+        for place, call in enumerate(shape.before):
+            self.goes_on(self._call(call, keep=_cell(RESULT)), below=self._failed)
+            if place == 0:
+                self.load(_cell(RESULT), keep=self._opened)
+        if self._kind.traced:
+            self.add(numbers["ptrace"], _PTRACE_TRACEME, keep=_cell(RESULT), below=self._failed)
+            signal = self.end + 2
+            self.add(numbers["getpid"], keep=self.at(signal, 1))
+            self.add(numbers["gettid"], keep=self.at(signal, 2))
+            self.add(numbers["tgkill"], 0, 0, tracer.READY)
+        self.store(READY, _cell(PHASE))
+        self._stand_at_gate(GET_READY)
+
+    def _stand_at_gate(self, stage: int) -> None:
+        """Sleep as long as the gate is open so far and no further: EAGAIN says that it is."""
+        step, futex = self.end, syscalls.number_of("futex")
+        self.add(futex, Place(_GATE, 0), FUTEX_WAIT, stage, against=-errno.EAGAIN, below=step, above=step)
+
+    def _call(self, call: _Call, keep: Place | int = 0) -> int:
+        """One of the strategy's calls."""
+        step = self.end + sum(call.opened)
+        arguments: list[int | Place] = []
+        for place, opened in enumerate(call.opened):
+            if opened:
+                self.load(self._opened, keep=self.at(step, 1 + place))
+            arguments.append(0 if opened else Place(self._next_argument, 0))
+            self._next_argument += 1
+        return self.add(call.number, *arguments, keep=keep)
+
+    def _wait(self, shape: _Shape) -> None:
+        """Wait, and write down what came back."""
+        self.store(WAITING, _cell(PHASE))
+        wait = self._call(shape.wait, keep=_cell(RESULT))
+        self.add(syscalls.NUMBERS["clock_gettime"], _CLOCK_MONOTONIC, _cell(AT_S), count=_cell(RETURNED))
+        back = self.load(_cell(RESULT))
+        self._react()
+        self.goes_on(back, below=self.end)
+        self._unless_it_tells_nothing(_cell(RESULT), self._failed)
+        if self._kind.takes:
+            self._count(SPURIOUS)
+        self.goes_on(self._done, below=self.end, equal=self.end, above=self.end)
+        if self._kind.reaction not in ("drain", "loop"):
+            self._end_in(PARKED)
+            return
+        if shape.again is not None:
+            self._call(shape.again)
+        self._go_to(wait)
+
+    def _react(self) -> None:
+        """Take what is there, as the scenario's reaction says, and answer it."""
+        reaction = self._kind.reaction
+        if self._kind.takes:
+            self._take_home(_cell(RESULT), answers=reaction != "hold")
+        elif reaction != "hold":
+            first = self._take()
+            home = self.end
+            self._take_home(self._came, answers=True)
+            if reaction == "drain":
+                further = self._take()
+                self.goes_on(further, equal=home, above=home)
+                self._unless_it_tells_nothing(self._came, self._failed_late)
+            self._go_to(self._done)
+            self.goes_on(first, below=self.end)
+            self._unless_it_tells_nothing(self._came, self._failed_late)
+            self._count(SPURIOUS)
+        self._go_to(self._done)
+
+    def _take(self) -> int:
+        """A connection, or the bytes that one read gets."""
+        fd = Place(_FD, 0)
+        if self._kind.connects:
+            return self.add(syscalls.NUMBERS["accept4"], fd, 0, 0, SOCK_CLOEXEC, keep=self._came)
+        return self.add(syscalls.NUMBERS["read"], fd, Place(_ROOM, 0), self._kind.piece, keep=self._came)
+
+    def _take_home(self, came: Place, *, answers: bool) -> None:
+        """Count what came, and tell the client who won."""
+        self._count(WON)
+        if not answers or not self._kind.connects:
+            return
+        self.load(came, keep=self.at(self.end + 1, 1))
+        self.add(syscalls.NUMBERS["write"], 0, Place(_ANSWER, 0), ANSWER.size)
+        if self._kind.reaction != "accept":
+            self.load(came, keep=self.at(self.end + 1, 1))
+            self.add(syscalls.NUMBERS["close"])
+
+    def _count(self, field: int) -> None:
+        self.load(self._opened, count=_cell(field))
+
+    def _unless_it_tells_nothing(self, result: Place, otherwise: int) -> None:
+        """Go on after an error, unless it is one by which nothing is known of the kernel."""
+        for error in TELLS_NOTHING:
+            self.load(result, against=-error, equal=otherwise)
+
+
+def _cell(field: int) -> Place:
+    return Place(_LINE, 8 * field)

@@ -1,0 +1,270 @@
+"""The machine that waiters run who run no Python: what its steps do, and what waiters make of them."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probes import syscalls
+from probes.chapters import HOME
+from probes.lab import machine
+from probes.lab.board import FAILED, PARKED, PHASE, RESULT, RETURNED, SPURIOUS, TID, WON
+from probes.lab.machine import END, ITSELF, LOAD, Place, Program
+
+pytestmark = pytest.mark.skipif(syscalls.ARCHITECTURE != "x86_64", reason="the machine is x86-64 code")
+
+TRIALS = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import dataclasses, os, resource
+from probes import syscalls
+from probes.lab import conductor, isolation
+from probes.lab.herd import Herd
+from probes.lab.trial import TrialRun
+from probes.scenario import Scenario
+
+syscalls.adopt_orphans()
+bench = conductor._set_up(None, isolation.LOOPBACK, [])
+assert bench.machine is not None
+python = dataclasses.replace(bench, machine=None)
+
+def trial(address, bench, traced=False):
+    run = TrialRun(Scenario.parse(address), bench, traced=traced).run()
+    waiters = [[one.returned, one.won, one.result, one.errno] for one in run.waiters]
+    return {"inconclusive": run.inconclusive, "runs": run.proof.get("waiters"), "woken": run.woken,
+            "returned": run.returned, "won": run.won, "spurious": run.spurious, "connections": run.connections,
+            "answers": sorted(map(len, run.answers)), "waiters": waiters}
+"""
+BOTH = """
+for address in sys.argv[2:]:
+    for traced in (False, True):
+        print(json.dumps([address, trial(address, bench, traced), trial(address, python, traced)]))
+"""
+SURE = (
+    "accept/tcp4/n3/hold/one-connection",
+    "accept/unix/n3/accept/burst",
+    "accept4/unix/n1/loop/one-by-one/k3",
+    "select/tcp4/n3/hold/one-connection",
+    "select/tcp4/n1/loop/one-by-one/k3",
+    "pselect6/tcp4/n1/accept/one-connection",
+    "poll/tcp4/n3/hold/one-connection",
+    "poll/tcp4/n1/drain/burst/k3",
+    "ppoll/udp4/n1/drain/write-burst/k3",
+    "epoll_wait.level.listener/tcp4/n3/hold/one-connection",
+    "epoll_wait.edge.listener/tcp4/n3/hold/one-connection/registered-before-fork",
+    "epoll_wait.oneshot.listener/tcp4/n1/loop/one-by-one/k3",
+    "epoll_pwait.exclusive.listener/unix/n3/accept/one-connection",
+    "epoll_pwait2.edge.epoll/tcp4/n3/hold/one-connection",
+    "epoll_wait.exclusive.nothing/tcp4/n3/accept/one-connection",
+    "epoll_wait.edge.epoll/tcp4/n3/accept/one-connection/blocked-reversed",
+    "read/pipe/n3/hold/one-write",
+    "read/eventfd-semaphore/n1/loop/writes-one-by-one/k4",
+    "recvfrom/udp4/n3/hold/one-write",
+    "write/pipe/n1/hold/one-read",
+    "poll/tcp4/n3/hold/elsewhere",
+)
+"""Scenarios in which nothing races, so that waiters of both kinds must come to the same."""
+REFUSED = """
+def trial_of(address, spoil):
+    opening = TrialRun._open
+    def spoiled(run):
+        source = opening(run)
+        spoil(source)
+        return source
+    TrialRun._open = spoiled
+    said = [trial(address, each)["inconclusive"] for each in (bench, python)]
+    TrialRun._open = opening
+    return said
+
+def close(source):
+    os.dup2(os.open("/dev/null", os.O_RDONLY), source.fds[0])
+
+print(json.dumps(trial_of("accept/tcp4/n2/hold/one-connection", close)))
+"""
+NO_DESCRIPTOR = """
+opening = Herd.open_gate
+def starve(herd, i, *stage):
+    if i == 1:
+        resource.prlimit(herd._pids[1], resource.RLIMIT_NOFILE, (3, 3))
+    opening(herd, i, *stage)
+Herd.open_gate = starve
+address = "epoll_wait.level.listener/tcp4/n3/hold/one-connection"
+print(json.dumps([trial(address, each)["inconclusive"] for each in (bench, python)]))
+"""
+NOTHING_TOLD = """
+opening = Herd.open_gate
+def starve(herd, i, *stage):
+    if stage != (0,):
+        resource.prlimit(herd._pids[i], resource.RLIMIT_NOFILE, (3, 3))
+    opening(herd, i, *stage)
+Herd.open_gate = starve
+address = "poll/tcp4/n1/accept/one-connection"
+print(json.dumps([trial(address, each)["inconclusive"] for each in (bench, python)]))
+"""
+SCRIBBLED_LATER = """
+from probes.lab import deadline
+from probes.lab.blocked import Proofs
+deadline._patience_s = 0.5
+still, quiet = Proofs.still_blocked, Proofs.all_quiet
+def scribble(look):
+    def looked(proofs, scale):
+        seen = look(proofs, scale)
+        line = proofs._herd.board.line(1)
+        for field, value in fields:
+            line[field] = value
+        return seen
+    return looked
+for fields in json.loads(sys.argv[2]):
+    for name, look in (("still_blocked", still), ("all_quiet", quiet)):
+        setattr(Proofs, name, scribble(look))
+        for traced in (False, True):
+            print(json.dumps([fields, name, trial("accept/tcp4/n3/hold/one-connection", bench, traced)]))
+        setattr(Proofs, name, look)
+"""
+SCRIBBLES = (
+    [(RETURNED, 1)],
+    [(WON, 1)],
+    [(WON, 1), (RETURNED, 1)],
+    [(SPURIOUS, 1)],
+    [(PHASE, PARKED)],
+    [(PHASE, 77)],
+    [(RESULT, -4), (PHASE, FAILED)],
+    [(TID, 1)],
+    [(RETURNED, 1), (PHASE, PARKED)],
+)
+
+
+def _told(act: str, *arguments: str) -> list[Any]:
+    command = [sys.executable, "-c", TRIALS + act, str(HOME), *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _run(program: Program, things: tuple[int, ...] = ()) -> tuple[int, list[int]]:
+    """What the machine returns, and the words of the program afterwards."""
+    memory = mmap.mmap(-1, mmap.PAGESIZE)
+    address = machine.address_of(memory)
+    words = program.placed([address, *things])
+    memory.write(words.tobytes())
+    result = machine.start().run(address)
+    return result, memoryview(memory).cast("q")[: len(words)].tolist()
+
+
+@pytest.mark.skipif(not (shutil.which("as") and shutil.which("objcopy")), reason="there is no assembler")
+def test_the_code_is_what_the_assembly_says(tmp_path: Path) -> None:
+    source = "\n".join(line.partition("#")[0] for line in machine.ASSEMBLY.splitlines())
+    (tmp_path / "run.s").write_text(source)
+    subprocess.run(["as", "--64", "-o", "run.o", "run.s"], cwd=tmp_path, check=True)
+    subprocess.run(["objcopy", "-O", "binary", "-j", ".text", "run.o", "run.bin"], cwd=tmp_path, check=True)
+    assert (tmp_path / "run.bin").read_bytes() == machine.CODE
+
+
+def test_a_step_calls_and_keeps() -> None:
+    program = Program()
+    program.add(syscalls.NUMBERS["getpid"], keep=program.at(0, 6), below=END, equal=END, above=END)
+    result, words = _run(program)
+    assert (result, words[6]) == (os.getpid(), os.getpid())
+
+
+@pytest.mark.parametrize(("value", "way"), [(-5, 11), (-4, 12), (-3, 13)])
+def test_a_step_leads_three_ways(value: int, way: int) -> None:
+    program = Program()
+    program.add(LOAD, program.at(0, 2), value, against=-4, below=1, equal=2, above=3)
+    for number in (11, 12, 13):
+        program.store(number, program.at(0, 5), below=END, equal=END, above=END)
+    _, words = _run(program)
+    assert words[5] == way
+
+
+def test_a_step_counts_before_it_calls() -> None:
+    program = Program()
+    program.load(program.at(0, 5), count=program.at(0, 5), against=3, below=0, above=END, equal=END)
+    result, words = _run(program)
+    assert (result, words[5]) == (0, 3)
+
+
+def test_a_place_is_in_its_thing() -> None:
+    program = Program()
+    program.add(LOAD, Place(ITSELF, 16), Place(1, 4), below=END, equal=END, above=END)
+    assert _run(program, (1000,))[0] == 1004
+
+
+def test_elsewhere_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(syscalls, "ARCHITECTURE", "arm64")
+    with pytest.raises(OSError, match="no code"):
+        machine.start()
+
+
+def test_memory_that_may_not_be_run_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As SELinux (execmem) and systemd (MemoryDenyWriteExecute) have it."""
+    monkeypatch.setitem(syscalls.NUMBERS, "mprotect", 100_000)
+    with pytest.raises(OSError, match="not implemented"):
+        machine.start()
+
+
+def test_both_kinds_of_waiters_come_to_the_same() -> None:
+    told = _told(BOTH, *SURE)
+    assert len(told) == 2 * len(SURE)
+    for address, plain, python in told:
+        assert plain["inconclusive"] is None, (address, plain)
+        assert (plain.pop("runs"), python.pop("runs")) == ("they run system calls alone", "they run Python"), address
+        if "accept" not in address.partition("/")[0] and "/hold/" in address:
+            assert plain == python, address
+        for one in (plain, python):
+            one["waiters"] = sorted(map(repr, one["waiters"]))
+        assert plain == python, address
+
+
+def test_who_did_not_block_is_named() -> None:
+    [[plain, python]] = _told(REFUSED)
+    assert plain == python
+    assert plain.startswith("waiter 0 did not block: accept gave ENOTSOCK")
+
+
+def test_who_could_not_get_ready_is_named() -> None:
+    [[plain, python]] = _told(NO_DESCRIPTOR)
+    assert plain == python
+    assert plain.startswith("waiter 1 could not get ready: Too many open files")
+
+
+def test_an_error_that_tells_nothing_is_named() -> None:
+    [[plain, python]] = _told(NOTHING_TOLD)
+    assert plain == python
+    assert plain.startswith("w0 got EMFILE, which tells nothing of the kernel")
+
+
+def test_who_scribbles_on_the_board_while_it_sleeps_is_believed_in_nothing() -> None:
+    """Returned, won, spurious, a phase, an error, another thread's id: none of it makes another verdict."""
+    told = _told(SCRIBBLED_LATER, json.dumps(SCRIBBLES))
+    assert len(told) == 4 * len(SCRIBBLES)
+    for fields, when, one in told:
+        seen = (one["woken"], one["returned"], one["won"], one["connections"])
+        assert one["inconclusive"] is not None or seen == (1, 1, 1, 1), (fields, when, one)
+
+
+def test_a_waiter_whose_parent_is_gone_ends() -> None:
+    """Between the fork and the wish to die with its parent nobody tells it that the parent has died: it looks."""
+    code = f"""
+import os, sys
+sys.path.insert(0, {str(HOME)!r})
+from probes.lab import machine, plain
+from probes.lab.board import Board
+from probes.scenario import Scenario
+from probes.strategies import SystemCall, SystemCalls
+real = os.getpid
+plain.os.getpid = lambda: real() + 1
+calls = SystemCalls(SystemCall(34, (0,)))
+waiters = plain.PlainWaiters(Scenario("accept", n=2), [calls, calls], [0, 0], Board(2), traced=False)
+waiters.fork(machine.start())
+print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in waiters.pids()])
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout) == [1, 1]
