@@ -119,7 +119,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trace",
         action="store_true",
-        help="see returns by ptrace where the trace points are denied; it disturbs the server: a blocked epoll_wait "
+        help="see returns by ptrace where the tracepoints are denied; it disturbs the server: a blocked epoll_wait "
         "returns EINTR, and each system call stops twice",
     )
 

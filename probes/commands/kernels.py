@@ -38,6 +38,7 @@ Runs the claims in other kernels: emulated by QEMU, as User-Mode Linux, under gV
   wakecheck kernels run 6.12 -- --herd-claim=accept.wakes-one
   wakecheck kernels run --image arch/x86/boot/bzImage --modules DIR
   wakecheck kernels run arm64-6.12              another architecture; --image Image --arch arm64: your own kernel of it
+  wakecheck kernels run 6.12 --cost             and what each strategy costs there, marked as emulated
   wakecheck kernels matrix --subset fast        get them, run in them, and make the page that compares them
 
 A guest sees this machine's files read-only, and can write to its result folder alone.
@@ -112,6 +113,11 @@ def _running(parser: argparse.ArgumentParser) -> None:
         type=_count,
         metavar="N",
         help="how many kernels run side by side (default: as many as there are CPUs for)",
+    )
+    parser.add_argument(
+        "--cost",
+        action="store_true",
+        help="then measure what each strategy costs, in one round of `wakecheck cost --quick`",
     )
     parser.add_argument("pytest", nargs="*", metavar="-- ARGUMENT", help="further arguments for pytest, after --")
 
@@ -248,6 +254,7 @@ def _run_in(targets: Sequence[Target], options: argparse.Namespace, *, vng: bool
         tuple(options.pytest),
         vng,
         options.cpus,
+        options.cost,
     )
     for path in runtime.sweep():
         print(f"swept up after a runner that was killed: {path}", file=sys.stderr)

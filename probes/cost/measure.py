@@ -31,6 +31,7 @@ def measure(request: CostRequest, console: Console) -> dict[str, Any]:
             f"{plan.count} readings of {len(plan.ways)} strategies, {plan.rounds} rounds; about {duration(about_s)}",
             highlight=False,
         )
+        bar = console.is_terminal and not console.is_dumb_terminal
         with _progress(console) as progress:
             task, done = progress.add_task("", total=plan.count), 0
             for message in session.measure(plan, request.pin):
@@ -47,7 +48,7 @@ def measure(request: CostRequest, console: Console) -> dict[str, Any]:
                     progress.update(task, description=reading.way)
                 progress.advance(task)
                 done += 1
-                if not console.is_terminal and done % max(1, plan.count // STEPS) == 0:
+                if not bar and done % max(1, plan.count // STEPS) == 0:
                     console.print(f"{done} of {plan.count} readings", highlight=False)
         if BASE in absent:
             raise Inconclusive(f"{BASE}, which all is compared with, is not applicable here: {absent[BASE]}")

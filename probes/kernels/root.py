@@ -18,7 +18,7 @@ from .. import host
 from ..chapters import HOME
 from .cache import Missing
 from .initramfs import ArchiveEntry
-from .scripts import BEGAN, ENDED, FAILED, Job
+from .scripts import BEGAN, ENDED, FAILED, Job, with_costs
 
 PACKAGES = ("python3", "busybox-static", "base-files", "libc6")
 """And what they depend on."""
@@ -27,6 +27,7 @@ SUITES = ("trixie", "forky", "bookworm")
 ARCHIVE = "root.cpio"
 
 PLACE = "/wakecheck"
+_PYTHON = "/usr/bin/python3"
 PROJECT, LIBRARIES, RESULTS = f"{PLACE}/project", f"{PLACE}/packages", f"{PLACE}/out"
 """Where the suite, what it needs, and what it writes are in the guest."""
 PORTS = OUTPUT, MARKS, JOURNAL, FILES = ("output", "marks", "journal", "files")
@@ -137,9 +138,9 @@ def with_folders(entries: Iterator[ArchiveEntry]) -> Iterator[ArchiveEntry]:
         yield entry
 
 
-def job(name: str, arguments: Sequence[str]) -> Job:
+def job(name: str, arguments: Sequence[str], *, cost: bool = False) -> Job:
     """The command for one kernel, in the guest's own copy of the suite."""
-    command = ["/usr/bin/python3", "-m", "probes", "judge", "--herd-preset=matrix", "--color=no"]
+    command = [_PYTHON, "-m", "probes", "judge", "--herd-preset=matrix", "--color=no"]
     command += [f"--herd-report={RESULTS}", f"--herd-label={name}", f"--herd-journal=/dev/{JOURNAL}"]
     if (HOME / "expectations" / f"{name}.toml").is_file():
         command.append(f"--herd-expect={_inside(HOME)}/expectations/{name}.toml")
@@ -149,9 +150,13 @@ def job(name: str, arguments: Sequence[str]) -> Job:
         "USER": "root",
         "LANG": "C.UTF-8",
         "COLUMNS": "120",
+        "TERM": "dumb",
         "PYTHONPATH": f"{PROJECT}:{LIBRARIES}",
     }
-    return Job([*command, *arguments], PROJECT, RESULTS, [], environment)
+    command += arguments
+    if cost:
+        command = with_costs(command, _PYTHON, RESULTS)
+    return Job(command, PROJECT, RESULTS, [], environment)
 
 
 _INIT = """\

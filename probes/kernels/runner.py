@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from .catalogue import GVISOR, HOST, QEMU, UML, NamedKernel
 from .guest import Boot, Patience, Story, Watch, follow
 from .machines import MACHINES, NATIVE
 from .qemu import Image
-from .scripts import Job
+from .scripts import Job, with_costs
 from .vng import Vng
 
 JOURNAL = "journal.jsonl"
@@ -61,6 +62,8 @@ class Settings:
     """Whether QEMU guests are booted by virtme-ng."""
     cpus: int | None = None
     """Of each emulated machine; None: as many as it shows what it is for."""
+    cost: bool = False
+    """Whether to measure what the strategies cost, too."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,17 @@ def run(target: Target, settings: Settings, watch: Watch, until_summed_up: conte
         story = follow(boot, results, settings.patience, watch)
         if isinstance(boot, foreign.Foreign) and (note := boot.collect()):
             story.notes.append(note)
-    return GuestRun(target.name, results, story)
+        guest_run = GuestRun(target.name, results, story)
+        if settings.cost and story.reason is None and guest_run.run.exists() and not _has_costs(guest_run.run):
+            story.notes.append("what the strategies cost was not measured: log.txt says why, at its end")
+    return guest_run
+
+
+def _has_costs(run: Path) -> bool:
+    try:
+        return "cost" in json.loads(run.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
 
 
 def job(name: str, results: Path, settings: Settings) -> Job:
@@ -117,8 +130,12 @@ def job(name: str, results: Path, settings: Settings) -> Job:
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "120",
+        "TERM": "dumb",
     }
-    return Job([*command, *settings.arguments], str(HOME), str(results), _visible(), environment, settings.cpus or 1)
+    command += settings.arguments
+    if settings.cost:
+        command = with_costs(command, sys.executable, str(results))
+    return Job(command, str(HOME), str(results), _visible(), environment, settings.cpus or 1)
 
 
 def _visible() -> list[str]:
@@ -161,7 +178,7 @@ def _foreign(target: Target, settings: Settings, results: Path, own: Path) -> Bo
     tools = toolbox.of_architecture(settings.cache, architecture)
     archive = foreign.fetched_root(settings.cache, target.programs)
     image = target.image or qemu.fetched(settings.cache, target.name)
-    job = root.job(target.name, settings.arguments)
+    job = root.job(target.name, settings.arguments, cost=settings.cost)
     job = dataclasses.replace(job, cpus=settings.cpus or target.cpus)
     return foreign.Foreign(tools, MACHINES[architecture], archive, image, job, own, results)
 

@@ -42,6 +42,16 @@ class Job:
         return chosen
 
 
+def with_costs(command: Sequence[str], python: str, results: str) -> list[str]:
+    """The command, after which what the strategies cost is measured, and put into the run.json that it has written.
+
+    Its exit code is still that of the command: costs judge nothing.  One round: where times mean little, a spread means
+    less, and an emulated machine takes its time.
+    """
+    cost = [python, "-m", "probes", "cost", "--quick", "--rounds", "1", "--into", f"{results}/run.json"]
+    return ["sh", "-c", f"{shlex.join(command)}; code=$?; {shlex.join(cost)}; exit $code"]
+
+
 _QEMU_INIT = """\
 #!/bin/busybox sh
 # Process 1 of the guest, from the initramfs.

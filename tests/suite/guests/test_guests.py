@@ -45,6 +45,18 @@ def test_two_kernels_each_leave_a_whole_run(tmp_path: Path) -> None:
         runner.assert_nothing_left()
 
 
+def test_costs_in_a_guest_are_marked_and_judge_nothing(tmp_path: Path) -> None:
+    with Runner(tmp_path, UML, "--cost", pytest=FEW) as runner:
+        assert runner.finish() == 0, runner.said
+        run = runner.run_json(UML)
+        assert set(verdicts(run)) == {"held"}
+        assert any("this kernel is emulated" in mark for mark in run["cost"]["marks"])
+        assert {cell["way"] for cell in run["cost"]["cells"]} >= {"accept", "poll", "epoll_wait.exclusive.listener"}
+        page = (runner.out / UML / "index.html").read_text(encoding="utf-8")
+        assert '<p class="care">Take care: this kernel is emulated' in page
+        runner.assert_nothing_left()
+
+
 @pytest.mark.parametrize("name", [QEMU, UML, GVISOR])
 def test_a_checkout_whose_path_has_an_apostrophe(tmp_path: Path, name: str) -> None:
     """In the scripts that start a guest it ended the shell, and with it, as process 1, the guest."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.kernels import gvisor, initramfs, qemu, runner, runtime, scripts, uml, vng
+from probes.kernels import gvisor, initramfs, qemu, root, runner, runtime, scripts, uml, vng
 from probes.kernels.cache import Cache, Missing
 from probes.kernels.guest import Keep, Patience, Pipes, Story, follow
 from probes.kernels.initramfs import ArchiveEntry
@@ -230,6 +230,20 @@ def test_an_expectations_file_is_passed_where_there_is_one(monkeypatch: pytest.M
     assert not any(word.startswith("--herd-expect") for word in plain.command)
     assert plain.command[-1] == "-x", "the user's own arguments come last, and win"
     assert plain.cpus == 3
+
+
+def test_costs_are_measured_after_the_claims_and_decide_no_exit_code(tmp_path: Path) -> None:
+    command = scripts.with_costs(["sh", "-c", "echo judged; exit 1"], "/bin/echo", "/x y")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = "judged\n-m probes cost --quick --rounds 1 --into /x y/run.json\n"
+    assert (done.returncode, done.stdout) == (1, said)
+    settings = Settings(Cache(tmp_path), tmp_path, Patience(1, 1), cost=True)
+    assert runner.job("6.1", tmp_path, settings).command[:2] == ["sh", "-c"]
+    assert root.job("arm64-6.12", [], cost=True).command[:2] == ["sh", "-c"]
+    run = tmp_path / "run.json"
+    for text, has in (("", False), ("{}", False), ('{"cost": {}}', True)):
+        run.write_text(text)
+        assert runner._has_costs(run) is has
 
 
 def test_the_folder_of_a_dead_runner_is_swept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
