@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import select
+import signal
+import socket
 import struct
 import time
 from collections.abc import Callable
@@ -77,6 +79,17 @@ def spins(waiter: Actor, done: int) -> bool:
     return spun
 
 
+def _receiver(call: str, limit_ns: int) -> socket.socket:
+    """A socket on which this call waits no longer than that (SO_RCVTIMEO, socket(7)), and nothing comes."""
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM if call == "recvfrom" else socket.SOCK_STREAM)
+    receiver.bind("")  # at a free abstract name (unix(7), autobind)
+    if call != "recvfrom":
+        receiver.listen()
+    timeval = syscalls.timeval(limit_ns / 10**9, socket.SO_RCVTIMEO)
+    syscalls.set_socket_option(receiver.fileno(), socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+    return receiver
+
+
 def waiting(call: str, fd: int, limit_ns: int, asked: Any = None) -> Callable[[], int]:
     """The call on one descriptor, with this limit: a function that makes it once, and gives its result.
 
@@ -103,6 +116,18 @@ def waiting(call: str, fd: int, limit_ns: int, asked: Any = None) -> Callable[[]
 
         def wait() -> int:
             return syscalls.call(number, fd + 1, ctypes.addressof(wanted), 0, 0, ctypes.addressof(spec), 0)
+
+    elif call in ("accept", "accept4", "recvfrom"):
+        receive = _receiver(call, limit_ns)
+
+        def wait() -> int:
+            return syscalls.call(number, receive.fileno(), 0, 0, 0)
+
+    elif call == "rt_sigtimedwait":
+        awaited = (ctypes.c_uint64 * 1)(1 << (signal.SIGUSR2 - 1))
+
+        def wait() -> int:
+            return syscalls.call(number, ctypes.addressof(awaited), 0, ctypes.addressof(spec), 8)
 
     else:
         instance = select.epoll()

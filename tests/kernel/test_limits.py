@@ -54,6 +54,27 @@ def test_ends_with_zero(play: Play, call: str, limit_ns: int) -> None:
 
 
 @claim(
+    "limits.receivers-end-with-eagain",
+    "accept and recvfrom with SO_RCVTIMEO, and rt_sigtimedwait, end with EAGAIN when their time is over, never before, "
+    "and do not spin.",
+    level=DOCUMENTED,
+    basis=[
+        man("socket", 7, "SO_RCVTIMEO: no data has been transferred, and the timeout has been reached: EAGAIN"),
+        man("sigwaitinfo", 2, "sigtimedwait: the interval for which the thread is suspended; ERRORS: EAGAIN"),
+    ],
+)
+@pytest.mark.parametrize("call", ["accept", "accept4", "recvfrom", "rt_sigtimedwait"])
+def test_receivers_end_with_eagain(play: Play, call: str) -> None:
+    """
+    w0 (accept, recvfrom: SO_RCVTIMEO 20 ms; rt_sigtimedwait) ---> s
+    """
+    seen = play("limits.expires", {"call": call, "ns": 20 * _MILLISECOND})
+    seen.expect("spins", False)
+    seen.expect("result", "EAGAIN")
+    seen.expect("not-early", True)
+
+
+@claim(
     "limits.woken-in-vain",
     "A wait with a time limit that is woken for nothing sleeps on, returns 0 when its time is over, not before, and "
     "does not spin then.",

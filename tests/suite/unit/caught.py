@@ -74,6 +74,7 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a wait ends when a third of its time limit is left": "limits.never-early",
         "a wait whose time limit has expired spins in the kernel (before d9ec73301099)": "limits.ends-with-zero",
         "a wake-up in vain ends a wait that has a time limit": "limits.woken-in-vain",
+        "SO_RCVTIMEO ends accept too early, or with another error": "limits.receivers-end-with-eagain",
         "who loses a byte to another one returns at once": "limits.losers-wait-on",
         "poll forgets a descriptor that another thread closes": "limits.closed-is-told-at-the-end",
     },
