@@ -77,9 +77,9 @@ class Actor:
     def blocked_in_either(self, calls: tuple[str, str], first: Callable[[], bool]) -> str:
         """Return once it is proven to sleep in one of two system calls; which one.
 
-        Where the kernel names none, it is the first of them if `first` says so then.
+        Where the kernel names none, or one does the work of both here, it is the first of them if `first` says so then.
         """
-        if not self._stage.syscall_readable:
+        if not self._stage.syscall_readable or len(set(map(syscalls.number, calls))) == 1:
             self.blocked_in(calls[0])
             return calls[0 if first() else 1]
         names = {syscalls.number(call): call for call in calls}

@@ -258,6 +258,15 @@ def test_the_folder_of_a_dead_runner_is_swept(monkeypatch: pytest.MonkeyPatch, t
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_runner_in_another_pid_namespace_keeps_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its process cannot be seen from here, and its results are in there."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(runtime, "is_alive", lambda pid: False)
+    with runtime.folder() as own:
+        assert runtime.sweep() == []
+        assert own.is_dir()
+
+
 # --- following a guest -------------------------------------------------------------------------
 
 

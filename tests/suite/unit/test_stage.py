@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from probes import syscalls
 from probes.lab.actor import Actor
 from probes.lab.network import _counters
 from probes.lab.session import Lab
@@ -89,6 +90,19 @@ def _actor() -> tuple[Actor, _Asleep]:
     actor._files = files  # type: ignore[assignment]
     actor._counts = actor._count(actor.look())
     return actor, files
+
+
+@pytest.mark.parametrize(("waits", "name"), [(True, "poll"), (False, "ppoll")])
+def test_a_call_that_stands_in_for_two_is_told_apart_by_what_was_said(
+    waits: bool, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On arm64, where who parks is in ppoll as well, and ppoll serves poll."""
+    number = syscalls.number_of("ppoll")
+    monkeypatch.setattr(syscalls, "number", lambda call: number)
+    monkeypatch.setattr(_Stage, "syscall_readable", True)
+    actor, files = _actor()
+    monkeypatch.setattr(files, "look", lambda: Sighting("S", files.switches, number))
+    assert actor.blocked_in_either(("poll", "ppoll"), lambda: waits) == name
 
 
 def test_counters_of_both_files_are_known() -> None:
