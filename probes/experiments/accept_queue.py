@@ -173,6 +173,17 @@ def deferred(stage: Stage, strategy: str) -> None:
         stage.note("waiter-after-data", "the waiter, after data", waiter.answer())
 
 
+def deferral_over(stage: Stage) -> None:
+    """A waiter, and a listener with TCP_DEFER_ACCEPT: a client connects, and never sends; its time runs out."""
+    needs("ipv4/tcp_syncookies", lambda value: value != 2, 1, "0 or 1")
+    scene = Scene(stage, "accept", n=1)
+    with asking_for("TCP_DEFER_ACCEPT"):
+        wire.of(scene.listener).setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
+    waiter = scene.waiter()
+    scene.connect()
+    stage.note("waiter", "the waiter, in the end", waiter.answer())
+
+
 def handed_over(stage: Stage, argument: dict[str, str]) -> None:
     """A waiter whose descriptor came by SCM_RIGHTS, or is a dup of that; nobody else has one any more."""
     scenario = Scenario.parse(f"{argument['strategy']}/tcp4/n1/accept/one-connection")

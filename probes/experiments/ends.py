@@ -13,6 +13,7 @@ from ..lab.deadline import patience_s, until
 from ..lab.herd import UNASKED_S
 from ..lab.stage import Actor, Me, Stage
 from ..verdict import Inconclusive
+from . import wire
 from .death import arrived
 from .waiting import Scene, now
 
@@ -88,6 +89,19 @@ def shut_down(stage: Stage, argument: dict[str, Any]) -> None:
         stage.outcome("non-blocking-accept", "a non-blocking accept", listening.accept)
         stage.note("polled-again", "what poll reports the second time", _polled(listening))
     stage.note("connection", "a connection to the listener", _connect(scene))
+
+
+def listens_again(stage: Stage, strategy: str) -> None:
+    """A listener is shut down, and listens again; then somebody waits on it, and a connection comes."""
+    scene = Scene(stage, strategy, n=1)
+    with socket.socket(fileno=os.dup(scene.listener.fds[0])) as listening:
+        listening.shutdown(socket.SHUT_RD)
+        stage.outcome("listen", "listen, once more", lambda: listening.listen(7))
+        waiter = scene.waiter()
+        wire.dial(stage, listening)  # at another port, perhaps: it was the kernel that had chosen it
+        arrived(scene, waiter)
+        stage.quiet([waiter])
+    stage.note("waiter", "the waiter, after a connection", now(waiter))
 
 
 def _polled(listening: socket.socket) -> str:

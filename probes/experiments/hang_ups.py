@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from typing import Any
@@ -92,6 +93,24 @@ def half_closed(stage: Stage, kind: str) -> None:
     instance = stage.keep(select.epoll())
     instance.register(source.fds[0], select.EPOLLRDHUP)
     stage.note("epoll", "an epoll instance that asks for the same", _in_words(instance.poll(0)))
+
+
+def shut_here(stage: Stage, kind: str) -> None:
+    """The waiters' own end of a connected stream is shut down for reading, by who shares it with them."""
+    scenario = Scenario.parse(f"poll/{kind}/n1/hold/one-write")
+    source = stage.keep(open_source(scenario, stage.folder))
+
+    def act(me: Me) -> str:
+        asking = select.poll()
+        asking.register(source.fds[0], select.POLLRDHUP)
+        me.ready()
+        return _in_words(asking.poll())
+
+    waiter = stage.actor(act, "w0").blocked_in("poll")
+    with socket.socket(fileno=os.dup(source.fds[0])) as end:
+        end.shutdown(socket.SHUT_RD)
+    told = not stage.rest_shows or _is_told(stage, waiter)
+    stage.note("after-shutdown", "the waiter, when its own end is shut down", waiter.answer() if told else BLOCKED)
 
 
 def _finish(source: Connected) -> None:

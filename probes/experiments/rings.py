@@ -163,6 +163,25 @@ def _pollable(stage: Stage, kind: str) -> tuple[int, Any, Any]:
     return near.fileno(), lambda: far.send(b"x"), lambda: near.recv(64)
 
 
+def poll_overflows(stage: Stage) -> None:
+    """A multishot poll on an eventfd has room for two completions; five writes come, and then everything is reaped."""
+    counter = os.eventfd(0, os.EFD_NONBLOCK)
+    ring: Ring = stage.keep(Ring(1, completions=_FEWEST))
+    ring.submit(rings.poll_for(multishot=True), counter)
+    ring.enter(1, 0)
+    for _ in range(5):
+        os.eventfd_write(counter, 1)
+        stage.fence(needed=True)
+    came = list(_all_of(ring))
+    stage.note("in-order", "no completion comes after one that is the last", all(done.more for done in came[:-1]))
+    ended = not came[-1].more if came else None
+    os.eventfd_write(counter, 1)
+    stage.fence(needed=True)
+    later = len(list(_all_of(ring)))
+    stage.note("completions", "completions of five writes", len(came))
+    stage.note("truth", "it has ended, and said so, or it goes on", ended is not None and ended == (later == 0))
+
+
 def last_read(stage: Stage) -> None:
     """Three reads of an eventfd are armed on one ring; three writes, one after the other."""
     counter = os.eventfd(0)

@@ -122,21 +122,23 @@ def burst(stage: Stage, argument: dict[str, Any]) -> None:
 
 def chunks(stage: Stage, kind: str) -> None:
     """Data come in two chunks, and nothing is read; edge-triggered."""
-    reader, writer, arrived = _channel(kind)
+    reader, write, arrived = _channel(kind)
     with select.epoll() as instance:
         instance.register(reader, select.EPOLLIN | select.EPOLLET)
-        os.write(writer, b"x")
+        write()
         until(lambda: arrived() == 1, lambda: "the first chunk did not arrive")
         stage.fence()
         stage.note("first-chunk", "events after the first chunk", events_of(instance))
-        os.write(writer, b"x")
+        write()
         until(lambda: arrived() == 2, lambda: "the second chunk did not arrive")
         stage.fence()
         stage.note("second-chunk", "events after the second chunk", events_of(instance))
 
 
-def _channel(kind: str) -> tuple[int, int, Callable[[], int]]:
-    """A channel's reading end, its writing end, and how many bytes of it have arrived."""
+def _channel(kind: str) -> tuple[int, Callable[[], object], Callable[[], int]]:
+    """A channel's reading end, how it is written to, and how many bytes of it have arrived."""
+    if kind == "eventfd":
+        return _counter()
     if kind == "pipe":
         reader, writer = os.pipe()
     elif kind == "unix":
@@ -146,4 +148,16 @@ def _channel(kind: str) -> tuple[int, int, Callable[[], int]]:
             writer = socket.create_connection(listening.getsockname()).detach()
             reader = listening.accept()[0].detach()
 
-    return reader, writer, lambda: unread(reader)
+    return reader, lambda: os.write(writer, b"x"), lambda: unread(reader)
+
+
+def _counter() -> tuple[int, Callable[[], object], Callable[[], int]]:
+    """An eventfd, the same way: what has been written has arrived."""
+    counter, written = os.eventfd(0), 0
+
+    def write() -> None:
+        nonlocal written
+        os.eventfd_write(counter, 1)
+        written += 1
+
+    return counter, write, lambda: written

@@ -69,7 +69,8 @@ def dial(stage: Stage, to: socket.socket) -> socket.socket:
 def arrive(stage: Stage, at: socket.socket) -> socket.socket:
     """A client whose connection is in the queue of listener `at`, or was taken, and every wake-up for it was issued.
 
-    It sends a byte, which the other end acknowledges only once it has a socket for this connection (SIOCOUTQ, tcp(7)).
+    Whoever takes it must leave it open.  It sends a byte, which the other end acknowledges only once it has a socket
+    for this connection (SIOCOUTQ, tcp(7)).
     """
     theirs = dial(stage, at)
     theirs.send(b"x")

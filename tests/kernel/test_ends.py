@@ -222,3 +222,21 @@ def test_shutdown_unix(play: Play, listener: str) -> None:
     seen.expect("polled", "POLLIN")
     seen.expect("non-blocking-accept", "EAGAIN")
     seen.expect("polled-again", "POLLIN")
+
+
+@claim(
+    "death.listens-again-after-shutdown",
+    "A listener that was shut down, and listens once more, wakes whoever waits on it for the next connection.",
+    level=OBSERVED,
+    basis=[_TCP, kernel("net/ipv4/inet_connection_sock.c", "inet_csk_listen_start: takes a port again")],
+)
+@pytest.mark.parametrize("strategy", ["accept", "poll", "epoll_wait.edge.epoll"])
+def test_listens_again_after_shutdown(play: Play, strategy: str) -> None:
+    """
+    L  <- shutdown, listen
+    |
+    w0   then c0
+    """
+    seen = play("ends.listens_again", strategy)
+    seen.expect("listen", "ok")
+    seen.expect("waiter", "took a connection")

@@ -221,10 +221,11 @@ def test_empty_blocks(play: Play, ready: bool) -> None:
         man("epoll", 7, "multiple events can be generated upon receipt of multiple chunks of data"),
         kernel("fs/pipe.c", "pipe_write: poll_usage"),
         kernel("net/core/sock.c", "sock_def_readable"),
+        kernel("fs/eventfd.c", "eventfd_write: wake_up_locked_poll, whatever the counter was"),
     ],
     rows=["G2", "L-C8"],
 )
-@pytest.mark.parametrize("kind", ["tcp", "unix", "pipe"])
+@pytest.mark.parametrize("kind", ["tcp", "unix", "pipe", "eventfd"])
 def test_each_chunk_an_edge(play: Play, kind: str) -> None:
     """
     e --- edge ---> fd  <- "x", "x", nothing read

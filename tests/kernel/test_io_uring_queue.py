@@ -195,3 +195,21 @@ def test_full_ring_steps_aside(play: Play) -> None:
     seen.expect("first", 3)
     seen.expect("beside", 3)
     seen.expect("all", 6)
+
+
+@claim(
+    "io-uring.multishot-poll-says-that-it-ends",
+    "A multishot poll whose completion queue is full says with its last completion that it has ended, or goes on: "
+    "nobody waits for it in vain.",
+    level=DOCUMENTED,
+    basis=[_MORE, _NODROP],
+)
+def test_multishot_poll_says_that_it_ends(play: Play) -> None:
+    """
+    r (multishot poll; room for two)
+    |
+    eventfd  <- 1, 1, 1, 1, 1
+    """
+    seen = play("rings.poll_overflows")
+    seen.expect("in-order", True)
+    seen.expect("truth", True)

@@ -125,6 +125,22 @@ def test_defer_accept(play: Play, strategy: str) -> None:
 
 
 @claim(
+    "sockets.defer-accept-gives-up",
+    "With TCP_DEFER_ACCEPT a connection that brings no data wakes a waiter all the same, when the time is over.",
+    level=OBSERVED,
+    basis=[
+        man("tcp", 7, "TCP_DEFER_ACCEPT: bounds the attempts to complete the connection"),
+        kernel("net/ipv4/tcp_minisocks.c", "tcp_check_req: no longer dropped after so many timeouts"),
+    ],
+)
+def test_defer_accept_gives_up(play: Play) -> None:
+    """
+    w0 ---> L (TCP_DEFER_ACCEPT: a second)  <--- c0, and nothing more
+    """
+    play("accept_queue.deferral_over").expect("waiter", "took a connection")
+
+
+@claim(
     "sockets.handed-over-listener-works",
     "A listener that came by SCM_RIGHTS, or is a dup whose original was closed, wakes its waiter like any other, "
     "also when nobody else has it open.",

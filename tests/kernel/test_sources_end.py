@@ -114,3 +114,21 @@ def test_hangs_up_before_listen(play: Play, kind: str) -> None:
     seen.expect("before", "HUP")
     seen.expect("listening", "nothing")
     seen.expect("connection", "IN")
+
+
+@claim(
+    "sources.own-shutdown-is-rdhup",
+    "A stream that is shut down for reading at the waiter's own end is reported as POLLRDHUP to who sleeps in poll on "
+    "it, over TCP as on AF_UNIX.",
+    level=OBSERVED,
+    basis=[
+        kernel("net/ipv4/af_inet.c", "inet_shutdown: sk_state_change, for those that sleep in poll"),
+        kernel("net/unix/af_unix.c", "unix_shutdown: the same"),
+    ],
+)
+@pytest.mark.parametrize("source", ["tcp4-connected", "unix-connected"])
+def test_own_shutdown_is_rdhup(play: Play, source: str) -> None:
+    """
+    w0 (poll: POLLRDHUP) ---> s  <- shutdown(SHUT_RD) here
+    """
+    play("hang_ups.shut_here", source).expect("after-shutdown", "RDHUP")

@@ -19,6 +19,8 @@ CAUGHT: dict[str, dict[str, str]] = {
             "accept-locks.killed-holder"
         ),
         "a lock waiter that is killed stays in line, and swallows the hand-over": "accept-locks.killed-waiter",
+        "a requeue wakes all, or leaves those that it moves asleep for ever": "accept-locks.requeue-wakes-as-many",
+        "a wait for several futexes tells of the first, whichever was woken": "accept-locks.waitv-tells-which",
         "an IPC namespace shows the semaphores of another one": "accept-locks.namespace-hides-semaphore",
     },
     "death": {
@@ -28,6 +30,7 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a stopped waiter swallows a wake-up that another one could have used": "death.stopped-swallows-nothing",
         "SIGCONT alone ends a wait that it should not end": "death.stop-ends-no-other",
         "shutdown leaves those that sleep in accept asleep": "death.shutdown-ends-accept",
+        "a listener that was shut down is deaf when it listens again": "death.listens-again-after-shutdown",
         "closing a descriptor elsewhere ends the wait of who has another": "death.close-elsewhere",
     },
     "epoll-ctl": {
@@ -68,6 +71,9 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a multishot accept ends and does not say so": "io-uring.multishot-goes-on",
         "a ring whose queue is full keeps on taking connections from the others": "io-uring.full-ring-steps-aside",
         "a multishot poll completes again and again for what is left unread": "io-uring.multishot-poll-is-an-edge",
+        "a multishot poll whose queue is full tells nothing more, and does not say so": (
+            "io-uring.multishot-poll-says-that-it-ends"
+        ),
         "reads of an eventfd are served in the order of arming": "io-uring.last-read-gets-the-event",
     },
     "limits": {
@@ -83,6 +89,7 @@ CAUGHT: dict[str, dict[str, str]] = {
             "sources.end-of-file-tells-all"
         ),
         "the last reader of a pipe that closes it wakes one of its writers": "sources.no-reader-tells-all-writers",
+        "a shutdown here leaves those asleep that poll the same end": "sources.own-shutdown-is-rdhup",
         "TCP never reports POLLRDHUP": "sources.half-closed-is-rdhup",
         "a socket that does not listen yet makes who waits for it sleep": "sources.hangs-up-before-listen",
     },
@@ -105,6 +112,11 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a selector's index counts in the order of bind": "reuseport-group.selector-index",
         "an index that nobody has drops the connection": "reuseport-group.invalid-index-falls-back",
         "a migrated connection is queued, and its waiter sleeps on": "reuseport-group.migration-wakes",
+        "a selector is run on another CPU than the one that the connection came in on": (
+            "reuseport-group.selector-by-cpu"
+        ),
+        "the selector that was attached first stays": "reuseport-group.last-selector-counts",
+        "a datagram wakes a waiter on each member of the group": "reuseport-group.datagrams-of-one-sender",
         "SO_INCOMING_CPU is taken and ignored (before Linux 6.2)": "reuseport-group.incoming-cpu",
     },
     "phantoms": {
@@ -136,6 +148,7 @@ CAUGHT: dict[str, dict[str, str]] = {
         ),
         "an accepted socket inherits O_NONBLOCK": "sockets.accepted-inherit-no-flags",
         "TCP_DEFER_ACCEPT wakes for a connection without data": "sockets.defer-accept-waits-for-data",
+        "TCP_DEFER_ACCEPT keeps a silent client for ever": "sockets.defer-accept-gives-up",
         "accept takes another connection than the first": "sockets.accept-takes-the-first",
         "data of an old client wake who waits for a new one": "sockets.old-clients-wake-nobody",
     },

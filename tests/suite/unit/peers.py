@@ -5,23 +5,10 @@ The cases are told in words of our own.  Nothing of the suites is here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tests.kernel.graph_cases import BOTH, JUST_ONE, LOOKS, ONE_INSIDE
 
-_RACE = "It is a race that chance alone meets; the suite repeats it a thousand times or more."
-_ERRORS = "It is about errors of a call that does not wait."
-_KERNEL_CRASH = "It is about memory of the kernel, and about no wake-up."
-
-
-@dataclass(frozen=True)
-class PeerCase:
-    """One case of another suite."""
-
-    name: str
-    what: str
-    claims: tuple[str, ...] = ()
-    why_not: str = ""
+from .peer_case import ERRORS, KERNEL_CRASH, RACE, PeerCase
+from .peers_elsewhere import ELSEWHERE
 
 
 def _graphs() -> tuple[PeerCase, ...]:
@@ -42,13 +29,13 @@ def _graphs() -> tuple[PeerCase, ...]:
 PEERS: dict[str, tuple[PeerCase, ...]] = {
     "Linux, tools/testing/selftests/filesystems/epoll/epoll_wakeup_test.c": (
         *_graphs(),
-        PeerCase("epoll59", "EPOLL_CTL_MOD again and again, against epoll_wait in another thread", why_not=_RACE),
+        PeerCase("epoll59", "EPOLL_CTL_MOD again and again, against epoll_wait in another thread", why_not=RACE),
         PeerCase(
             "epoll60",
             "ten threads on an edge-triggered instance with ten eventfds, all written to",
             ("epoll-graphs.one-source-each",),
         ),
-        PeerCase("epoll61", "a write just when the time limit of one of two waiters is over", why_not=_RACE),
+        PeerCase("epoll61", "a write just when the time limit of one of two waiters is over", why_not=RACE),
         PeerCase(
             "epoll62",
             "epoll_pwait2 reports a level-triggered socket twice",
@@ -60,7 +47,7 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
             "two threads on a level-triggered instance both return",
             ("epoll-graphs.both-report", "sources.shared-level-wakes-all"),
         ),
-        PeerCase("epoll65", "64 threads look at an instance with one ready eventfd, at once", why_not=_RACE),
+        PeerCase("epoll65", "64 threads look at an instance with one ready eventfd, at once", why_not=RACE),
     ),
     "Linux, tools/testing/selftests/net/so_incoming_cpu.c": (
         PeerCase(
@@ -142,15 +129,16 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
             "as many are woken as are asked for",
             ("accept-locks.unlock-wakes-one", "accept-locks.lock-across-processes"),
         ),
-        PeerCase("futex_wake04", "two futexes in one huge page are two", why_not=_KERNEL_CRASH),
-        PeerCase("futex_wake05", "EFAULT", why_not=_ERRORS),
+        PeerCase("futex_wake04", "two futexes in one huge page are two", why_not=KERNEL_CRASH),
+        PeerCase("futex_wake05", "EFAULT", why_not=ERRORS),
         PeerCase("accept01, accept03, accept4_01", "errors and flags of accept", ("sockets.accept-only-on-listeners",)),
-        PeerCase("accept02", "multicast groups of an accepted socket", why_not=_KERNEL_CRASH),
+        PeerCase("accept02", "multicast groups of an accepted socket", why_not=KERNEL_CRASH),
         PeerCase(
             "eventfd01 to eventfd06, eventfd2",
             "what an eventfd counts; semaphore mode",
             ("sources.event-wakes-all-readers", "read.eventfd-wakes-all"),
         ),
     ),
+    **ELSEWHERE,
 }
-"""By suite; what of them is not here has not been gone through yet."""
+"""By suite."""

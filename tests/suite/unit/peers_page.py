@@ -11,8 +11,7 @@ _WORDS = """\
 
 Cases of other suites that are about who is woken, how many, in what order, or how a wait ends: each in words of our
 own, and the claim that judges it here, or why none does.  `python -m tests.suite.unit.pages` writes this page from
-`tests/suite/unit/peers.py`, and a test compares it.  Not gone through yet: gVisor's `epoll.cc`, `poll.cc` and
-`socket_inet_loopback.cc`, nanos's `epoll.c`, illumos's `epoll-test-suite`, and liburing's tests of accept and poll."""
+`tests/suite/unit/peers.py` and `peers_elsewhere.py`, and a test compares it."""
 
 
 def peers_page() -> str:

@@ -1,0 +1,78 @@
+"""Futexes themselves: how many a requeue wakes and moves, and which of several a waiter is told of."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import struct
+
+from .. import syscalls
+from ..errnos import errno_name
+from ..lab.stage import Actor, Me, Stage
+from ..verdict import NotApplicable
+
+_WAIT, _WAKE, _CMP_REQUEUE = 0, 1, 4  # FUTEX_..., include/uapi/linux/futex.h
+_SIZE_U32 = 2  # FUTEX2_SIZE_U32
+_N = 4
+_WORD = 4
+
+
+class _Words:
+    """Futexes in memory that all actors share."""
+
+    def __init__(self) -> None:
+        memory = mmap.mmap(-1, mmap.PAGESIZE)
+        self._keep = ctypes.c_char.from_buffer(memory)
+        self._base = ctypes.addressof(self._keep)
+
+    def at(self, i: int) -> int:
+        return self._base + _WORD * i
+
+
+def _futex(address: int, operation: int, value: int, fourth: int = 0, second: int = 0, third: int = 0) -> int:
+    return syscalls.call(syscalls.number_of("futex"), address, operation, value, fourth, second, third)
+
+
+def requeued(stage: Stage) -> None:
+    """Four wait on one futex; a requeue wakes one of them, and moves two to another; then that one is woken."""
+    words = _Words()
+
+    def act(me: Me) -> str:
+        me.ready()
+        _futex(words.at(0), _WAIT, 0)
+        return "woken"
+
+    waiters = [stage.actor(act, f"w{i}").blocked_in("futex") for i in range(_N)]
+    affected = _futex(words.at(0), _CMP_REQUEUE, 1, 2, words.at(1), 0)
+    stage.note("affected", "waiters that the requeue woke or moved", affected)
+    _note(stage, waiters, "after-requeue", "waiters that have returned after it")
+    _futex(words.at(1), _WAKE, _N)
+    _note(stage, waiters, "after-second", "waiters that have returned once all on the second futex were woken")
+    _futex(words.at(0), _WAKE, _N)
+    _note(stage, waiters, "in-all", "waiters that have returned once all on the first were woken, too")
+
+
+def _note(stage: Stage, waiters: list[Actor], id: str, what: str) -> None:
+    stage.quiet(waiters)
+    stage.note(id, what, sum(waiter.answered for waiter in waiters))
+
+
+def told_which(stage: Stage) -> None:
+    """One waits for three futexes at once; the second is woken."""
+    number = syscalls.number("futex_waitv")
+    if number is None or (refused := syscalls.call(number, 0, 0, 0, 0, 0)) == -errno.ENOSYS:
+        raise NotApplicable(f"futex_waitv: {'no such call here' if number is None else errno_name(-refused)}")
+    words = _Words()
+
+    def act(me: Me) -> int:
+        wanted = ctypes.create_string_buffer(
+            b"".join(struct.pack("=QQII", 0, words.at(i), _SIZE_U32, 0) for i in range(3))
+        )
+        me.ready()
+        return syscalls.call(number, ctypes.addressof(wanted), 3, 0, 0, 0)
+
+    waiter = stage.actor(act, "w0").blocked_in("futex_waitv")
+    stage.note("woken", "waiters that the kernel says it woke", _futex(words.at(1), _WAKE, 1))
+    stage.quiet([waiter])
+    stage.note("told", "the futex that it is told of, from 0", waiter.answer())

@@ -1,0 +1,41 @@
+"""Futexes, which locks are made of: a requeue, and a wait for several of them."""
+
+from __future__ import annotations
+
+from probes.claims import DOCUMENTED, claim, kernel, man
+from probes.fixtures import Play
+
+
+@claim(
+    "accept-locks.requeue-wakes-as-many",
+    "FUTEX_CMP_REQUEUE wakes no more of those that wait than it is told to, and moves so many others to another futex, "
+    "where they sleep until that one is woken; the rest stay.",
+    level=DOCUMENTED,
+    basis=[man("futex", 2, "FUTEX_CMP_REQUEUE: wakes val, requeues val2, and returns how many that were")],
+)
+def test_requeue_wakes_as_many(play: Play) -> None:
+    """
+    w0 w1 w2 w3  ->  f0      (futex)
+                 requeue 1, 2 to f1
+    """
+    seen = play("futexes.requeued")
+    seen.expect("affected", 3)
+    seen.expect("after-requeue", 1)
+    seen.expect("after-second", 3)
+    seen.expect("in-all", 4)
+
+
+@claim(
+    "accept-locks.waitv-tells-which",
+    "futex_waitv, which waits for several futexes at once, returns with the number of the one that was woken.",
+    level=DOCUMENTED,
+    basis=[kernel("Documentation/userspace-api/futex2.rst", "returns the array index of one of the awakened futexes")],
+)
+def test_waitv_tells_which(play: Play) -> None:
+    """
+    w0  ->  f0, f1, f2      (futex_waitv)
+                ^ wake
+    """
+    seen = play("futexes.told_which")
+    seen.expect("woken", 1)
+    seen.expect("told", 1)
