@@ -2,6 +2,7 @@
 
     python -m tests.suite.servers.table                    all of them, a minute each
     python -m tests.suite.servers.table nginx uwsgi        these
+    python -m tests.suite.servers.table --count nginx      only what a counter of its own shows (independent.py)
     python -m tests.suite.servers.table --page             nothing: the page anew, from the data
 
 Exit codes: 0 all were measured and their repeats agree, 2 bad input, 3 one could not be measured.
@@ -20,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from probes import host
+from probes.audit.arguments import query
 
+from . import independent
 from .audits import REPEATS, Audited, audit
 from .launch import ROOT, DidNotStart, Running
 from .server import Program, Server
@@ -31,8 +34,8 @@ REQUESTS = 20
 """How many are made of each server beside the audits, and counted if answered."""
 
 HEADER = (
-    "| server | version | how it waits | workers | woken | winners | audits | mended by |",
-    "|---|---|---|---:|---:|---|---:|---|",
+    "| server | version | how it waits | workers | woken | counted | winners | audits | mended by |",
+    "|---|---|---|---:|---:|---|---|---:|---|",
 )
 BEGIN, END = "<!-- servers: written by tests/suite/servers/table.py -->", "<!-- end of servers -->"
 DATA, PAGE = ROOT / "docs" / "servers.json", ROOT / "docs" / "servers.md"
@@ -53,8 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for server in () if options.page else wanted:
         print(f"{server.name} ...", file=sys.stderr)
         try:
-            entries[server.name] = _measured(server, options.repeats)
-        except (Disagree, DidNotStart, FileNotFoundError, AssertionError, subprocess.CalledProcessError) as problem:
+            entries[server.name] = (
+                {**entries[server.name], **_counted(server)} if options.count else _measured(server, options.repeats)
+            )
+        except (
+            Disagree,
+            independent.NeverAtRest,
+            DidNotStart,
+            FileNotFoundError,
+            AssertionError,
+            subprocess.CalledProcessError,
+        ) as problem:
             problems.append(f"{server.name}: {problem}")
             print(problems[-1], file=sys.stderr)
             continue
@@ -83,8 +95,22 @@ def _measured(server: Server, repeats: int) -> Entry:
     """What so many audits and some requests show of one server.  Raises Disagree where the audits do."""
     with Running(server) as running:
         audits = [audit(running) for _ in range(repeats)]
+        counted = _count(running, audits[-1])
         answered = sum(running.is_served() for _ in range(REQUESTS))
-    return {**entry_of(server, audits), "answered": answered, "version": version_of(server.program)}
+    return {**entry_of(server, audits), **counted, "answered": answered, "version": version_of(server.program)}
+
+
+def _counted(server: Server) -> Entry:
+    """What the counter of its own shows of one server."""
+    with Running(server) as running:
+        return _count(running, audit(running, ["--connections", "2"]))
+
+
+def _count(running: Running, audited: Audited) -> Entry:
+    waiters = [waiter["tid"] for waiter in audited.answer["waiters"]]
+    asked = running.server.audit
+    datagram = query(asked[1]) if asked[:1] == ("--dns",) else None
+    return {"counted": independent.count(running, waiters, datagram).as_dict()}
 
 
 def entry_of(server: Server, audits: Sequence[Audited]) -> Entry:
@@ -145,6 +171,7 @@ def row(entry: Entry, entries: Mapping[str, Entry]) -> str:
         _shortened(entry["waits"]),
         str(entry["workers"]),
         _spread(entry["woken"]),
+        independent.in_words(entry["counted"]) if "counted" in entry else "",
         winners_in_words(entry["winners"]),
         str(len(entry["woken"])),
         _mended(entry, entries),
@@ -211,6 +238,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="SERVER", help=" ".join(server.name for server in SERVERS))
     parser.add_argument("--repeats", type=int, default=REPEATS, metavar="N", help=f"audits of each (default {REPEATS})")
     parser.add_argument("--page", action="store_true", help="measure nothing; write the page anew from the data")
+    parser.add_argument("--count", action="store_true", help="audit no more; only count, by the counter of its own")
     parser.epilog = "What the audits of a server said is kept only where all say the same."
     return parser
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from . import independent
 from .audits import Audited
 from .servers import MENDED, SERVERS, named
 from .table import BEGIN, DATA, END, HEADER, PAGE, REQUESTS, Disagree, data, entry_of, main, page_table, row
 
 IT = named("gunicorn-sync")
+COUNTED = {"waiters": [4, 4, 4], "others": [0, 0, 1], "names": {"it": 1}, "idle": [0, 0, 1]}
 
 
 def _audited(woken: int = 4, low: int | None = None, reason: str | None = None, **winners: int) -> Audited:
@@ -30,13 +32,15 @@ def _audited(woken: int = 4, low: int | None = None, reason: str | None = None, 
 
 def _row(*audits: Audited) -> str:
     entry = {**entry_of(IT, audits), "version": "23.0", "answered": REQUESTS}
+    entry["counted"] = COUNTED
     return row(entry, {IT.name: entry})
 
 
 def test_a_row_says_it_all() -> None:
     said = _row(_audited(), _audited(a=10, b=10))
     assert said == (
-        "| gunicorn, sync | 23.0 | each in pselect6, on one inherited listener | 4 | **4** | 50–75, 25–50 % | 2 |  |"
+        "| gunicorn, sync | 23.0 | each in pselect6, on one inherited listener "
+        "| 4 | **4** | 4 | 50–75, 25–50 % | 2 |  |"
     )
 
 
@@ -52,7 +56,7 @@ def test_one_that_wakes_fewer_now_and_then_is_shown() -> None:
 
 
 def test_what_wakes_one_is_not_bold() -> None:
-    assert "| 4 | 1 |" in _row(_audited(woken=1), _audited(woken=1))
+    assert "| 4 | 1 | 4 |" in _row(_audited(woken=1), _audited(woken=1))
 
 
 def test_audits_that_disagree_make_no_row() -> None:
@@ -68,6 +72,27 @@ def test_an_audit_that_judged_nothing_makes_no_row() -> None:
 def test_an_unknown_server_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["apachee"]) == 2
     assert "no server is called apachee: choose from nginx " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "4"),
+        ({"others": [2, 2, 2], "names": {"a": 3, "b": 1}}, "4 + 2 others (`a`, `b`)"),
+        ({"others": [1, 1, 0]}, "4 + 1 other (`it`)"),
+        ({"idle": [3, 3, 3]}, "4; 3 tick"),
+    ],
+)
+def test_what_a_counter_of_its_own_showed(changes: dict[str, Any], said: str) -> None:
+    """Handed on to others of the server, and those that tick, are told apart."""
+    assert independent.in_words({**COUNTED, **changes}) == said
+
+
+@pytest.mark.parametrize(
+    ("waiters", "idle", "agrees"), [(4, 0, True), (3, 0, False), (3, 2, False), (5, 0, False), (5, 1, True)]
+)
+def test_when_it_agrees(waiters: int, idle: int, agrees: bool) -> None:
+    assert independent.agrees({"waiters": [waiters] * 3, "idle": [idle] * 3}, 4) is agrees
 
 
 # --- the data, and the page ---------------------------------------------------------------------
@@ -93,6 +118,8 @@ def test_what_was_measured_is_what_its_row_says(server: object) -> None:
     assert entry["answered"] == REQUESTS
     assert entry["title"] == server.title
     assert len(entry["woken"]) >= 3
+    if "counted" in entry:
+        assert independent.agrees(entry["counted"], server.woken), entry["counted"]
 
 
 @pytest.mark.parametrize("name", MENDED)

@@ -1,0 +1,144 @@
+"""How many threads of a server move for one connection: a counter of its own, which shares no code with the audit.
+
+It connects as any client does, and compares the context switches of every thread before and after
+(proc_pid_status(5)).  It knows neither who waits for the listener nor who woke whom, so threads that the server itself
+wakes move, too, and those that tick by themselves; a second count, over as long a time while nobody connects, says how
+many the latter are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import statistics
+import time
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .launch import LOOK_S, Running
+
+CONNECTIONS = 10
+_PATIENCE_S = 20.0
+_HTTP = b"GET / HTTP/1.0\r\n\r\n"
+
+Moves = dict[int, int]
+"""For each thread how often it has changed context."""
+
+
+@dataclass
+class Counted:
+    """What so many connections moved."""
+
+    waiters: list[int] = field(default_factory=list)
+    """For each connection: how many moved of those that the audit says wait for the listener."""
+    others: list[int] = field(default_factory=list)
+    """For each connection: how many other threads of the server moved, or were started."""
+    names: Counter[str] = field(default_factory=Counter)
+    """What these are called, and in how many connections one of the name moved."""
+    idle: list[int] = field(default_factory=list)
+    """How many threads moved in as long a time while nobody connected."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "waiters": self.waiters,
+            "others": self.others,
+            "names": dict(self.names.most_common(3)),
+            "idle": self.idle,
+        }
+
+
+class NeverAtRest(Exception):
+    """The server moves all the time."""
+
+
+def count(running: Running, waiters: Collection[int], datagram: bytes | None = None) -> Counted:
+    """Connect so many times, or send so many datagrams.  Raises NeverAtRest."""
+    counted = Counted()
+    for _ in range(CONNECTIONS):
+        before = _at_rest(running)
+        began = time.monotonic()
+        with _client(running, datagram):
+            after = _at_rest(running)
+        lasted_s = time.monotonic() - began
+        moved = {tid for tid, moves in after.items() if before.get(tid) != moves}
+        counted.waiters.append(len(moved & set(waiters)))
+        others = moved - set(waiters)
+        counted.others.append(len(others))
+        counted.names.update({_name(tid) for tid in others})
+        before = _at_rest(running)
+        end = time.monotonic() + lasted_s
+        while (left_s := end - time.monotonic()) > 0:
+            running.ends_within(left_s)
+        after = _moves(running)[0]
+        counted.idle.append(sum(before.get(tid) != moves for tid, moves in after.items()))
+    return counted
+
+
+def _client(running: Running, datagram: bytes | None) -> socket.socket:
+    """A client that has connected, and sent what wakes a worker."""
+    server = running.server
+    if server.unix:
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(running.socket))
+        return client
+    if datagram is not None:
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        client.connect(("127.0.0.1", running.port))
+        client.send(datagram)
+        return client
+    client = socket.create_connection(("127.0.0.1", running.port), 10)
+    if server.http:
+        client.sendall(_HTTP)
+    return client
+
+
+def _at_rest(running: Running) -> Moves:
+    """Wait until every thread sleeps in two looks with the same counts."""
+    end = time.monotonic() + _PATIENCE_S
+    last: Moves | None = None
+    while True:
+        moves, asleep = _moves(running)
+        if asleep and moves == last:
+            return moves
+        last = moves
+        if time.monotonic() > end:
+            raise NeverAtRest(running.server.name)
+        running.ends_within(LOOK_S)
+
+
+def _moves(running: Running) -> tuple[Moves, bool]:
+    """The counts of every thread, and whether all slept."""
+    moves: Moves = {}
+    asleep = True
+    for pid, tid in running.tasks():
+        with contextlib.suppress(OSError):
+            text = Path(f"/proc/{pid}/task/{tid}/status").read_text()
+            moves[tid] = sum(map(int, re.findall(r"ctxt_switches:\t(\d+)", text)))
+            asleep &= re.search(r"^State:\t[RD]", text, re.M) is None
+    return moves, asleep
+
+
+def _name(tid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{tid}/comm").read_text().strip()
+    return "one that has ended"
+
+
+def in_words(counted: dict[str, Any]) -> str:
+    """`4`, or `1 + 2 others (name)`, or `4; 1 by itself`: medians over the connections."""
+    waiters, others, idle = (statistics.median(counted[name]) for name in ("waiters", "others", "idle"))
+    text = f"{waiters:g}"
+    if others:
+        names = ", ".join(f"`{name}`" for name in counted["names"])
+        text += f" + {others:g} other{'s' if others != 1 else ''} ({names})"
+    return text + (f"; {idle:g} tick" if idle else "")
+
+
+def agrees(counted: dict[str, Any], woken: float) -> bool:
+    """Whether as many waiters moved as the audit says were woken; threads that tick may move besides."""
+    waiters, idle = (statistics.median(counted[name]) for name in ("waiters", "idle"))
+    return woken <= waiters <= woken + idle
