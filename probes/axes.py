@@ -231,15 +231,15 @@ STIMULI: Mapping[str, StimulusKind] = {
     ),
     "elsewhere": StimulusKind("quiet.elsewhere", "a connection to another listener", needs=CONNECTIONS),
     "nothing": StimulusKind("quiet.nothing", "no stimulus at all"),
-    "one-write": StimulusKind("writes.one", "one write", needs=WRITTEN_TO),
+    "one-write": StimulusKind("writes.one_write", "one write", needs=WRITTEN_TO),
     "write-each": StimulusKind("writes.each", "one write for each waiter", needs=WRITTEN_TO),
     "write-burst": StimulusKind("writes.burst", "k writes, one right after the other", needs=WRITTEN_TO, k=None),
     "writes-one-by-one": StimulusKind(
         "writes.one_by_one", "k writes, each when all waiters are at rest again", needs=WRITTEN_TO, k=None
     ),
     "write-elsewhere": StimulusKind("quiet.write_elsewhere", "a write to another source of the kind", needs=WRITTEN_TO),
-    "one-read": StimulusKind("events.one", "one read of a full pipe, which makes room", needs=READ_FROM),
-    "one-event": StimulusKind("events.one", "one event: a timer expires, a process ends", needs=EVENTS),
+    "one-read": StimulusKind("events.one_event", "one read of a full pipe, which makes room", needs=READ_FROM),
+    "one-event": StimulusKind("events.one_event", "one event: a timer expires, a process ends", needs=EVENTS),
     "events-one-by-one": StimulusKind(
         "events.one_by_one", "k events, each when all waiters are at rest again", needs=EVENTS, k=None
     ),

@@ -87,8 +87,8 @@ def half_closed(stage: Stage, kind: str) -> None:
     stage.note("after-data", "the waiter, when there is something to read", BLOCKED if not waiter.answered else "told")
     _finish(source)
     # It sleeps on where nothing is reported; where that does not show, only an answer tells.
-    told = not stage.rest_shows or _is_told(stage, waiter)
-    shut = waiter.answer() if told else BLOCKED
+    heard = not stage.rest_shows or _is_told(stage, waiter)
+    shut = waiter.answer() if heard else BLOCKED
     stage.note("after-shutdown", "the waiter, when the peer has shut down for writing", shut)
     instance = stage.keep(select.epoll())
     instance.register(source.fds[0], select.EPOLLRDHUP)
@@ -140,7 +140,7 @@ def before_listen(stage: Stage, kind: str) -> None:
         me.ready()
         return polled(listener)
 
-    stage.note("poll", "what poll without a limit gives before it listens", _told(stage, act))
+    stage.note("poll", "what poll without a limit gives before it listens", _now_told(stage, act))
     stage.note("before", "events of the instance before it listens", events_of(instance))
     listener.listen()
     stage.note("listening", "events once it listens", events_of(instance))
@@ -156,6 +156,6 @@ def polled(listener: socket.socket) -> str:
     return " and ".join("POLLHUP" if mask == select.POLLHUP else f"{mask:#x}" for _, mask in asking.poll())
 
 
-def _told(stage: Stage, act: Any) -> str:
+def _now_told(stage: Stage, act: Any) -> str:
     waiter = stage.actor(act, "w0")
     return str(now(waiter))

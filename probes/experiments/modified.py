@@ -35,15 +35,15 @@ def against_a_wait(stage: Stage) -> None:
             turn += 1
 
     waiter = stage.actor(act, "w0").blocked_in(EPOLL_WAIT)
-    told = 0
-    while told < ROUNDS:
+    reports = 0
+    while reports < ROUNDS:
         instance.modify(fd, 0)
         instance.modify(fd, select.EPOLLIN | select.EPOLLET)
         if not select.select([ear], [], [], patience_s())[0]:
             stage.quiet([waiter])  # or Inconclusive, where it is on its way still
             if not select.select([ear], [], [], 0)[0]:
                 break
-        told += len(os.read(ear, 1))
+        reports += len(os.read(ear, 1))
     stage.quiet([waiter])
-    stage.note("told", f"of {ROUNDS} changes by MOD, those that the waiter was told of before the next one", told)
+    stage.note("told", f"of {ROUNDS} changes by MOD, those that the waiter was told of before the next one", reports)
     stage.note("more", "the waiter was told of more than that", bool(select.select([ear], [], [], 0)[0]))

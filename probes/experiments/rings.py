@@ -30,14 +30,14 @@ def owner_elsewhere(stage: Stage, deferred: bool) -> None:
     flags = _DEFERRED if deferred else 0
     _ask_for(flags)
     listener = wire.listening(stage)
-    told, tell = os.pipe()
+    ear, tell = os.pipe()
 
     def act(me: Me) -> list[bool]:
         ring = Ring(flags=flags)
         ring.submit(Request(rings.ACCEPT), listener.fileno())
         ring.enter(1, 0)
         me.ready()
-        os.read(told, 1)
+        os.read(ear, 1)
         lay = any(ring.lying())
         ring.enter(0, 1)
         return [lay, any(ring.lying())]

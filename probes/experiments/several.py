@@ -24,7 +24,7 @@ class Asker:
 
     def __init__(self, stage: Stage, name: str, call: str, wait: Callable[[], Any]) -> None:
         """`wait` blocks in `call`, and gives what JSON can say."""
-        self.told: list[Any] = []
+        self.heard: list[Any] = []
         self._call = call
         self._ear, mouth = os.pipe()
         gate, self._opener = os.pipe()
@@ -40,18 +40,18 @@ class Asker:
     def hear(self) -> Any:
         """The last that it told, or that it is blocked still; it must be at rest."""
         while select.select([self._ear], [], [], 0)[0]:
-            self.told += [json.loads(line) for line in os.read(self._ear, 65536).splitlines()]
-        return self.told[-1] if self.told else BLOCKED
+            self.heard += [json.loads(line) for line in os.read(self._ear, 65536).splitlines()]
+        return self.heard[-1] if self.heard else BLOCKED
 
     def wait_again(self) -> None:
         """Let it wait once more, until it is proven to sleep."""
-        self.told.clear()
+        self.heard.clear()
         os.write(self._opener, b"x")
         self.actor.blocked_in(self._call)
 
     def look_again(self) -> Any:
         """Let it wait once more for what is there already; what it then tells."""
-        self.told.clear()
+        self.heard.clear()
         os.write(self._opener, b"x")
         until(lambda: self.hear() != BLOCKED, lambda: f"{self.actor.name} slept, though something was there")
         return self.hear()
@@ -71,7 +71,7 @@ def two_sources(stage: Stage, strategy: str) -> None:
         stage.note(f"{which}-others", "waiters that were told of anything else", _others(heard, [place]))
         os.eventfd_read(fds[place])
         for asker in askers:
-            if asker.told:
+            if asker.heard:
                 asker.wait_again()
 
 
@@ -83,8 +83,8 @@ def two_edges(stage: Stage) -> None:
     for fd in fds:
         os.eventfd_write(fd, 1)
     stage.quiet(asker.actor for asker in askers)
-    told = sorted(heard for asker in askers if (heard := asker.hear()) != BLOCKED)
-    stage.note("told", "which eventfds those that returned were told of", told)
+    heard_of = sorted(heard for asker in askers if (heard := asker.hear()) != BLOCKED)
+    stage.note("told", "which eventfds those that returned were told of", heard_of)
 
 
 def _others(heard: list[Any], expected: Any) -> int:

@@ -214,7 +214,7 @@ class Ledger:
                 waiter.i, self._since_us(end.at_ns), call_name(end.number), end.result, errno_of_result(end.result)
             )
             for waiter in self.herd.waiters
-            for end in _told(self._tracer.of(waiter.tid).exits)[-_MOST_EXITS:]
+            for end in _without_clock(self._tracer.of(waiter.tid).exits)[-_MOST_EXITS:]
             if end.at_ns >= self._began_ns
         )
 
@@ -241,7 +241,7 @@ class Ledger:
         return f"task {tid}"
 
 
-def _told(exits: Sequence[Exit]) -> list[Exit]:
+def _without_clock(exits: Sequence[Exit]) -> list[Exit]:
     """Without those by which a waiter that runs no Python looks at the clock."""
     clock = syscalls.NUMBERS.get("clock_gettime")
     return [end for end in exits if end.number != clock]

@@ -105,9 +105,9 @@ class StepMachine:
 
 
 class Place(NamedTuple):
-    """A word that is known only once the program has a place: so far into a thing that has an address then."""
+    """A word that is known only once the program has a place: so far into a part that has an address then."""
 
-    thing: int
+    part: int
     offset: int
 
 
@@ -117,7 +117,7 @@ class Program:
     def __init__(self) -> None:
         self.words = array("q")
         self.places: list[tuple[int, int, int]] = []
-        """Which word is so far into which thing."""
+        """Which word is so far into which part."""
 
     @property
     def end(self) -> int:
@@ -165,11 +165,11 @@ class Program:
         """A step that writes a value to an address."""
         return self.add(LOAD, self.at(self.end, 2), value, keep=address, **more)
 
-    def placed(self, things: Sequence[int]) -> array[int]:
-        """Its words, where these are the addresses of the things; the first is that of the program itself."""
+    def placed(self, parts: Sequence[int]) -> array[int]:
+        """Its words, where these are the addresses of the parts; the first is that of the program itself."""
         words = self.words[:]
-        for word, thing, offset in self.places:
-            words[word] = things[thing] + offset
+        for word, part, offset in self.places:
+            words[word] = parts[part] + offset
         return words
 
 

@@ -74,8 +74,8 @@ class PlainWaiters:
             here = address + i * length
             line, gate = board.address(i, 0), board.gate_address(i)
             name, answer = texts + _NAME_BYTES * i, texts + _NAME_BYTES * n + ANSWER.size * i
-            things = [here, line, gate, name, answer, room, fds[i], parent, *_arguments(calls[i])]
-            self._memory[i * length : (i + 1) * length] = life.placed(things).tobytes()
+            parts = [here, line, gate, name, answer, room, fds[i], parent, *_arguments(calls[i])]
+            self._memory[i * length : (i + 1) * length] = life.placed(parts).tobytes()
             pid = address + self._pids_at + 4 * i
             start.add(clone, FORK_FLAGS, 0, pid, below=END, equal=(i * length - forks) // STEP.size + life.birth)
         start.load(Place(ITSELF, 0), below=END, equal=END, above=END)

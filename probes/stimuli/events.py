@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from . import Stimulus
 
 
-def one(stimulus: Stimulus) -> Iterator[None]:
+def one_event(stimulus: Stimulus) -> Iterator[None]:
     """One event."""
     stimulus.happen()
     yield

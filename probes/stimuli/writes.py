@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from . import Stimulus
 
 
-def one(stimulus: Stimulus) -> Iterator[None]:
+def one_write(stimulus: Stimulus) -> Iterator[None]:
     """One write: to what all share, or to what is the last waiter's own."""
     stimulus.write(stimulus.scenario.n - 1)
     yield

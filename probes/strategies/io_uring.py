@@ -54,7 +54,7 @@ class IoUring(Strategy):
         if self._request.flags & rings.ACCEPT_MULTISHOT and scenario.k > 1 and scenario.reaction != "loop":
             try:
                 for _ in range(1 if scenario.sharing == "ring" else scenario.n):
-                    self._rings.append(self._made())
+                    self._rings.append(self._new_ring())
             except BaseException:
                 self.close()
                 raise
@@ -62,12 +62,12 @@ class IoUring(Strategy):
     def waiting(self, i: int) -> _Waiting:
         if self._scenario.sharing == "ring":
             if not self._rings:  # the first thread makes it, in the process that all of them belong to
-                self._rings.append(self._made())
+                self._rings.append(self._new_ring())
             return _Waiting(self._rings[0], self._request, self._fds[i], i, self._lock)
-        ring = self._rings[i] if self._rings else self._made()
+        ring = self._rings[i] if self._rings else self._new_ring()
         return _Waiting(ring, self._request, self._fds[i], i, threading.Lock())
 
-    def _made(self) -> Ring:
+    def _new_ring(self) -> Ring:
         entries = max(_ENTRIES, self._scenario.n if self._scenario.sharing == "ring" else 1)
         return Ring(entries, self._flags, completions=min(max(2 * entries, self._scenario.k), _MOST_COMPLETIONS))
 

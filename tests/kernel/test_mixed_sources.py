@@ -36,9 +36,9 @@ def test_two_sources_each_wakes_all(play: Play, strategy: str) -> None:
        a     b  <- a write to a, then one to b
     """
     seen = play("several.two_sources", strategy)
-    for one in ("first", "second"):
-        seen.expect(one, 10)
-        seen.expect(f"{one}-others", 0)
+    for source in ("first", "second"):
+        seen.expect(source, 10)
+        seen.expect(f"{source}-others", 0)
 
 
 @claim(

@@ -184,11 +184,11 @@ def main(neighbour: str, seed: str, *parts: str) -> list[tuple[Any, ...]]:
     cases = [case for case in cases if not parts or any(part in case[0].claim.id for part in parts)]
     folder = isolation.isolate()
     dice = random.Random(f"{neighbour} {seed}")
-    found = []
+    outcomes = []
     for test, chosen in cases:
         outcome, came = _judged_beside(neighbour, random.Random(dice.random()), test, chosen, folder)
-        found.append((*outcome, came))
-    return found
+        outcomes.append((*outcome, came))
+    return outcomes
 
 
 if __name__ == "__main__":

@@ -38,15 +38,15 @@ class Place(Kernel):
         self.so_far = 0
 
     def trial(self, scenario: Scenario, *, traced: bool = False) -> Trial:
-        found = super().trial(scenario, traced=traced)
+        record = super().trial(scenario, traced=traced)
         if not self.disturbed:
-            return found
-        found = self.spoilt(found)
-        return replace(found, inconclusive=self.notices()) if self._noticed else found
+            return record
+        record = self.spoilt(record)
+        return replace(record, inconclusive=self.notices()) if self._noticed else record
 
-    def spoilt(self, found: Trial) -> Trial:
+    def spoilt(self, record: Trial) -> Trial:
         """The record of a disturbed trial."""
-        return found
+        return record
 
     def notices(self) -> str | None:
         """What the lab says of a disturbed trial; None where it can be judged all the same."""
@@ -88,13 +88,13 @@ class ForeignWakeUp(Place):
 class Interrupted(ForeignWakeUp):
     """The same, and the wait ends with EINTR: the waiter gives up (probes/lab/waiter.py)."""
 
-    def spoilt(self, found: Trial) -> Trial:
-        victim = self.victim if self.victim < len(found.waiters) else 0
+    def spoilt(self, record: Trial) -> Trial:
+        victim = self.victim if self.victim < len(record.waiters) else 0
         waiters = [
             replace(each, woken=True, returned=True, won=0, result=-EINTR, errno=EINTR) if each.i == victim else each
-            for each in found.waiters
+            for each in record.waiters
         ]
-        return replace(found, waiters=tuple(waiters))
+        return replace(record, waiters=tuple(waiters))
 
     def notices(self) -> str:
         return f"w{self.victim} got EINTR, which tells nothing of the kernel: somebody else interrupted it"
@@ -103,8 +103,8 @@ class Interrupted(ForeignWakeUp):
 class PortTaken(Place):
     """No listener can be opened: nothing was done."""
 
-    def spoilt(self, found: Trial) -> Trial:
-        return trial(n=len(found.waiters), traced=found.traced)
+    def spoilt(self, record: Trial) -> Trial:
+        return trial(n=len(record.waiters), traced=record.traced)
 
     def notices(self) -> str:
         return "no tcp4 could be opened: Address already in use"
@@ -113,8 +113,8 @@ class PortTaken(Place):
 class NotDelivered(Place):
     """A connection does not come about (a full queue, a lost packet): the steps end there."""
 
-    def spoilt(self, found: Trial) -> Trial:
-        return replace(found, steps=found.steps[: self.moment], answers=found.answers[: self.moment])
+    def spoilt(self, record: Trial) -> Trial:
+        return replace(record, steps=record.steps[: self.moment], answers=record.answers[: self.moment])
 
     def notices(self) -> str:
         return f"connection {self.moment + 1} failed: Connection timed out"
@@ -125,9 +125,9 @@ class RecordLost(Place):
 
     breaks = False
 
-    def spoilt(self, found: Trial) -> Trial:
-        counts = {**found.observers, "sched_waking": None}
-        return replace(found, observers=counts, missing={"sched_waking": "4711 records were lost"}, wakings=())
+    def spoilt(self, record: Trial) -> Trial:
+        counts = {**record.observers, "sched_waking": None}
+        return replace(record, observers=counts, missing={"sched_waking": "4711 records were lost"}, wakings=())
 
     def notices(self) -> None:
         return None
@@ -138,15 +138,15 @@ class ObserversGone(Place):
 
     breaks = False
 
-    def spoilt(self, found: Trial) -> Trial:
+    def spoilt(self, record: Trial) -> Trial:
         blind = dict.fromkeys(names(WOKEN))
         return replace(
-            found,
+            record,
             woken=None,
-            observers={**found.observers, **blind},
+            observers={**record.observers, **blind},
             missing=dict.fromkeys(blind, "it is gone"),
-            steps=tuple(replace(step, woken=None) for step in found.steps),
-            waiters=tuple(replace(each, woken=None) for each in found.waiters),
+            steps=tuple(replace(step, woken=None) for step in record.steps),
+            waiters=tuple(replace(each, woken=None) for each in record.waiters),
         )
 
     def notices(self) -> None:
@@ -156,11 +156,11 @@ class ObserversGone(Place):
 class ObserversDisagree(Place):
     """One of the observers counts a waiter too many, and the others do not."""
 
-    def spoilt(self, found: Trial) -> Trial:
+    def spoilt(self, record: Trial) -> Trial:
         def one_more(step: StepRecord) -> StepRecord:
             return replace(step, woken=(step.woken or 0) + 1)
 
-        return replace(found, agree=False, woken=(found.woken or 0) + 1, steps=tuple(map(one_more, found.steps)))
+        return replace(record, agree=False, woken=(record.woken or 0) + 1, steps=tuple(map(one_more, record.steps)))
 
     def notices(self) -> str:
         return "observers disagree in step 1: woken: switches saw w0, sched_waking saw w0 w1"
@@ -172,10 +172,10 @@ class ConductorDies(Place):
     breaks = False
 
     def trial(self, scenario: Scenario, *, traced: bool = False) -> Trial:
-        found = super().trial(scenario, traced=traced)
+        record = super().trial(scenario, traced=traced)
         if self.disturbed:
             raise Inconclusive("the conductor died (SIGKILL)")
-        return found
+        return record
 
     def notices(self) -> str:
         return "the conductor died (SIGKILL)"

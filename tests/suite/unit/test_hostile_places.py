@@ -23,12 +23,12 @@ _TOLD = [place for place in PLACES if place not in (RecordLost, ObserversGone)]
 
 def _verdicts(place: type[Place], often: float, *, noticed: bool = True) -> dict[tuple[str, str], str]:
     """The verdict of every claim on each of its scenarios, and of each with a seed of its own."""
-    found = {}
+    verdicts = {}
     for name in claims_with_stars():
         for seed, scenario in enumerate(scenarios_of(name)):
             kernel = place(seed, often, noticed=noticed)
-            found[name, scenario.id] = verdict_on(kernel, name, scenario, untraced=1)[0]
-    return found
+            verdicts[name, scenario.id] = verdict_on(kernel, name, scenario, untraced=1)[0]
+    return verdicts
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
@@ -61,14 +61,14 @@ def test_no_experiment_is_broken(test: FunctionType, arguments: dict[str, Any]) 
     expected: dict[tuple[str, str], Any] = {}
     assert _verdict(test, arguments, lambda key, case: _Obliging(expected, key, case)) == HELD
     for fact, allowed in expected.items():
-        missing = _verdict(test, arguments, lambda key, case, it=fact: _Without(expected, key, case, it))
+        missing = _verdict(test, arguments, lambda key, case, facts=fact: _Without(expected, key, case, facts))
         assert missing == INCONCLUSIVE, fact
         for error in map(errno.errorcode.__getitem__, REMEDIES):
             for seen in (error, [error], ["blocked", error]):
                 if allowed == seen:
                     continue
                 altered = {**expected, fact: seen}
-                verdict = _verdict(test, arguments, lambda key, case, it=altered: _Obliging(it, key, case))
+                verdict = _verdict(test, arguments, lambda key, case, facts=altered: _Obliging(facts, key, case))
                 assert verdict in (INCONCLUSIVE, NOT_APPLICABLE), (fact, seen)
     for k in range(len({key for key, _ in expected})):
         assert _verdict(test, arguments, _Disturbed(expected, k)) == INCONCLUSIVE

@@ -111,9 +111,9 @@ class _Stage:
 
 @pytest.fixture
 def stage() -> Iterator[_Stage]:
-    made = _Stage()
-    yield made
-    for pid in made.pids:
+    fresh = _Stage()
+    yield fresh
+    for pid in fresh.pids:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 

@@ -142,17 +142,17 @@ SCRIBBLES = (
 )
 
 
-def _told(act: str, *arguments: str) -> list[Any]:
+def _answers_of(act: str, *arguments: str) -> list[Any]:
     command = [sys.executable, "-c", TRIALS + act, str(HOME), *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def _run(program: Program, things: tuple[int, ...] = ()) -> tuple[int, list[int]]:
+def _run(program: Program, parts: tuple[int, ...] = ()) -> tuple[int, list[int]]:
     """What the machine returns, and the words of the program afterwards."""
     memory = mmap.mmap(-1, mmap.PAGESIZE)
     address = machine.address_of(memory)
-    words = program.placed([address, *things])
+    words = program.placed([address, *parts])
     memory.write(words.tobytes())
     result = machine.start().run(address)
     return result, memoryview(memory).cast("q")[: len(words)].tolist()
@@ -211,43 +211,43 @@ def test_memory_that_may_not_be_run_is_an_error(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_both_kinds_of_waiters_come_to_the_same() -> None:
-    told = _told(BOTH, *SURE)
-    assert len(told) == 2 * len(SURE)
-    for address, plain, python in told:
+    answers = _answers_of(BOTH, *SURE)
+    assert len(answers) == 2 * len(SURE)
+    for address, plain, python in answers:
         assert plain["inconclusive"] is None, (address, plain)
         assert (plain.pop("runs"), python.pop("runs")) == ("they run system calls alone", "they run Python"), address
         if "accept" not in address.partition("/")[0] and "/hold/" in address:
             assert plain == python, address
-        for one in (plain, python):
-            one["waiters"] = sorted(map(repr, one["waiters"]))
+        for trial in (plain, python):
+            trial["waiters"] = sorted(map(repr, trial["waiters"]))
         assert plain == python, address
 
 
 def test_who_did_not_block_is_named() -> None:
-    [[plain, python]] = _told(REFUSED)
+    [[plain, python]] = _answers_of(REFUSED)
     assert plain == python
     assert plain.startswith("waiter 0 did not block: accept gave ENOTSOCK")
 
 
 def test_who_could_not_get_ready_is_named() -> None:
-    [[plain, python]] = _told(NO_DESCRIPTOR)
+    [[plain, python]] = _answers_of(NO_DESCRIPTOR)
     assert plain == python
     assert plain.startswith("waiter 1 could not get ready: Too many open files")
 
 
 def test_an_error_that_tells_nothing_is_named() -> None:
-    [[plain, python]] = _told(NOTHING_TOLD)
+    [[plain, python]] = _answers_of(NOTHING_TOLD)
     assert plain == python
     assert plain.startswith("w0 got EMFILE, which tells nothing of the kernel")
 
 
 def test_who_scribbles_on_the_board_while_it_sleeps_is_believed_in_nothing() -> None:
     """Returned, won, spurious, a phase, an error, another thread's id: none of it makes another verdict."""
-    told = _told(SCRIBBLED_LATER, json.dumps(SCRIBBLES))
-    assert len(told) == 4 * len(SCRIBBLES)
-    for fields, when, one in told:
-        seen = (one["woken"], one["returned"], one["won"], one["connections"])
-        assert one["inconclusive"] is not None or seen == (1, 1, 1, 1), (fields, when, one)
+    answers = _answers_of(SCRIBBLED_LATER, json.dumps(SCRIBBLES))
+    assert len(answers) == 4 * len(SCRIBBLES)
+    for fields, when, trial in answers:
+        seen = (trial["woken"], trial["returned"], trial["won"], trial["connections"])
+        assert trial["inconclusive"] is not None or seen == (1, 1, 1, 1), (fields, when, trial)
 
 
 def test_a_waiter_whose_parent_is_gone_ends() -> None:

@@ -22,8 +22,8 @@ class _Stage:
         self.seen: dict[str, Any] = {}
         self.pids: list[int] = []
 
-    def keep(self, thing: Any) -> Any:
-        return thing
+    def keep(self, resource: Any) -> Any:
+        return resource
 
     def actor(self, act: Callable[[Any], Any], name: str) -> Any:
         self.pids.append(os.fork())
@@ -52,9 +52,9 @@ class _Forgetful:
 
 @pytest.fixture
 def stage() -> Iterator[_Stage]:
-    made = _Stage()
-    yield made
-    for pid in made.pids:
+    fresh = _Stage()
+    yield fresh
+    for pid in fresh.pids:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
