@@ -27,8 +27,10 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="ID",
         help="judge this claim alone (its id as `wakecheck list` prints it); may be given again",
     )
-    group.addoption("--herd-trials", type=_count("trials", 1000), help="untraced trials per case; one traced is added")
-    group.addoption("--herd-sizes", type=_sizes, help="numbers of waiters, for example 2,8,200")
+    group.addoption(
+        "--herd-trials", type=_count("trials", 1000), metavar="N", help="untraced trials per case; one traced is added"
+    )
+    group.addoption("--herd-sizes", type=_sizes, metavar="N,N", help="numbers of waiters, for example 2,8,200")
     group.addoption(
         "--herd-without",
         action="append",
@@ -48,8 +50,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--herd-expect",
         type=argument.path,
         metavar="FILE",
-        help="what this kernel, not mainline, is known to do differently (expectations/NAME.toml): such deviations do "
-        "not fail the run; every other does, and so does one that did not come",
+        help="what this kernel, if not mainline, is known to do differently (expectations/NAME.toml): these deviations "
+        "do not fail the run; any other does, and so does one that was expected and did not happen",
     )
     group.addoption(
         "--herd-report",
@@ -70,7 +72,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--herd-journal",
         type=argument.path,
         metavar="FILE",
-        help="also write each case down as it is judged, for whoever survives the run",
+        help="also write down each case as soon as it is judged, in case the run dies",
     )
     group.addoption("--herd-label", metavar="NAME", default="", help="what to call this kernel in the report")
 

@@ -1,4 +1,4 @@
-"""Observer `syscall_exit`: ptrace, which sees every system call come back, with its result; in traced trials."""
+"""Observer `syscall_exit`: ptrace, which sees every system call return, with its result; in traced trials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .observer import RETURNED, AtRest, Observer
 class SyscallExit(Observer):
     name = "syscall_exit"
     sees = RETURNED
-    how = "a tracer (ptrace) sees every system call come back"
+    how = "a tracer (ptrace) sees every system call return"
     remedy = (
         "run where ptrace is allowed (docker run --cap-add=SYS_PTRACE, kernel.yama.ptrace_scope < 3), "
         "and on Linux 5.3 or newer where this is not x86_64"
