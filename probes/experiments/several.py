@@ -63,16 +63,18 @@ def two_sources(stage: Stage, strategy: str) -> None:
     fds = [os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for _ in range(2)]
     call, wait = _waits_for(stage, strategy, fds)
     askers = [Asker(stage, f"w{i}", call, wait(i)) for i in range(_TEN)]
+    others = []
     for place, which in enumerate(("first", "second")):
         os.eventfd_write(fds[place], 1)
         stage.quiet(asker.actor for asker in askers)
         heard = [asker.hear() for asker in askers]
         stage.note(which, f"waiters that were told of the {which} eventfd, and of nothing else", heard.count([place]))
-        stage.note(f"{which}-others", "waiters that were told of anything else", _others(heard, [place]))
+        others.append(sum(each not in ([place], BLOCKED) for each in heard))
         os.eventfd_read(fds[place])
         for asker in askers:
             if asker.heard:
                 asker.wait_again()
+    stage.note("others", "waiters that were told of anything else, of each of the two", others)
 
 
 def two_edges(stage: Stage) -> None:
@@ -84,11 +86,7 @@ def two_edges(stage: Stage) -> None:
         os.eventfd_write(fd, 1)
     stage.quiet(asker.actor for asker in askers)
     heard_of = sorted(heard for asker in askers if (heard := asker.hear()) != BLOCKED)
-    stage.note("told", "which eventfds those that returned were told of", heard_of)
-
-
-def _others(heard: list[Any], expected: Any) -> int:
-    return sum(each not in (expected, BLOCKED) for each in heard)
+    stage.note("each-told", "which eventfds those that returned were told of", heard_of)
 
 
 def _waits_for(
@@ -198,5 +196,5 @@ def read_beside_exclusive(stage: Stage, first: str) -> None:
     askers = [reads, *waits]
     stage.quiet(asker.actor for asker in askers)
     stage.note("read-it", "the reader has the byte", reads.hear() == 1)
-    stage.note("returned", "others that returned", [asker.hear() for asker in waits].count(1))
+    stage.note("others-returned", "others that returned", [asker.hear() for asker in waits].count(1))
     stage.note("left", "the byte is in the pipe still", bool(select.select([read], [], [], 0)[0]))

@@ -151,7 +151,7 @@ def closed_elsewhere(stage: Stage, call: str) -> None:
         if seen is not None:
             stage.note("result", "what the call gives when its time is over", seen[0])
             stage.note("reported", "what it reports of the descriptor", seen[1])
-            stage.note("not-early", "it returned when the time was over, or later", seen[2])
+            stage.note("kept-its-time", "it returned when the time was over, or later", seen[2])
             return
     raise Inconclusive("the time limit was over before the descriptor was closed")
 
