@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from ..errnos import errno_of_result
 from ..lab.deadline import until
 from ..lab.stage import Me, Stage
 from ..rings import Completion, Request, Ring
+from ..verdict import NotApplicable
 from . import wire
 
 _FEWEST = 2
@@ -70,6 +72,12 @@ def single_issuer(stage: Stage, deferred: bool) -> None:
     stage.note("own-submit", "the same request, handed over by the owner", _said(ring.enter(1, 0)))
 
 
+def _insist_on_multishot(ring: Ring) -> None:
+    """Raise NotApplicable where the kernel refuses such a request: accept has it from 5.19 on, and poll from 5.13."""
+    if any(done.result == -errno.EINVAL for done in ring.lying()):
+        raise NotApplicable("a request of io_uring that goes on (multishot): EINVAL")
+
+
 def _said(result: int) -> Any:
     return result if result >= 0 else errno_of_result(result)
 
@@ -84,6 +92,7 @@ def full_queue(stage: Stage, reaped: bool) -> None:
     ring: Ring = stage.keep(Ring(1, completions=_FEWEST))
     ring.submit(_ACCEPT_ALL, listener.fileno())
     ring.enter(1, 0)
+    _insist_on_multishot(ring)
     came: list[Completion] = []
     for _ in range(_CLIENTS):
         wire.arrive(stage, listener)
@@ -122,6 +131,7 @@ def full_beside(stage: Stage) -> None:
     for ring in (small, large):
         ring.submit(_ACCEPT_ALL, listener.fileno())
         ring.enter(1, 0)
+        _insist_on_multishot(ring)
     for _ in range(_CLIENTS):
         wire.arrive(stage, listener)
     beside = len(list(large.lying()))
@@ -138,6 +148,7 @@ def polled(stage: Stage, argument: str) -> None:
     write()
     ring.submit(rings.poll_for(multishot=True), source)
     ring.enter(1, 0)
+    _insist_on_multishot(ring)
     _tell(stage, ring, "at-first", "completions, when it is ready as the poll is armed")
     _tell(stage, ring, "unread", "further ones, as long as nothing is read")
     write()
@@ -169,6 +180,7 @@ def poll_overflows(stage: Stage) -> None:
     ring: Ring = stage.keep(Ring(1, completions=_FEWEST))
     ring.submit(rings.poll_for(multishot=True), counter)
     ring.enter(1, 0)
+    _insist_on_multishot(ring)
     for _ in range(5):
         os.eventfd_write(counter, 1)
         stage.fence(needed=True)
