@@ -181,7 +181,7 @@ def deferral_over(stage: Stage) -> None:
         wire.of(scene.listener).setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
     waiter = scene.waiter()
     scene.connect()
-    stage.note("waiter", "the waiter, in the end", waiter.answer())
+    stage.note("waiter", "the waiter", waiter.answer())
 
 
 def handed_over(stage: Stage, argument: dict[str, str]) -> None:

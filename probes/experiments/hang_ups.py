@@ -89,7 +89,7 @@ def half_closed(stage: Stage, kind: str) -> None:
     # It sleeps on where nothing is reported; where that does not show, only an answer tells.
     heard = not stage.rest_shows or _is_told(stage, waiter)
     shut = waiter.answer() if heard else BLOCKED
-    stage.note("after-shutdown", "the waiter, when the peer has shut down for writing", shut)
+    stage.note("after-shutdown", "the waiter, after the shutdown", shut)
     instance = stage.keep(select.epoll())
     instance.register(source.fds[0], select.EPOLLRDHUP)
     stage.note("epoll", "an epoll instance that asks for the same", _in_words(instance.poll(0)))
@@ -109,8 +109,8 @@ def shut_here(stage: Stage, kind: str) -> None:
     waiter = stage.actor(act, "w0").blocked_in("poll")
     with socket.socket(fileno=os.dup(source.fds[0])) as end:
         end.shutdown(socket.SHUT_RD)
-    told = not stage.rest_shows or _is_told(stage, waiter)
-    stage.note("after-shutdown", "the waiter, when its own end is shut down", waiter.answer() if told else BLOCKED)
+    heard = not stage.rest_shows or _is_told(stage, waiter)
+    stage.note("after-shutdown", "the waiter, after the shutdown", waiter.answer() if heard else BLOCKED)
 
 
 def _finish(source: Connected) -> None:

@@ -211,5 +211,5 @@ def last_read(stage: Stage) -> None:
         got.append(len(tags))
         first += tags
     stage.note("each-once", "reads that each write completes", got)
-    stage.note("first", "the read that the first write completes, in the order of arming", first[0])
-    stage.note("all", "all reads in the order in which they completed", first)
+    stage.note("first-completed", "the read that the first write completes, in the order of arming", first[0])
+    stage.note("in-which-order", "all reads in the order in which they completed", first)

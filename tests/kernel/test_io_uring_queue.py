@@ -154,7 +154,7 @@ def test_last_read_gets_the_event(play: Play) -> None:
     """
     seen = play("rings.last_read")
     seen.expect("each-once", [1, 1, 1])
-    seen.expect("first", 3)
+    seen.expect("first-completed", 3)
 
 
 @claim(
