@@ -40,6 +40,15 @@ READINESS = (
 )
 """The wait call says that there is something to take."""
 
+SIBLINGS = (
+    "io_uring_accept.nothing",
+    "rt_sigtimedwait.nothing",
+    "epoll_pwait.exclusive.listener",
+    "epoll_pwait2.exclusive.listener",
+)
+"""What differs from one of these by a sibling call or by sharing, and has few cases elsewhere: what a kernel does wrong
+now and then would not be seen there."""
+
 EVERY = (*ACCEPTING, *READINESS)
 
 _DEPENDS_ON_WHO_ASKS = ("signalfd", "signalfd-of-parent", "mountinfo")

@@ -18,6 +18,7 @@ from .every import (
     DRAINED_SOURCES,
     EVERY,
     READINESS,
+    SIBLINGS,
     TAKEN_SOURCES,
     WRITTEN_SOURCES,
     moved,
@@ -50,14 +51,18 @@ def _on(source: str, strategy: str, reaction: str, stimulus: str, further: str =
 )
 @over(
     *(Star(strategy, "loop", "one-by-one", "k48", spokes=("sources", "threads")) for strategy in _WIDELY),
-    *(centre(strategy, "loop", "one-by-one", "k48") for strategy in EVERY if strategy not in _WIDELY),
-    Star("io_uring_accept.ring", "loop", "one-by-one", "k48", spokes=(), waiter="thread"),
+    *(centre(strategy, "loop", "one-by-one", "k48") for strategy in (*EVERY, *SIBLINGS) if strategy not in _WIDELY),
+    *(
+        Star(f"{call}.ring", "loop", "one-by-one", "k48", spokes=(), waiter="thread")
+        for call in ("io_uring_accept", "io_uring_multishot")
+    ),
     *(
         _on(source, strategy, "loop", moved_one_by_one(source), "k48")
         for strategy, sources in (
             ("poll", tuple(source for source in EACH_WAY if source in TAKEN_SOURCES)),
             ("epoll_wait.edge.epoll", TAKEN_SOURCES),
             ("epoll_wait.exclusive.listener", ("pipe", "eventfd")),
+            ("io_uring_read", ("eventfd",)),
         )
         for source in sources
     ),

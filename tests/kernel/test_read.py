@@ -1,4 +1,4 @@
-"""Blocked in read on a pipe or an eventfd, or in recvfrom on a UDP socket: the waits that are no accept."""
+"""Blocked in read, in recvfrom, or receiving from a message queue: the waits that are no accept."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _WAKE_ONE = kernel("kernel/sched/wait.c", "__wake_up_common: the walk ends with 
 _TAIL = kernel("kernel/sched/wait.c", "prepare_to_wait_exclusive: a new exclusive waiter goes to the tail")
 
 PIPE, EVENTFD, DATAGRAM = ("read", "pipe"), ("read", "eventfd"), ("recvfrom", "udp4")
+MQUEUE, SYSV_QUEUE = ("mq_timedreceive", "mqueue"), ("msgrcv", "sysv-queue")
 SPOKES = ("threads",)
 
 
@@ -119,15 +120,17 @@ def test_first_in_first_out(herd: RunTrials, scenario: Scenario) -> None:
         man("pipe", 7, "I/O on pipes and FIFOs: read(2) will block until data is available"),
         man("recv", 2, "DESCRIPTION: the receive calls wait for a message to arrive"),
         man("eventfd", 2, "read(2): blocks until the counter becomes nonzero"),
+        kernel("ipc/mqueue.c", "do_mq_timedsend: pipelined_send hands the message to the first receiver alone"),
+        kernel("ipc/msg.c", "do_msgsnd: pipelined_send hands the message to the first receiver alone"),
     ],
     rows=["W1"],
 )
-@over(*(_loop(who, "k48") for who in (PIPE, EVENTFD, DATAGRAM)))
+@over(*(_loop(who, "k48") for who in (PIPE, EVENTFD, DATAGRAM, MQUEUE, SYSV_QUEUE)))
 def test_no_lost_wake_up(herd: RunTrials, scenario: Scenario) -> None:
     """
-    w0 w1 ... w7      (read, recvfrom, and again)
+    w0 w1 ... w7      (read, recvfrom, mq_timedreceive, msgrcv, and again)
       \\ |   /
-      pipe, eventfd, UDP  <- 48 one by one
+      pipe, eventfd, UDP, message queue  <- 48 one by one
 
     A wake-up that is lost one time in twenty passes 4 trials of 48 with probability 0.95**192.
     """

@@ -87,8 +87,13 @@ def _port_taken(moment: Moment, dice: random.Random) -> None:
 
 
 def _no_connection(moment: Moment, dice: random.Random) -> None:
-    error = dice.choice((errno.ETIMEDOUT, errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EAGAIN))
-    _set(socket.socket, "connect", moment.counted(socket.socket.connect, partial(_fails, error)))
+    """No port is free, or lo goes down: that is of no concern to AF_UNIX."""
+    error = dice.choice((errno.EADDRNOTAVAIL, errno.ENETUNREACH))
+
+    def fails(connect: Callable[..., Any], client: socket.socket, address: Any) -> Any:
+        return connect(client, address) if client.family == socket.AF_UNIX else _fails(error)
+
+    _set(socket.socket, "connect", moment.counted(socket.socket.connect, fails))
 
 
 def _no_pipe(moment: Moment, dice: random.Random) -> None:

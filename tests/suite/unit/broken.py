@@ -67,6 +67,20 @@ class SkipsOneWaiterInTwenty(Kernel):
         return [i for i in wakes if self.chance.random() >= 0.05]
 
 
+class NeverWakesOne(Kernel):
+    """Under one strategy one of eight waiters sleeps on, whatever comes; another one in each trial."""
+
+    def __init__(self, seed: int, strategy: str) -> None:
+        super().__init__(seed)
+        self.strategy = strategy
+
+    def begin(self, scenario: Scenario) -> None:
+        self.forgotten = self.chance.randrange(max(8, scenario.n))
+
+    def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
+        return [i for i in wakes if i != self.forgotten] if scenario.strategy == self.strategy else wakes
+
+
 class TellsNobody(Kernel):
     """The eighth connection of a series is queued, and nobody is told."""
 

@@ -153,7 +153,7 @@ def _lost_wake_ups() -> list[str]:
         lines.append(_row(name, f"{chances.trials(cut)}", f"{count}", chance(passes), f"{1 - passes:.3%}"))
     untraced = chances.rare_fault_passes(48 * chances.cuts()[0].untraced)
     everywhere = [chances.steps("every.no-lost-wake-up", cut) for cut in chances.cuts()]
-    readers = [chances.steps("read.no-lost-wake-up", cut) // 3 for cut in chances.cuts()]
+    readers = [chances.steps("read.no-lost-wake-up", cut) // 5 for cut in chances.cuts()]
     herds = [chances.wake_ups("select-poll.wakes-all", cut) for cut in chances.cuts()]
     return [
         *lines,
@@ -167,7 +167,8 @@ def _lost_wake_ups() -> list[str]:
         ),
         "",
         *_wrapped(
-            "read.no-lost-wake-up looks in the same way at a pipe, an eventfd and a UDP socket: each has "
+            "read.no-lost-wake-up looks in the same way at a pipe, an eventfd, a UDP socket and two message queues: "
+            "each has "
             f"{_under(f'{count} chances' for count in readers)}."
         ),
         "",

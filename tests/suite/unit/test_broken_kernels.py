@@ -7,7 +7,7 @@ import pytest
 from probes.scenario import Scenario
 from probes.verdict import BROKEN, HELD
 from tests.kernel import test_every_strategy
-from tests.kernel.every import EVERY
+from tests.kernel.every import EVERY, SIBLINGS
 
 from . import broken, broken_elsewhere, broken_sources
 from .breaks import BREAKS, EXCLUSIVE_ORDER, GAPS, RING_ORDER, SHARED_ORDER
@@ -60,7 +60,7 @@ def test_lost_wake_up_is_caught_whatever_the_seed(make: Make) -> None:
     assert missed == []
 
 
-@pytest.mark.parametrize("strategy", EVERY)
+@pytest.mark.parametrize("strategy", [*EVERY, *SIBLINGS, "io_uring_multishot.ring", "io_uring_read"])
 def test_wake_up_lost_by_one_strategy_is_caught(strategy: str) -> None:
     """One scenario must do it: of most strategies the family sees no other."""
     family = "every.no-lost-wake-up"
@@ -82,6 +82,35 @@ def test_connection_that_nobody_is_told_of() -> None:
     )
     # In a burst the next connection wakes somebody who then finds both; unless it goes to another socket.
     assert must <= broken_claims <= must | {"every.burst-won-whole"}
+
+
+@pytest.mark.parametrize("strategy", ["mq_timedreceive", "msgrcv"])
+def test_wake_up_lost_by_one_kind_of_queue_is_caught(strategy: str) -> None:
+    family = "read.no-lost-wake-up"
+    scenario = next(star for star in scenarios_of(family) if star.strategy == strategy)
+    for seed in range(5):
+        assert verdict_on(broken.LosesOneInTwentyOf(seed, strategy), family, scenario)[0] == BROKEN, seed
+
+
+def test_waiter_that_is_never_woken_is_caught_in_every_strategy() -> None:
+    """One of eight, another one in each trial."""
+    strategies = {scenario.strategy for name in claims_with_stars() for scenario in scenarios_of(name)}
+    missed = []
+    for strategy in strategies - _ONE_WRITE:
+        for seed in range(3):
+            kernel = broken.NeverWakesOne(seed, strategy)
+            if not any(
+                verdict_on(kernel, name, scenario)[0] == BROKEN
+                for name in claims_with_stars()
+                for scenario in scenarios_of(name)
+                if scenario.strategy == strategy
+            ):
+                missed.append((strategy, seed))
+    assert missed == []
+
+
+_ONE_WRITE = {"write"}
+"""A gap: a full pipe is read once in a trial, so that of its writers the first alone has a chance to be forgotten."""
 
 
 @pytest.mark.parametrize(
