@@ -168,12 +168,18 @@ _ANYWHERE: dict[type[Kernel], set[str]] = {
         "epoll-private.wakes-all-for-one-winner",
         "epoll-shared.level-each-return-wakes-one",
     },
-    broken.BurstLeavesTheLast: {"accept.one-waiter-per-connection", "every.burst-won-whole"} | _AGAIN,
+    broken.BurstLeavesTheLast: {
+        "accept.one-waiter-per-connection",
+        "every.burst-won-whole",
+        "io-uring.multishot-takes-a-burst",
+    }
+    | _AGAIN,
     # Over TCP the lab sees that a connection is unaccounted for, and cannot say whose fault it is.
     broken.BurstLosesTheLast: {
         "?accept.one-waiter-per-connection",
         "?every.burst-won-whole",
         "?every.level-comes-again",
+        "?io-uring.multishot-takes-a-burst",
     },
 }
 BREAKS = {
