@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import select
 import socket
+import struct
 
+from ..lab.features import asking_for
+from ..lab.network import counted, own_network
 from ..lab.stage import Actor, Me, Stage
 from . import wire
 from .waiting import BLOCKED, Scene, now
@@ -65,6 +68,38 @@ class _Doing:
     def copy_closed(self) -> None:
         """A copy of the descriptor is made and closed."""
         os.close(os.dup(self._listening.fileno()))
+
+
+def lone_syn(stage: Stage, strategy: str) -> None:
+    """Two wait on a listener; a SYN comes to it, and nothing more: its answer is answered by a reset.
+
+    Made by hand, in a network namespace of its own: there the kernel counts the reset, which proves that it was there.
+    """
+    own_network()
+    with asking_for("a raw socket"):
+        raw: socket.socket = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP))
+    scene = Scene(stage, strategy)
+    with socket.socket(fileno=os.dup(scene.listener.fds[0])) as listening, socket.socket() as unused:
+        unused.bind((wire.LOOPBACK, 0))  # nobody else gets this port, and nobody connects from it
+        ports = unused.getsockname()[1], listening.getsockname()[1]
+        waiters = [scene.waiter(react=False) for _ in range(2)]
+        with counted("OutRsts", lambda: False):
+            raw.sendto(_syn(*ports), (wire.LOOPBACK, 0))
+        stage.fence(needed=True)
+        stage.quiet(waiters)
+        _note(stage, waiters)
+
+
+def _syn(source: int, destination: int) -> bytes:
+    """A TCP segment with the flag SYN alone (RFC 9293, 3.1), from and to 127.0.0.1."""
+    fields = source, destination, 1, 0, 5 << 12 | 2, 65535
+    address = socket.inet_aton(wire.LOOPBACK)
+    pseudo = address + address + struct.pack("!BBH", 0, socket.IPPROTO_TCP, 20)
+    words = struct.unpack("!16H", pseudo + struct.pack("!HHIIHHHH", *fields, 0, 0))
+    total = sum(words)
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return struct.pack("!HHIIHHHH", *fields, ~total & 0xFFFF, 0)
 
 
 def group_changes(stage: Stage, argument: dict[str, str]) -> None:

@@ -49,3 +49,25 @@ def test_group_changes_wake_nobody(play: Play, act: str) -> None:
     seen = play("phantoms.group_changes", {"act": act})
     seen.expect("woken", 0)
     seen.expect("still-blocked", 2)
+
+
+@claim(
+    "phantoms.lone-syn-wakes-nobody",
+    "A SYN with nothing after it, whose answer is reset, wakes none of those that wait on the listener.",
+    level=OBSERVED,
+    basis=[
+        man("accept", 2, "DESCRIPTION: blocks until a connection is present"),
+        kernel("net/ipv4/tcp_input.c", "tcp_conn_request: makes a request, and wakes nobody"),
+        kernel("net/ipv4/tcp_minisocks.c", "tcp_check_req: a reset removes it"),
+    ],
+)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_lone_syn_wakes_nobody(play: Play, strategy: str) -> None:
+    """
+    w0 w1      (accept, poll, epoll_wait)
+      \\ |
+        L  <- SYN
+    """
+    seen = play("phantoms.lone_syn", strategy)
+    seen.expect("woken", 0)
+    seen.expect("still-blocked", 2)

@@ -121,6 +121,7 @@ CAUGHT: dict[str, dict[str, str]] = {
     },
     "phantoms": {
         "listen, called once more, wakes those that wait": "phantoms.no-connection-wakes-nobody",
+        "the first segment of a handshake wakes who waits for a connection": "phantoms.lone-syn-wakes-nobody",
         "a member that leaves a group wakes those of another member": "phantoms.group-changes-wake-nobody",
     },
     "reuseport": {
