@@ -29,7 +29,11 @@ def _graphs() -> tuple[PeerCase, ...]:
 PEERS: dict[str, tuple[PeerCase, ...]] = {
     "Linux, tools/testing/selftests/filesystems/epoll/epoll_wakeup_test.c": (
         *_graphs(),
-        PeerCase("epoll59", "EPOLL_CTL_MOD again and again, against epoll_wait in another thread", why_not=RACE),
+        PeerCase(
+            "epoll59",
+            "EPOLL_CTL_MOD again and again, against epoll_wait in another thread",
+            ("epoll-instances.mod-beside-a-wait",),
+        ),
         PeerCase(
             "epoll60",
             "ten threads on an edge-triggered instance with ten eventfds, all written to",

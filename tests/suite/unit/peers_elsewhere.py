@@ -54,7 +54,7 @@ _GVISOR_POLL = (
     PeerCase("NullFds, ZeroTimeout", "a poll of nothing ends when its time is over", _LIMITS),
     PeerCase("NegativeTimeout", "a poll of nothing without a limit ends with a signal", (_EINTR,)),
     PeerCase("NonBlockingEventPOLLIN and its like", "what is readable is told at once", ("sockets.readable-when",)),
-    PeerCase("BlockingEventPOLLIN and its like", "a write to a pipe ends a poll", (_ALL,)),
+    PeerCase("BlockingEventPOLLIN, ...POLLRDNORM", "a write ends a poll", (_ALL, "sources.normal-data-is-input")),
     PeerCase("NonBlockingEventPOLLOUT, BlockingEventPOLLOUT", "there is room", ("sockets.writable-when",)),
     PeerCase("NonBlockingEventPOLLHUP", "a pipe without a writer", (_HUP,)),
     PeerCase("BlockingEventPOLLHUP", "the last writer closes it under a poll", ("sources.end-of-file-wakes-pollers",)),

@@ -2,36 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from . import broken, broken_elsewhere, broken_sources
-from .model import Kernel
-
-
-@dataclass(frozen=True)
-class Regression:
-    """One commit (or one report), and the claims that break on a kernel which is wrong in that way."""
-
-    commit: str
-    """Twelve hex digits; of a report, its place."""
-    title: str
-    release: str
-    """The mainline release that brought it."""
-    what: str
-    claims: tuple[str, ...] = ()
-    seen_on: tuple[str, ...] = ()
-    """Kernels of the catalogue on which a claim is broken for it, by their expectations."""
-    models: tuple[type[Kernel], ...] = ()
-    """Models of kernels that are wrong in this way."""
-    facts: bool = False
-    """Whether an experiment notes it: then it is enough that each fact counts (test_experiments_can_fail.py)."""
-    why_not: str = ""
-    """Why no claim sees it."""
-
-
-_RACE = (
-    "It is a race of a few instructions, which no arrangement of sleepers brings about, and which chance alone meets."
-)
+from .regression_case import RACE, Regression
+from .regressions_further import FURTHER
 
 REGRESSIONS = (
     Regression(
@@ -59,28 +32,29 @@ REGRESSIONS = (
         "epoll: fix possible lost wakeup on epoll_ctl() path",
         "5.6",
         "Mended (made by a218cc491420 in 5.1; bugzilla 205933): an event that came while epoll_ctl armed it was lost.",
-        why_not=_RACE,
+        why_not=RACE,
     ),
     Regression(
         "412895f03cbf",
         "epoll: atomically remove wait entry on wake up",
         "5.7",
         "Mended: two events in quick succession woke one waiter twice, and the other not at all.",
-        why_not=_RACE,
+        why_not=RACE,
     ),
     Regression(
         "65759097d804",
         "epoll: call final ep_events_available() check under the lock",
         "5.7",
         "Mended: a waiter went to sleep while the ready list was empty for a moment, and was not woken.",
-        why_not=_RACE,
+        claims=("epoll-instances.mod-beside-a-wait",),
+        facts=True,
     ),
     Regression(
         "289caf5d8f6c",
         "epoll: check for events when removing a timed out thread from the wait queue",
         "5.11",
         "Mended: a waiter whose time was just over swallowed the wake-up of an event that came at that moment.",
-        why_not=_RACE,
+        why_not=RACE,
     ),
     Regression(
         "d9ec73301099",
@@ -178,7 +152,9 @@ REGRESSIONS = (
         "929e30f93125",
         "bpf, sockmap: Fix FIONREAD for sockmap",
         "2026",
-        "Mended: FIONREAD counts wrongly for sockets in a sockmap.",
-        why_not="No wake-up hangs on it; and a sockmap takes BPF programs, which nothing here loads.",
+        "Mended: FIONREAD counts wrongly for sockets in a sockmap; made, as users report: a socket in a sockmap without a "
+        "verdict program is not told of what it receives (mended by 04af4efde58a).",
+        why_not="A sockmap takes BPF programs, which nothing here loads.",
     ),
+    *FURTHER,
 )
