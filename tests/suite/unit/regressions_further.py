@@ -57,7 +57,7 @@ FURTHER = (
         "pipe: fix and clarify pipe read wakeup logic",
         "5.5",
         "Made: a read is told to writers only if the pipe was full, as select, poll and epoll have it since.",
-        claims=("sources.room-wakes-one-writer", "epoll-instances.write-edge"),
+        claims=("epoll-instances.write-edge",),
         facts=True,
     ),
     Regression(

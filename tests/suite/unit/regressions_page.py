@@ -11,8 +11,8 @@ _WORDS = """\
 
 Commits of the kernel that made a wake-up go wrong, or mended it, and the claims that break on a kernel which is wrong
 in that way: {all} of them, of which {unseen} cannot be seen.  `python -m tests.suite.unit.pages` writes this page from
-`tests/suite/unit/regressions.py` and `regressions_further.py`.  A test compares it, and looks: each claim is there, each kernel is expected to break
-one of them, and each model does break one.
+`tests/suite/unit/regressions.py` and `regressions_further.py`.  A test compares it, and looks: each claim is there,
+each kernel is expected to break one of them, and each model does break one.
 
 | commit | what it did | seen by | how that is known |
 |---|---|---|---|"""
