@@ -162,7 +162,7 @@ def _run_once(control: Control, lab: Lab) -> ControlOutcome:
             return ControlOutcome(INCONCLUSIVE, str(reason))
         if trial.inconclusive is not None:
             # There few trials say anything, and that is no fault of the instrument.
-            blind = trial.inconclusive.endswith(REST_IS_HIDDEN)
+            blind = REST_IS_HIDDEN in trial.inconclusive
             return ControlOutcome(NOT_APPLICABLE if blind else INCONCLUSIVE, trial.inconclusive)
         if trial.woken is None or trial.returned is None:
             unseen = "woken is not observed" if trial.woken is None else "returned is not observed"

@@ -115,7 +115,13 @@ def environment() -> Environment:
         concern=expected.concern,
         deviations=expected.DEVIATIONS,
     )
-    jinja.filters.update(drawing=inspect.cleandoc, breakable=breakable, beside=beside, named=strategies.in_words)
+    jinja.filters.update(
+        drawing=inspect.cleandoc,
+        breakable=breakable,
+        breakable_name=breakable_name,
+        beside=beside,
+        named=strategies.in_words,
+    )
     return jinja
 
 
@@ -131,6 +137,11 @@ def link(basis: str) -> str | None:
 def breakable(address: str) -> Markup:
     """An id that a narrow column may break after a slash or a dot; escaped, and copied without a trace."""
     return Markup("<wbr>").join(part for part in re.split(r"(?<=[/.])", printable.printable(address)) if part)
+
+
+def breakable_name(label: str) -> Markup:
+    """A kernel's name that a narrow column may break after a hyphen: `arm64-6.12` not within its version."""
+    return Markup("<wbr>").join(part for part in re.split(r"(?<=-)", printable.printable(label)) if part)
 
 
 def beside(strategy: str) -> Markup:

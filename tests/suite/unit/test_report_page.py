@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from probes.report import page
-from probes.report.page import breakable, link, render
+from probes.report.page import breakable, breakable_name, link, render
 
 PSI = "psi: inconsistent task state! task=3195:w0.130 cpu=0 psi_flags=0 clear=1 set=4"
 SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
@@ -197,6 +197,10 @@ def test_where_a_basis_can_be_opened(basis: str, target: str | None) -> None:
 
 def test_an_id_breaks_after_slashes_and_dots() -> None:
     assert breakable("epoll_wait.edge/<n8>") == "epoll_wait.<wbr>edge/<wbr>&lt;n8&gt;"
+
+
+def test_a_kernels_name_breaks_after_hyphens_alone() -> None:
+    assert breakable_name("i386-on-<6.12>") == "i386-<wbr>on-<wbr>&lt;6.12&gt;"
 
 
 def test_a_caption_is_as_wide_as_the_box_that_scrolls() -> None:
