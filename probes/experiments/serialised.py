@@ -71,7 +71,8 @@ class Queue:
 
         actor = self.stage.actor(act, f"w{i}")
         self.actors.append(actor)
-        return actor.blocked_in_either((ACCEPT, self.lock.call), lambda: bool(self.board.get(i, ACQUIRED)))
+        in_accept = actor.blocked_in_either((ACCEPT, self.lock.call), lambda: bool(self.board.get(i, ACQUIRED)))
+        return ACCEPT if in_accept else self.lock.call
 
     def start_all(self) -> list[str]:
         return [self.start() for _ in range(self.n)]

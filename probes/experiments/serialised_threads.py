@@ -46,7 +46,8 @@ class _Process:
         until(lambda: self._beyond_python(thread, i), lambda: f"{thread.name} did not come to its calls")
         call = self._scene.scenario.call
         other = self._inner.call if i or self._outer is None else self._outer.call
-        return thread, thread.blocked_in_either((call, other), lambda: bool(self.board.get(i, INSIDE)))
+        inside = thread.blocked_in_either((call, other), lambda: bool(self.board.get(i, INSIDE)))
+        return thread, call if inside else other
 
     def _beyond_python(self, thread: Actor, i: int) -> bool:
         """Whether it sleeps in none of the interpreter's own futexes: it names the address of one of our locks."""

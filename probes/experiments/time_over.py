@@ -62,7 +62,7 @@ def _in_vain(stage: Stage, call: str, limit_ns: int) -> list[Any] | None:
         return _timed(me, waiting(call, fd, limit_ns), limit_ns, said)
 
     waiter = stage.actor(act, "w0")
-    if waiter.blocked_in_either((call, PARK), lambda: not _over(done)) == PARK:
+    if not waiter.blocked_in_either((call, PARK), lambda: not _over(done)):
         return None
     waiter.send(_OTHER)
     if spins(waiter, done):
@@ -132,7 +132,7 @@ def _raced(stage: Stage, kind: str, limit_ns: int) -> list[list[Any]] | None:
     waiters: list[Actor] = []
     for i in range(_FOUR):
         waiters.append(stage.actor(act, f"w{i}"))
-        if waiters[-1].blocked_in_either(("recvfrom", PARK), lambda: not _over(done)) == PARK:
+        if not waiters[-1].blocked_in_either(("recvfrom", PARK), lambda: not _over(done)):
             return None
     source.write(0)
     answers = [waiter.answer() for waiter in waiters]
@@ -182,7 +182,7 @@ def _closed(stage: Stage, call: str, limit_ns: int) -> list[Any] | None:
         return [result if result >= 0 else errno_of_result(result), reported, ended - began >= limit_ns, in_time]
 
     waiter = stage.actor(act, "w0")
-    if waiter.blocked_in_either((call, PARK), lambda: not _over(done)) == PARK:
+    if not waiter.blocked_in_either((call, PARK), lambda: not _over(done)):
         return None
     os.write(start, b"x")
     result, reported, late_enough, in_time = waiter.answer()

@@ -74,14 +74,14 @@ class Actor:
         self._counts = self._count(sighting)
         return self
 
-    def blocked_in_either(self, calls: tuple[str, str], first: Callable[[], bool]) -> str:
-        """Return once it is proven to sleep in one of two system calls; which one.
+    def blocked_in_either(self, calls: tuple[str, str], first: Callable[[], bool]) -> bool:
+        """Return once it is proven to sleep in one of two system calls; whether it is the first.
 
         Where the kernel names none, or one does the work of both here, it is the first of them if `first` says so then.
         """
         if not self._stage.syscall_readable or len(set(map(syscalls.number, calls))) == 1:
             self.blocked_in(calls[0])
-            return calls[0 if first() else 1]
+            return first()
         names = {syscalls.number(call): call for call in calls}
 
         def asleep(sighting: Sighting) -> bool:
@@ -90,7 +90,7 @@ class Actor:
         sighting = two_equal_looks(self.look, asleep, self._not_seen(f"blocked in {' or '.join(dict.fromkeys(calls))}"))
         self.note_rest()
         self._counts = self._count(sighting)
-        return names[sighting.syscall]
+        return names[sighting.syscall] == calls[0]
 
     def note_rest(self) -> None:
         """It slept at the last look at it."""
