@@ -82,11 +82,11 @@ _ODD: Mapping[str, Callable[[int], bool]] = {
 
 
 def counter(name: str) -> int:
-    """One counter of this network namespace, by its name in /proc/net/netstat (TcpExt) or /proc/net/snmp (Tcp).
+    """One counter of this network namespace, by its name in /proc/net/netstat (TcpExt, MPTcpExt) or snmp (Tcp).
 
     Raises Inconclusive where this kernel does not keep it.
     """
-    for file, group in (("netstat", "TcpExt:"), ("snmp", "Tcp:")):
+    for file, group in (("netstat", "TcpExt:"), ("snmp", "Tcp:"), ("netstat", "MPTcpExt:")):
         counters = _counters(file, group)
         if name in counters:
             return int(counters[name])

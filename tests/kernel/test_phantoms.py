@@ -71,3 +71,22 @@ def test_lone_syn_wakes_nobody(play: Play, strategy: str) -> None:
     seen = play("phantoms.lone_syn", strategy)
     seen.expect("woken", 0)
     seen.expect("still-blocked", 2)
+
+
+@claim(
+    "phantoms.another-path-wakes-nobody",
+    "Another path of a Multipath TCP connection (MP_JOIN), which comes to the listener's own port, wakes none of those "
+    "that wait on it.",
+    level=OBSERVED,
+    basis=[kernel("net/mptcp/subflow.c", "subflow_syn_recv_sock: a join belongs to its connection, and is not queued")],
+)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_another_path_wakes_nobody(play: Play, strategy: str) -> None:
+    """
+    w0 w1      (accept, poll, epoll_wait)
+      \\ |
+        L  <- MP_JOIN of c0, which was accepted before
+    """
+    seen = play("mptcp.joined", strategy)
+    seen.expect("woken", 0)
+    seen.expect("still-blocked", 2)

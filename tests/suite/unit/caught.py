@@ -124,6 +124,7 @@ CAUGHT: dict[str, dict[str, str]] = {
     },
     "phantoms": {
         "listen, called once more, wakes those that wait": "phantoms.no-connection-wakes-nobody",
+        "another path of an accepted connection wakes who waits for a new one": "phantoms.another-path-wakes-nobody",
         "the first segment of a handshake wakes who waits for a connection": "phantoms.lone-syn-wakes-nobody",
         "a member that leaves a group wakes those of another member": "phantoms.group-changes-wake-nobody",
     },
