@@ -54,16 +54,16 @@ def _reached(stage: Stage, members: list[socket.socket], sender: socket.socket |
     else:
         (sender or stage.keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))).sendto(b"x", members[0].getsockname())
     stage.fence(needed=True)
-    found: list[int] = []
+    who: list[int] = []
 
     def came() -> bool:
-        found.extend(i for i, member in enumerate(members) if _took(member))
-        return bool(found)
+        who.extend(i for i, member in enumerate(members) if _took(member))
+        return bool(who)
 
     until(came, lambda: "what was sent is with no member of the group")
-    if len(found) > 1:
+    if len(who) > 1:
         raise Inconclusive("more than one member has got what was sent once")
-    return found[0]
+    return who[0]
 
 
 def _took(member: socket.socket) -> bool:

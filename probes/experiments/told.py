@@ -28,11 +28,11 @@ def normal_data(stage: Stage, kind: str) -> None:
     waiter = stage.actor(act, "w0").blocked_in("poll")
     source.write(0)
     stage.fence(needed=True)
-    told = not stage.rest_shows
-    if not told:
+    answers = not stage.rest_shows
+    if not answers:
         stage.quiet([waiter])
-        told = waiter.answered
-    stage.note("waiter", "the waiter, when something is there", waiter.answer() if told else BLOCKED)
+        answers = waiter.answered
+    stage.note("waiter", "the waiter, when something is there", waiter.answer() if answers else BLOCKED)
 
 
 def signalled(stage: Stage) -> None:
