@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +32,10 @@ CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 """C0 but the newline, C1, and what turns the direction of writing."""
 
 fuzzed = settings(
-    derandomize=True, deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True,
+    deadline=None,
+    max_examples=int(os.environ.get("WAKECHECK_FUZZ", "200")),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 NASTY = st.sampled_from(
     ["\x1b[31m", "::error::x", "</script><script>x()</script>", "\u202e", "\x9b", "a\nb", "\x00", "%s", "{0}", "'\"<&"]
