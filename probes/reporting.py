@@ -91,13 +91,13 @@ class Reporting:
 
     def show(self, terminal_reporter: pytest.TerminalReporter) -> None:
         """The last words on the terminal; none where no test judges a claim."""
-        from rich.console import Console
-
-        from .report import terminal
-
         run = self._recorder.run
         if run is None:
             return
+        from rich.console import Console  # not before there is something to show: they take longer than the rest
+
+        from .report import terminal
+
         terminal_reporter.section("wakecheck")
         terminal_reporter.flush()
         if self._places.complaint:
