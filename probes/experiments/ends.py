@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
+import struct
 import sys
 import threading
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from ..lab.deadline import patience_s, until
 from ..lab.herd import UNASKED_S
 from ..lab.stage import Actor, Me, Stage
+from ..sources import tcp
 from ..verdict import Inconclusive
 from . import wire
 from .death import arrived
@@ -113,7 +116,9 @@ def _polled(listening: socket.socket) -> str:
 
 def _connect(scene: Scene) -> str:
     try:
-        scene.connect()
+        client = scene.connect()
+        if scene.listener.asynchronous and scene.listener.queued() is None:
+            _arrives(client)
     except ConnectionRefusedError:
         return "refused"
     except ConnectionResetError:
@@ -121,3 +126,21 @@ def _connect(scene: Scene) -> str:
         # waiter it woke let go of the listener, on one CPU before connect itself came back.
         return "accepted"
     return "accepted"
+
+
+def _arrives(client: socket.socket) -> None:
+    """Return once the other end has handled all of the handshake, where no listener can be asked for its queue.
+
+    The last segment of the handshake may still lie in a queue when connect returns; a byte that is sent after it is
+    acknowledged after it.
+    """
+    with contextlib.suppress(BrokenPipeError):
+        client.send(b"x")
+    until(lambda: _is_acknowledged(client), lambda: "the other end did not acknowledge a byte")
+
+
+def _is_acknowledged(client: socket.socket) -> bool:
+    """Whether all that was sent is, or the connection was reset (its first byte: tcpi_state, 1 is TCP_ESTABLISHED)."""
+    with contextlib.suppress(OSError, struct.error):
+        return client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != 1 or tcp.queue(client)[0] == 0
+    return True
