@@ -20,6 +20,7 @@ PHP_FPM = apt("php-fpm8.2", "php8.2-fpm")
 ETCD = apt("etcd", "etcd-server")
 NATS = apt("nats-server", "nats-server")
 TOMCAT = apt("java", "tomcat10")
+JETTY = apt("java", "jetty9")
 ACTIVATE = apt("systemd-socket-activate", "systemd")
 DENO = npm("deno")
 BUN = npm("bun")
@@ -115,6 +116,11 @@ _SERVER_XML = """\
   </Service>
 </Server>
 """
+
+_JETTY = (
+    *("-Djetty.home=/usr/share/jetty9", "-Djetty.base=$folder", "-Djava.io.tmpdir=$folder/temp"),
+    *("-jar", "/usr/share/jetty9/start.jar"),
+)
 
 _DENO = "export default { fetch() { return new Response('ok\\n'); } };\n"
 
@@ -288,6 +294,19 @@ ROWS = (
         ask=b"GET / HTTP/1.0\r\n\r\n",
         hears=b"HTTP/1",
         before="mkdir webapps logs temp",
+    ),
+    _more(
+        "jetty",
+        "Jetty (Java)",
+        JETTY,
+        (*_JETTY, "jetty.http.port=$port", "jetty.http.host=127.0.0.1"),
+        {},
+        calls=("accept", "accept4"),
+        **_ALONE,
+        strategy="accept",
+        ask=b"GET / HTTP/1.0\r\n\r\n",
+        hears=b"HTTP/1",
+        before=f"mkdir temp && java {' '.join(_JETTY)} --create-startd --add-to-start=http".replace("$folder", "."),
     ),
     _more(
         "etcd",

@@ -107,6 +107,10 @@ class Running:
         """Every process is there, it answers a request, and every worker waits.  Raises DidNotStart."""
         # The request first: one that systemd-socket-activate starts is started by it.
         self._until(self._answers, lambda: "no answer")
+        with contextlib.ExitStack() as clients:
+            for _ in range(self.server.clients):
+                client = clients.enter_context(socket.create_connection(("127.0.0.1", self.port), PATIENCE_S))
+                client.recv(1)
         if self.server.processes:
             self._until(lambda: len(self.pids()) == self.server.processes, lambda: f"{len(self.pids())} processes")
         self._until(self._all_wait, lambda: f"{self._waiting()} waiting in {' or '.join(self.server.calls)}")

@@ -11,6 +11,7 @@ POSTGRESQL = apt("setpriv", "postgresql-15")
 _POSTGRES = "/usr/lib/postgresql/15/bin"
 _AS_POSTGRES = ("--reuid=postgres", "--regid=postgres", "--clear-groups")
 DOVECOT = apt("dovecot", "dovecot-imapd")
+POSTFIX = apt("/usr/lib/postfix/sbin/master", "postfix")
 
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"  # PostgreSQL, Message Formats
 
@@ -70,6 +71,31 @@ service imap-login {
 }
 """
 
+_POSTFIX = {
+    "etc/main.cf": """\
+compatibility_level = 3.6
+queue_directory = $folder/q
+data_directory = $folder/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+mail_owner = postfix
+setgid_group = postdrop
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = localhost.test
+mydestination =
+maillog_file = /dev/stdout
+alias_maps =
+alias_database =
+""",
+    "etc/master.cf": f"""\
+127.0.0.1:$port inet n - n - {WORKERS} smtpd
+rewrite unix - - n - - trivial-rewrite
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+proxymap unix - - n - - proxymap
+""",
+}
 
 ROWS = (
     Server(
@@ -154,5 +180,20 @@ ROWS = (
         woken=WORKERS,
         more=True,
         before="mkdir run mail",
+    ),
+    Server(
+        "postfix",
+        "Postfix, four smtpd",
+        POSTFIX,
+        ("-c", "$folder/etc", "-d"),
+        _POSTFIX,
+        processes=0,
+        waiting=0,
+        clients=WORKERS,
+        ask=b"QUIT\r\n",
+        hears=b"220",
+        before="mkdir data q && cd q && mkdir pid private public active incoming defer maildrop && "
+        "chown postfix ../data private public active incoming defer maildrop",
+        more=True,
     ),
 )

@@ -89,6 +89,8 @@ class Server:
     """What the answer to that must begin with."""
     before: str = ""
     """A script for sh that prepares its folder first."""
+    clients: int = 0
+    """So many connect at once when it is up: it starts a worker for each, and keeps them."""
     audit: tuple[str, ...] = ()
     """More arguments of an audit of it."""
     ends_by: str = "SIGTERM"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .server import WORKERS, Server, apt
 
 LIGHTTPD = apt("lighttpd", "lighttpd")
 H2O = apt("h2o", "h2o")
 VARNISH = apt("varnishd", "varnish")
 SQUID = apt("squid", "squid")
+TRAFFIC_SERVER = apt("traffic_server", "trafficserver")
 
 _HTTP = b"GET / HTTP/1.0\r\n\r\n"
 
@@ -77,6 +80,54 @@ def _varnish(name: str, title: str, pools: int) -> Server:
     )
 
 
+def _traffic_server(name: str, title: str, accept_threads: int, **fields: Any) -> Server:
+    """With four threads that serve, and so many that accept for them."""
+    return Server(
+        name,
+        title,
+        TRAFFIC_SERVER,
+        ("--run-root=$folder/runroot.yaml",),
+        {
+            "runroot.yaml": _RUNROOT,
+            "records.config": f"""\
+CONFIG proxy.config.http.server_ports STRING $port:ip-in=127.0.0.1
+CONFIG proxy.config.exec_thread.autoconfig INT 0
+CONFIG proxy.config.exec_thread.limit INT {WORKERS}
+CONFIG proxy.config.accept_threads INT {accept_threads}
+CONFIG proxy.config.admin.user_id STRING #-1
+CONFIG proxy.config.url_remap.remap_required INT 1
+""",
+        },
+        # Beside it the helper that would write of a crash, which has stopped itself until then.
+        processes=2,
+        waiting=0,
+        http=True,
+        ask=_HTTP,
+        hears=b"HTTP/1",
+        before="mkdir etc run logs cache && cp -r /etc/trafficserver/. etc && mv records.config etc && "
+        ": > etc/storage.config",
+        more=True,
+        **fields,
+    )
+
+
+_RUNROOT = """\
+prefix: $folder
+exec_prefix: /usr
+bindir: /usr/bin
+sbindir: /usr/sbin
+sysconfdir: $folder/etc
+datadir: $folder/cache
+includedir: /usr/include
+libdir: /usr/lib
+libexecdir: /usr/lib/trafficserver/modules
+localstatedir: $folder/run
+runtimedir: $folder/run
+logdir: $folder/logs
+cachedir: $folder/cache
+"""
+
+
 ROWS = (
     Server(
         "lighttpd",
@@ -125,5 +176,9 @@ ROWS = (
         woken=WORKERS,
         more=True,
         before="chmod 777 .",
+    ),
+    _traffic_server("traffic-server", "Traffic Server", 1, strategy="accept", workers=1),
+    _traffic_server(
+        "traffic-server-shared", "Traffic Server, `accept_threads 0`", 0, strategy="epoll.edge-exclusive.listener"
     ),
 )
