@@ -7,10 +7,11 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from tests.suite.audit.schema import violation
 
@@ -62,19 +63,20 @@ class Audited:
 
 def audit(running: Running, more: Sequence[str] = ()) -> Audited:
     """Audit this server.  AssertionError where the audit prints no answer, or does not end."""
-    with subprocess.Popen(
-        [*command(running), *more],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    # Into files: a server of a thousand threads has an answer that no pipe holds.
+    with (
+        tempfile.TemporaryFile("w+") as out_file,
+        tempfile.TemporaryFile("w+") as said_file,
+        subprocess.Popen(
+            [*command(running), *more], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out_file, stderr=said_file
+        ) as process,
+    ):
         try:
             tracers = _watch_until_end(running, process)
         finally:
             process.kill()
-        out, said = process.communicate()
+        process.wait()
+        out, said = (_text(file) for file in (out_file, said_file))
     assert out.startswith("{"), f"the audit of {running.server.name} printed no answer:\n{out}{said}"
     answer = json.loads(out)
     assert violation(answer) is None, violation(answer)
@@ -95,8 +97,13 @@ def five(running: Running) -> list[Audited]:
     return [audit(running) for _ in range(REPEATS)]
 
 
-def _watch_until_end(running: Running, process: subprocess.Popen[str]) -> set[int]:
-    """Look for tracers until the audit has ended.  Its answer fits into the pipe (64 KiB, pipe(7))."""
+def _text(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
+
+
+def _watch_until_end(running: Running, process: subprocess.Popen[bytes]) -> set[int]:
+    """Look for tracers until the audit has ended."""
     tracers: set[int] = set()
     pidfd = os.pidfd_open(process.pid)
     end = time.monotonic() + PATIENCE_S

@@ -97,14 +97,12 @@ def _client(running: Running, datagram: bytes | None) -> socket.socket:
 
 
 def _at_rest(running: Running) -> Moves:
-    """Wait until every thread sleeps in two looks with the same counts."""
+    """Wait until every thread sleeps in two looks with the same counts: whom a connection wakes is runnable at once."""
     end = time.monotonic() + _PATIENCE_S
-    last: Moves | None = None
     while True:
         moves, asleep = _moves(running)
-        if asleep and moves == last:
+        if asleep and _moves(running) == (moves, True):
             return moves
-        last = moves
         if time.monotonic() > end:
             raise NeverAtRest(running.server.name)
         running.ends_within(LOOK_S)
