@@ -126,8 +126,10 @@ def _name(tid: int) -> str:
     return "one that has ended"
 
 
-def in_words(counted: dict[str, Any]) -> str:
-    """`4`, or `1 + 2 others (name)`, or `4; 1 by itself`: medians over the connections."""
+def in_words(counted: dict[str, Any] | None) -> str:
+    """`4`, or `1 + 2 others (name)`, or `4; 3 tick`: medians over the connections.  None: it was never at rest."""
+    if counted is None:
+        return "never at rest"
     waiters, others, idle = (statistics.median(counted[name]) for name in ("waiters", "others", "idle"))
     text = f"{waiters:g}"
     if others:

@@ -110,7 +110,10 @@ def _count(running: Running, audited: Audited) -> Entry:
     waiters = [waiter["tid"] for waiter in audited.answer["waiters"]]
     asked = running.server.audit
     datagram = query(asked[1]) if asked[:1] == ("--dns",) else None
-    return {"counted": independent.count(running, waiters, datagram).as_dict()}
+    try:
+        return {"counted": independent.count(running, waiters, datagram).as_dict()}
+    except independent.NeverAtRest:
+        return {"counted": None}
 
 
 def entry_of(server: Server, audits: Sequence[Audited]) -> Entry:
