@@ -138,7 +138,10 @@ def in_words(counted: dict[str, Any] | None) -> str:
     return text + (f"; {idle:g} tick" if idle else "")
 
 
-def agrees(counted: dict[str, Any], woken: float) -> bool:
-    """Whether as many waiters moved as the audit says were woken; threads that tick may move besides."""
-    waiters, idle = (statistics.median(counted[name]) for name in ("waiters", "idle"))
-    return woken <= waiters <= woken + idle
+def agrees(counted: dict[str, Any], woken: float, take_turns: bool = False) -> bool:
+    """Whether as many waiters moved as the audit says were woken; threads that tick may move besides.
+
+    `take_turns`: another worker waits each time, which then is among the others.
+    """
+    waiters, others, idle = (statistics.median(counted[name]) for name in ("waiters", "others", "idle"))
+    return woken <= (waiters + others if take_turns else waiters) and waiters <= woken + idle
