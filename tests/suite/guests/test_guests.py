@@ -46,13 +46,13 @@ def test_two_kernels_each_leave_a_whole_run(tmp_path: Path) -> None:
 
 
 def test_costs_in_a_guest_are_marked_and_judge_nothing(tmp_path: Path) -> None:
-    with Runner(tmp_path, UML, "--cost", pytest=FEW) as runner:
+    with Runner(tmp_path, QEMU, "--cost", pytest=FEW) as runner:
         assert runner.finish() == 0, runner.said
-        run = runner.run_json(UML)
+        run = runner.run_json(QEMU)
         assert set(verdicts(run)) == {"held"}
         assert any("this kernel is emulated" in mark for mark in run["cost"]["marks"])
         assert {cell["way"] for cell in run["cost"]["cells"]} >= {"accept", "poll", "epoll_wait.exclusive.listener"}
-        page = (runner.out / UML / "index.html").read_text(encoding="utf-8")
+        page = (runner.out / QEMU / "index.html").read_text(encoding="utf-8")
         assert '<p class="care">Take care: this kernel is emulated' in page
         runner.assert_nothing_left()
 
