@@ -21,7 +21,7 @@ MOST_ACCIDENTS = 0.5
 woke whom, context switches alone decide nothing."""
 
 MOST_CONTRADICTORY = 0.25
-"""Of all connections.  Under load, perf was seen to lose the records of a moment on one CPU, in one of 50 windows of
+"""Of all connections.  Under load, perf was seen to lose the records of a moment on one CPU, in 4 of 396 windows of
 60 ms, and to say nothing of it; where more are contradictory than that explains, an observer is wrong."""
 
 

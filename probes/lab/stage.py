@@ -56,6 +56,8 @@ class Stage:
         """Why nobody can, where there is none."""
         self.rest_shows = bench.rest_shows
         """Whether an actor that was woken is seen to be no longer asleep, even before it runs."""
+        self.carried = False
+        """Whether threads of the kernel carry what wakes the actors (`SourceKind.carried`): the experiment says so."""
         self._actors: list[Actor] = []
         self._bench = bench
         self._conductor = conductor
@@ -216,7 +218,7 @@ def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
         if "facts" in message:
             insist_on_calm(calm, bench.sentinel.look() if bench.sentinel is not None else None)
             rests, ours = message.pop("rests_ns"), {conductor, pid, *message.pop("pids")}
-            insist_on_our_wakers(bench.instruments.take_in() or [], rests, ours)
+            insist_on_our_wakers(bench.instruments.take_in() or [], rests, ours, carried=message.pop("carried"))
     finally:
         os.close(answer)
         os.kill(pid, signal.SIGKILL)
@@ -242,7 +244,7 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
             stage.insist_on_all()
             stage.close()
             insist_on_no_denial(stage.facts)
-            message = {"facts": stage.facts, "rests_ns": stage.rests_ns, "pids": stage.pids}
+            message = {"facts": stage.facts, "rests_ns": stage.rests_ns, "pids": stage.pids, "carried": stage.carried}
         except NotApplicable as reason:
             message = {"not_applicable": str(reason)}
         except Inconclusive as reason:

@@ -44,13 +44,21 @@ def _is_of_the_kernel(pid: int) -> bool:
         return False
 
 
-def insist_on_our_wakers(wakings: Sequence[Waking], rests_ns: Sequence[Sequence[int]], ours: Collection[int]) -> None:
+def insist_on_our_wakers(
+    wakings: Sequence[Waking], rests_ns: Sequence[Sequence[int]], ours: Collection[int], *, carried: bool = False
+) -> None:
     """Raise Inconclusive where somebody else has woken an actor of an experiment that was proven to sleep.
 
     `rests_ns`: for each actor, when it was; `ours`: the processes of the experiment, beside those that they forked.
+    `carried`: threads of the kernel wake, too; from inside a PID namespace they look like everybody else outside.
     """
-    first = _from_sleep(wakings, rests_ns)
-    waking = next((each for each in first if is_foreign(each, lambda process: is_of_the_lab(process, ours))), None)
+
+    def is_foreign_here(waking: Waking) -> bool:
+        if carried and waking.process == 0:
+            return False
+        return is_foreign(waking, lambda process: is_of_the_lab(process, ours))
+
+    waking = next((each for each in _from_sleep(wakings, rests_ns) if is_foreign_here(each)), None)
     if waking is not None:
         raise Inconclusive(f"an actor was woken by somebody else: {in_words(waking)}")
 

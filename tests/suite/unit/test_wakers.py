@@ -99,6 +99,20 @@ def test_child_that_has_the_actors_name_hides_nothing() -> None:
         insist_on_our_wakers([Waking(15, 100, -1, 100, 7), Waking(16, INIT, -1, INIT, 8)], [[10]], OURS)
 
 
+def test_actor_that_the_kernels_threads_wake() -> None:
+    """They stand outside every PID namespace but the first: a pseudoterminal's news are carried by one."""
+    outside = [_waking(15, -1, 0)]
+    insist_on_our_wakers(outside, [[10]], OURS, carried=True)
+    with pytest.raises(Inconclusive, match="a process outside this PID namespace"):
+        insist_on_our_wakers(outside, [[10]], OURS)
+
+
+@pytest.mark.usefixtures("init_elsewhere")
+def test_somebody_else_beside_the_kernels_threads() -> None:
+    with pytest.raises(Inconclusive, match="process 1 "):
+        insist_on_our_wakers([_waking(15, -1, INIT)], [[10]], OURS, carried=True)
+
+
 def test_child_of_an_actor_is_ours() -> None:
     insist_on_our_wakers([_waking(15, -1, os.getpid())], [[10]], OURS)
 
