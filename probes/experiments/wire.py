@@ -70,7 +70,7 @@ def arrive(stage: Stage, at: socket.socket) -> socket.socket:
     """A client whose connection is in the queue of listener `at`, or was taken, and every wake-up for it was issued.
 
     Whoever takes it must leave it open.  It sends a byte, which the other end acknowledges only once it has a socket
-    for this connection (SIOCOUTQ, tcp(7)).
+    for this connection (SIOCOUTQ counts what is not acknowledged: net/ipv4/tcp.c, tcp_ioctl).
     """
     theirs = dial(stage, at)
     theirs.send(b"x")

@@ -29,7 +29,7 @@ def test_requeue_wakes_as_many(play: Play) -> None:
     "accept-locks.waitv-tells-which",
     "futex_waitv, which waits for several futexes at once, returns with the number of the one that was woken.",
     level=DOCUMENTED,
-    basis=[kernel("Documentation/userspace-api/futex2.rst", "returns the array index of one of the awakened futexes")],
+    basis=[kernel("Documentation/userspace-api/futex2.rst", "a futex of the list was woken: the call gives its index")],
 )
 def test_waitv_tells_which(play: Play) -> None:
     """

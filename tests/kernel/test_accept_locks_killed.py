@@ -61,7 +61,7 @@ def test_killed_holder(play: Play, lock: str) -> None:
     level=OBSERVED,
     basis=[
         kernel("fs/locks.c", "locks_delete_block: who waits beneath a waiter that goes is woken, and asks again"),
-        kernel("ipc/sem.c", "do_semtimedop: unlink_queue on the way out"),
+        kernel("ipc/sem.c", "__do_semtimedop: unlink_queue on the way out"),
         kernel("kernel/futex/core.c", "futex_unqueue: on the way out, too"),
         kernel(
             "kernel/sched/wait.c", "prepare_to_wait_event: who is ended by a signal leaves the queue, and takes no turn"

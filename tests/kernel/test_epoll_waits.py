@@ -243,7 +243,7 @@ def test_edge_burst_drained(play: Play, trigger: str, drain: bool) -> None:
     basis=[
         man("epoll", 7, "Questions and answers: Modify will reread available I/O"),
         kernel("fs/eventpoll.c", "ep_modify: looks whether it is ready, and wakes who waits"),
-        kernel("fs/eventpoll.c", "ep_poll: looks for events under the lock, once it stands in the queue"),
+        kernel("fs/eventpoll.c", "ep_poll: looks for events under the lock, and joins the queue under it"),
         linux("5.7", "65759097d804", "epoll: call final ep_events_available() check under the lock"),
         kernel("tools/testing/selftests/filesystems/epoll/epoll_wakeup_test.c", "epoll59 looks at the same race"),
     ],

@@ -18,7 +18,7 @@ _RUN = kernel("net/core/sock_reuseport.c", "run_bpf_filter: the program's result
     "A classic BPF selector that gives the CPU has what comes in on a CPU reach that CPU's member, of TCP listeners "
     "and of UDP sockets.",
     level=OBSERVED,
-    basis=[_SELECTOR, _RUN, kernel("net/core/filter.c", "convert_skb_access: SKF_AD_CPU is the CPU that runs it")],
+    basis=[_SELECTOR, _RUN, kernel("net/core/filter.c", "convert_bpf_extensions: SKF_AD_CPU is the CPU that runs it")],
 )
 @pytest.mark.parametrize("kind", ["tcp", "udp"])
 def test_selector_by_cpu(play: Play, kind: str) -> None:

@@ -36,7 +36,7 @@ def test_normal_data_is_input(play: Play, source: str, waiter: str) -> None:
     level=OBSERVED,
     basis=[
         kernel("fs/pipe.c", "pipe_write: kill_fasync, whether the pipe was empty or not"),
-        linux("5.15", "fe67f4dd8daa", "pipe: do FASYNC notifications for every pipe IO, not just state changes"),
+        linux("5.14", "fe67f4dd8daa", "pipe: do FASYNC notifications for every pipe IO, not just state changes"),
     ],
 )
 def test_pipe_signals_each_write(play: Play) -> None:

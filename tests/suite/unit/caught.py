@@ -91,7 +91,7 @@ CAUGHT: dict[str, dict[str, str]] = {
         "the last reader of a pipe that closes it wakes one of its writers": "sources.no-reader-tells-all-writers",
         "a shutdown here leaves those asleep that poll the same end": "sources.own-shutdown-is-rdhup",
         "a terminal tells nothing to who asks for POLLRDNORM (before Linux 5.17)": "sources.normal-data-is-input",
-        "a pipe that is not empty signals nothing (Linux 5.5 to 5.14)": "sources.pipe-signals-each-write",
+        "a pipe that is not empty signals nothing (Linux 5.5 to 5.13)": "sources.pipe-signals-each-write",
         "a pipe that is made larger wakes no writer (before Linux 6.8)": "sources.larger-pipe-wakes-writers",
         "TCP never reports POLLRDHUP": "sources.half-closed-is-rdhup",
         "a socket that does not listen yet makes who waits for it sleep": "sources.hangs-up-before-listen",

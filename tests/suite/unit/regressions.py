@@ -152,8 +152,8 @@ REGRESSIONS = (
         "929e30f93125",
         "bpf, sockmap: Fix FIONREAD for sockmap",
         "2026",
-        "Mended: FIONREAD counts wrongly for sockets in a sockmap; made, as users report: a socket in a sockmap "
-        "without a verdict program is not told of what it receives (mended by 04af4efde58a).",
+        "Mended: FIONREAD counts wrongly for sockets in a sockmap; made: it says 0 for one without a verdict program, "
+        "whatever has arrived (mended by 04af4efde58a).",
         why_not="A sockmap takes BPF programs, which nothing here loads.",
     ),
     *FURTHER,
