@@ -18,7 +18,12 @@ from probes.host import PROJECT
 from .conftest import Audit, Server, Start
 from .watched import while_watched
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to see who woke whom")
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC
+"""PROC_PID_INIT_INO, include/linux/proc_ns.h."""
+needs_trace = pytest.mark.skipif(
+    os.geteuid() != 0 or Path("/proc/self/ns/pid").stat().st_ino != _FIRST_PID_NAMESPACE,
+    reason="takes root, and the first PID namespace, whose numbers the trace has: it tells who woke whom",
+)
 PER_S, LOAD_S, WATCH_S = 60, 2, 4
 DENIED = ("setpriv", "--bounding-set=-sys_admin,-perfmon", "--inh-caps=-all")
 
@@ -35,7 +40,7 @@ def _watched(server: Server, prefix: tuple[str, ...] = ()) -> tuple[dict[str, An
     return answer, load
 
 
-@needs_root
+@needs_trace
 @pytest.mark.parametrize(
     ("kind", "woken", "verdict"),
     [
@@ -61,7 +66,7 @@ def test_every_connection_is_counted(start: Start, kind: str, woken: int, verdic
     assert answer["exit_code"] == 0
 
 
-@needs_root
+@needs_trace
 def test_the_server_is_let_alone(start: Start) -> None:
     """Idle but for its clients: no connection more, no call cut short, no tracer."""
     server = start("level")
@@ -87,7 +92,7 @@ def test_nobody_connects(start: Start, audit: Audit) -> None:
     assert "nobody connected within 0.5 s" in answer["reason"] or "connections came" in answer["reason"]
 
 
-@needs_root
+@needs_trace
 def test_a_worker_that_ends_is_left_out(start: Start) -> None:
     """Servers replace their workers; what it had done counts, and the others are watched on."""
     server = start("level")
@@ -103,7 +108,7 @@ def test_a_worker_that_ends_is_left_out(start: Start) -> None:
     assert [line for line in answer["warnings"] if "of the server ended during the audit" in line]
 
 
-@needs_root
+@needs_trace
 def test_a_server_that_ends(start: Start) -> None:
     server = start("level")
     answer, _ = while_watched(["--port", server.address, "--watch", WATCH_S], server.end)
@@ -111,7 +116,7 @@ def test_a_server_that_ends(start: Start) -> None:
     assert "of the server ended" in answer["reason"], answer
 
 
-@needs_root
+@needs_trace
 def test_a_limit_on_the_workers_woken(start: Start) -> None:
     server = start("level")
     arguments = ["--port", server.address, "--watch", WATCH_S, "--max-woken", 1]
@@ -119,7 +124,7 @@ def test_a_limit_on_the_workers_woken(start: Start) -> None:
     assert answer["exit_code"] == 1
 
 
-@needs_root
+@needs_trace
 def test_beyond_its_bound_it_samples(start: Start) -> None:
     """Records a second are bounded; what was counted is of a part of the time, and that is said."""
     server = start("level")
@@ -133,7 +138,7 @@ def test_beyond_its_bound_it_samples(start: Start) -> None:
     assert [line for line in answer["warnings"] if "of the time was observed" in line]
 
 
-@needs_root
+@needs_trace
 def test_without_the_trace_context_switches_are_an_upper_bound(start: Start) -> None:
     answer, load = _watched(start("level"), DENIED)
     traffic = answer["traffic"]
@@ -145,7 +150,7 @@ def test_without_the_trace_context_switches_are_an_upper_bound(start: Start) -> 
     assert "which root may read" in answer["reason"]
 
 
-@needs_root
+@needs_trace
 def test_without_the_trace_in_a_namespace_of_its_own(start: Start) -> None:
     """The kernel's count of connections is this listener's there; and four switches for each are no `wakes one`."""
     server = start("level", prefix=("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"))
@@ -165,7 +170,7 @@ def test_without_the_trace_in_a_namespace_of_its_own(start: Start) -> None:
     assert answer["verdict"] == "herds"
 
 
-@needs_root
+@needs_trace
 @pytest.mark.parametrize("kind", ["level", "exclusive"])
 def test_unix(start: Start, tmp_path: Path, kind: str) -> None:
     import socket
@@ -185,7 +190,7 @@ def test_unix(start: Start, tmp_path: Path, kind: str) -> None:
     assert answer["verdict"] == ("herds" if kind == "level" else "wakes one"), answer["sentence"]
 
 
-@needs_root
+@needs_trace
 def test_a_server_that_does_not_idle_is_offered_it(start: Start, audit: Audit) -> None:
     answer = audit("--port", start("quick", 1).address, prefix=DENIED)
     assert answer.code == 3
