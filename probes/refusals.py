@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errnos import errno_of
+from .verdict import Inconclusive, NotApplicable
 
 _DENIED = "a sandbox, a security module or a missing privilege denies it"
 _MEMORY = "no memory is left: raise its limit (ulimit -v, memory.max of the control group)"
@@ -37,6 +38,17 @@ _OF_AN_OPERATION: Mapping[int, str] = {
     errno.ENETUNREACH: "is lo up?",
 }
 """The same of an operation that an experiment rests on, and asks nothing about."""
+
+
+def unavailable(what: str, error: OSError) -> Exception:
+    """What to raise where something that a scenario needs cannot be had.
+
+    Inconclusive where a limit is reached, which says nothing of the kernel; otherwise NotApplicable: the kernel lacks
+    it, or grants it to others only.
+    """
+    if error.errno in (*LIMITS, errno.ENOSPC):
+        return Inconclusive(f"{what}: {in_words(error)}")
+    return NotApplicable(f"{what}: {error.strerror}")
 
 
 def in_words(error: OSError) -> str:

@@ -111,6 +111,8 @@ class Scenario:
             return f"sharing 'ring': {self.call} has no ring to share, only {_listed(calls_of(IO_URING))} have one"
         if self.sharing == "ring" and self.waiter != "thread":
             return f"sharing 'ring': one ring is shared by threads (write n{self.n}t), not by processes"
+        if self.sharing == "ring" and self.call == "io_uring_deferred":
+            return "sharing 'ring': io_uring_deferred makes its ring for one task alone (IORING_SETUP_SINGLE_ISSUER)"
         return None
 
     def _problem_of_source(self) -> str | None:

@@ -37,7 +37,7 @@ def _print_table(trials: Sequence[Trial], console: Console) -> None:
         table.add_column(heading, justify="right" if heading in ("count", "trials") else "left")
     for name in (*_COUNTS, "connections"):
         counts = Counter(getattr(trial, name) for trial in trials if trial.inconclusive is None)
-        label = "connections won" if name == "connections" else name
+        label = "taken in all" if name == "connections" else name
         for value, times in sorted(counts.items(), key=lambda pair: (pair[0] is None, pair[0] or 0)):
             width = 0 if value is None else max(1, round(_BAR_WIDTH * times / len(trials)))
             bar = ("#" if ascii_only else "█") * width

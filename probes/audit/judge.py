@@ -85,12 +85,14 @@ def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFig
     """
     connections = [connection for connection in tried if not connection.disturbed]
     contradictions = [connection.contradiction for connection in tried if connection.contradiction is not None]
-    if len(contradictions) > MOST_CONTRADICTORY * len(tried):
+    if len(contradictions) > max(1, MOST_CONTRADICTORY * len(tried)):
         raise Inconclusive(f"{contradictions[0]} (in {len(contradictions)} of {len(tried)} connections)")
     if len(connections) < wanted:
+        disturbed = len(tried) - len(connections) - len(contradictions)
+        disagreed = f"; in {len(contradictions)} the observers disagreed" if contradictions else ""
         raise NotIdle(
-            f"a timer, or somebody else, had just woken a worker in {len(tried) - len(connections)} of {len(tried)} "
-            "connections: too seldom did all of them sleep"
+            f"a timer, or somebody else, had just woken a worker in {disturbed} of {len(tried)} "
+            f"connections: too seldom did all of them sleep{disagreed}"
         )
     steps = [connection.herd for connection in connections]
     won = [_won(connection) for connection in connections]

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"  rows   {' '.join(claim['rows'])}")
     print(f"  test   {claim['test']}")
     print(f"  judge  wakecheck judge --herd-claim={claim['id']}")
-    print(f"\n  {len(claim['cases'])} cases by default:")
+    print(f"\n  {len(claim['cases'])} {'case' if len(claim['cases']) == 1 else 'cases'} by default:")
     for case in claim["cases"]:
         print(f"    {case}")
     return WELL

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 
+from ..refusals import unavailable
 from ..scenario import Scenario
-from ..verdict import NotApplicable
 from . import Source
 from .libc import checked, libc
 
@@ -31,7 +31,7 @@ class Fanotify(Source):
             self._fd = checked(libc.fanotify_init(flags, os.O_RDONLY | os.O_CLOEXEC))
         except OSError as error:
             os.close(self._file)
-            raise NotApplicable(f"fanotify_init: {error.strerror}") from error
+            raise unavailable("fanotify_init", error) from error
         self._path = f"/proc/self/fd/{self._file}"
         try:
             checked(libc.fanotify_mark(self._fd, _ADD, ctypes.c_uint64(_OPEN), _HERE, self._path.encode()))

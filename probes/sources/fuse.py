@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 
+from ..refusals import unavailable
 from ..scenario import Scenario
 from ..syscalls import mount
 from ..verdict import NotApplicable
@@ -47,7 +48,7 @@ class Fuse(Source):
         try:
             self._fd = os.open(_DEVICE, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            raise NotApplicable(f"{_DEVICE}: {error.strerror}") from error
+            raise unavailable(f"{_DEVICE}", error) from error
         os.close(os.open(self._place, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         wanted = f"fd={self._fd},rootmode=100000,user_id={os.geteuid()},group_id={os.getegid()}"
         try:
@@ -55,7 +56,7 @@ class Fuse(Source):
         except OSError as error:
             os.unlink(self._place)
             os.close(self._fd)
-            raise NotApplicable(f"mounting a fuse file system: {error.strerror}") from error
+            raise unavailable("mounting a fuse file system", error) from error
         try:
             self._greet()
         except OSError:

@@ -7,8 +7,8 @@ import os
 import signal
 
 from .. import syscalls
+from ..refusals import unavailable
 from ..scenario import Scenario
-from ..verdict import NotApplicable
 from . import Source
 
 
@@ -36,7 +36,7 @@ class Pidfd(Source):
             self._fd = os.pidfd_open(self._pid)
         except OSError as error:
             self.retire()
-            raise NotApplicable(f"pidfd_open: {error.strerror}") from error
+            raise unavailable("pidfd_open", error) from error
         self.fds = [self._fd] * scenario.n
 
     def happen(self) -> None:

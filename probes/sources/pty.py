@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import tty
 
+from ..refusals import unavailable
 from ..scenario import Scenario
-from ..verdict import NotApplicable
 from . import Source
 from .unread import unread
 
@@ -37,7 +37,7 @@ class Pty(Source):
                 os.set_blocking(terminal, scenario.takes)
         except OSError as error:
             self.close()
-            raise NotApplicable(f"openpty: {error.strerror}") from error
+            raise unavailable("openpty", error) from error
         self._ends = self._terminals if own else self._terminals * scenario.n
         self.fds = [terminal for _, terminal in self._ends]
 

@@ -6,8 +6,8 @@ import socket
 import struct
 from functools import cache
 
+from ..refusals import unavailable
 from ..scenario import Scenario
-from ..verdict import NotApplicable
 from . import Source, client, insist_on_another_end
 
 BACKLOG = 4096
@@ -117,7 +117,7 @@ def mptcp4(scenario: Scenario, folder: str | None) -> Tcp:
             listener.close()
             raise
     except OSError as error:
-        raise NotApplicable(f"mptcp4: {error.strerror}") from error
+        raise unavailable("mptcp4", error) from error
     return listener
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 
+from ..refusals import unavailable
 from ..scenario import Scenario
 from ..syscalls import set_socket_option, timeval
-from ..verdict import NotApplicable
 from . import Source, client
 
 _AF_VSOCK, _CID_LOCAL, _PORT_ANY = 40, 1, 0xFFFFFFFF  # include/uapi/linux/vm_sockets.h
@@ -29,13 +29,13 @@ class Vsock(Source):
         try:
             self._socket = socket.socket(_AF_VSOCK, socket.SOCK_STREAM)
         except OSError as error:
-            raise NotApplicable(f"vsock: {error.strerror}") from error
+            raise unavailable("vsock", error) from error
         try:
             self._socket.bind((_CID_LOCAL, _PORT_ANY))
             self._socket.listen(4096)
         except OSError as error:
             self._socket.close()
-            raise NotApplicable(f"vsock, to this machine itself (vsock_loopback): {error.strerror}") from error
+            raise unavailable("vsock, to this machine itself (vsock_loopback)", error) from error
         self._socket.setblocking(scenario.takes)
         self.fds = [self._socket.fileno()] * scenario.n
 

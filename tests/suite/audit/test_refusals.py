@@ -50,7 +50,6 @@ def _ended_pid() -> int:
         (("--port", "80", "--connections", "1001"), "1001 connections: there can be 1 to 1,000"),
         (("--port", "80", "--rate", "1000"), "a rate of 1000: there can be up to 100 connections a second"),
         (("--port", "80", "--rate", "1e-9"), "a rate of 1e-09: there must be one connection an hour at least"),
-        (("--port", "80", "--html", ""), ". cannot be written (Is a directory)"),
         (("--port", "80", "--http", "--send", "x"), "--http, --send and --dns each say what to send: give one of them"),
         (("--port", "80", "--send", r"\x"), r"'\\x' holds an escape that means no byte"),
         (("--port", "80", "--html", "/nonexistent/a/b"), "/nonexistent/a/b cannot be written"),

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from probes.host import PROJECT
+from probes.lab.deadline import until
 
 from .conftest import Audit, Server, Start
 from .watched import while_watched
@@ -173,12 +174,19 @@ def test_without_the_trace_in_a_namespace_of_its_own(start: Start) -> None:
 @needs_trace
 @pytest.mark.parametrize("kind", ["level", "exclusive"])
 def test_unix(start: Start, tmp_path: Path, kind: str) -> None:
+    """Connections to a unix socket cannot be told apart, so each is made while all workers sleep."""
     import socket
 
-    start(kind, address=f"{tmp_path}/s")
+    pid = start(kind, address=f"{tmp_path}/s").process.pid
+    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert len(workers) == 4
+
+    def asleep() -> bool:
+        return all(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] == "S" for worker in workers)
 
     def connect() -> int:
         for _ in range(30):
+            until(asleep, lambda: "the workers did not come to rest", limit_s=30)
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(f"{tmp_path}/s")
                 client.sendall(b"x")

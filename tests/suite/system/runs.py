@@ -287,7 +287,8 @@ def _names(folder: str) -> set[str]:
 def _rows(path: str) -> list[str]:
     """The lines of a table in /proc below its heading."""
     try:
-        return Path(path).read_text().splitlines()[1:]
+        # A neighbour may name its socket as it likes.
+        return Path(path).read_text(errors="replace").splitlines()[1:]
     except OSError:
         return []  # this kernel lacks it: no System V, no IPv6
 
@@ -304,7 +305,7 @@ def _sockets() -> Iterator[str]:
             if row[3] == listening:
                 sockets[row[9]] = f"{path} {row[1]}"
     for row in map(str.split, _rows("/proc/net/unix")):
-        if len(row) > 7:
+        if len(row) > 7 and row[0].endswith(":"):
             sockets[row[6]] = f"/proc/net/unix {row[7]}"
     if sockets:
         for inode in _open_sockets():

@@ -201,7 +201,7 @@ def test_list_of_one_chapter(capsys: pytest.CaptureFixture[str]) -> None:
 def test_show(claim: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["show", claim]) == WELL
     out = capsys.readouterr().out
-    for word in (claim, "basis", f"--herd-claim={claim}", "cases by default"):
+    for word in (claim, "basis", f"--herd-claim={claim}", " by default"):
         assert word in out
 
 
