@@ -248,7 +248,7 @@ def pids_of_session(leader: int) -> list[int]:
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+                fields = Path(f"/proc/{name}/stat").read_text(errors="replace").rpartition(")")[2].split()
                 if int(fields[3]) == leader:
                     pids.append(int(name))
     return sorted(pids)

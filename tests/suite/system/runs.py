@@ -169,7 +169,7 @@ class Run:
         try:
             if self._token not in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
                 return None
-            comm, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
+            comm, _, rest = Path(f"/proc/{pid}/stat").read_text(errors="replace").partition("(")[2].rpartition(")")
             command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             return None  # it ended meanwhile, or belongs to somebody whose environment is closed to us
