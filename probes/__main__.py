@@ -90,6 +90,13 @@ class _Parser(argparse.ArgumentParser):
     """One that repeats nothing as it was given, as an argument may hold what steers a terminal; and no usage where the
     options are known, and one's value is wrong."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuses what it does not know itself: the parser above would name its own usage, not this command's."""
+        known, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return known, rest
+
     def error(self, message: str) -> NoReturn:
         from .printable import printable
 

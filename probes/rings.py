@@ -64,7 +64,7 @@ class Completion:
 
 
 class Ring:
-    """One instance.  Raises NotApplicable where this kernel or its settings refuse it."""
+    """One instance.  Raises NotApplicable where this kernel or its settings refuse it, Inconclusive at a limit."""
 
     def __init__(self, entries: int = _ENTRIES, flags: int = 0, completions: int = 0) -> None:
         """`entries` of the submission queue at least, and `completions` in the other one (twice as many unless given);
@@ -82,10 +82,14 @@ class Ring:
         _, self._sq_tail, self._sq_mask, _, _, _, self._array = struct.unpack_from("=7I", params, 40)
         self._cq_head, self._cq_tail, self._cq_mask, _, _, self._cqes = struct.unpack_from("=6I", params, 80)
         size = max(self._array + 4 * sq_entries, self._cqes + _CQE_BYTES * self.completions)
-        self._rings = mmap.mmap(self.fd, size, mmap.MAP_SHARED | mmap.MAP_POPULATE)
         self._buffers: list[ctypes.Array[ctypes.c_char]] = []
         """What reads write to: kept as long as the ring."""
-        self._sqes = mmap.mmap(self.fd, sq_entries * _SQE_BYTES, mmap.MAP_SHARED, offset=_OFF_SQES)
+        try:
+            self._rings = mmap.mmap(self.fd, size, mmap.MAP_SHARED | mmap.MAP_POPULATE)
+            self._sqes = mmap.mmap(self.fd, sq_entries * _SQE_BYTES, mmap.MAP_SHARED, offset=_OFF_SQES)
+        except OSError as error:
+            os.close(self.fd)
+            raise refusals.unavailable("io_uring: mmap", error) from error
 
     def __enter__(self) -> Ring:
         return self

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     from ..report.files import why_not_writable, write_whole
 
     request = request_from(options)
-    if options.html is not None and (problem := why_not_writable(Path(options.html))):
+    if options.html is not None and (problem := why_not_writable(Path(options.html), named=True)):
         raise BadInput(problem)
     # The audit forks, so the display, which has a thread, begins when it has something to show.
     status = Console(stderr=True).status("")

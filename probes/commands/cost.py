@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
     judged = _run_to_fill(options.into)
     figures = [path for path in (request.json, request.plots and request.plots / "dots.svg") if path is not None]
     pages = [Path(options.into).with_name("index.html")] if options.into is not None else []
-    problems = [why_not_apart([options.into] if pages else [], [*pages, *figures]), *map(why_not_writable, figures)]
+    problems = [why_not_apart([options.into] if pages else [], [*pages, *figures])]
+    problems += [why_not_writable(path, named=path is request.json) for path in figures]
     if problem := next(filter(None, problems), None):
         raise BadInput(problem)
     with _terminated_cleanly():

@@ -237,12 +237,20 @@ def _run(options: argparse.Namespace) -> int:
     elif options.modules or options.arch != NATIVE:
         option = "--modules" if options.modules else "--arch"
         raise BadInput(f"{option} belongs to a kernel of your own: name it with --image")
+    _insist_on_a_place(options.out)
     names = [target.name for target in targets]
     if len(set(names)) < len(names):
         raise BadInput(f"{names[-1]} is the name of a kernel here, and of the image: their results would mix")
     if not targets:
         raise BadInput("which kernel?  `wakecheck kernels list` shows the names, --image takes one of your own")
     return _run_in(targets, options, vng=options.boot == "vng")[1]
+
+
+def _insist_on_a_place(out: str) -> None:
+    """Raise BadInput where the folder above --out is not there: a slip of the pen, told before hours of work."""
+    above = Path(out).absolute().parent
+    if not above.is_dir():
+        raise BadInput(f"{out} cannot be made (there is no folder {above}): choose another place with --out")
 
 
 def _run_in(targets: Sequence[Target], options: argparse.Namespace, *, vng: bool = False) -> tuple[list[GuestRun], int]:
@@ -264,6 +272,7 @@ def _run_in(targets: Sequence[Target], options: argparse.Namespace, *, vng: bool
 
 
 def _matrix(options: argparse.Namespace) -> int:
+    _insist_on_a_place(options.out)
     kernels = find(options.names) if options.names else subset(options.subset)
     missing = _fetch(kernels, options)
     targets = [Target(kernel.name, kernel) for kernel in kernels if kernel.name not in missing]

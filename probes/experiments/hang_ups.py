@@ -11,7 +11,6 @@ from ..errnos import errno_of_result
 from ..lab.deadline import until
 from ..lab.stage import Actor, Me, Stage
 from ..scenario import Scenario
-from ..sources import open_source
 from ..sources.connected import Connected
 from ..sources.pipe import Pipe
 from ..strategies import Strategy, prepare
@@ -25,7 +24,7 @@ def end_of_file(stage: Stage, argument: dict[str, str]) -> None:
     """The last writer closes a pipe, or the peer shuts a connection down for writing, while four wait to read."""
     call, kind = argument["strategy"], argument["source"]
     scenario = Scenario.parse(f"{call}/{kind}/n{_N}/hold/one-write")
-    source = stage.keep(open_source(scenario, stage.folder))
+    source = stage.source(scenario)
     strategy = stage.keep(prepare(scenario, source.fds))
     if isinstance(source, Pipe):
         waiters = _waiters(stage, strategy, scenario, source.close_other_ends)
@@ -40,7 +39,8 @@ def end_of_file(stage: Stage, argument: dict[str, str]) -> None:
 def no_reader(stage: Stage) -> None:
     """The last reader closes a full pipe while four wait to write."""
     scenario = Scenario.parse(f"write/pipe/n{_N}/hold/one-read")
-    source = stage.keep(open_source(scenario, stage.folder))
+    source = stage.source(scenario)
+    assert isinstance(source, Pipe)
     strategy = stage.keep(prepare(scenario, source.fds))
     waiters = _waiters(stage, strategy, scenario, source.close_other_ends)
     source.close_other_ends()
@@ -72,7 +72,7 @@ def _note(stage: Stage, waiters: list[Actor]) -> None:
 def half_closed(stage: Stage, kind: str) -> None:
     """The peer of a connected stream shuts it down for writing: what a poll says that asks for POLLRDHUP alone."""
     scenario = Scenario.parse(f"poll/{kind}/n1/hold/one-write")
-    source = stage.keep(open_source(scenario, stage.folder))
+    source = stage.source(scenario)
     assert isinstance(source, Connected)
 
     def act(me: Me) -> str:
@@ -98,7 +98,7 @@ def half_closed(stage: Stage, kind: str) -> None:
 def shut_here(stage: Stage, kind: str) -> None:
     """The waiters' own end of a connected stream is shut down for reading, by who shares it with them."""
     scenario = Scenario.parse(f"poll/{kind}/n1/hold/one-write")
-    source = stage.keep(open_source(scenario, stage.folder))
+    source = stage.source(scenario)
 
     def act(me: Me) -> str:
         asking = select.poll()

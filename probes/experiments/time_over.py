@@ -20,7 +20,6 @@ from ..errnos import errno_of_result
 from ..lab.stage import Actor, Me, Stage
 from ..lab.waiter import PARK
 from ..scenario import Scenario
-from ..sources import open_source
 from ..sources.connected import Connected
 from ..sources.libc import checked, libc
 from ..verdict import Inconclusive
@@ -117,7 +116,7 @@ def losers(stage: Stage, kind: str) -> None:
 def _raced(stage: Stage, kind: str, limit_ns: int) -> list[list[Any]] | None:
     """What each waiter says; None where one of them was not woken before its time was over."""
     scenario = Scenario.parse(f"recvfrom/{kind}/n{_FOUR}/hold/one-write")
-    source = stage.keep(open_source(scenario, stage.folder))
+    source = stage.source(scenario)
     assert isinstance(source, Connected)
     stage.insist_on_proof(source)
     number, fd = syscalls.number_of("recvfrom"), source.fds[0]

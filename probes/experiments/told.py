@@ -7,10 +7,8 @@ import os
 import select
 import signal
 
-from ..axes import SOURCES
 from ..lab.stage import Me, Stage
 from ..scenario import Scenario
-from ..sources import open_source
 from .waiting import BLOCKED
 
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, include/uapi/linux/fcntl.h; Python has the name from 3.10 on
@@ -18,8 +16,7 @@ _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, include/uapi/linux/fcntl.h; Python has th
 
 def normal_data(stage: Stage, kind: str) -> None:
     """One waits in poll for POLLRDNORM alone, which is another name of POLLIN; something is written."""
-    source = stage.keep(open_source(Scenario.parse(f"poll/{kind}/n1/hold/one-write"), stage.folder))
-    stage.carried = SOURCES[kind].carried
+    source = stage.source(Scenario.parse(f"poll/{kind}/n1/hold/one-write"))
 
     def act(me: Me) -> str:
         asking = select.poll()

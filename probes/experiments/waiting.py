@@ -10,7 +10,7 @@ from ..errnos import errno_of_result
 from ..lab.deadline import patience_s
 from ..lab.stage import Actor, Me, Stage
 from ..scenario import Scenario
-from ..sources import Source, open_source
+from ..sources import Source
 from ..strategies import Strategy, Waiting, prepare
 
 TAKES = "took a connection"
@@ -25,7 +25,7 @@ class Scene:
         """`strategy` as in a scenario's id; room for `n` waiters.  Raises NotApplicable."""
         self.stage = stage
         self.scenario = Scenario.parse(f"{strategy}/{listener}/n{n}/accept/one-connection")
-        self.listener: Source = stage.keep(open_source(self.scenario, stage.folder))
+        self.listener: Source = stage.source(self.scenario)
         self.strategy: Strategy = stage.keep(prepare(self.scenario, self.listener.fds))
         self._waiters = 0
 

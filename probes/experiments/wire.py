@@ -19,7 +19,7 @@ from ..lab.deadline import patience_s, until
 from ..lab.features import join_group
 from ..lab.stage import Stage
 from ..scenario import Scenario
-from ..sources import Source, client, open_source, tcp
+from ..sources import Source, client, tcp
 from ..sources.unread import unread
 from ..verdict import Inconclusive, NotApplicable
 
@@ -45,13 +45,11 @@ def listening(stage: Stage, *, backlog: int = 16, port: int = 0, group: bool = F
 def opened(stage: Stage, kind: str) -> Source:
     """A non-blocking listener of a kind that scenarios name.  Raises NotApplicable where the kernel lacks it."""
     try:
-        listener = open_source(Scenario.parse(f"poll/{kind}/n1/hold/one-connection"), stage.folder)
+        return stage.source(Scenario.parse(f"poll/{kind}/n1/hold/one-connection"))
     except OSError as error:
         if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             raise NotApplicable(f"{kind}: {error.strerror}") from error
         raise
-    kept: Source = stage.keep(listener)
-    return kept
 
 
 def of(listener: Source) -> socket.socket:

@@ -12,7 +12,7 @@ from ..errnos import errno_name
 from ..lab.deadline import patience_s, until
 from ..lab.stage import Me, Stage
 from ..scenario import Scenario
-from ..sources import Source, open_source
+from ..sources import Source
 from ..strategies import Strategy, prepare
 from ..verdict import Inconclusive
 
@@ -28,7 +28,7 @@ class SharedListener:
         self.kind = listener
         self.n = n
         call = "accept" if blocking else "poll"
-        self.listener: Source = stage.keep(open_source(_scenario(call, listener, n), stage.folder))
+        self.listener: Source = stage.source(_scenario(call, listener, n))
         self.workers: list[Worker] = []
         self.connections = 0
 

@@ -52,8 +52,8 @@ step:   mov 88(%rbx), %rcx      # count
         jz 4f
         mov %rax, (%rcx)
 4:      mov 72(%rbx), %rcx      # equal
-        sub 104(%rbx), %rax     # against
-        cmovs 64(%rbx), %rcx    # below
+        sub 104(%rbx), %rax     # against; cmovl and cmovg are right also where this overflows
+        cmovl 64(%rbx), %rcx    # below
         cmovg 80(%rbx), %rcx    # above
         cmp $1, %rcx
         je 5f
@@ -65,7 +65,7 @@ step:   mov 88(%rbx), %rcx      # count
 """What CODE was made of; `tests/suite/unit/test_machine.py` makes it again, where there is an assembler."""
 CODE = bytes.fromhex(
     "534889fb488b4b584885c97407488b4360480101488b03488b7b084885c07818488b7310488b53184c8b53204c8b43284c8b4b300f05eb03"
-    "488b07488b4b384885c97403488901488b4b48482b4368480f484b40480f4f4b504883f90174054801cbeba05bc3"
+    "488b07488b4b384885c97403488901488b4b48482b4368480f4c4b40480f4f4b504883f90174054801cbeba05bc3"
 )
 _WORDS = 14
 STEP = struct.Struct(f"={_WORDS}q")

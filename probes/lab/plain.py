@@ -187,9 +187,15 @@ class _Life(Program):
         self._stand_at_gate(GET_READY)
 
     def _stand_at_gate(self, stage: int) -> None:
-        """Sleep as long as the gate is open so far and no further: EAGAIN says that it is."""
+        """Sleep as long as the gate is open so far and no further: EAGAIN says that it is.
+
+        It looks again after a wake-up and after a signal; any other error comes at once and would come again.
+        """
         step, futex = self.end, syscalls.number_of("futex")
-        self.add(futex, Place(_GATE, 0), FUTEX_WAIT, stage, against=-errno.EAGAIN, below=step, above=step)
+        arguments = (futex, Place(_GATE, 0), FUTEX_WAIT, stage)
+        self.add(*arguments, keep=_cell(RESULT), against=-errno.EAGAIN, equal=step + 3)
+        self.load(_cell(RESULT), equal=step, above=step)
+        self.load(_cell(RESULT), against=-errno.EINTR, below=self._failed, equal=step, above=self._failed)
 
     def _call(self, call: _Call, keep: Place | int = 0) -> int:
         """One of the strategy's calls."""

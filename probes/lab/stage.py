@@ -20,13 +20,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from .. import syscalls
+from ..axes import SOURCES
 from ..errnos import errno_of
 from ..facts import OK
 from ..locks import sysv
 from ..observers import Observer
 from ..observers.sched_waking import actor_name
 from ..refusals import in_words
-from ..sources import Source, tcp
+from ..scenario import Scenario
+from ..sources import Source, open_source, tcp
 from ..verdict import Inconclusive, NotApplicable
 from .actor import Actor, Me
 from .deadline import LONGEST_S, patience_s
@@ -57,7 +59,7 @@ class Stage:
         self.rest_shows = bench.rest_shows
         """Whether an actor that was woken is seen to be no longer asleep, even before it runs."""
         self.carried = False
-        """Whether threads of the kernel carry what wakes the actors (`SourceKind.carried`): the experiment says so."""
+        """Whether threads of the kernel carry what wakes the actors (`SourceKind.carried`): `source` notes it."""
         self._actors: list[Actor] = []
         self._bench = bench
         self._conductor = conductor
@@ -187,6 +189,12 @@ class Stage:
     def pids(self) -> list[int]:
         """Of all actors."""
         return [actor.pid for actor in self._actors]
+
+    def source(self, scenario: Scenario) -> Source:
+        """The source of this scenario, closed when the experiment ends.  Raises as `open_source` does."""
+        self.carried |= SOURCES[scenario.source].carried
+        source: Source = self.keep(open_source(scenario, self.folder))
+        return source
 
     def keep(self, resource: Any) -> Any:
         """Close `resource` when the experiment ends."""

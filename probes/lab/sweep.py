@@ -13,10 +13,10 @@ import tempfile
 from collections.abc import Iterator
 
 from ..locks import sysv
-from ..sources.unix import FOLDER_PREFIX
+from ..sources.unix import FOLDER_PREFIX, pid_namespace
 from ..verdict import NotApplicable
 
-_NAME = re.compile(re.escape(FOLDER_PREFIX).replace(r"\{pid\}", r"(\d{1,9})") + r"[a-z0-9_]+")
+_NAME = re.compile(FOLDER_PREFIX.format(namespace=r"(?P<namespace>\d{1,10})", pid=r"(?P<pid>\d{1,9})") + r"[a-z0-9_]+")
 
 
 def sweep() -> list[str]:
@@ -25,15 +25,17 @@ def sweep() -> list[str]:
 
 
 def _folders() -> Iterator[str]:
+    here = pid_namespace()
     # Any user may remove what was listed before it is looked at, and there may be no temporary folder at all.
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
             name = _NAME.fullmatch(entry.name)
-            if not name:
+            # Elsewhere the number of a process says nothing: whether that one lives cannot be seen from here.
+            if not name or not here or int(name["namespace"]) != here:
                 continue
             with contextlib.suppress(OSError):
                 mine = entry.stat(follow_symlinks=False).st_uid == os.geteuid()
-                if mine and entry.is_dir(follow_symlinks=False) and not is_alive(int(name[1])):
+                if mine and entry.is_dir(follow_symlinks=False) and not is_alive(int(name["pid"])):
                     shutil.rmtree(entry.path)
                     yield entry.path
 

@@ -92,10 +92,11 @@ def is_written_through(path: str | os.PathLike[str]) -> bool:
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
-def why_not_writable(path: Path, *, regular: bool = False) -> str | None:
+def why_not_writable(path: Path, *, regular: bool = False, named: bool = False) -> str | None:
     """Why a file cannot be written at `path`, or None: found by trying, and undoing it.
 
-    Asked before a run, so that a report does not fail after it.  `regular`: no device and no pipe will do.
+    Asked before a run, so that a report does not fail after it.  `regular`: no device and no pipe will do.  `named`:
+    the user has named this very file, and a folder that is not there is a slip of the pen.
     """
     if str(path) == "-":
         return "- is no file to write (for standard output name /dev/stdout)"
@@ -104,6 +105,8 @@ def why_not_writable(path: Path, *, regular: bool = False) -> str | None:
     missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
     if obstacle := next((above for above in path.parents if above.exists() and not above.is_dir()), None):
         return f"{path} cannot be written ({obstacle} is no folder)"
+    if named and missing:
+        return f"{path} cannot be written (there is no folder {missing[0]})"
     try:
         resolved(path)
         path.parent.mkdir(parents=True, exist_ok=True)

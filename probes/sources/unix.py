@@ -11,8 +11,9 @@ from . import Source, client
 
 _names = count()
 
-FOLDER_PREFIX = "wakecheck-{pid}-"
-"""Start of the name of the folder that exists while a path socket is bound, where no namespace hides it."""
+FOLDER_PREFIX = "wakecheck-{namespace}-{pid}-"
+"""Start of the name of the folder that exists while a path socket is bound, where no namespace hides it; with the
+inode of the PID namespace, because containers may share a folder for what is temporary, and not their numbers."""
 
 
 class Unix(Source):
@@ -83,8 +84,17 @@ def path(scenario: Scenario, folder: str | None) -> Unix:
         return Unix(scenario, socket.SOCK_STREAM, folder=folder)
     import tempfile  # here alone: whoever forks is the cheaper, the less it has loaded
 
-    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX.format(pid=os.getpid())) as brief:
+    prefix = FOLDER_PREFIX.format(namespace=pid_namespace(), pid=os.getpid())
+    with tempfile.TemporaryDirectory(prefix=prefix) as brief:
         return Unix(scenario, socket.SOCK_STREAM, folder=brief)
+
+
+def pid_namespace() -> int:
+    """The inode of our PID namespace; 0 where no /proc tells it."""
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return 0
 
 
 def abstract(scenario: Scenario, folder: str | None) -> Unix:

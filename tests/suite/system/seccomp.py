@@ -27,6 +27,7 @@ NUMBERS = {
     "flock": 73,
     "ptrace": 101,
     "mount": 165,
+    "futex": 202,
     "sched_setaffinity": 203,
     "epoll_wait": 232,
     "epoll_ctl": 233,

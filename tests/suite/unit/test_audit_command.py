@@ -9,7 +9,7 @@ import pytest
 
 from probes import __main__
 from probes.audit.answer import nothing_known
-from probes.exits import CANNOT_JUDGE
+from probes.exits import BAD_INPUT, CANNOT_JUDGE
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -19,7 +19,7 @@ def test_the_page_is_named(
     """On standard error where standard output is for programs."""
     answer = {**nothing_known(), "verdict": "inconclusive", "sentence": "inconclusive: x", "exit_code": CANNOT_JUDGE}
     monkeypatch.setattr("probes.audit.auditing.audit", lambda request, tell: answer)
-    page = tmp_path / "audits" / "page.html"
+    page = tmp_path / "page.html"
     arguments = ["audit", "--port=80", f"--html={page}", *(["--json"] if as_json else [])]
     assert __main__.main(arguments) == CANNOT_JUDGE
     assert page.is_file()
@@ -30,3 +30,16 @@ def test_the_page_is_named(
         assert err.splitlines() == [where]
     else:
         assert out.splitlines()[-1] == where
+
+
+@pytest.mark.parametrize("command", [["audit", "--port=80", "--html"], ["cost", "--quick", "--json"]], ids=" ".join)
+def test_a_folder_that_is_not_there_is_told_first(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is measured before, and nobody wanted a new folder."""
+    monkeypatch.setattr("probes.audit.auditing.audit", lambda *_: pytest.fail("it measured"))
+    monkeypatch.setattr("probes.cost.measure.measure", lambda *_: pytest.fail("it measured"))
+    assert __main__.main([*command, str(tmp_path / "slip" / "x.html")]) == BAD_INPUT
+    told = f"wakecheck: {tmp_path}/slip/x.html cannot be written (there is no folder {tmp_path}/slip)\n"
+    assert capsys.readouterr().err == told
+    assert list(tmp_path.iterdir()) == []

@@ -248,6 +248,19 @@ def test_command_line_that_does_not_parse(arguments: list[str], capsys: pytest.C
     assert ": error: " in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("command", [["list"], ["host"], ["audit", "--port=1"], ["kernels", "get"]], ids=" ".join)
+def test_an_unknown_option_shows_the_usage_of_its_command(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        __main__.main([*command, "--no-such-option"])
+    assert ended.value.code == BAD_INPUT
+    said = capsys.readouterr().err
+    prog = " ".join(["wakecheck", *(word for word in command if not word.startswith("-"))])
+    assert said.startswith(f"usage: {prog} ")
+    assert said.endswith(f"\n{prog}: error: unrecognized arguments: --no-such-option\n")
+
+
 def test_a_wrong_value_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     """The usage would say nothing of it."""
     with pytest.raises(SystemExit) as ended:

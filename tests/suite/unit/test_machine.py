@@ -109,6 +109,12 @@ Herd.open_gate = starve
 address = "poll/tcp4/n1/accept/one-connection"
 print(json.dumps([trial(address, each)["inconclusive"] for each in (bench, python)]))
 """
+NO_GATE = """
+from tests.suite.system import seccomp
+seccomp.deny(["futex"])
+address = "poll/tcp4/n2/accept/one-connection"
+print(json.dumps([trial(address, each)["inconclusive"] for each in (bench, python)]))
+"""
 SCRIBBLED_LATER = """
 from probes.lab import deadline
 from probes.lab.blocked import Proofs
@@ -174,10 +180,14 @@ def test_a_step_calls_and_keeps() -> None:
     assert (result, words[6]) == (os.getpid(), os.getpid())
 
 
-@pytest.mark.parametrize(("value", "way"), [(-5, 11), (-4, 12), (-3, 13)])
-def test_a_step_leads_three_ways(value: int, way: int) -> None:
+@pytest.mark.parametrize(
+    ("value", "against", "way"),
+    [(-5, -4, 11), (-4, -4, 12), (-3, -4, 13), (-(2**63), 1, 11), (2**63 - 1, -1, 13), (-2, 2**63 - 1, 11)],
+)
+def test_a_step_leads_three_ways(value: int, against: int, way: int) -> None:
+    """By which is greater, also where the difference of both is none that a word can hold."""
     program = Program()
-    program.add(LOAD, program.at(0, 2), value, against=-4, below=1, equal=2, above=3)
+    program.add(LOAD, program.at(0, 2), value, against=against, below=1, equal=2, above=3)
     for number in (11, 12, 13):
         program.store(number, program.at(0, 5), below=END, equal=END, above=END)
     _, words = _run(program)
@@ -233,6 +243,13 @@ def test_who_could_not_get_ready_is_named() -> None:
     [[plain, python]] = _answers_of(NO_DESCRIPTOR)
     assert plain == python
     assert plain.startswith("waiter 1 could not get ready: Too many open files")
+
+
+def test_who_may_not_sleep_at_the_gate_asks_no_more() -> None:
+    """Where a sandbox denies futex(2), the wait at the gate ends at once, every time."""
+    [[plain, python]] = _answers_of(NO_GATE)
+    assert plain == python
+    assert plain.startswith("waiter 0 could not get ready: Operation not permitted")
 
 
 def test_an_error_that_tells_nothing_is_named() -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import os
+import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from probes import syscalls
+from probes import experiments, syscalls
 from probes.lab.actor import Actor
 from probes.lab.network import _counters
 from probes.lab.session import Lab
+from probes.lab.stage import Stage
 from probes.observers import OBSERVERS
 from probes.observers.run_counts import RunCounts
 from probes.observers.switches import Switches
 from probes.observers.task_files import Sighting
+from probes.scenario import Scenario
 from probes.verdict import Inconclusive
 
 CHILD_ENDS = ("concurrent_server.child_ends", {"strategy": "accept", "handler": "none"})
@@ -42,6 +48,37 @@ def test_observers_that_are_off_are_not_used() -> None:
         ),
     ):
         lab.play(*CHILD_ENDS)
+
+
+class _Instruments:
+    why_no_syscall_file = why_blind = None
+    of_every_task = ()
+
+
+class _Bench:
+    """As much of a bench as a stage asks before it has actors."""
+
+    folder = None
+    rest_shows = True
+    instruments = _Instruments()
+
+
+@pytest.mark.parametrize(("kind", "carried"), [("tcp4", False), ("vsock", True), ("pty", True)])
+def test_who_carries_what_wakes_is_known_of_every_source(
+    kind: str, carried: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever experiment opens it: inside a PID namespace a thread of the kernel would look like a stranger."""
+    monkeypatch.setattr("probes.lab.stage.open_source", lambda scenario, folder: io.BytesIO())
+    stage = Stage(_Bench(), os.getpid())
+    stage.source(Scenario.parse(f"poll/{kind}/n1/hold/{'one-write' if kind == 'pty' else 'one-connection'}"))
+    assert stage.carried is carried
+    stage.close()
+
+
+def test_no_experiment_opens_a_source_by_itself() -> None:
+    for module in pkgutil.iter_modules(experiments.__path__):
+        code = Path(experiments.__path__[0], f"{module.name}.py").read_text()
+        assert "open_source" not in code, module.name
 
 
 class _Asleep:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from probes.chapters import HOME
 from probes.lab.sweep import sweep
 from probes.locks import sysv
 from probes.verdict import NotApplicable
 
+HERE = os.stat("/proc/self/ns/pid").st_ino
 DEAD = 2**22
 """Larger than any process id (PID_MAX_LIMIT, include/linux/threads.h)."""
 
@@ -28,13 +31,36 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_only_the_folder_of_a_dead_conductor_goes(temporary: Path) -> None:
-    left, alive, other = (temporary / name for name in (f"wakecheck-{DEAD}-ab", f"wakecheck-{os.getpid()}-cd", "other"))
+    left, alive, other = (
+        temporary / name for name in (f"wakecheck-{HERE}-{DEAD}-ab", f"wakecheck-{HERE}-{os.getpid()}-cd", "other")
+    )
     for folder in (left, alive, other):
         folder.mkdir()
-    (temporary / f"wakecheck-{DEAD}-link").symlink_to(other)
+    (temporary / f"wakecheck-{HERE}-{DEAD}-link").symlink_to(other)
     assert sweep() == [str(left)]
     assert alive.exists()
     assert other.exists()
+
+
+def test_folder_of_another_pid_namespace_stays(temporary: Path) -> None:
+    """Containers may share the temporary folder: a number that is free here may be a living conductor's there."""
+    there = temporary / f"wakecheck-{HERE + 1}-{DEAD}-ab"
+    there.mkdir()
+    assert sweep() == []
+    assert there.exists()
+
+
+def test_folder_of_a_path_socket_that_was_left_goes(temporary: Path) -> None:
+    """What the maker of a path socket is killed with, is known to the sweep by its name."""
+    program = (
+        "import os, tempfile; from probes.sources import unix; unix.Unix = lambda *_, folder: os.kill(os.getpid(), 9)"
+    )
+    act = "from probes.scenario import Scenario; unix.path(Scenario('accept'), None)"
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    done = subprocess.run([sys.executable, "-c", f"{program}; {act}"], env=environment, cwd=HOME, check=False)
+    assert done.returncode == -signal.SIGKILL
+    [left] = temporary.iterdir()
+    assert sweep() == [str(left)]
 
 
 def test_folders_that_come_and_go_stop_nothing(temporary: Path) -> None:
@@ -44,9 +70,9 @@ def test_folders_that_come_and_go_stop_nothing(temporary: Path) -> None:
     def come_and_go() -> None:
         while not over.is_set():
             for number in range(20):
-                (temporary / f"wakecheck-{DEAD}-{number}").mkdir()
+                (temporary / f"wakecheck-{HERE}-{DEAD}-{number}").mkdir()
             for number in range(20):
-                (temporary / f"wakecheck-{DEAD}-{number}").rmdir()
+                (temporary / f"wakecheck-{HERE}-{DEAD}-{number}").rmdir()
 
     # In the sweep's eyes they are somebody else's, so that it does not remove them itself.
     neighbour = threading.Thread(target=come_and_go)
@@ -63,7 +89,7 @@ def test_folders_that_come_and_go_stop_nothing(temporary: Path) -> None:
 
 
 def test_number_that_is_no_process_id(temporary: Path) -> None:
-    (temporary / f"wakecheck-{'9' * 40}-ab").mkdir()
+    (temporary / f"wakecheck-{HERE}-{'9' * 40}-ab").mkdir()
     assert sweep() == []
 
 
