@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.suite.system.runs import Member, Run
@@ -76,9 +77,40 @@ DISTURBANCES: Mapping[str, Disturb] = {
 }
 
 
+@dataclass(frozen=True)
+class Freezer:
+    """A control group, and the file that freezes and thaws it."""
+
+    group: Path
+    file: Path
+    frozen: str
+    thawed: str
+
+    @property
+    def prefix(self) -> list[str]:
+        """What puts a command there."""
+        return ["sh", "-c", f'echo $$ > "{self.group}/cgroup.procs" && exec "$0" "$@"']
+
+    def take(self, pid: int) -> None:
+        """Put a process there, and whatever it forks."""
+        (self.group / "cgroup.procs").write_text(str(pid))
+
+    def freeze_for(self, seconds: float) -> None:
+        """It stands frozen for so long; nothing is waited for."""
+        self.file.write_text(self.frozen)
+        try:
+            time.sleep(seconds)
+        finally:
+            self.file.write_text(self.thawed)
+
+    def act(self, run: Run, dice: random.Random) -> None:
+        """A Disturb."""
+        self.freeze_for(dice.uniform(0.001, 0.02))
+
+
 @contextlib.contextmanager
-def freezer() -> Iterator[tuple[list[str], Disturb] | None]:
-    """A control group: the prefix that puts a command there, and the act that freezes it.  None where there is none."""
+def freezer() -> Iterator[Freezer | None]:
+    """A control group of its own.  None where none can be made."""
     for hierarchy, file, freeze, thaw in _FREEZERS:
         group = Path(hierarchy, f"wakecheck-soak-{os.getpid()}")
         with contextlib.suppress(OSError):
@@ -87,26 +119,11 @@ def freezer() -> Iterator[tuple[list[str], Disturb] | None]:
                 group.rmdir()
                 continue
             try:
-                yield _into(group), _freezes(group / file, freeze, thaw)
+                yield Freezer(group, group / file, freeze, thaw)
             finally:
                 _remove(group)
             return
     yield None
-
-
-def _into(group: Path) -> list[str]:
-    return ["sh", "-c", f'echo $$ > "{group}/cgroup.procs" && exec "$0" "$@"']
-
-
-def _freezes(file: Path, freeze: str, thaw: str) -> Disturb:
-    def act(run: Run, dice: random.Random) -> None:
-        file.write_text(freeze)
-        try:
-            time.sleep(dice.uniform(0.001, 0.02))  # how long it stands frozen; nothing is waited for
-        finally:
-            file.write_text(thaw)
-
-    return act
 
 
 def _remove(group: Path) -> None:

@@ -36,9 +36,9 @@ def _round(number: int, folder: Path, end: float) -> tuple[str, Counter[str], li
     with freezer() as frozen, load(loops):
         acts = dict(DISTURBANCES)
         if frozen is not None:
-            acts["freezer"] = frozen[1]
+            acts["freezer"] = frozen.act
         name = sorted(acts)[number % len(acts)]
-        prefix = frozen[0] if frozen is not None and name == "freezer" else ()
+        prefix = frozen.prefix if frozen is not None and name == "freezer" else ()
         with Run(folder, *_chapters(dice), *_FAST[1:], prefix=prefix) as run:
             while run.process.poll() is None and time.monotonic() < end:
                 run.go_on_for(dice.uniform(0.01, 0.5))

@@ -327,3 +327,13 @@ def test_conductor_that_replaces_another_runs_the_controls_again(
     assert judged["controls"]["negative"] == "broken"
     assert {claim["verdict"] for claim in judged["claims"]} == {"inconclusive"}
     assert result.ret == 1
+
+
+def test_run_without_a_time_limit_is_refused_in_one_sentence() -> None:
+    """`-p no:timeout` takes the options of pytest-timeout away, which pytest.ini names."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:timeout", "--collect-only", "tests/kernel/test_accept.py"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stderr.strip() == (
+        "ERROR: pytest-timeout ends a case that hangs: run without -p no:timeout, and with it installed"
+    )

@@ -1,0 +1,172 @@
+"""What other processes of this machine do beside a measurement: freeze it, or bear the names of its waiters."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from probes.chapters import HOME
+from probes.lab.session import Lab
+from probes.scenario import Scenario
+from probes.verdict import Inconclusive
+from tests.suite.soak.disturbances import freezer
+
+ACCEPT = Scenario.parse("accept/tcp4/n8/hold/one-connection")
+CHILD_ENDS = ("concurrent_server.child_ends", {"strategy": "accept", "handler": "none"})
+MOST = 300
+"""In so many measurements at least one moment is met, also on a busy machine."""
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab() as started:
+        yield started
+
+
+# --- a freezer ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _frozen_now_and_then(lab: Lab) -> Iterator[None]:
+    """All processes of the lab are frozen for 1 to 20 ms, again and again, as by `docker pause` or a suspend.
+
+    Both interrupt every sleep (kernel/freezer.c, fake_signal_wake_up; kernel/cgroup/freezer.c).
+    """
+    with freezer() as group:
+        if group is None:
+            pytest.skip("no control group that freezes can be made here")
+        group.take(lab.greeting["pid"])
+        over, dice = threading.Event(), random.Random(17)
+
+        def freeze() -> None:
+            while not over.wait(dice.uniform(0, 0.1)):  # about once in a measurement, at whatever moment of it
+                group.freeze_for(dice.uniform(0.001, 0.02))
+
+        neighbour = threading.Thread(target=freeze)
+        neighbour.start()
+        try:
+            yield
+        finally:
+            over.set()
+            neighbour.join()
+            lab.close()
+
+
+def test_waiters_that_are_frozen_break_nothing() -> None:
+    with Lab() as lab, _frozen_now_and_then(lab):
+        trials = [lab.run(ACCEPT, traced=False) for _ in range(40)]
+    assert all(trial.inconclusive or (trial.woken, trial.returned) == (1, 1) for trial in trials)
+    assert any(trial.inconclusive for trial in trials)
+
+
+def test_actors_that_are_frozen_break_nothing() -> None:
+    disturbed = 0
+    with Lab() as lab, _frozen_now_and_then(lab):
+        for _ in range(40):
+            try:
+                assert lab.play(*CHILD_ENDS)["server-woken"]["seen"] is False
+            except Inconclusive:
+                disturbed += 1
+    assert disturbed
+
+
+# --- names -------------------------------------------------------------------------------------
+
+_IN_A_CONTAINER = """
+import json, sys
+from probes.lab.session import Lab
+from probes.scenario import Scenario
+with Lab() as lab:
+    print(json.dumps([lab.greeting["pid"], lab.greeting["why_not"]["sched_waking"]]), flush=True)
+    sys.stdin.readline()
+    trials = [lab.run(Scenario.parse("accept/tcp4/n8/hold/one-connection"), traced=False) for _ in range(30)]
+    print(json.dumps([[trial.inconclusive, trial.woken] for trial in trials]))
+"""
+_CONTAINER = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+def test_conductors_with_the_same_pids_in_two_containers_are_no_concern_of_each_other() -> None:
+    """Both see the wake-ups of the whole machine, and the process ids of both are the same."""
+    if subprocess.run([*_CONTAINER, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("a PID namespace takes root")
+    with contextlib.ExitStack() as both:
+        command = [*_CONTAINER, sys.executable, "-c", _IN_A_CONTAINER]
+        made = [
+            subprocess.Popen(command, cwd=HOME, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        for each in made:
+            both.enter_context(each)
+            both.callback(each.kill)
+        greetings = [json.loads(each.stdout.readline()) for each in made if each.stdout is not None]
+        assert greetings[0] == greetings[1]
+        if greetings[0][1] is not None:
+            pytest.skip("only the scheduler's tracepoint sees other containers")
+        for each in made:
+            assert each.stdin is not None
+            each.stdin.write("\n")
+            each.stdin.flush()
+        assert [json.loads(each.communicate()[0]) for each in made] == [[[None, 1]] * 30] * 2
+
+
+_IMPOSTOR = """
+import contextlib, os, sys
+from probes import syscalls
+session, whom = int(sys.argv[1]), sys.argv[2]
+a, b = os.pipe(), os.pipe()
+print(flush=True)
+def name():
+    while True:
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                comm = open(f"/proc/{pid}/comm").read().strip()
+                if os.getsid(int(pid)) == session and comm.startswith(whom):
+                    return comm
+syscalls.set_name(name())
+# Two of that name wake each other, for ever.
+reads, writes = (a[0], b[1]) if os.fork() else (b[0], a[1])
+syscalls.die_with_parent(os.getppid())
+os.write(writes, b"x")
+while True:
+    os.write(writes, os.read(reads, 1))
+"""
+
+
+@contextlib.contextmanager
+def _impostor(lab: Lab, whom: str) -> Iterator[None]:
+    command = [sys.executable, "-c", _IMPOSTOR, str(lab.greeting["pid"]), whom]
+    with subprocess.Popen(command, cwd=HOME, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def test_task_that_takes_the_name_of_a_waiter_breaks_nothing(lab: Lab) -> None:
+    """Any user may read a name and take it (prctl(2), PR_SET_NAME): then the tracepoint speaks of two tasks."""
+    with _impostor(lab, "w0."):
+        for _ in range(MOST):
+            trial = lab.run(ACCEPT, traced=False)
+            assert trial.inconclusive or (trial.woken, trial.returned) == (1, 1)
+            if "w0 was woken by somebody else: process" in (trial.inconclusive or ""):
+                return
+    assert lab.greeting["why_not"]["sched_waking"] is not None, f"nobody was disturbed in {MOST} trials"
+
+
+def test_task_that_takes_the_name_of_an_actor_breaks_nothing(lab: Lab) -> None:
+    with _impostor(lab, "a0."):
+        for _ in range(MOST):
+            try:
+                assert lab.play(*CHILD_ENDS)["server-woken"]["seen"] is False
+            except Inconclusive:
+                return
+    assert lab.greeting["why_not"]["sched_waking"] is not None, f"nobody was disturbed in {MOST} plays"
