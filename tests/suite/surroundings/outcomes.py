@@ -12,7 +12,7 @@ from typing import Any
 from .judged_here import Outcome
 
 ROOT = Path(__file__).resolve().parents[3]
-_LIMIT_S = 1800
+_LIMIT_S = 3600
 
 CODE = re.compile(r"Traceback|\.py\b|\b[A-Z]\w*(?:Error|Exception)\b|[\w.]+\(\)|\bself\.|\braise [A-Z]|a fault of ")
 """What no reason may hold: it is for people, not for who wrote this."""

@@ -1,20 +1,27 @@
-"""docs/surroundings.md: `python -m tests.suite.surroundings.page` goes to every place, and writes what came of it."""
+"""docs/surroundings.md: what came of every place.
+
+    python -m tests.suite.surroundings.page [--some] [--at-once N] [--kept FOLDER]
+
+goes to every place with every claim (with --some: a sample), and writes the page.  With a FOLDER what each place said
+is kept there, and a place that has said something before is not gone to again: it takes hours.
+"""
 
 from __future__ import annotations
 
-import fcntl
+import argparse
 import json
 import os
-import signal
 import sys
+import tempfile
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from probes import host
 from probes.verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE
 
-from . import judged_here
 from .judged_here import Outcome
-from .outcomes import CODE
+from .outcomes import CODE, outcomes
 from .places import PLACES
 
 SURROUNDINGS = host.PROJECT / "docs" / "surroundings.md"
@@ -33,17 +40,16 @@ SAMPLE = (
     "sockets.full",
     "sockets.queue",
 )
-"""What the ids of the claims hold that are taken to each place for the page; the tests there take all."""
+"""What the ids of the claims hold that --some takes to each place."""
 _LONGEST = 160
-_LIMIT_S = 120
 
 _HEAD = """\
 # Surroundings
 
 What is no fault of the kernel must break no claim: where something is denied, scarce or set otherwise, it is held as
 elsewhere, or it cannot be judged, and the reason says what is in the way.  `python -m tests.suite.surroundings.page`
-has taken a sample of {claims} claims ({cases} cases of sockets, signals, reuseport groups and epoll instances) to each
-of these places, on Linux {release}.  `tox -e surroundings` takes all experiments and every strategy there.
+has taken {claims} claims ({cases} cases: every experiment, and every strategy in its smallest scenario) to each of
+these places, on Linux {release}.  `tox -e surroundings` asserts the same.
 
 A freezer, stray signals and kills are not in this table, because they come and go: `tests/suite/unit/test_wakers.py`
 and `test_disturbed.py` hold what becomes of those.
@@ -70,33 +76,29 @@ def page(measured: dict[str, list[Outcome]], release: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _forked(place: str) -> list[Outcome]:
-    """What judged_here says of the sample there, in a fork: what it imports is here already."""
-    said, out = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(said)
-        os.setsid()
-        signal.alarm(_LIMIT_S)
-        kept = fcntl.fcntl(out, fcntl.F_DUPFD, 3)
-        try:
-            text = json.dumps(judged_here.main(place, *SAMPLE)).encode()
-            while text:
-                text = text[os.write(kept, text) :]
-        finally:
-            os._exit(0)
-    os.close(out)
-    with open(said, "rb") as file:
-        text = file.read()
-    os.waitpid(pid, 0)
-    return [tuple(each) for each in json.loads(text)]
+def _said(place: str, parts: tuple[str, ...], kept: Path) -> list[Outcome]:
+    """What came of this place, now or earlier."""
+    file = kept / f"{place.replace('/', '-')}.json"
+    if not file.exists():
+        said = outcomes(place, *parts)
+        print(place, dict(Counter(verdict for *_, verdict, _ in said)), file=sys.stderr, flush=True)
+        file.write_text(json.dumps(said))
+    return [tuple(each) for each in json.loads(file.read_text())]
 
 
 def main() -> None:
-    measured = {}
-    for name in PLACES:
-        measured[name] = _forked(name)
-        print(name, dict(Counter(verdict for *_, verdict, _ in measured[name])), file=sys.stderr, flush=True)
+    parser = argparse.ArgumentParser(description="Goes to every place, and writes docs/surroundings.md.")
+    parser.add_argument("--some", action="store_true", help="a sample of the claims")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="so many places at once")
+    parser.add_argument("--kept", type=Path, metavar="FOLDER", help="keep there what each place said")
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="wakecheck-surroundings-") as new,
+        ThreadPoolExecutor(options.at_once) as go,
+    ):
+        kept, parts = options.kept or Path(new), SAMPLE if options.some else ()
+        said = go.map(lambda place: _said(place, parts, kept), PLACES)
+        measured = dict(zip(PLACES, said, strict=True))
     SURROUNDINGS.write_text(page(measured, os.uname().release.partition("-")[0]))
 
 
