@@ -39,12 +39,13 @@ def load(home: Path = chapters.HOME) -> list[dict[str, Any]]:
     return sorted(entries, key=lambda claim: str(claim["chapter"]))
 
 
-def cases(preset: str, sizes: Sequence[int] | None = None) -> dict[str, list[str]]:
+def cases(preset: str, sizes: Sequence[int] | None = None, one_in: int = 1) -> dict[str, list[str]]:
     """The ids of the cases of every claim, by its id: what a whole run with these options judges.
 
-    `sizes`: the numbers of waiters, where they are not those of the preset.  Raises chapters.NoChapters.
+    `sizes`: the numbers of waiters, where they are not those of the preset; `one_in`: the first of so many cases alone.
+    Raises chapters.NoChapters.
     """
-    return {_claim(test).id: _cases(test, preset, sizes) for test in _tests(chapters.HOME)}
+    return {_claim(test).id: _cases(test, preset, sizes)[::one_in] for test in _tests(chapters.HOME)}
 
 
 def find(claim_id: str) -> dict[str, Any]:

@@ -32,6 +32,13 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--herd-sizes", type=_sizes, metavar="N,N", help="numbers of waiters, for example 2,8,200")
     group.addoption(
+        "--herd-one-in",
+        type=_count("cases", 1000),
+        metavar="N",
+        default=1,
+        help="of each claim judge the first of every N cases alone, so each claim once or more: for slow machines",
+    )
+    group.addoption(
         "--herd-without",
         action="append",
         default=[],
@@ -102,7 +109,7 @@ OTHER = "other"
 
 def variant_of(chosen: Any) -> str | None:
     """The preset, or OTHER, where the options judge other cases or trials than the default; None for the default."""
-    if chosen.herd_sizes or chosen.herd_trials or chosen.herd_without:
+    if chosen.herd_sizes or chosen.herd_trials or chosen.herd_without or chosen.herd_one_in > 1:
         return OTHER
     return None if chosen.herd_preset == "default" else str(chosen.herd_preset)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from collections import Counter
 from collections.abc import Generator, Iterable
 from typing import Any
 
@@ -86,14 +87,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """--herd-claim leaves the cases of those claims alone; `-k` finds claims by a part of their id too."""
+    """--herd-claim leaves the cases of those claims alone, --herd-one-in the first of every so many.
+
+    `-k` finds claims by a part of their id too.
+    """
     wanted: list[pytest.Item] = []
     left: list[pytest.Item] = []
+    places: Counter[str] = Counter()
     for item in items:
         claim = claim_of(item)
         if claim is not None:
             item.extra_keyword_matches.add(claim.id)
         chosen = not config.option.herd_claim or (claim is not None and claim.id in config.option.herd_claim)
+        if claim is not None:
+            chosen = chosen and places[claim.id] % config.option.herd_one_in == 0
+            places[claim.id] += 1
         (wanted if chosen else left).append(item)
     if left:
         config.hook.pytest_deselected(items=left)

@@ -114,6 +114,6 @@ class Reporting:
         if not self._recorder.expected_cases:
             return None
         try:
-            return catalogue.cases(self._options.herd_preset, self._options.herd_sizes)
+            return catalogue.cases(self._options.herd_preset, self._options.herd_sizes, self._options.herd_one_in)
         except Exception:  # noqa: BLE001  # a chapter that cannot be imported must not cost the report of the others
             return None

@@ -22,6 +22,7 @@ from ..printable import one_line
 from ..verdict import BROKEN, HELD, INCONCLUSIVE, MEASURED, NOT_APPLICABLE
 from . import cost, expected, numbers, terminal
 from .lineage import NOT_JUDGED
+from .run import cut
 
 Run = Mapping[str, Any]
 
@@ -67,9 +68,9 @@ def warnings(before: Run, after: Run) -> list[str]:
             f"the runs are of different revisions of the suite ({revisions[0][:19]} and {revisions[1][:19]}), "
             "so a difference may come from the suite"
         )
-    presets = [run["suite"]["options"].get("herd_preset") for run in (before, after)]
-    if presets[0] != presets[1]:
-        sentences.append(f"the runs tried different cases: preset {presets[0]} and preset {presets[1]}")
+    cuts = [cut(run) for run in (before, after)]
+    if cuts[0] != cuts[1]:
+        sentences.append(f"the runs tried different cases: preset {cuts[0]} and preset {cuts[1]}")
     for name, run in (("first", before), ("second", after)):
         if run["partial"]:
             sentences.append(f"the {name} run is partial: not every claim was judged")

@@ -13,6 +13,7 @@ from ..verdict import BROKEN, INCONCLUSIVE, VERDICTS
 from . import answers, cost, expected, herds_apart, lineage, numbers
 from .lineage import NOT_JUDGED, Kernel
 from .page import date, environment
+from .run import cut
 
 Run = Mapping[str, Any]
 
@@ -232,12 +233,10 @@ def _mixed(kernels: Sequence[Kernel]) -> Iterator[str]:
             f"These runs are of {len(revisions)} revisions of the suite, so that a difference between them "
             f"may come from the suite and not from the kernels ({by_revision})."
         )
-    presets = _grouped(
-        (str(kernel.run["suite"]["options"].get("herd_preset") or "unknown"), kernel.label) for kernel in kernels
-    )
-    if len(presets) > 1:
-        by_preset = "; ".join(f"{preset}: {', '.join(labels)}" for preset, labels in presets.items())
-        yield f"Not all runs tried the same cases: they are of different presets ({by_preset})."
+    cuts = _grouped((cut(kernel.run), kernel.label) for kernel in kernels)
+    if len(cuts) > 1:
+        by_cut = "; ".join(f"{cases}: {', '.join(labels)}" for cases, labels in cuts.items())
+        yield f"Not all runs tried the same cases: they are of different presets ({by_cut})."
 
 
 def _untrusted(kernels: Sequence[Kernel]) -> Iterator[str]:

@@ -111,6 +111,13 @@ def summary(claims: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return {verdict: counts[verdict] for verdict in VERDICTS}
 
 
+def cut(run: Mapping[str, Any]) -> str:
+    """Which cases of the claims it was asked for, in words: the preset, and how many of its cases."""
+    options = run["suite"]["options"]
+    preset, one_in = options.get("herd_preset") or "unknown", options.get("herd_one_in", 1)
+    return str(preset) if one_in == 1 else f"{preset}, one case in {one_in}"
+
+
 def _content(path: str | os.PathLike[str]) -> str:
     try:
         content = bounded.read(path, pipes=True).removeprefix(_BYTE_ORDER_MARK)

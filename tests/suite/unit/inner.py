@@ -32,11 +32,11 @@ def test_also_here(herd, scenario):
 """
 
 
-def cases_of_wakes_one(preset: str, sizes: Any = None) -> dict[str, list[str]]:
+def cases_of_wakes_one(preset: str, sizes: Any = None, one_in: int = 1) -> dict[str, list[str]]:
     """What `catalogue.cases` would say if these were all claims that there are."""
     return {
-        "made.wakes-one": list(scenarios([centre("accept"), centre("poll", "accept")], preset, sizes)),
-        "made.also-here": list(scenarios([star("accept")], preset, sizes)),
+        "made.wakes-one": list(scenarios([centre("accept"), centre("poll", "accept")], preset, sizes))[::one_in],
+        "made.also-here": list(scenarios([star("accept")], preset, sizes))[::one_in],
     }
 
 
@@ -47,7 +47,7 @@ Pytest = Callable[..., pytest.RunResult]
 def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What the inner tests claim is forgotten afterwards; and nothing but it is missed in their runs."""
     monkeypatch.setattr(claims, "_judges", dict(claims._judges))
-    monkeypatch.setattr(catalogue, "cases", lambda preset, sizes=None: {})
+    monkeypatch.setattr(catalogue, "cases", lambda preset, sizes=None, one_in=1: {})
     before = dict(claims.CLAIMS)
     yield
     claims.CLAIMS.clear()

@@ -44,6 +44,7 @@ def _no_other_claims(_own_registry: None, monkeypatch: pytest.MonkeyPatch) -> No
         (("--herd-sizes=2,8",), "report/other"),
         (("--herd-preset=fast", "--herd-trials=2"), "report/other"),
         (("--herd-without=switches",), "report/other"),
+        (("--herd-preset=fast", "--herd-one-in=3"), "report/other"),
         (("--herd-preset=fast", "--herd-report=mine"), "mine"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
@@ -163,7 +164,7 @@ def test_run_whose_claims_cannot_be_told_is_partial(
 ) -> None:
     """A chapter that was not asked for, and cannot be imported."""
 
-    def cases(preset: str, sizes: object) -> dict[str, list[str]]:
+    def cases(preset: str, sizes: object, one_in: int) -> dict[str, list[str]]:
         raise SyntaxError("a chapter being edited")
 
     monkeypatch.setattr(catalogue, "cases", cases)

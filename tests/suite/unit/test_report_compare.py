@@ -177,10 +177,15 @@ def test_an_unseen_figure_is_no_change(healthy: Run, after: Run) -> None:
 
 def test_what_makes_the_comparison_doubtful_is_said(healthy: Run, after: Run) -> None:
     assert compare.warnings(healthy, after) == []
-    after["suite"].update(revision=None, options={"herd_preset": "fast"})
+    after["suite"].update(revision=None, options={"herd_preset": "fast", "herd_one_in": 20})
     after.update(partial=True, controls={"silent": "broken"})
     said = " ".join(compare.warnings(healthy, after))
-    for words in ("different revisions", "preset default and preset fast", "second run is partial", "control: silent"):
+    for words in (
+        "different revisions",
+        "preset default and preset fast, one case in 20",
+        "second run is partial",
+        "control: silent",
+    ):
         assert words in said
 
 
