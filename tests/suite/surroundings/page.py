@@ -46,13 +46,14 @@ _LONGEST = 160
 _HEAD = """\
 # Surroundings
 
-What is no fault of the kernel must break no claim: where something is denied, scarce or set otherwise, it is held as
-elsewhere, or it cannot be judged, and the reason says what is in the way.  `python -m tests.suite.surroundings.page`
-has taken {claims} claims ({cases} cases: every experiment, and every strategy in its smallest scenario) to each of
-these places, on Linux {release}.  `tox -e surroundings` asserts the same.
+A sandbox, a limit or an unusual setting is no fault of the kernel, so it must never break a claim.  Where something is
+denied, scarce or set differently, each claim either holds as usual or cannot be judged, and the reason says what is in
+the way.  `python -m tests.suite.surroundings.page` judged {claims} claims ({cases} cases: every experiment, and every
+strategy in its smallest scenario) in each of these surroundings, on Linux {release}.  `tox -e surroundings` asserts the
+same.
 
-A freezer, stray signals and kills are not in this table, because they come and go: `tests/suite/unit/test_wakers.py`
-and `test_disturbed.py` hold what becomes of those.
+Freezers, stray signals and kills come and go, so this table leaves them out.  `tests/suite/unit/test_wakers.py` and
+`test_disturbed.py` cover them.
 """
 
 
@@ -61,7 +62,7 @@ def page(measured: dict[str, list[Outcome]], release: str) -> str:
     some = next(iter(measured.values()))
     head = _HEAD.format(release=release, claims=len({claim for claim, *_ in some}), cases=len(some))
     lines = [*head.splitlines(), ""]
-    lines += ["| place | held | inconclusive | not applicable | broken | the reason most often given |"]
+    lines += ["| surroundings | held | inconclusive | not applicable | broken | most frequent reason |"]
     lines += ["|---|---|---|---|---|---|"]
     for name, judged in measured.items():
         bad = [each for each in judged if each[2] == BROKEN or (each[3] and CODE.search(each[3]))]

@@ -189,7 +189,7 @@ BREAKS = {
 """The claims that break on each kernel, and no others; `?`: could not be judged, which fails a run too."""
 
 GAPS = {
-    broken.PrivateEdgeComesAgain: "no claim has an edge-triggered waiter wait again without taking everything",
-    broken.SharedLevelFirstInFirstOut: "who is woken first is seen by sched_waking alone; who returns first is a race",
+    broken.PrivateEdgeComesAgain: "in no claim does an edge-triggered waiter wait again before it has taken everything",
+    broken.SharedLevelFirstInFirstOut: "only sched_waking sees who is woken first; who returns first is a race",
 }
 """Broken kernels that pass, with the reason."""

@@ -22,7 +22,7 @@ class AcceptHerdsVisibly(AcceptHerdsSilently):
 
 
 class AcceptWakesTwo(Kernel):
-    """accept wakes two, the second one for nothing."""
+    """accept wakes two, the second for nothing."""
 
     def accept_wakes(self, asleep: list[int]) -> list[int]:
         return asleep[:2]
@@ -36,7 +36,7 @@ class AcceptLastInFirstOut(Kernel):
 
 
 class AcceptAtRandom(Kernel):
-    """accept wakes any one of its waiters."""
+    """accept wakes a waiter at random."""
 
     def accept_wakes(self, asleep: list[int]) -> list[int]:
         return [self.chance.choice(asleep)] if asleep else []
@@ -50,7 +50,7 @@ class LosesOneInTwenty(Kernel):
 
 
 class LosesOneInTwentyOf(LosesOneInTwenty):
-    """The same, for one strategy alone."""
+    """The same, for one strategy only."""
 
     def __init__(self, seed: int, strategy: str) -> None:
         super().__init__(seed)
@@ -68,7 +68,7 @@ class SkipsOneWaiterInTwenty(Kernel):
 
 
 class NeverWakesOne(Kernel):
-    """Under one strategy one of eight waiters sleeps on, whatever comes; another one in each trial."""
+    """Under one strategy, one of eight waiters never wakes; a different one in each trial."""
 
     def __init__(self, seed: int, strategy: str) -> None:
         super().__init__(seed)
@@ -82,14 +82,14 @@ class NeverWakesOne(Kernel):
 
 
 class TellsNobody(Kernel):
-    """The eighth connection of a series is queued, and nobody is told."""
+    """The eighth connection of a series is queued, but wakes nobody."""
 
     def tells(self, scenario: Scenario, number: int) -> bool:
         return number != 7
 
 
 class ExclusiveIgnored(Kernel):
-    """EPOLLEXCLUSIVE is accepted, and does nothing."""
+    """EPOLLEXCLUSIVE is accepted, but does nothing."""
 
     def exclusive_wakes(self, idle: list[int], by_blocking: list[int]) -> list[int]:
         return idle
@@ -110,7 +110,7 @@ class ExclusiveWakesNobody(Kernel):
 
 
 class ExclusiveGoesRound(Kernel):
-    """EPOLLEXCLUSIVE wakes the next one each time, as many have wished."""
+    """EPOLLEXCLUSIVE goes round, as many have wished."""
 
     def begin(self, scenario: Scenario) -> None:
         self.last = -1
@@ -123,7 +123,7 @@ class ExclusiveGoesRound(Kernel):
 
 
 class ExclusiveByBlocking(Kernel):
-    """EPOLLEXCLUSIVE wakes the one that blocked first, not the one registered first."""
+    """EPOLLEXCLUSIVE wakes the waiter that blocked first, not the one that registered first."""
 
     def exclusive_wakes(self, idle: list[int], by_blocking: list[int]) -> list[int]:
         return [i for i in by_blocking if i in idle][:1]
@@ -166,7 +166,7 @@ class OneshotFiresTwice(Kernel):
 
 
 class OneshotStaysArmed(Kernel):
-    """A oneshot item tells of every connection, as an edge-triggered one does."""
+    """A oneshot item reports every connection, like an edge-triggered one."""
 
     def disables_oneshot(self) -> bool:
         return False
@@ -180,28 +180,28 @@ class SharedLevelWakesOne(Kernel):
 
 
 class PollWakesOne(Kernel):
-    """select and poll wake one."""
+    """select and poll wake only one waiter."""
 
     def poll_wakes(self, asleep: list[int]) -> list[int]:
         return asleep[:1]
 
 
 class PollForgetsTheLast(Kernel):
-    """select and poll leave the waiter asleep that blocked last, unless it is alone."""
+    """select and poll leave the waiter that blocked last asleep, unless it is alone."""
 
     def poll_wakes(self, asleep: list[int]) -> list[int]:
         return asleep[:-1] or asleep
 
 
 class PrivateEdgeWakesOne(Kernel):
-    """Of private edge-triggered instances one is told."""
+    """Only one of the private edge-triggered instances gets the event."""
 
     def private_wakes(self, asleep: list[int], trigger: str) -> list[int]:
         return asleep[:1] if trigger == "edge" else asleep
 
 
 class PrivateLevelForgetsOne(Kernel):
-    """Of private level-triggered instances all but one are told."""
+    """One of the private level-triggered instances does not get the event."""
 
     def private_wakes(self, asleep: list[int], trigger: str) -> list[int]:
         return (asleep[:-1] or asleep) if trigger == "level" else asleep
@@ -257,14 +257,14 @@ class WonTwice(Kernel):
 
 
 class BurstLeavesTheLast(Kernel):
-    """The last connection of a burst stays in the accept queue: accept says EAGAIN."""
+    """The last connection of a burst stays in the accept queue, but accept returns EAGAIN."""
 
     def place_of(self, scenario: Scenario, number: int) -> str:
         return LIMBO if scenario.stimulus == "burst" and number == scenario.k - 1 else QUEUE
 
 
 class BurstLosesTheLast(Kernel):
-    """The last connection of a burst is established for the client, and exists nowhere else."""
+    """The last connection of a burst is established for the client, but the server never sees it."""
 
     def place_of(self, scenario: Scenario, number: int) -> str:
         return NOWHERE if scenario.stimulus == "burst" and number == scenario.k - 1 else QUEUE
@@ -301,7 +301,7 @@ class PrivateEdgeComesAgain(Kernel):
 
 
 class SharedLevelFirstInFirstOut(Kernel):
-    """A shared level-triggered instance wakes in the order of blocking."""
+    """A shared level-triggered instance wakes the waiter that blocked first."""
 
     def shared_wakes(self, asleep: list[int], trigger: str) -> list[int]:
         return asleep[:1] if trigger in ("level", "exclusive") else asleep[-1:]

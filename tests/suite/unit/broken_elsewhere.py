@@ -47,21 +47,21 @@ class RingExclusiveIgnored(Kernel):
 
 
 class RingPollWakesOne(Kernel):
-    """Of the rings that poll only one is told."""
+    """Only one of the rings that poll gets a completion."""
 
     def ring_poll_wakes(self, asleep: list[int]) -> list[int]:
         return asleep[:1]
 
 
 class RingWakesOneThread(Kernel):
-    """A completion wakes one of the threads that wait on a ring."""
+    """A completion wakes only one of the threads that wait on a ring."""
 
     def ring_threads_wake(self, asleep: list[int]) -> list[int]:
         return asleep[:1]
 
 
 class GroupSignalledByHalf(Kernel):
-    """SIGIO to a process group reaches its first member alone."""
+    """SIGIO to a process group reaches only its first member."""
 
     def group_signalled(self, members: list[int]) -> list[int]:
         return members[:1]
@@ -75,7 +75,7 @@ class SignalTakenTwice(Kernel):
 
 
 class SignalWakesOneThread(Kernel):
-    """One thread is woken, and receives the signal: as many have wished."""
+    """Only one thread wakes, and it receives the signal, as many have wished."""
 
     def threads_signalled(self, asleep: list[int]) -> list[int]:
         return asleep[:1]
@@ -103,7 +103,7 @@ class DatagramHerdsSilently(Kernel):
 
 
 class EventfdWakesOne(Kernel):
-    """A write to an eventfd wakes one of its readers."""
+    """A write to an eventfd wakes only one of its readers."""
 
     def eventfd_wakes(self, asleep: list[int]) -> list[int]:
         return asleep[:1]
@@ -117,7 +117,7 @@ class LosesAmongReaders(LosesOneInTwenty):
 
 
 class HerdOfCpus(Kernel):
-    """select, poll and private instances wake no more waiters than there are CPUs, as the lore has it."""
+    """select, poll and private instances wake no more waiters than there are CPUs, as folklore has it."""
 
     cpus = len(os.sched_getaffinity(0))
 
@@ -129,7 +129,7 @@ class HerdOfCpus(Kernel):
 
 
 class VsockAcceptWakesOne(Kernel):
-    """accept on AF_VSOCK wakes one waiter, as many have wished."""
+    """accept on AF_VSOCK wakes only one waiter, as many have wished."""
 
     def vsock_accept_wakes(self, asleep: list[int]) -> list[int]:
         return asleep[:1]

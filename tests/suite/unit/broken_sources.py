@@ -10,28 +10,28 @@ from .model import Kernel
 
 
 class StreamWakesOne(Kernel):
-    """A byte on a connected stream wakes one of its readers."""
+    """A byte on a connected stream wakes only one of its readers."""
 
     def stream_wakes(self, asleep: list[int]) -> list[int]:
         return asleep[:1]
 
 
 class EventWakesOneReader(Kernel):
-    """The expiry of a timerfd, and an event of inotify, wake one of their readers."""
+    """The expiry of a timerfd, or an inotify event, wakes only one of its readers."""
 
     def event_wakes(self, asleep: list[int]) -> list[int]:
         return asleep[:1]
 
 
 class PtyHerdsSilently(Kernel):
-    """A byte for a terminal wakes every reader, and all but one sleep again."""
+    """A byte on a terminal wakes every reader, and all but one sleep again."""
 
     def pty_wakes(self, asleep: list[int]) -> list[int]:
         return asleep
 
 
 class PtyForgetsTheLock(Kernel):
-    """The reader of a terminal that returns does not wake the next one for the lock of the readers."""
+    """When a reader of a terminal returns, it does not wake the next reader for the readers' lock."""
 
     def pty_wakes(self, asleep: list[int]) -> list[int]:
         return asleep[:1]
@@ -45,42 +45,42 @@ class RoomHerdsSilently(Kernel):
 
 
 class RingReadWakesOne(Kernel):
-    """A write wakes one of the rings that wait with a read."""
+    """A write wakes only one of the rings that wait with a read."""
 
     def ring_read_wakes(self, asleep: list[int]) -> list[int]:
         return asleep[:1]
 
 
 class PidfdObeysExclusive(Kernel):
-    """The end of a process tells one of the instances that hold its pidfd with EPOLLEXCLUSIVE."""
+    """The end of a process reaches only one of the instances that hold its pidfd with EPOLLEXCLUSIVE."""
 
     def obeys_exclusive(self, source: str) -> bool:
         return source == "pidfd" or super().obeys_exclusive(source)
 
 
 class RingObeysExclusive(Kernel):
-    """A completion tells one of the instances that hold the ring with EPOLLEXCLUSIVE."""
+    """A completion reaches only one of the instances that hold the ring with EPOLLEXCLUSIVE."""
 
     def obeys_exclusive(self, source: str) -> bool:
         return source == "io-uring" or super().obeys_exclusive(source)
 
 
 class ExclusiveHerdsOnTimers(Kernel):
-    """EPOLLEXCLUSIVE does nothing on a timerfd either."""
+    """EPOLLEXCLUSIVE does nothing on a timerfd."""
 
     def obeys_exclusive(self, source: str) -> bool:
         return super().obeys_exclusive(source) and source != "timerfd"
 
 
 class SignalfdTellsAll(Kernel):
-    """A signal to one process wakes all that wait for the signalfd."""
+    """A signal to one process wakes everyone that waits for the signalfd."""
 
     def signalfd_wakes(self, scenario: Scenario, asleep: list[int]) -> list[int]:
         return asleep if scenario.source == "signalfd" else super().signalfd_wakes(scenario, asleep)
 
 
 class SignalfdTellsChildren(Kernel):
-    """A signal to the parent is told to its children, through the signalfd that they have from it."""
+    """A signal to the parent shows up in its children, through the signalfd that they inherited."""
 
     def signalfd_wakes(self, scenario: Scenario, asleep: list[int]) -> list[int]:
         return asleep if scenario.source != "signalfd" else super().signalfd_wakes(scenario, asleep)
@@ -90,14 +90,14 @@ class SignalfdTellsChildren(Kernel):
 
 
 class MountsWakeOne(Kernel):
-    """A mount wakes one of those that wait for it."""
+    """A mount wakes only one of its waiters."""
 
     def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
         return wakes[:1] if scenario.source == "mountinfo" else wakes
 
 
 class OneSource(Kernel):
-    """Something that is broken on one source, and well on all others."""
+    """Something that is broken on one source, and fine on all others."""
 
     source = ""
 
@@ -109,7 +109,7 @@ class OneSource(Kernel):
 
 
 class InotifyForgetsOne(OneSource):
-    """An event of inotify reaches all that wait but one."""
+    """An inotify event reaches all waiters but one."""
 
     source = "inotify"
 
@@ -118,7 +118,7 @@ class InotifyForgetsOne(OneSource):
 
 
 class FullPipeWakesOnePoller(OneSource):
-    """Room in a pipe wakes one of those that poll for it."""
+    """Room in a pipe wakes only one of those that poll for it."""
 
     source = "full-pipe"
 
@@ -127,7 +127,7 @@ class FullPipeWakesOnePoller(OneSource):
 
 
 class FanotifyWakesOne(OneSource):
-    """A fanotify event wakes one of those that wait for it."""
+    """A fanotify event wakes only one of its waiters."""
 
     source = "fanotify"
 
@@ -136,7 +136,7 @@ class FanotifyWakesOne(OneSource):
 
 
 class FuseForgetsOne(OneSource):
-    """A request reaches all that wait on /dev/fuse but one."""
+    """A request on /dev/fuse reaches all waiters but one."""
 
     source = "fuse"
 
@@ -152,7 +152,7 @@ class PhantomOnEventfd(Kernel):
 
 
 class LosesOnSources(LosesOneInTwenty):
-    """One wake-up in twenty is lost where something is waited for by a multiplexer, and takes no connections."""
+    """One wake-up in twenty is lost under multiplexers that wait for anything but connections."""
 
     def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
         waits = not CALLS[scenario.call].takes and CONNECTIONS not in SOURCES[scenario.source].can

@@ -61,13 +61,13 @@ def _two_errors() -> list[str]:
         "# How sure is a verdict?",
         "",
         *_wrapped(
-            "For each claim with an order, a spread or a ratio: how much is looked at, by which statistic, and "
-            f"how often it errs.  {_MAKE}"
+            "For each claim about an order, a spread or a ratio, this page gives the sample, the statistic, and the "
+            f"probability of error.  {_MAKE}"
         ),
         "",
         *_wrapped(
-            "Two errors are possible: a healthy kernel *fails*, or a broken one *passes*.  Each case is tried "
-            f"{tried}, the last time under the tracer, and is held only if every trial is as the claim says."
+            "There are two kinds of error: a healthy kernel *fails*, or a broken one *passes*.  Each case runs "
+            f"{tried}, the last time under the tracer, and is held only if every trial agrees with the claim."
         ),
     ]
 
@@ -78,14 +78,14 @@ def _orders() -> list[str]:
         "## Orders",
         "",
         *_wrapped(
-            "The statistic is the order of return itself, step by step, and it must be equal in every trial.  A "
-            "step is one connection (or one write) to waiters that all sleep; it is over when they sleep again, "
-            "so that no load can change the order: it is that of a wait queue, decided under its lock.  A "
-            "healthy kernel fails never.  A kernel with any other fixed order passes never.  Two that could "
-            "pass: one that wakes *any* of its waiters, and one that errs *one time in twenty*."
+            "The statistic is the order of return itself, step by step, and it must be the same in every trial.  In "
+            "each step one connection (or one write) arrives while all waiters sleep, and the step ends when they "
+            "sleep again.  Load cannot change this order: it is that of a wait queue, which the kernel decides under "
+            "the queue's lock.  A healthy kernel never fails.  A kernel with any other fixed order never passes.  Two "
+            "broken kernels could pass: one that picks a waiter at *random*, and one that errs *one time in twenty*."
         ),
         "",
-        _row("claim", f"steps ({', '.join(chances.CUTS)})", "any order passes", "one in twenty passes"),
+        _row("claim", f"steps ({', '.join(chances.CUTS)})", "random order passes", "one in twenty passes"),
         "|---|---|---|---|",
     ]
     for claim in chances.ORDERS:
@@ -106,27 +106,38 @@ def _orders_of_experiments() -> list[str]:
     return [
         "",
         *_wrapped(
-            "Orders of experiments are looked at once in each run, for each strategy or lock, in the same way, "
-            "whatever the preset.  A healthy kernel fails never; one that chooses at random passes"
+            "Experiments check orders in the same way, but once per run for each strategy or lock, whatever the "
+            "preset.  A healthy kernel never fails.  The last column is the probability that a kernel that chooses at "
+            "random passes."
         ),
         "",
         _row("claim", "statistic", "a random choice passes"),
         "|---|---|---|",
         _row(
-            "accept-locks.first-in-first-out", "8 that ask, one has it; per lock", f"1/7! = {chance(1 / factorial(7))}"
+            "accept-locks.first-in-first-out",
+            "8 ask, one holds the lock; per lock",
+            f"1/7! = {chance(1 / factorial(7))}",
         ),
-        _row("accept-locks.semaphores-go-round", "9 connections to 3 in turn; per lock", f"3^-8 = {chance(3.0**-8)}"),
+        _row(
+            "accept-locks.semaphores-go-round",
+            "9 connections, 3 workers in turn; per lock",
+            f"3^-8 = {chance(3.0**-8)}",
+        ),
         _row("mixed.busy-favourite-comes-back", "3, 2 and 2 are idle; per strategy", f"1/12 = {chance(1 / 12)}"),
         _row("mixed.busy-accept-goes-round", "3, 2 and 2 are idle; per call", f"1/12 = {chance(1 / 12)}"),
-        _row("epoll-instances.maxevents-round-robin", "any 3 of 5 calls with room for 2 tell all 5", by_chance),
-        _row("epoll-instances.maxevents-order", "5 calls with room for 2, of 5", f"20^-5 = {chance(20.0**-5)}"),
+        _row(
+            "epoll-instances.maxevents-round-robin",
+            "in 5 calls with room for 2 events, any 3 in a row report all 5",
+            by_chance,
+        ),
+        _row("epoll-instances.maxevents-order", "5 calls with room for 2 of 5 events", f"20^-5 = {chance(20.0**-5)}"),
         "",
         *_wrapped(
-            "The one race among them is accept-locks.last-user-again: one that unlocks and asks again at once "
-            "must have the lock again in one of 12 rounds.  It runs on the CPU of the one that waits, which is "
-            "SCHED_BATCH and cannot preempt it, so that a round is lost only to a third task that takes the CPU "
-            "within those few instructions.  Even if that were one round in four, a healthy kernel would fail "
-            f"with 0.25^12 = {chance(0.25**12)} per lock; a kernel that hands every lock over passes never."
+            "One of them is a race: in accept-locks.last-user-again, a process that unlocks and asks again at once "
+            "must get the lock back in one of 12 rounds.  It shares a CPU with the process that waits, which is "
+            "SCHED_BATCH and cannot preempt it.  A round is therefore lost only if a third task takes the CPU within "
+            "those few instructions.  Even if that happened in every fourth round, a healthy kernel would fail with "
+            f"probability 0.25^12 = {chance(0.25**12)} per lock.  A kernel that hands every lock over never passes."
         ),
     ]
 
@@ -137,14 +148,14 @@ def _lost_wake_ups() -> list[str]:
         "## Lost wake-ups",
         "",
         *_wrapped(
-            "every.no-lost-wake-up: 48 connections one by one to waiters that are all idle; each must be taken "
-            "before the next.  A healthy kernel fails never: a connection that nobody takes ends as "
-            "inconclusive, unless it is proven to be queued, with every wake-up issued and all waiters asleep.  "
-            "A kernel that loses one wake-up in twenty, under one strategy alone, on tcp4, passes with "
-            "0.95^chances:"
+            "every.no-lost-wake-up makes 48 connections, one by one, while all waiters are idle; each must be taken "
+            "before the next.  A healthy kernel never fails: a connection that nobody takes makes the case "
+            "inconclusive, unless it is proven that the connection is queued, that every wake-up was issued, and that "
+            "all waiters are asleep.  Take a kernel that loses one wake-up in twenty, under one strategy only, on "
+            "tcp4.  It passes with probability 0.95^chances:"
         ),
         "",
-        _row("preset", "trials of 48", "chances, of the strategy tried the least", "passes", "is caught"),
+        _row("preset", "trials of 48", "chances, for the strategy tried least", "passes", "is caught"),
         "|---|---:|---:|---:|---:|",
     ]
     for name, cut in zip(chances.CUTS, chances.cuts(), strict=True):
@@ -158,32 +169,31 @@ def _lost_wake_ups() -> list[str]:
     return [
         *lines,
         "",
-        f"Without ptrace there is no traced trial, and a default run catches it with {1 - untraced:.3%}.",
+        f"Without ptrace there is no traced trial, and a default run catches it with probability {1 - untraced:.3%}.",
         "",
         *_wrapped(
-            "One that loses them whatever the strategy has "
-            f"{_under(f'{count:,} chances' for count in everywhere)}, and passes with "
+            "A kernel that loses wake-ups under every strategy has "
+            f"{_under(f'{count:,} chances' for count in everywhere)}, and passes with probability "
             f"{', '.join(chance(chances.rare_fault_passes(count)) for count in everywhere)}."
         ),
         "",
         *_wrapped(
-            "read.no-lost-wake-up looks in the same way at a pipe, an eventfd, a UDP socket and two message queues: "
-            "each has "
+            "read.no-lost-wake-up does the same on a pipe, an eventfd, a UDP socket and two message queues.  Each has "
             f"{_under(f'{count} chances' for count in readers)}."
         ),
         "",
         *_wrapped(
-            "Where all waiters are woken, one of them that is forgotten one time in twenty is seen by the "
-            f"count: select-poll.wakes-all waits for {_under(f'{count:,} wake-ups' for count in herds)}."
+            "Where every waiter must wake, the count shows a waiter that is forgotten one time in twenty: "
+            f"select-poll.wakes-all counts {_under(f'{count:,} wake-ups' for count in herds)}."
         ),
         "",
         *_wrapped(
-            f"epoll-instances.mod-beside-a-wait: {modified.ROUNDS:,} times in a run a waiter must be told of an "
-            "EPOLL_CTL_MOD before the next one comes; it comes back to epoll_wait up to "
-            f"{modified.LATEST_NS // 1000} us later each time, so that the MOD finds it on its way, or asleep.  A "
-            "healthy kernel fails never: that nobody was told is believed once the waiter is proven to sleep.  One "
-            f"that loses one MOD in two hundred passes with {chance((1 - 1 / 200) ** modified.ROUNDS)}, one that "
-            f"loses one in a thousand with {chance((1 - 1 / 1000) ** modified.ROUNDS)}."
+            f"epoll-instances.mod-beside-a-wait issues {modified.ROUNDS:,} EPOLL_CTL_MODs in a run, and each must be "
+            "reported to the waiter before the next.  The waiter returns to epoll_wait after a delay that varies up to "
+            f"{modified.LATEST_NS // 1000} us, so that some MODs find it asleep and others on its way to sleep.  A "
+            "healthy kernel never fails: a MOD counts as lost only once the waiter is proven asleep.  A kernel that "
+            f"loses one MOD in two hundred passes with probability {chance((1 - 1 / 200) ** modified.ROUNDS)}; one "
+            f"that loses one in a thousand, with {chance((1 - 1 / 1000) ** modified.ROUNDS)}."
         ),
     ]
 
@@ -197,32 +207,35 @@ def _ratios() -> list[str]:
         "## Ratios",
         "",
         *_wrapped(
-            "reuseport.spreads: 64 connections to 8 sockets, under two strategies.  A healthy kernel chooses by "
-            "a hash of the flow, whose seed is drawn at boot, so that each socket is as likely as any other.  "
-            "Two statistics, each in every trial:"
+            "reuseport.spreads makes 64 connections to 8 sockets, under two strategies.  A healthy kernel chooses by a "
+            "hash of the flow, seeded at boot, so each socket is equally likely.  Two statistics are checked in every "
+            "trial:"
         ),
         "",
-        f"- more than 4 sockets are reached.  A healthy kernel fails with at most C(8,4) (1/2)^64 = {chance(few)};",
-        f"- no socket gets 28.  A healthy kernel fails with at most 8 P(Bin(64, 1/8) >= 28) = {chance(many)}.",
+        "- More than 4 sockets are reached.  A healthy kernel fails with probability at most "
+        f"C(8,4) (1/2)^64 = {chance(few)}.",
+        "- No socket gets 28 or more.  A healthy kernel fails with probability at most "
+        f"8 P(Bin(64, 1/8) >= 28) = {chance(many)}.",
         "",
         *_wrapped(
-            f"So in the {count} trials of a default run it fails with at most {chance(count * (few + many))}: "
-            'less than once in a million runs.  "Always the first socket" passes never.  A kernel that gives '
-            "one socket half of all connections, and spreads the rest, passes with "
+            f"So it fails in the {count} trials of a default run with probability at most "
+            f"{chance(count * (few + many))}, less than once in a million runs.  A kernel that always chooses the "
+            "first socket never passes.  One that gives a socket half of all connections, and spreads the rest, passes "
+            "with probability "
             f"{_under(chance(chances.favourite_passes(cut)) for cut in chances.cuts())}."
         ),
         "",
         *_wrapped(
-            f"reuseport.even-shares: {evenness.CONNECTIONS:,} connections to {evenness.MEMBERS} sockets, once in a "
-            f"run; each gets from {evenness.FEWEST} to {evenness.MOST}.  A healthy kernel fails with at most "
-            f"{chance(chances.share_outside())}.  One on which a socket gets twice what each of the others gets passes "
-            f"with {chance(chances.share_within(2))}; one on which it gets half as much, with "
+            f"reuseport.even-shares makes {evenness.CONNECTIONS:,} connections to {evenness.MEMBERS} sockets, once per "
+            f"run; each must get from {evenness.FEWEST} to {evenness.MOST}.  A healthy kernel fails with probability "
+            f"at most {chance(chances.share_outside())}.  A kernel that gives one socket twice as much as each of the "
+            f"others passes with {chance(chances.share_within(2))}; one that gives it half as much, with "
             f"{chance(chances.share_within(0.5))}."
         ),
         "",
         *_wrapped(
-            "reuseport-group.invalid-index-falls-back: 64 connections reach more than one of 4 sockets; a "
-            f"healthy kernel fails with 4 (1/4)^64 = {chance(4 * 0.25**64)}."
+            "reuseport-group.invalid-index-falls-back makes 64 connections, which must reach more than one of 4 "
+            f"sockets.  A healthy kernel fails with probability 4 (1/4)^64 = {chance(4 * 0.25**64)}."
         ),
     ]
 
@@ -232,9 +245,9 @@ _COUNTS = [
     "## Counts",
     "",
     *_wrapped(
-        "Every other number (woken, returned, won) is exact, and must be so in every trial: nothing is "
-        "averaged, and no tolerance is allowed.  Where a number is a race (who returns, once waiters take the "
-        "connection), no claim rests on it but by a relation that holds however the race goes."
+        "Every other number (woken, returned, won) is exact, in every trial: nothing is averaged, and there is no "
+        "tolerance.  Some numbers are races, such as how many waiters return once they take the connection.  A claim "
+        "uses those only in relations that hold however the race ends."
     ),
 ]
 
@@ -247,18 +260,18 @@ def broken_kernels_page() -> str:
         f"A check that cannot fail is a defect.  {_MAKE}",
         "",
         *_wrapped(
-            "*by a model*: a kernel that is wrong in this one way, in `tests/suite/unit/broken*.py`; a test plays the "
-            "claims on it, and these break, and no others.  A healthy model, with twenty seeds, breaks none.",
+            "*by a model*: `tests/suite/unit/broken*.py` has a model of a kernel with just this fault.  A test judges "
+            "all claims on it; those listed break, and no others do.  A healthy model, with twenty seeds, breaks none.",
             "- ",
         ),
         *_wrapped(
-            "*by its facts*: what the claim names could not be noted on such a kernel; a test alters each fact of each "
-            "experiment, and the claim breaks.",
+            "*by its facts*: on such a kernel the experiment would find other facts than the claim names.  A test "
+            "alters each fact of each experiment in turn, and the claim breaks each time.",
             "- ",
         ),
     ]
     for chapter in dict.fromkeys(claim["chapter"] for claim in catalogue.load()):
-        lines += ["", f"## {chapter}", "", "| a kernel on which | breaks | seen |", "|---|---|---|"]
+        lines += ["", f"## {chapter}", "", "| a kernel on which | breaks | shown |", "|---|---|---|"]
         for make, claims in BREAKS.items():
             judging = sorted(claim for claim in claims if claim.lstrip("?").startswith(f"{chapter}."))
             if judging:
@@ -267,7 +280,7 @@ def broken_kernels_page() -> str:
                 )
                 lines.append(f"| {_what(make)} | {words} | by a model |")
         lines += [f"| {what} | {claim} | by its facts |" for what, claim in CAUGHT.get(chapter, {}).items()]
-    lines += ["", "## What no claim catches", "", "| a kernel on which | why |", "|---|---|"]
+    lines += ["", "## Broken kernels that no claim catches", "", "| a kernel on which | why |", "|---|---|"]
     lines += [f"| {_what(make)} | {why} |" for make, why in GAPS.items()]
     return "\n".join(lines) + "\n"
 
