@@ -18,16 +18,29 @@ from . import refusals, syscalls
 from .errnos import errno_name
 from .verdict import Inconclusive, NotApplicable
 
-NOP, POLL_ADD, ACCEPT, READ = 0, 6, 13, 22  # IORING_OP_...
+NOP, POLL_ADD, POLL_REMOVE, ACCEPT, LINK_TIMEOUT, READ, RECV, PROVIDE_BUFFERS = (
+    0,
+    6,
+    7,
+    13,
+    15,
+    22,
+    27,
+    31,
+)  # IORING_OP_
+IO_LINK, BUFFER_SELECT = 1 << 2, 1 << 5  # IOSQE_...
 ACCEPT_MULTISHOT = 1 << 0
 POLL_MULTISHOT = 1 << 0  # IORING_POLL_ADD_MULTI, in the field len
+POLL_UPDATE_EVENTS = 1 << 1  # IORING_POLL_..., in the field len of POLL_REMOVE
+RECV_MULTISHOT = 1 << 1  # IORING_RECV_...
 EPOLLEXCLUSIVE = 1 << 28  # include/uapi/linux/eventpoll.h; a poll takes it too (io_poll_parse_events, io_uring/poll.c)
 SINGLE_ISSUER, DEFER_TASKRUN = 1 << 12, 1 << 13  # IORING_SETUP_...
 _CQSIZE = 1 << 3
 
 _AT_ITS_PLACE = (1 << 64) - 1  # an offset of -1: where the file stands (io_uring_enter(2), IORING_OP_READV)
-_ENTER_GETEVENTS = 1 << 0
-_FEAT_SINGLE_MMAP = 1 << 0
+_ENTER_GETEVENTS, _ENTER_EXT_ARG = 1 << 0, 1 << 3
+_FEAT_SINGLE_MMAP, _FEAT_EXT_ARG = 1 << 0, 1 << 8
+_REGISTER_EVENTFD = 4
 _CQE_F_MORE = 1 << 1
 _OFF_SQES = 0x10000000
 _PARAMS_BYTES, _SQE_BYTES, _CQE_BYTES = 120, 64, 16
@@ -45,6 +58,12 @@ class Request:
     """What a poll asks for: bits of poll(2), and EPOLLEXCLUSIVE."""
     length: int = 0
     """The field len: how many bytes a read asks for; of a poll, whether it is multishot."""
+    how: int = 0
+    """The field flags: IO_LINK, BUFFER_SELECT."""
+    address: int = 0
+    """The field addr, of what is no read: memory that outlives the request, or the tag of another one."""
+    group: int = 0
+    """Of buffers: the field buf_group."""
 
 
 def poll_for(events: int = select.POLLIN, *, multishot: bool = False) -> Request:
@@ -76,7 +95,10 @@ class Ring:
         if self.fd < 0:
             raise _refusal(-self.fd)
         sq_entries, self.completions = struct.unpack_from("=II", params, 0)
-        if not struct.unpack_from("=I", params, 20)[0] & _FEAT_SINGLE_MMAP:
+        features: int = struct.unpack_from("=I", params, 20)[0]
+        self.takes_limits = bool(features & _FEAT_EXT_ARG)
+        """Whether `enter` may have a time limit."""
+        if not features & _FEAT_SINGLE_MMAP:
             os.close(self.fd)
             raise NotApplicable("io_uring without IORING_FEAT_SINGLE_MMAP")
         _, self._sq_tail, self._sq_mask, _, _, _, self._array = struct.unpack_from("=7I", params, 40)
@@ -107,14 +129,14 @@ class Ring:
         """Queue one request on descriptor `fd`; `enter` hands it over."""
         tail = self._get(self._sq_tail)
         slot = tail & self._get(self._sq_mask)
-        place = buffer = 0
+        place, buffer = 0, request.address
         if request.opcode == READ:
             self._buffers.append(ctypes.create_string_buffer(request.length))
             place, buffer = _AT_ITS_PLACE, ctypes.addressof(self._buffers[-1])
         sqe = struct.pack(
-            "=BBHiQQIIQ",
+            "=BBHiQQIIQH",
             request.opcode,
-            0,
+            request.how,
             request.flags,
             fd,
             place,
@@ -122,6 +144,7 @@ class Ring:
             request.length,
             _poll_mask(request.events),
             tag,
+            request.group,
         )
         self._sqes[slot * _SQE_BYTES : (slot + 1) * _SQE_BYTES] = sqe.ljust(_SQE_BYTES, b"\0")
         struct.pack_into("=I", self._rings, self._array + 4 * slot, slot)
@@ -134,6 +157,24 @@ class Ring:
         """
         flags = _ENTER_GETEVENTS if wait_for or look else 0
         return syscalls.call(syscalls.NUMBERS["io_uring_enter"], self.fd, to_submit, wait_for, flags, 0, 0)
+
+    def enter_until(self, wait_for: int, limit: int) -> int:
+        """io_uring_enter(2) with a time limit: wait for that many completions; its result, or minus its errno.
+
+        `limit` is the address of a struct __kernel_timespec; only where `takes_limits`.
+        """
+        argument = struct.pack("=QIIQ", 0, 0, 0, limit)  # struct io_uring_getevents_arg
+        place = ctypes.create_string_buffer(argument, len(argument))
+        flags = _ENTER_GETEVENTS | _ENTER_EXT_ARG
+        number = syscalls.NUMBERS["io_uring_enter"]
+        return syscalls.call(number, self.fd, 0, wait_for, flags, ctypes.addressof(place), len(argument))
+
+    def tell_by(self, eventfd: int) -> None:
+        """Have this eventfd counted up for each completion (IORING_REGISTER_EVENTFD).  Raises NotApplicable."""
+        fds = ctypes.create_string_buffer(struct.pack("=i", eventfd), 4)
+        number = syscalls.NUMBERS["io_uring_register"]
+        if (result := syscalls.call(number, self.fd, _REGISTER_EVENTFD, ctypes.addressof(fds), 1)) < 0:
+            raise _refusal(-result, "io_uring_register")
 
     def reap(self) -> Completion | None:
         """The next completion, taken out of the queue; None if there is none."""
@@ -161,9 +202,9 @@ class Ring:
         return value
 
 
-def _refusal(number: int) -> Exception:
-    """What to raise where io_uring_setup gave this errno: a limit tells nothing of the kernel, a refusal does."""
-    said = f"io_uring_setup: {errno_name(number)}"
+def _refusal(number: int, call: str = "io_uring_setup") -> Exception:
+    """What to raise where a call gave this errno: a limit tells nothing of the kernel, a refusal does."""
+    said = f"{call}: {errno_name(number)}"
     return Inconclusive(f"{said}: {refusals.REMEDIES[number]}") if number in refusals.LIMITS else NotApplicable(said)
 
 

@@ -16,6 +16,7 @@ import os
 import socket
 import struct
 import sys
+from typing import Any
 
 _TABLES = {
     # e_machine and EI_CLASS of elf(5): the name of the table
@@ -76,6 +77,8 @@ STAND_INS = {
     "semop": ("semtimedop", "semtimedop_time64"),
     "futex": ("futex_time64",),
     "rt_sigtimedwait": ("rt_sigtimedwait_time64",),
+    "mq_timedreceive": ("mq_timedreceive_time64",),
+    "semtimedop": ("semtimedop_time64",),
 }
 """What does the work of a call where an architecture lacks it, as in glibc (sysdeps/unix/sysv/linux/): the same
 function of the kernel, with further arguments, which are null."""
@@ -137,6 +140,15 @@ def timeval(seconds: float, option: int = socket.SO_SNDTIMEO) -> bytes:
     SO_SNDTIMEO_NEW (67, include/uapi/asm-generic/socket.h), which Python has where longs are shorter than time_t."""
     whole = int(seconds)
     return struct.pack("qq" if option in (66, 67) else "ll", whole, int((seconds - whole) * 1e6))
+
+
+def timespec(call: str, ns: int) -> ctypes.Array[Any]:
+    """A struct timespec as the call that does the work of `call` here takes it: two longs.
+
+    Two numbers of 64 bits where the call came after the others (epoll_pwait2, and those whose name says so)."""
+    name = serving(call) or call
+    part = ctypes.c_int64 if name == "epoll_pwait2" or name.endswith("_time64") else ctypes.c_long
+    return (part * 2)(ns // 10**9, ns % 10**9)
 
 
 def prctl(option: int, argument: int) -> int:

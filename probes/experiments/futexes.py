@@ -53,6 +53,22 @@ def requeued(stage: Stage) -> None:
     _note(stage, waiters, "in-all", "waiters that have returned once all on the first were woken, too")
 
 
+def woken_as_many(stage: Stage) -> None:
+    """Four wait on one futex; it is told to wake two, and then as many as there are."""
+    words = _Words()
+
+    def act(me: Me) -> str:
+        me.ready()
+        _futex(words.at(0), _WAIT, 0)
+        return "woken"
+
+    waiters = [stage.actor(act, f"w{i}").blocked_in("futex") for i in range(_N)]
+    stage.note("two", "waiters that the kernel says it woke, of two", _futex(words.at(0), _WAKE, 2))
+    _note(stage, waiters, "after-two", "waiters that have returned after it")
+    stage.note("rest", "waiters that it says it woke, of a thousand", _futex(words.at(0), _WAKE, 1000))
+    _note(stage, waiters, "in-all", "waiters that have returned after that")
+
+
 def _note(stage: Stage, waiters: list[Actor], id: str, what: str) -> None:
     stage.quiet(waiters)
     stage.note(id, what, sum(waiter.answered for waiter in waiters))

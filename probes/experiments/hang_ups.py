@@ -36,9 +36,9 @@ def end_of_file(stage: Stage, argument: dict[str, str]) -> None:
     _note(stage, waiters)
 
 
-def no_reader(stage: Stage) -> None:
-    """The last reader closes a full pipe while four wait to write."""
-    scenario = Scenario.parse(f"write/pipe/n{_N}/hold/one-read")
+def no_reader(stage: Stage, strategy_and_source: str = "write/pipe") -> None:
+    """The last reader closes a full pipe while four wait to write, or for room."""
+    scenario = Scenario.parse(f"{strategy_and_source}/n{_N}/hold/one-read")
     source = stage.source(scenario)
     assert isinstance(source, Pipe)
     strategy = stage.keep(prepare(scenario, source.fds))

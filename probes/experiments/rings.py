@@ -64,21 +64,21 @@ def single_issuer(stage: Stage, deferred: bool) -> None:
 
     def act(me: Me) -> list[Any]:
         ring.submit(Request(rings.NOP), -1)
-        return [_said(ring.enter(1, 0)), _said(ring.enter(0, 0, look=True))]
+        return [said(ring.enter(1, 0)), said(ring.enter(0, 0, look=True))]
 
     submitted, looked = stage.actor(act, "other").answer()
     stage.note("submit", "a request of another task", submitted)
     stage.note("look", "a look for completions by another task", looked)
-    stage.note("own-submit", "the same request, handed over by the owner", _said(ring.enter(1, 0)))
+    stage.note("own-submit", "the same request, handed over by the owner", said(ring.enter(1, 0)))
 
 
-def _insist_on_multishot(ring: Ring) -> None:
+def insist_on_multishot(ring: Ring) -> None:
     """Raise NotApplicable where the kernel refuses such a request: accept has it from 5.19 on, and poll from 5.13."""
     if any(done.result == -errno.EINVAL for done in ring.lying()):
         raise NotApplicable("a request of io_uring that goes on (multishot): EINVAL")
 
 
-def _said(result: int) -> Any:
+def said(result: int) -> Any:
     return result if result >= 0 else errno_of_result(result)
 
 
@@ -92,14 +92,14 @@ def full_queue(stage: Stage, reaped: bool) -> None:
     ring: Ring = stage.keep(Ring(1, completions=_FEWEST))
     ring.submit(_ACCEPT_ALL, listener.fileno())
     ring.enter(1, 0)
-    _insist_on_multishot(ring)
+    insist_on_multishot(ring)
     came: list[Completion] = []
     for _ in range(_CLIENTS):
         wire.arrive(stage, listener)
         if reaped:
-            came += _all_of(ring)
+            came += all_of(ring)
     stage.note("lying", "completions that lie in the queue of two", len(list(ring.lying())))
-    came += _all_of(ring)
+    came += all_of(ring)
     left = wire.queue(listener)[0]
     armed = bool(came) and came[-1].more
     stage.note("silent", "connections left in the accept queue by a request that says more will come", left * armed)
@@ -111,7 +111,7 @@ def full_queue(stage: Stage, reaped: bool) -> None:
             os.close(done.result)
 
 
-def _all_of(ring: Ring) -> Iterator[Completion]:
+def all_of(ring: Ring) -> Iterator[Completion]:
     """Reap everything, and have the kernel put into the queue what had no room there."""
     while True:
         ring.enter(0, 0, look=True)
@@ -131,11 +131,11 @@ def full_beside(stage: Stage) -> None:
     for ring in (small, large):
         ring.submit(_ACCEPT_ALL, listener.fileno())
         ring.enter(1, 0)
-        _insist_on_multishot(ring)
+        insist_on_multishot(ring)
     for _ in range(_CLIENTS):
         wire.arrive(stage, listener)
     beside = len(list(large.lying()))
-    first = list(_all_of(small))
+    first = list(all_of(small))
     stage.note("beside", "completions in the other ring", beside)
     stage.note("first", "completions in the small ring, and behind it", len(first))
     stage.note("all", "connections that completed, or wait", beside + len(first) + wire.queue(listener)[0])
@@ -148,7 +148,7 @@ def polled(stage: Stage, argument: str) -> None:
     write()
     ring.submit(rings.poll_for(multishot=True), source)
     ring.enter(1, 0)
-    _insist_on_multishot(ring)
+    insist_on_multishot(ring)
     _tell(stage, ring, "at-first", "completions, when it is ready as the poll is armed")
     _tell(stage, ring, "unread", "further ones, as long as nothing is read")
     write()
@@ -161,7 +161,7 @@ def polled(stage: Stage, argument: str) -> None:
 
 def _tell(stage: Stage, ring: Ring, id: str, what: str) -> None:
     stage.fence(needed=True)
-    stage.note(id, what, len(list(_all_of(ring))))
+    stage.note(id, what, len(list(all_of(ring))))
 
 
 def _pollable(stage: Stage, kind: str) -> tuple[int, Any, Any]:
@@ -180,16 +180,16 @@ def poll_overflows(stage: Stage) -> None:
     ring: Ring = stage.keep(Ring(1, completions=_FEWEST))
     ring.submit(rings.poll_for(multishot=True), counter)
     ring.enter(1, 0)
-    _insist_on_multishot(ring)
+    insist_on_multishot(ring)
     for _ in range(5):
         os.eventfd_write(counter, 1)
         stage.fence(needed=True)
-    came = list(_all_of(ring))
+    came = list(all_of(ring))
     stage.note("in-order", "no completion comes after one that is the last", all(done.more for done in came[:-1]))
     ended = not came[-1].more if came else None
     os.eventfd_write(counter, 1)
     stage.fence(needed=True)
-    later = len(list(_all_of(ring)))
+    later = len(list(all_of(ring)))
     stage.note("completions", "completions of five writes", len(came))
     stage.note("truth", "it has ended, and said so, or it goes on", ended is not None and ended == (later == 0))
 
@@ -207,7 +207,7 @@ def last_read(stage: Stage) -> None:
         os.eventfd_write(counter, 1)
         stage.fence(needed=True)
         until(lambda: bool(list(ring.lying())), lambda: "no read completed")
-        tags = [done.tag for done in _all_of(ring)]
+        tags = [done.tag for done in all_of(ring)]
         got.append(len(tags))
         first += tags
     stage.note("each-once", "reads that each write completes", got)

@@ -72,15 +72,29 @@ def arrive(stage: Stage, at: socket.socket) -> socket.socket:
     """
     theirs = dial(stage, at)
     theirs.send(b"x")
-    unacknowledged = array.array("i", [1])
-
-    def answered() -> bool:
-        fcntl.ioctl(theirs, termios.TIOCOUTQ, unacknowledged)
-        return unacknowledged[0] == 0
-
-    until(answered, lambda: "the listener's end acknowledged nothing")
+    until(lambda: unacknowledged(theirs) == 0, lambda: "the listener's end acknowledged nothing")
     stage.fence(needed=True)
     return theirs
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    """Bytes that the other end has not acknowledged (tcp(7), SIOCOUTQ)."""
+    count = array.array("i", [1])
+    fcntl.ioctl(sock, termios.TIOCOUTQ, count)
+    return count[0]
+
+
+def drained(near: socket.socket, far: socket.socket) -> None:
+    """Read at `far`, without blocking, whatever `near` has sent, until `near` knows that all of it has come."""
+    far.setblocking(False)
+
+    def all_came() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            while far.recv(1 << 16):
+                pass
+        return unacknowledged(near) == 0
+
+    until(all_came, lambda: f"{unacknowledged(near)} bytes were not acknowledged")
 
 
 def pair(stage: Stage) -> tuple[socket.socket, socket.socket]:

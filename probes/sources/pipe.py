@@ -65,6 +65,7 @@ class FullPipe(Pipe):
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
         super().__init__(scenario, folder)
         self.fds = [write for _, write in self._pipes]
+        self._writes = True
         self._fill()
 
 

@@ -29,7 +29,7 @@ class SysvQueue(Source):
         except OSError:
             self.close()
             raise
-        self.fds = self._queues if own else self._queues * scenario.n
+        self.fds = self._queues * (1 if own else scenario.n)
 
     def write(self, i: int) -> None:
         """One message: a struct msgbuf, which is a type and, here, one byte of text."""
@@ -37,5 +37,6 @@ class SysvQueue(Source):
         checked(libc.msgsnd(self.fds[i], message, ctypes.c_size_t(1), 0))
 
     def close(self) -> None:
-        for number in self._queues:
-            checked(libc.msgctl(number, _REMOVE, None))
+        """Remove them; each that waits gets EIDRM."""
+        while self._queues:
+            checked(libc.msgctl(self._queues.pop(), _REMOVE, None))

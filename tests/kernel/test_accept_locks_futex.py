@@ -7,6 +7,24 @@ from probes.fixtures import Play
 
 
 @claim(
+    "accept-locks.futex-wakes-as-many",
+    "FUTEX_WAKE wakes as many of those that wait as it is told to, and no more; all, where there are fewer.",
+    level=DOCUMENTED,
+    basis=[man("futex", 2, "FUTEX_WAKE: wakes at most val of the waiters, and returns how many that were")],
+)
+def test_futex_wakes_as_many(play: Play) -> None:
+    """
+    w0 w1 w2 w3  ->  f0      (futex)
+                    wake 2, wake 1000
+    """
+    seen = play("futexes.woken_as_many")
+    seen.expect("two", 2)
+    seen.expect("after-two", 2)
+    seen.expect("rest", 2)
+    seen.expect("in-all", 4)
+
+
+@claim(
     "accept-locks.requeue-wakes-as-many",
     "FUTEX_CMP_REQUEUE wakes no more of those that wait than it is told to, and moves so many others to another futex, "
     "where they sleep until that one is woken; the rest stay.",

@@ -75,6 +75,41 @@ def test_receivers_end_with_eagain(play: Play, call: str) -> None:
 
 
 @claim(
+    "limits.others-end-with-their-errno",
+    "mq_timedreceive and a wait for a futex end with ETIMEDOUT when their time is over, semtimedop with EAGAIN, "
+    "io_uring_enter with ETIME, and a request of io_uring with a timeout linked to it is cancelled: never before, and "
+    "none spins.",
+    level=DOCUMENTED,
+    basis=[
+        man("mq_receive", 3, "ERRORS: ETIMEDOUT, the call timed out before a message could be transferred"),
+        man("semop", 2, "semtimedop: if the time limit is reached, it fails with EAGAIN"),
+        man("futex", 2, "ERRORS: ETIMEDOUT, the timeout expired before the operation completed"),
+        kernel("io_uring/io_uring.c", "io_cqring_timer_wakeup: ETIME, for a wait with IORING_ENTER_EXT_ARG"),
+        man("io_uring_enter", 2, "IORING_OP_LINK_TIMEOUT: the timeout cancels the linked command"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("mq_timedreceive", "ETIMEDOUT"),
+        ("semtimedop", "EAGAIN"),
+        ("futex-wait", "ETIMEDOUT"),
+        ("futex-wait-bitset", "ETIMEDOUT"),
+        ("io_uring_enter", "ETIME"),
+        ("io-uring-linked-timeout", "ECANCELED"),
+    ],
+)
+def test_others_end_with_their_errno(play: Play, call: str, error: str) -> None:
+    """
+    w0 (mq_timedreceive, semtimedop, futex, io_uring_enter: 20 ms)
+    """
+    seen = play("limits.expires", {"call": call, "ns": 20 * _MILLISECOND})
+    seen.expect("spins", False)
+    seen.expect("result", error)
+    seen.expect("not-early", True)
+
+
+@claim(
     "limits.woken-in-vain",
     "A wait with a time limit that is woken for nothing sleeps on, returns 0 when its time is over, not before, and "
     "does not spin then.",

@@ -58,3 +58,42 @@ def test_multiplexers_never_restart(play: Play, strategy: str, restart: bool) ->
     w0 (select, poll, epoll_wait)  <- SIGUSR1, handler with or without SA_RESTART
     """
     play("signals.interrupted", {"strategy": strategy, "restart": restart}).expect("after-signal", "EINTR")
+
+
+_RESTARTED = (("read", "pipe"), ("recvfrom", "unix-datagram"), ("mq_timedreceive", "mqueue"))
+
+
+@claim(
+    "signals.readers-restart",
+    "A handler installed with SA_RESTART does not end read, recvfrom or mq_timedreceive: it goes on, and takes what "
+    "comes next.  One without ends it with EINTR.",
+    level=DOCUMENTED,
+    basis=[_SIGNAL7, man("mq_receive", 3, "ERRORS: EINTR")],
+)
+@pytest.mark.parametrize("restart", [True, False], ids=["SA_RESTART", "plain"])
+@pytest.mark.parametrize(("call", "source"), _RESTARTED)
+def test_readers_restart(play: Play, call: str, source: str, restart: bool) -> None:
+    """
+    w0 (read, recvfrom, mq_timedreceive)  <- SIGUSR1, handler with or without SA_RESTART
+    """
+    seen = play("swallowed.handled", {"call": call, "source": source, "restart": restart})
+    seen.expect("woken", True)
+    seen.expect("after-signal", "blocked" if restart else "EINTR")
+    if restart:
+        seen.expect("after-move", "returned")
+
+
+@claim(
+    "signals.system-v-never-restarts",
+    "msgrcv and semop end with EINTR after any handler, also one installed with SA_RESTART.",
+    level=DOCUMENTED,
+    basis=[_SIGNAL7],
+)
+@pytest.mark.parametrize("restart", [True, False], ids=["SA_RESTART", "plain"])
+@pytest.mark.parametrize(("call", "source"), [("msgrcv", "sysv-queue"), ("semop", "")])
+def test_system_v_never_restarts(play: Play, call: str, source: str, restart: bool) -> None:
+    """
+    w0 (msgrcv, semop)  <- SIGUSR1, handler with or without SA_RESTART
+    """
+    argument = {"call": call, "source": source, "restart": restart}
+    play("swallowed.handled", argument).expect("after-signal", "EINTR")

@@ -73,6 +73,74 @@ def test_no_reader_tells_all_writers(play: Play) -> None:
 
 
 @claim(
+    "sources.no-reader-wakes-pollers",
+    "The same wakes all N that wait for room in a full pipe in poll, select or private epoll instances, EPOLLEXCLUSIVE "
+    "ones, too.",
+    level=OBSERVED,
+    basis=[kernel("fs/pipe.c", "pipe_release: wake_up_interruptible_all on both queues, exclusive waiters too"), _LAST],
+)
+@pytest.mark.parametrize("strategy", ["poll", "epoll_wait.exclusive.listener"])
+def test_no_reader_wakes_pollers(play: Play, strategy: str) -> None:
+    """
+    w0 w1 w2 w3      (poll, epoll_wait: POLLOUT)
+      \\ |  /
+     full pipe  -> close
+    """
+    play("hang_ups.no_reader", f"{strategy}/full-pipe").expect("answers", [1, 1, 1, 1])
+
+
+@claim(
+    "sources.killed-waiter-swallows-nothing",
+    "A waiter that is killed takes nothing with it: what comes next returns in the next one, and so on.",
+    level=OBSERVED,
+    basis=[
+        kernel("kernel/sched/wait.c", "prepare_to_wait_event: one with a signal leaves the queue of exclusive waiters"),
+        kernel("fs/pipe.c", "pipe_read, pipe_write: wait_event_interruptible_exclusive"),
+        kernel("ipc/mqueue.c", "wq_sleep: one with a signal leaves the list of those that wait"),
+        kernel("ipc/msg.c", "do_msgrcv: list_del, where a signal ended the wait"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("call", "source"),
+    [
+        ("read", "pipe"),
+        ("write", "pipe"),
+        ("recvfrom", "unix-datagram"),
+        ("mq_timedreceive", "mqueue"),
+        ("msgrcv", "sysv-queue"),
+    ],
+)
+def test_killed_waiter_swallows_nothing(play: Play, call: str, source: str) -> None:
+    """
+    w0 (killed) w1 w2      (read, write, recvfrom, mq_timedreceive, msgrcv)
+             \\  |  /
+               fd  <- one, and another one
+    """
+    seen = play("swallowed.one_killed", {"call": call, "source": source})
+    seen.expect("after-one", 1)
+    seen.expect("after-two", 2)
+
+
+@claim(
+    "sources.removal-tells-all",
+    "When a System V message queue or semaphore is removed, each of N that wait for it returns with EIDRM.",
+    level=DOCUMENTED,
+    basis=[
+        man("msgop", 2, "ERRORS: EIDRM, while the process was sleeping to receive a message, the queue was removed"),
+        man("semop", 2, "the semaphore set is removed from the system: semop fails with EIDRM"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["queue", "semaphore"])
+def test_removal_tells_all(play: Play, kind: str) -> None:
+    """
+    w0 w1 w2      (msgrcv, semop)
+      \\ | /
+       q  <- IPC_RMID
+    """
+    play("swallowed.removed", kind).expect("answers", ["EIDRM"] * 3)
+
+
+@claim(
     "sources.half-closed-is-rdhup",
     "A peer that shuts a stream down for writing is reported as POLLRDHUP (EPOLLRDHUP), over TCP as on AF_UNIX; data "
     "are not.",

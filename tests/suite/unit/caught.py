@@ -18,6 +18,7 @@ CAUGHT: dict[str, dict[str, str]] = {
         ),
         "a lock waiter that is killed stays in line, and swallows the hand-over": "accept-locks.killed-waiter",
         "a requeue wakes all, or leaves those that it moves asleep forever": "accept-locks.requeue-wakes-as-many",
+        "FUTEX_WAKE wakes everyone, whatever its number": "accept-locks.futex-wakes-as-many",
         "a wait for several futexes always reports the first, whichever was woken": "accept-locks.waitv-tells-which",
         "an IPC namespace shows the semaphores of another": "accept-locks.namespace-hides-semaphore",
     },
@@ -73,6 +74,15 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a multishot poll completes again and again for unread data": "io-uring.multishot-poll-is-an-edge",
         "a multishot poll whose queue is full ends without saying so": ("io-uring.multishot-poll-says-that-it-ends"),
         "reads of an eventfd complete in the order in which they were armed": "io-uring.last-read-gets-the-event",
+        "a multishot poll on the eventfd of its own ring never ends (before 4464853277d0), or falls silent": (
+            "io-uring.own-news-end-a-poll"
+        ),
+        "a poll changed to ask for what is there is cancelled (before Linux 6.19), or sleeps on": (
+            "io-uring.changed-poll-is-looked-at"
+        ),
+        "a multishot receive misses an end that comes right after data (before a68ed2df7213)": (
+            "io-uring.multishot-receive-hears-the-end"
+        ),
     },
     "limits": {
         "a wait ends with a third of its time limit left": "limits.never-early",
@@ -81,6 +91,9 @@ CAUGHT: dict[str, dict[str, str]] = {
         "SO_RCVTIMEO ends accept too early, or with another error": "limits.receivers-end-with-eagain",
         "a reader that loses the byte to another returns at once": "limits.losers-wait-on",
         "poll forgets a descriptor that another thread closes": "limits.closed-is-told-at-the-end",
+        "a wait for a message, a semaphore, a futex or a completion ends too early, or spins": (
+            "limits.others-end-with-their-errno"
+        ),
     },
     "sources": {
         "when the last writer of a pipe closes it, only one of the readers wakes (pipes in Linux 5.6-rc1)": (
@@ -89,6 +102,11 @@ CAUGHT: dict[str, dict[str, str]] = {
         "when the last reader of a pipe closes it, only one of the writers wakes": (
             "sources.no-reader-tells-all-writers"
         ),
+        "when the last reader of a pipe closes it, only one of those that poll for room wakes": (
+            "sources.no-reader-wakes-pollers"
+        ),
+        "a killed waiter stays in the queue, and swallows what comes next": "sources.killed-waiter-swallows-nothing",
+        "removing a queue or a semaphore leaves its waiters asleep": "sources.removal-tells-all",
         "shutdown leaves those that poll the same end asleep": "sources.own-shutdown-is-rdhup",
         "a terminal does not report POLLRDNORM (before Linux 5.17)": "sources.normal-data-is-input",
         "a write to a pipe that is not empty sends no signal (Linux 5.5 to 5.13)": "sources.pipe-signals-each-write",
@@ -145,6 +163,8 @@ CAUGHT: dict[str, dict[str, str]] = {
     "signals": {
         "accept returns EINTR in spite of SA_RESTART": "signals.accept-restarts",
         "poll or epoll_wait is restarted after a handler": "signals.multiplexers-never-restart",
+        "read or mq_timedreceive returns EINTR in spite of SA_RESTART": "signals.readers-restart",
+        "msgrcv or semop is restarted after a handler": "signals.system-v-never-restarts",
     },
     "sockets": {
         "half a handshake wakes a waiter": "sockets.accept-after-handshake",
@@ -156,6 +176,11 @@ CAUGHT: dict[str, dict[str, str]] = {
         "TCP_DEFER_ACCEPT keeps a silent client forever": "sockets.defer-accept-gives-up",
         "accept does not take the first connection": "sockets.accept-takes-the-first",
         "data from an old client wake those that wait for a new one": "sockets.old-clients-wake-nobody",
+        "a closed listener leaves the clients in its queue asleep": "sockets.listener-ends-under-clients",
+        "connecting to a listener that was closed meanwhile never ends": "sockets.listener-ends-under-a-connect",
+        "room that comes after a send has timed out is not reported (before Linux 5.3)": (
+            "sockets.room-after-a-limit-is-told"
+        ),
     },
     "signal-driven": {
         "the first owner of a listener stays the owner": "signal-driven.last-owner-alone",

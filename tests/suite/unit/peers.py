@@ -77,7 +77,7 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
         PeerCase(
             "reuseport_bpf_cpu",
             "a classic program chooses the member by the CPU",
-            why_not="Not judged yet; reuseport-group.incoming-cpu asks the same of the kernel's own choice.",
+            ("reuseport-group.selector-by-cpu",),
         ),
         PeerCase(
             "reuseport_addr_any",
@@ -107,7 +107,7 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
         PeerCase("epoll_wait09", "five instances in one another", ("epoll-instances.nests-five-deep",)),
         PeerCase("epoll_wait10", "EPOLLPRI for a change of /proc/mounts", ("sources.mountinfo-wakes-all",)),
         PeerCase("epoll_wait11", "the last writer of a pipe closes it", ("sources.end-of-file-wakes-pollers",)),
-        PeerCase("epoll_wait12", "the last reader of a full pipe closes it", ("sources.no-reader-tells-all-writers",)),
+        PeerCase("epoll_wait12", "the last reader of a full pipe closes it", ("sources.no-reader-wakes-pollers",)),
         PeerCase(
             "epoll_wait13",
             "no more events than maxevents, and the rest in the next calls",
@@ -131,7 +131,7 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
         PeerCase(
             "futex_wake01 to futex_wake03",
             "as many are woken as are asked for",
-            ("accept-locks.unlock-wakes-one", "accept-locks.lock-across-processes"),
+            ("accept-locks.futex-wakes-as-many", "accept-locks.unlock-wakes-one"),
         ),
         PeerCase("futex_wake04", "two futexes in one huge page are two", why_not=KERNEL_CRASH),
         PeerCase("futex_wake05", "EFAULT", why_not=ERRORS),

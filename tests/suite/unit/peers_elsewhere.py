@@ -100,12 +100,12 @@ _GVISOR_LOOPBACK = (
     PeerCase(
         "TCPListenCloseDuringConnect, TCPListenShutdownDuringConnect",
         "the listener goes away under a connect: its wait ends",
-        ("sockets.writable-when",),
+        ("sockets.listener-ends-under-a-connect", "sockets.writable-when"),
     ),
     PeerCase(
         "TCPListenCloseConnectingRead, TCPListenShutdownConnectingRead",
         "it goes away under clients that poll: they are told, and read ECONNRESET or ECONNREFUSED",
-        ("sockets.writable-when", "reuseport-group.close-aborts-its-queue"),
+        ("sockets.listener-ends-under-clients", "reuseport-group.close-aborts-its-queue"),
     ),
     PeerCase("TCPNonBlockingConnectClose", "a client closes during its handshake", why_not=RACE),
     PeerCase(
@@ -200,6 +200,7 @@ _BURST, _FULL, _GOES_ON = (
     "io-uring.multishot-goes-on",
 )
 _MULTISHOT_POLL, _RING_READY = "io-uring.multishot-poll-is-an-edge", "io-uring.exclusive-useless-on-a-ring"
+_OTHER_LIMITS, _NEVER_RESTARTS = "limits.others-end-with-their-errno", "signals.system-v-never-restarts"
 _CANCEL = "It is about requests that are cancelled by who armed them, and about nobody else who is woken."
 
 _LIBURING = (
@@ -210,8 +211,15 @@ _LIBURING = (
     ),
     PeerCase("accept: multishot", "each connection completes", (_GOES_ON, _BURST)),
     PeerCase("accept: multishot, and an overflow", "more connections than the completion queue holds", (_FULL,)),
+    PeerCase("accept: pending at exit, cancelled", "the end of a request", why_not=_CANCEL),
     PeerCase(
-        "accept: pending at exit, cancelled, linked to a timeout (accept-link)", "the end of a request", why_not=_CANCEL
+        "accept-link, link-timeout: with a timeout linked to it", "the timeout ends the request", (_OTHER_LIMITS,)
+    ),
+    PeerCase("timeout, wait-timeout", "a wait for completions has a limit", (_OTHER_LIMITS,)),
+    PeerCase(
+        "recv-multishot",
+        "a multishot receive tells of all that came, and of the end",
+        ("io-uring.multishot-receive-hears-the-end",),
     ),
     PeerCase("accept: fixed descriptors, SQPOLL, O_NONBLOCK, wrong arguments", "variants of a request", why_not=_PATH),
     PeerCase("accept-reuse", "a ring that accepts, again and again", ("every.no-lost-wake-up",)),
@@ -220,11 +228,17 @@ _LIBURING = (
     PeerCase("accept-mshot-stress", "bursts, and clients that come and go, for a multishot accept", (_BURST, _GOES_ON)),
     PeerCase("poll: basic, missing events", "a poll completes, with all that is there", ("io-uring.poll-wakes-all",)),
     PeerCase(
-        "poll: of a ring, its own or one that is not enabled yet (poll-ring)", "a ring can be polled", (_RING_READY,)
+        "poll: of a ring, its own or one that is not enabled yet (poll-ring)",
+        "a ring can be polled",
+        (_ALL, _RING_READY),
     ),
     PeerCase("poll-v-poll", "io_uring's poll tells what poll and epoll tell", (_ALL,)),
     PeerCase("poll-many", "many files, polled again after each completion", (_ALL, "every.no-lost-wake-up")),
-    PeerCase("poll-mshot-update", "the same, multishot, with updates", (_MULTISHOT_POLL,)),
+    PeerCase(
+        "poll-mshot-update",
+        "the same, multishot, with updates",
+        (_MULTISHOT_POLL, "io-uring.changed-poll-is-looked-at"),
+    ),
     PeerCase(
         "poll-mshot-overflow",
         "a multishot poll whose completion queue is full ends, and says so",
@@ -232,12 +246,10 @@ _LIBURING = (
     ),
     PeerCase(
         "poll-mshot-wake",
-        "a multishot poll on the eventfd that tells of the ring's own completions goes on",
-        why_not="Open: it is a circle of a ring and its own eventfd, which no claim has yet.",
+        "a multishot poll on the eventfd that tells of the ring's own completions goes on until it says that it ends",
+        ("io-uring.own-news-end-a-poll",),
     ),
-    PeerCase(
-        "poll-update-trigger", "a poll is changed, and is ready then", why_not="Open: no claim changes a request."
-    ),
+    PeerCase("poll-update-trigger", "a poll is changed, and is ready then", ("io-uring.changed-poll-is-looked-at",)),
     PeerCase("poll-race, poll-race-mshot", "writers race with what a ring has just been told", why_not=RACE),
     PeerCase("poll-cancel, poll-cancel-all, poll-cancel-ton, poll-link", "polls are cancelled", why_not=_CANCEL),
     PeerCase("pollfree, double-poll-crash, sq-poll-...", "crashes, and another way to submit", why_not=KERNEL_CRASH),
@@ -257,7 +269,7 @@ _LTP_REST = (
     PeerCase(
         "futex_wait01 to futex_wait05",
         "a wait ends with a wake-up, with its limit, or at once",
-        ("accept-locks.lock-across-processes", "limits.never-early"),
+        ("accept-locks.futex-wakes-as-many", _OTHER_LIMITS),
     ),
     PeerCase(
         "futex_cmp_requeue01",
@@ -270,23 +282,37 @@ _LTP_REST = (
         "one that waits for many futexes is told which was woken",
         ("accept-locks.waitv-tells-which",),
     ),
-    PeerCase("futex_wait_bitset01", "an absolute limit", ("limits.never-early",)),
-    PeerCase("semop01 to semop05", "who waits for a semaphore gets it", ("accept-locks.semaphores-go-round",)),
+    PeerCase("futex_wait_bitset01", "an absolute limit", (_OTHER_LIMITS,)),
+    PeerCase(
+        "semop01 to semop05, semtimedop",
+        "who waits for a semaphore gets it; a signal, a removal, and a limit end the wait",
+        ("accept-locks.semaphores-go-round", _NEVER_RESTARTS, "sources.removal-tells-all", _OTHER_LIMITS),
+    ),
     PeerCase(
         "flock01 to flock07, fcntl with F_SETLKW",
         "who waits for a file lock gets it",
         ("accept-locks.unlock-wakes-one",),
     ),
-    PeerCase("msgrcv05, msgrcv06", "a signal, and a removal, end a msgrcv", ("sources.message-wakes-one",)),
-    PeerCase("mq_timedreceive01", "a limit, a signal, and messages", ("sources.message-wakes-one",)),
     PeerCase(
-        "sigtimedwait01, sigwaitinfo01, rt_sigtimedwait01", "waits for a signal", ("signal-driven.one-thread-receives",)
+        "msgrcv05, msgrcv06",
+        "a signal, and a removal, end a msgrcv",
+        (_NEVER_RESTARTS, "sources.removal-tells-all"),
+    ),
+    PeerCase(
+        "mq_timedreceive01",
+        "a limit, a signal, and messages",
+        (_OTHER_LIMITS, "signals.readers-restart", "sources.message-wakes-one"),
+    ),
+    PeerCase(
+        "sigtimedwait01, sigwaitinfo01, rt_sigtimedwait01",
+        "waits for a signal, with a limit",
+        ("signal-driven.one-thread-receives", "limits.receivers-end-with-eagain"),
     ),
     PeerCase("signalfd01, signalfd4", "a signal can be read", ("sources.signalfd-wakes-own-process",)),
     PeerCase("timerfd01 to timerfd04", "expiries", ("sources.event-wakes-all-readers",)),
     PeerCase("inotify, fanotify", "which events there are", ("sources.event-wakes-all-readers",)),
     PeerCase("pipe02", "a child writes to a pipe without a reader, and dies of SIGPIPE", why_not=NO_WAIT),
-    PeerCase("pipe04", "children that write to a pipe can be killed", ("read.pipe-wakes-one",)),
+    PeerCase("pipe04", "children that write to a pipe can be killed", ("sources.killed-waiter-swallows-nothing",)),
     PeerCase("pipe2_02", "a descriptor with O_CLOEXEC", why_not=NO_WAIT),
     PeerCase("epoll_ctl, epoll_create: the others", "errors", why_not=ERRORS),
 )

@@ -1,0 +1,125 @@
+"""Calls with a time limit that wait for no descriptor: message queues, semaphores, futexes and rings.
+
+Each is made by the stage, which opens what it waits for; the actor that is forked then calls what it is given.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import select
+import struct
+import time
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+
+from .. import rings, syscalls
+from ..lab.stage import Stage
+from ..locks.sysv import Semaphore
+from ..rings import Request, Ring
+from ..scenario import Scenario
+from ..sources.mqueue import MESSAGE
+from ..verdict import NotApplicable
+
+Wait = Callable[[], int]
+_FUTEX_WAIT, _FUTEX_WAIT_BITSET, _ANYBODY = 0, 9, 0xFFFFFFFF  # FUTEX_..., FUTEX_BITSET_MATCH_ANY
+_POLL, _LIMIT = 1, 2
+
+
+def _mq_timedreceive(stage: Stage, limit_ns: int) -> Wait:
+    """On an empty POSIX message queue, until a moment of CLOCK_REALTIME (mq_receive(3))."""
+    queue = stage.source(Scenario.parse("mq_timedreceive/mqueue/n1/hold/one-write"))
+    number, room = syscalls.number_of("mq_timedreceive"), ctypes.create_string_buffer(MESSAGE)
+
+    def wait() -> int:
+        until = syscalls.timespec("mq_timedreceive", time.time_ns() + limit_ns)
+        return syscalls.call(number, queue.fds[0], ctypes.addressof(room), MESSAGE, 0, ctypes.addressof(until))
+
+    return wait
+
+
+def _semtimedop(stage: Stage, limit_ns: int) -> Wait:
+    """For a System V semaphore that somebody has taken."""
+    if stage.folder is None:
+        raise NotApplicable("System V semaphore: there is no IPC namespace of our own")
+    semaphore = Semaphore(undo=False)
+    stage.keep(SimpleNamespace(close=semaphore.destroy))
+    semaphore.acquire()
+    number, limit = syscalls.number_of("semtimedop"), syscalls.timespec("semtimedop", limit_ns)
+    take = ctypes.create_string_buffer(struct.pack("Hhh", 0, -1, 0))  # struct sembuf
+    return lambda: syscalls.call(number, semaphore.id, ctypes.addressof(take), 1, ctypes.addressof(limit))
+
+
+def _word() -> tuple[int, ctypes.c_char]:
+    """A futex whose value is zero: where it is, and what keeps it there."""
+    keep = ctypes.c_char.from_buffer(mmap.mmap(-1, mmap.PAGESIZE))
+    return ctypes.addressof(keep), keep
+
+
+def _futex_wait(stage: Stage, limit_ns: int) -> Wait:
+    """FUTEX_WAIT, whose limit is an interval."""
+    (address, keep), limit = _word(), syscalls.timespec("futex", limit_ns)
+
+    def wait() -> int:
+        assert keep is not None
+        return syscalls.call(syscalls.number_of("futex"), address, _FUTEX_WAIT, 0, ctypes.addressof(limit), 0, 0)
+
+    return wait
+
+
+def _futex_wait_bitset(stage: Stage, limit_ns: int) -> Wait:
+    """FUTEX_WAIT_BITSET, whose limit is a moment of CLOCK_MONOTONIC."""
+    address, keep = _word()
+
+    def wait() -> int:
+        assert keep is not None
+        until = syscalls.timespec("futex", time.monotonic_ns() + limit_ns)
+        number, place = syscalls.number_of("futex"), ctypes.addressof(until)
+        return syscalls.call(number, address, _FUTEX_WAIT_BITSET, 0, place, 0, _ANYBODY)
+
+    return wait
+
+
+def _io_uring_enter(stage: Stage, limit_ns: int) -> Wait:
+    """For a completion of a ring without requests."""
+    ring: Ring = stage.keep(Ring())
+    if not ring.takes_limits:
+        raise NotApplicable("io_uring_enter with a time limit (IORING_FEAT_EXT_ARG)")
+    limit = _kernel_timespec(limit_ns)
+    return lambda: ring.enter_until(1, ctypes.addressof(limit))
+
+
+def _linked_timeout(stage: Stage, limit_ns: int) -> Wait:
+    """For a poll of an empty pipe with a timeout linked to it; what the poll completes with."""
+    Ring().close()
+    limit, empty = _kernel_timespec(limit_ns), os.pipe()[0]
+
+    def wait() -> int:
+        with Ring() as ring:
+            ring.submit(Request(rings.POLL_ADD, events=select.POLLIN, how=rings.IO_LINK), empty, _POLL)
+            timeout = Request(rings.LINK_TIMEOUT, address=ctypes.addressof(limit), length=1)
+            ring.submit(timeout, -1, _LIMIT)
+            ring.enter(2, 2)
+            return next((done.result for done in ring.lying() if done.tag == _POLL), 0)
+
+    return wait
+
+
+def _kernel_timespec(ns: int) -> ctypes.Array[ctypes.c_int64]:
+    """A struct __kernel_timespec: 64 bits each, on every architecture."""
+    return (ctypes.c_int64 * 2)(ns // 10**9, ns % 10**9)
+
+
+MAKERS: Mapping[str, Callable[[Stage, int], Wait]] = {
+    "mq_timedreceive": _mq_timedreceive,
+    "semtimedop": _semtimedop,
+    "futex-wait": _futex_wait,
+    "futex-wait-bitset": _futex_wait_bitset,
+    "io_uring_enter": _io_uring_enter,
+    "io-uring-linked-timeout": _linked_timeout,
+}
+"""For each such call, a function of the stage and a limit in nanoseconds: it gives one that makes the call once."""
+
+BY_THE_CALENDAR = ("mq_timedreceive",)
+"""Those whose limit is a moment of CLOCK_REALTIME."""

@@ -1,0 +1,127 @@
+"""Requests of an io_uring that change, that end, or that bring about their own news."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import select
+import socket
+
+from .. import rings
+from ..errnos import errno_name
+from ..lab.stage import Me, Stage
+from ..rings import Request, Ring
+from ..verdict import NotApplicable
+from .limits import SPINS, spins
+from .rings import all_of, insist_on_multishot, said
+
+_POLL, _CHANGE, _BUFFERS = 1, 2, 3
+_GROUP, _ROOM = 7, 64
+_WRITES = 2
+
+
+def own_news(stage: Stage) -> None:
+    """A multishot poll on the eventfd that its own ring counts up for each completion; two writes to that eventfd.
+
+    Each completion is news of the eventfd, and so of the poll, which would complete for ever.
+    """
+    Ring().close()  # NotApplicable is to be raised here, not in the actor
+    done, tell = os.pipe()
+
+    def act(me: Me) -> list[object]:
+        fd = os.eventfd(0, os.EFD_NONBLOCK)
+        ring = Ring()
+        ring.tell_by(fd)
+        ring.submit(rings.poll_for(multishot=True), fd)
+        ring.enter(1, 0)
+        if any(completion.result == -errno.EINVAL for completion in ring.lying()):
+            os.write(tell, b"x")
+            return []
+        counts, more = [], True
+        for _ in range(_WRITES):
+            os.eventfd_write(fd, 1)
+            came = list(all_of(ring))
+            os.eventfd_read(fd)
+            came += all_of(ring)
+            counts.append(len(came))
+            if more and came:
+                more = came[-1].more
+            elif more or came:  # it says that it goes on, and is silent; or it has ended, and completes all the same
+                counts[-1] = -1
+        os.write(tell, b"x")
+        return [counts, more]
+
+    owner = stage.actor(act, "owner")
+    spun = spins(owner, done)
+    stage.note("spins", f"it {SPINS}", spun)
+    if spun:
+        return
+    if not (answer := owner.answer()):
+        raise NotApplicable("a poll of io_uring that goes on (multishot): EINVAL")
+    counts, more = answer
+    stage.note("counts", "completions of each write, -1 where the poll did not do as its last one had said", counts)
+    stage.note("more", "its last completion says that more will come", more)
+    stage.note("first-told", "the first write is told", counts[0] > 0)
+    stage.note("truth", "each write is told, until a completion says that the poll has ended", -1 not in counts)
+
+
+def changed(stage: Stage) -> None:
+    """A poll waits for what is not there, and is changed to ask for something that is there; and another one, later."""
+    near, far = socket.socketpair()
+    ring: Ring = stage.keep(Ring())
+    ring.submit(rings.poll_for(select.POLLIN), near.fileno(), _POLL)
+    ring.enter(1, 0)
+    stage.note("before", "completions of a poll for data where there are none", len(list(all_of(ring))))
+    _change(ring, select.POLLOUT)
+    stage.note("ready", "what it completes with, once it is changed to ask for room", _of_the_poll(ring))
+    ring.submit(rings.poll_for(select.POLLPRI), near.fileno(), _POLL)
+    ring.enter(1, 0)
+    _change(ring, select.POLLIN)
+    stage.note(
+        "not-ready",
+        "what a poll completes with that is changed to ask for data where there are none",
+        _of_the_poll(ring),
+    )
+    far.send(b"x")
+    stage.fence(needed=True)
+    stage.note("ready-later", "what it completes with, once there are data", _of_the_poll(ring))
+
+
+def _change(ring: Ring, events: int) -> None:
+    """Raises NotApplicable where polls cannot be changed (before Linux 5.13)."""
+    ring.submit(Request(rings.POLL_REMOVE, events=events, length=rings.POLL_UPDATE_EVENTS, address=_POLL), -1, _CHANGE)
+    ring.enter(1, 0)
+    if any(done.tag == _CHANGE and done.result == -errno.EINVAL for done in ring.lying()):
+        raise NotApplicable("changing a poll of io_uring (IORING_POLL_UPDATE_EVENTS): EINVAL")
+
+
+def _of_the_poll(ring: Ring) -> list[object]:
+    """What the poll has completed with: `ready` for what it asked for, or an errno's name."""
+    return [said(done.result) if done.result <= 0 else "ready" for done in all_of(ring) if done.tag == _POLL]
+
+
+def data_and_end(stage: Stage) -> None:
+    """Data and an end of file come to a multishot receive before the owner of its ring enters that ring.
+
+    With DEFER_TASKRUN it is the owner who says when: both have come before any of it is worked at.
+    """
+    near, far = socket.socketpair()
+    ring: Ring = stage.keep(Ring(flags=rings.SINGLE_ISSUER | rings.DEFER_TASKRUN))
+    room = ctypes.create_string_buffer(4 * _ROOM)
+    address = ctypes.addressof(room)
+    ring.submit(Request(rings.PROVIDE_BUFFERS, address=address, length=_ROOM, group=_GROUP), 4, _BUFFERS)
+    ring.enter(1, 0)
+    for done in all_of(ring):
+        if done.result < 0:
+            raise NotApplicable(f"buffers for io_uring (IORING_OP_PROVIDE_BUFFERS): {errno_name(-done.result)}")
+    receive = Request(rings.RECV, flags=rings.RECV_MULTISHOT, how=rings.BUFFER_SELECT, group=_GROUP)
+    ring.submit(receive, near.fileno())
+    ring.enter(1, 0)
+    insist_on_multishot(ring)
+    far.send(b"abc")
+    far.shutdown(socket.SHUT_WR)
+    stage.fence(needed=True)
+    came = [done for _ in range(2) for done in all_of(ring)]
+    stage.note("results", "what the completions give", [said(done.result) for done in came])
+    stage.note("ended", "the last one says that no more will come", bool(came) and not came[-1].more)
