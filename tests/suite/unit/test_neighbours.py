@@ -77,6 +77,75 @@ def test_actors_that_are_frozen_break_nothing() -> None:
     assert disturbed
 
 
+# --- a tracer ----------------------------------------------------------------------------------
+
+_OFTEN = 5
+_TRACER = """
+import contextlib, ctypes, os, random, sys, time
+SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
+session, whom = int(sys.argv[1]), sys.argv[2]
+ptrace = ctypes.CDLL(None).ptrace
+ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+print(flush=True)
+while True:
+    meant = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if os.getsid(int(pid)) == session and open(f"/proc/{pid}/comm").read().startswith(whom):
+                meant.append(int(pid))
+    if meant and ptrace(SEIZE, pid := random.choice(meant), None, None) == 0:
+        ptrace(INTERRUPT, pid, None, None)
+        with contextlib.suppress(OSError):
+            os.waitpid(pid, WALL)
+        time.sleep(random.uniform(0, 0.15))  # how long it is traced; nothing is waited for
+        # Until its tracer has waited for it, one that was killed meanwhile is nobody else's (ptrace(2)).
+        if ptrace(DETACH, pid, None, None) != 0:
+            with contextlib.suppress(OSError):
+                os.waitpid(pid, WALL)
+"""
+
+
+@contextlib.contextmanager
+def _traced_now_and_then(lab: Lab, whom: str) -> Iterator[None]:
+    """As `strace -p` does it: one task at a time, which is stopped, and goes on when it is let go."""
+    command = [sys.executable, "-c", _TRACER, str(lab.greeting["pid"]), whom]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("call", ["accept", "epoll_wait.level.listener"])
+def test_waiter_that_a_debugger_attaches_to_breaks_nothing(lab: Lab, call: str) -> None:
+    """A wait for epoll ends with EINTR by it; one in accept moves to the end of its queue."""
+    scenario = Scenario.parse(f"{call}/tcp4/n3/hold/one-connection")
+    healthy, disturbed = (1, 1) if call == "accept" else (3, 3), 0
+    with _traced_now_and_then(lab, "w"):
+        for _ in range(MOST):
+            trial = lab.run(scenario, traced=False)
+            assert trial.inconclusive or (trial.woken, trial.returned) == healthy
+            disturbed += trial.inconclusive is not None
+            if disturbed == _OFTEN:
+                return
+    raise AssertionError(f"{disturbed} of {MOST} trials were disturbed")
+
+
+def test_actor_that_a_debugger_attaches_to_breaks_nothing(lab: Lab) -> None:
+    disturbed = 0
+    with _traced_now_and_then(lab, "a"):
+        for _ in range(MOST):
+            try:
+                assert lab.play(*CHILD_ENDS)["server-woken"]["seen"] is False
+            except Inconclusive:
+                disturbed += 1
+                if disturbed == _OFTEN:
+                    return
+    raise AssertionError(f"{disturbed} of {MOST} plays were disturbed")
+
+
 # --- names -------------------------------------------------------------------------------------
 
 _IN_A_CONTAINER = """
