@@ -37,15 +37,18 @@ _TABLES = {
 }
 
 
-def _architecture() -> str | None:
-    """The table for this very program: a 32-bit one has other numbers than its 64-bit kernel, whose uname it sees."""
+def architecture_of(pid: int | str) -> str | None:
+    """The table for the program of this process, by its name; None where it is not known, or may not be looked at.
+
+    Not by uname: a 32-bit program has other numbers than its 64-bit kernel, whose name it sees.
+    """
     try:
-        with open("/proc/self/exe", "rb") as file:
+        with open(f"/proc/{pid}/exe", "rb") as file:
             start = file.read(20)
     except OSError:
         return None
-    # This program has the byte order of its own file.
-    return _TABLES.get((int.from_bytes(start[18:20], sys.byteorder), start[4]))
+    # Every program that runs here has this machine's byte order, and so has its file.
+    return _TABLES.get((int.from_bytes(start[18:20], sys.byteorder), start[4])) if len(start) == 20 else None
 
 
 def _numbers(architecture: str | None) -> dict[str, int]:
@@ -62,7 +65,7 @@ def _numbers(architecture: str | None) -> dict[str, int]:
     return table
 
 
-ARCHITECTURE = _architecture()
+ARCHITECTURE = architecture_of("self")
 """By the name of its table; None where there is none."""
 NUMBERS: dict[str, int] = _numbers(ARCHITECTURE)
 """Number of each system call of this machine's architecture, and of this program's word size."""

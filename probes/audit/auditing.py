@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable
 
+from .. import syscalls
 from ..exits import BROKEN, CANNOT_JUDGE, WELL
 from ..verdict import Inconclusive
 from . import advice, answer, compare, count, judge, names, origin
@@ -51,6 +52,7 @@ def audit(request: AuditRequest, tell: Tell) -> Answer:
                 assert request.wanted is not None
                 server = find(request.wanted)
             known.update(answer.about(server))
+            _insist_on_our_numbers(server)
             if request.watch_s is not None:
                 _watch(server, request, known, tell, release)
                 return known
@@ -60,6 +62,17 @@ def audit(request: AuditRequest, tell: Tell) -> Answer:
             if isinstance(reason, NotIdle) and not request.command:
                 known["advice"] = [OFFER]
     return known
+
+
+def _insist_on_our_numbers(server: AuditedServer) -> None:
+    """Raises Inconclusive where it is a program of another word size, whose system calls have other numbers."""
+    for pid in server.holders:
+        theirs = syscalls.architecture_of(pid)
+        if theirs not in (None, syscalls.ARCHITECTURE):
+            raise Inconclusive(
+                f"process {pid} is a program for {theirs}, whose system calls have other numbers than those of this "
+                f"Python for {syscalls.ARCHITECTURE}: audit it with a Python for {theirs}"
+            )
 
 
 def _examine(

@@ -7,9 +7,8 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from ..axes import ACCEPTS
-from ..evidence import call_name
-from ..observers.perf_rings import RAW, PerfRings, Tracepoint, offset_of
-from .waits import RECEIVES
+from ..observers.perf_rings import RAW, PerfRings, Tracepoint, long_of, offset_of
+from .waits import RECEIVES, called
 from .wakers import filter_for
 
 _RESTARTS = range(-516, -511)
@@ -36,6 +35,7 @@ class Returns(PerfRings):
     def __init__(self, tracepoint: Tracepoint, tids: Collection[int]) -> None:
         self._id_at = RAW + offset_of("id", tracepoint.format)
         self._ret_at = RAW + offset_of("ret", tracepoint.format)
+        self._long = long_of("id", tracepoint.format)
         self._tids: frozenset[int] = frozenset(tids)
         self._seen: list[Return] = []
         super().__init__(tracepoint, filter_for("common_pid", tids))
@@ -50,10 +50,10 @@ class Returns(PerfRings):
         """Take in what has come, so that no ring fills up.  Raises Lost where one did."""
         for body in self.samples():
             tid, at_ns = struct.unpack_from("=iQ", body, 4)
-            (number,) = struct.unpack_from("=q", body, self._id_at)
-            (result,) = struct.unpack_from("=q", body, self._ret_at)
+            (number,) = self._long.unpack_from(body, self._id_at)
+            (result,) = self._long.unpack_from(body, self._ret_at)
             if tid in self._tids and number >= 0 and result not in _RESTARTS:
-                self._seen.append(Return(at_ns, tid, call_name(number), result))
+                self._seen.append(Return(at_ns, tid, called(number), result))
 
     def forget(self) -> None:
         """Drop everything seen so far: the count starts here."""

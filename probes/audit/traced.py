@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from ptrace import PtraceError
 from ptrace.binding import func as binding
 
-from ..evidence import call_name
 from ..lab.deadline import until
 from ..observers.stops import Stops
 from ..verdict import Inconclusive
 from .returns import Return
+from .waits import called
 
 _SEIZE, _INTERRUPT = 0x4206, 0x4207  # PTRACE_SEIZE, PTRACE_INTERRUPT (include/uapi/linux/ptrace.h)
 _SYSCALL_STOP = signal.SIGTRAP | 0x80
@@ -86,7 +86,7 @@ class Traced:
                     raise
                 raise Inconclusive("--trace: this kernel has no PTRACE_GET_SYSCALL_INFO (Linux 5.3)") from error
             if not entered and tracee.inside is not None and value not in _RESTARTS:
-                self._exits.append(Return(time.monotonic_ns(), tid, call_name(tracee.inside), value))
+                self._exits.append(Return(time.monotonic_ns(), tid, called(tracee.inside), value))
             tracee.inside = value if entered else None
             binding.ptrace_syscall(tid)
         elif event == _EVENT_STOP:

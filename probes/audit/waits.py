@@ -31,6 +31,7 @@ _SLEEPS = {
     "poll_schedule_timeout": "select or poll",
 }
 _POLLFD_BYTES = 8
+_LONG_BITS = 8 * struct.calcsize("@L")
 _POLLIN = 1
 _MOST_POLLED = 65_536
 
@@ -82,11 +83,16 @@ def wait_of(pid: int, tid: int, held: Mapping[int, int]) -> Wait:
     number, arguments = parse_syscall(line)
     if number is None:
         return Wait(pid, tid, name, None, False)
-    call = call_name(number)
+    call = called(number)
     if not held:
         return Wait(pid, tid, name, call, False)
     wait = _decoded(pid, tid, name, call, arguments, dict(held))
     return replace(wait, for_lock=waits_for_a_lock(call, arguments), limited=has_a_limit(call, arguments))
+
+
+def called(number: int) -> str:
+    """The name of a system call, of several that differ in the width of time alone the one of the man page."""
+    return call_name(number).removesuffix("_time64")
 
 
 def parse_syscall(line: str) -> tuple[int | None, tuple[int, ...]]:
@@ -136,8 +142,13 @@ def _selected(pid: int, arguments: tuple[int, ...]) -> set[int] | None:
     count, address = arguments[0] & 0xFFFFFFFF, arguments[1]
     if not address or count > _MOST_POLLED:
         return set()
-    bits = _memory(pid, address, (count + 63) // 64 * 8)
-    return None if bits is None else {fd for fd in range(count) if bits[fd // 8] >> fd % 8 & 1}
+    # An fd_set is an array of longs, and the byte order within each is the machine's.
+    words = -(-count // _LONG_BITS)
+    bits = _memory(pid, address, words * _LONG_BITS // 8)
+    if bits is None:
+        return None
+    longs = struct.unpack(f"@{words}L", bits)
+    return {fd for fd in range(count) if longs[fd // _LONG_BITS] >> fd % _LONG_BITS & 1}
 
 
 def _polled(pid: int, arguments: tuple[int, ...]) -> set[int] | None:

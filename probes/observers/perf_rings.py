@@ -23,13 +23,19 @@ _PAGE = mmap.PAGESIZE
 _ATTR_BYTES = 112  # PERF_ATTR_SIZE_VER5, include/uapi/linux/perf_event.h
 _TYPE_TRACEPOINT = 2
 _SAMPLE_TID, _SAMPLE_TIME, _SAMPLE_CPU, _SAMPLE_RAW = 1 << 1, 1 << 2, 1 << 7, 1 << 10
-_FLAGS = (0, 25)
-"""The bits disabled and use_clockid of struct perf_event_attr."""
+DISABLED, NO_USER_CHAIN, USE_CLOCKID = 0, 22, 25
+"""The bits disabled, exclude_callchain_user and use_clockid of struct perf_event_attr, for `flags`."""
 _CLOCK_MONOTONIC = 1
 _FLAG_FD_CLOEXEC = 1 << 3
-# _IO('$', 0) and _IOW('$', 6, char *); powerpc, mips and sparc have other bits for "neither" and "write" (asm/ioctl.h).
-_NEITHER, _WRITE = (1 << 29, 4 << 29) if os.uname().machine.startswith(("ppc", "mips", "sparc")) else (0, 1 << 30)
-_IOC_ENABLE, _IOC_SET_FILTER = _NEITHER | 0x2400, _WRITE | ctypes.sizeof(ctypes.c_void_p) << 16 | 0x2406
+# Powerpc, mips and sparc have other bits for "neither", "read" and "write" (asm/ioctl.h).
+_NEITHER, _READ, _WRITE = (
+    (1 << 29, 2 << 29, 4 << 29) if os.uname().machine.startswith(("ppc", "mips", "sparc")) else (0, 2 << 30, 1 << 30)
+)
+_POINTER = ctypes.sizeof(ctypes.c_void_p) << 16
+ENABLE, DISABLE, SET_OUTPUT = _NEITHER | 0x2400, _NEITHER | 0x2401, _NEITHER | 0x2405
+"""_IO('$', 0), 1 and 5 (include/uapi/linux/perf_event.h)."""
+GET_ID, _SET_FILTER = _READ | _POINTER | 0x2407, _WRITE | _POINTER | 0x2406
+"""_IOR('$', 7, __u64 *) and _IOW('$', 6, char *)."""
 _RECORD_LOST, _RECORD_SAMPLE = 2, 9
 _DATA_HEAD = 1024  # offsets in struct perf_event_mmap_page
 _DATA_TAIL = 1032
@@ -59,9 +65,9 @@ def describe(name: str, tracefs: str) -> Tracepoint:
         return Tracepoint(name, int(number.read()), text.read())
 
 
-def _bit(number: int) -> int:
-    """A bit field of one bit: the first of a word is its lowest on a little-endian machine, its highest on another."""
-    return 1 << (number if sys.byteorder == "little" else 63 - number)
+def flags(*bits: int) -> int:
+    """Bit fields of one bit each: the first is the lowest bit on a little-endian machine, the highest on another."""
+    return sum(1 << (bit if sys.byteorder == "little" else 63 - bit) for bit in bits)
 
 
 class PerfRings:
@@ -95,7 +101,7 @@ class PerfRings:
         attr = bytearray(_ATTR_BYTES)
         sample = _SAMPLE_TID | _SAMPLE_TIME | _SAMPLE_CPU | _SAMPLE_RAW
         struct.pack_into("=IIQQQ", attr, 0, _TYPE_TRACEPOINT, _ATTR_BYTES, event, 1, sample)
-        struct.pack_into("=Q", attr, 40, sum(map(_bit, _FLAGS)))
+        struct.pack_into("=Q", attr, 40, flags(DISABLED, USE_CLOCKID))
         struct.pack_into("=i", attr, 92, _CLOCK_MONOTONIC)
         address = ctypes.addressof(ctypes.c_char.from_buffer(attr))
         number = syscalls.number("perf_event_open")
@@ -108,7 +114,7 @@ class PerfRings:
         _set_filter(fd, narrow)
         self._rings.append(mmap.mmap(fd, _PAGE + self._data_bytes))
         self._forgotten.append(-1)
-        fcntl.ioctl(fd, _IOC_ENABLE, 0)
+        fcntl.ioctl(fd, ENABLE, 0)
 
     def forget(self) -> None:
         """Drop everything seen so far: the count starts here."""
@@ -165,15 +171,24 @@ class PerfRings:
 
 def _set_filter(fd: int, narrow: str) -> None:
     # A bytearray: of immutable bytes, fcntl takes 1,024 at most.
-    fcntl.ioctl(fd, _IOC_SET_FILTER, bytearray(narrow.encode() + b"\0"))
+    fcntl.ioctl(fd, _SET_FILTER, bytearray(narrow.encode() + b"\0"))
 
 
 def offset_of(field: str, text: str) -> int:
     """Offset in bytes of a field of a tracepoint, from the text of its format.  Raises OSError without such a field."""
-    offset = re.search(rf"\b{field}(?:\[\d+\])?;\s*offset:(\d+);", text)
-    if not offset:
+    return int(_found(field, text)[1])
+
+
+def long_of(field: str, text: str) -> struct.Struct:
+    """How to read this field, a long of the kernel's, which may be longer than ours.  Raises OSError as offset_of."""
+    return struct.Struct({4: "=i", 8: "=q"}[int(_found(field, text)[2])])
+
+
+def _found(field: str, text: str) -> re.Match[str]:
+    found = re.search(rf"\b{field}(?:\[\d+\])?;\s*offset:(\d+);\s*size:(\d+);", text)
+    if not found:
         raise OSError(22, f"the tracepoint has no {field} field")
-    return int(offset[1])
+    return found
 
 
 def _online_cpus() -> list[int]:

@@ -25,8 +25,9 @@ FLAGS = {
 
 
 _EPOLL_CTL_ADD, _EPOLL_CTL_MOD = 1, 3
-_EVENT = struct.Struct("=Iq" if syscalls.ARCHITECTURE == "x86_64" else "=I4xq")
-"""struct epoll_event, which x86-64 alone packs (include/uapi/linux/eventpoll.h), with a descriptor as its data."""
+_EVENT = struct.Struct("=Iq" if syscalls.ARCHITECTURE in ("x86_64", "x32") else "@Iq")
+"""struct epoll_event, which x86-64 alone packs (include/uapi/linux/eventpoll.h), with a descriptor as its data.
+Elsewhere C aligns the data, to 4 bytes on i386 and to 8 on most others."""
 
 
 class Epoll(Strategy):
@@ -101,7 +102,7 @@ class _Waiting(Waiting):
     def __init__(self, scenario: Scenario, instance: select.epoll, fd: int, events: int) -> None:
         self._number = number_of(scenario.call)
         self._instance, self._fd, self._mask = instance, fd, events
-        # Room for one struct epoll_event: 12 bytes on x86-64, 16 elsewhere; nobody reads it.
+        # Room for one struct epoll_event: 12 bytes on x86, 16 elsewhere; nobody reads it.
         self._event = (ctypes.c_uint64 * 2)()
         self._timeout = _timeout_of(scenario)
         self._oneshot = scenario.trigger == "oneshot"

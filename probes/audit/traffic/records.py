@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
 
-from ...observers.perf_rings import Tracepoint, offset_of
+from ...observers.perf_rings import Tracepoint, long_of, offset_of
 from .symbols import AddressRange, goes_through
 
 RECORD_HEAD = struct.Struct("=IHH")
 """type, misc and size of struct perf_event_header."""
 SAMPLE = 9  # PERF_RECORD_SAMPLE
 _HEAD = struct.Struct("=QiiQII")
-_SHORT, _INT, _LONG = struct.Struct("=H"), struct.Struct("=i"), struct.Struct("=q")
+_SHORT, _INT, _LONG = struct.Struct("=H"), struct.Struct("=i"), struct.Struct("=q")  # _LONG: a __u64 of perf's own
 _INTERRUPTIBLE = 1  # TASK_INTERRUPTIBLE, include/linux/sched.h
 _RESTARTS = range(-516, -511)
 """The kernel goes back into the call, or turns it into EINTR (include/linux/errno.h)."""
@@ -93,6 +93,8 @@ class Layout:
     """Where in a tracepoint's data each field begins."""
     kinds: dict[int, str]
     """Which tracepoint each event belongs to, as the events are opened."""
+    long: struct.Struct = _LONG
+    """A long of the kernel's."""
 
     @classmethod
     def of(
@@ -121,7 +123,7 @@ class Layout:
             for name, (kind, field) in fields.items()
             if kind in tracepoints
         }
-        return cls(tids, names, functions, at, {})
+        return cls(tids, names, functions, at, {}, long_of("id", tracepoints["enter"].format))
 
 
 class Raw(NamedTuple):
@@ -186,18 +188,18 @@ def _parsed(text: bytes, at: int, layout: Layout) -> Record | None:
         (after,) = _INT.unpack_from(text, at + field["after"])
         if before not in layout.tids and after not in layout.tids:
             return None
-        (state,) = _LONG.unpack_from(text, at + field["state"])
+        (state,) = layout.long.unpack_from(text, at + field["state"])
         return Switched(at_ns, cpu, before, bool(state & _INTERRUPTIBLE), after)
     if kind == "arrival":
         return Arrival(at_ns, cpu, _SHORT.unpack_from(text, at + field["port"])[0])
     if tid not in layout.tids:
         return None
     if kind == "enter":
-        (number,) = _LONG.unpack_from(text, at + field["number"])
-        (first,) = _LONG.unpack_from(text, at + field["first"])
+        (number,) = layout.long.unpack_from(text, at + field["number"])
+        (first,) = layout.long.unpack_from(text, at + field["first"])
         return Entered(at_ns, cpu, tid, layout.names[number], first & 0xFFFFFFFF)
-    (number,) = _LONG.unpack_from(text, at + field["left"])
-    (result,) = _LONG.unpack_from(text, at + field["result"])
+    (number,) = layout.long.unpack_from(text, at + field["left"])
+    (result,) = layout.long.unpack_from(text, at + field["result"])
     return None if result in _RESTARTS else Left(at_ns, cpu, tid, layout.names[number], result)
 
 

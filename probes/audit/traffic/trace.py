@@ -18,7 +18,21 @@ from collections.abc import Collection, Sequence
 from ... import syscalls
 from ...axes import ACCEPTS, EPOLL_CALLS
 from ...observers.observer import Lost
-from ...observers.perf_rings import PerfRings, Tracepoint, _online_cpus, _set_filter
+from ...observers.perf_rings import (
+    DISABLE,
+    DISABLED,
+    ENABLE,
+    GET_ID,
+    NO_USER_CHAIN,
+    SET_OUTPUT,
+    USE_CLOCKID,
+    PerfRings,
+    Tracepoint,
+    _online_cpus,
+    _set_filter,
+    flags,
+)
+from ..waits import called
 from ..wakers import filter_for
 from .records import RECORD_HEAD, SAMPLE, Layout, Raw
 from .symbols import AddressRange
@@ -42,9 +56,7 @@ written, so on another CPU an earlier one may not have been there yet."""
 _ATTR_BYTES, _TYPE_TRACEPOINT = 112, 2
 _SAMPLE = (1 << 1) | (1 << 2) | (1 << 7) | (1 << 10) | (1 << 16)  # TID, TIME, CPU, RAW, IDENTIFIER
 _CALLCHAIN = 1 << 5
-_DISABLED, _NO_USER_CHAIN, _USE_CLOCKID = 1 << 0, 1 << 22, 1 << 25
 _CLOCK_MONOTONIC, _CLOEXEC = 1, 1 << 3
-_ENABLE, _DISABLE, _SET_OUTPUT, _GET_ID = 0x2400, 0x2401, 0x2405, 0x80082407
 _FRAMES = 24
 """From try_to_wake_up to tcp_child_process there are some ten functions, epoll in between or not."""
 _RECORD_LOST = 2
@@ -63,7 +75,7 @@ class TraceStream(PerfRings):
         self._tracepoints = tracepoints
         self._tids = frozenset(tids)
         self._functions = tuple(listener_functions)
-        self._names = {number: name for name in WAITS if (number := syscalls.number(name)) is not None}
+        self._names = {nr: name for nr in syscalls.NUMBERS.values() if (name := called(nr)) in WAITS}
         self._layout = self._new_layout()
         self.records = 0
         """Taken in so far, by all looks."""
@@ -112,20 +124,20 @@ class TraceStream(PerfRings):
                 self._rings.append(mmap.mmap(fd, mmap.PAGESIZE + self._data_bytes))
                 self._forgotten.append(-1)
             else:
-                fcntl.ioctl(fd, _SET_OUTPUT, first)
+                fcntl.ioctl(fd, SET_OUTPUT, first)
             number = bytearray(8)
-            fcntl.ioctl(fd, _GET_ID, number)
+            fcntl.ioctl(fd, GET_ID, number)
             self._layout.kinds[struct.unpack("=Q", number)[0]] = kind
 
     def pause(self) -> None:
         """Record nothing until `resume`: a disabled event costs next to nothing."""
         for fd in self._fds:
-            fcntl.ioctl(fd, _DISABLE, 0)
+            fcntl.ioctl(fd, DISABLE, 0)
 
     def resume(self) -> None:
         """Record."""
         for fd in self._fds:
-            fcntl.ioctl(fd, _ENABLE, 0)
+            fcntl.ioctl(fd, ENABLE, 0)
 
     def watch(self, tids: Collection[int]) -> None:
         """Watch these threads from now on; what was seen and not read is dropped.  OSError as construction."""
@@ -164,7 +176,7 @@ def _event(number: int, cpu: int, *, chain: bool) -> int:
     attr = bytearray(_ATTR_BYTES)
     sample = _SAMPLE | (_CALLCHAIN if chain else 0)
     struct.pack_into("=IIQQQ", attr, 0, _TYPE_TRACEPOINT, _ATTR_BYTES, number, 1, sample)
-    struct.pack_into("=Q", attr, 40, _DISABLED | _NO_USER_CHAIN | _USE_CLOCKID)
+    struct.pack_into("=Q", attr, 40, flags(DISABLED, NO_USER_CHAIN, USE_CLOCKID))
     struct.pack_into("=i", attr, 92, _CLOCK_MONOTONIC)
     struct.pack_into("=H", attr, 108, _FRAMES if chain else 0)  # sample_max_stack
     address = ctypes.addressof(ctypes.c_char.from_buffer(attr))

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
+import os
 import socket
+import struct
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from probes.audit import sockets
+from probes import syscalls
+from probes.audit import auditing, sockets, waits
 from probes.audit.arguments import HTTP, add_to, parse_port, request_from, unescape
 from probes.audit.find import BadTarget, Wanted, the_one_of
 from probes.audit.locks import has_a_limit, waits_for_a_lock
@@ -16,6 +22,7 @@ from probes.audit.sockets import ListeningSocket, destination
 from probes.audit.waits import parse_syscall
 from probes.audit.wakers import TracedWakeUp, filter_for, source_of
 from probes.audit.watch import ThreadLook, moved, switches_in
+from probes.verdict import Inconclusive
 
 FDINFO = """\
 pos:\t0
@@ -57,6 +64,42 @@ def test_trigger(events: int, trigger: str) -> None:
 )
 def test_syscall_line(line: str, number: int | None) -> None:
     assert parse_syscall(line)[0] == number
+
+
+@pytest.mark.parametrize(("kernels", "name"), [("ppoll_time64", "ppoll"), ("poll", "poll"), ("futex_time64", "futex")])
+def test_a_call_has_the_name_of_its_man_page(kernels: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waits, "call_name", lambda number: kernels)
+    assert waits.called(414) == name
+
+
+@pytest.mark.parametrize("fds", [{0}, {3, 63, 64, 71}, {31, 32}])
+def test_the_set_of_a_select_is_read_in_longs(fds: set[int]) -> None:
+    """As FD_SET(3) writes it; on a big-endian machine descriptor 0 is in the last byte of the first long."""
+    bits = waits._LONG_BITS
+    words = [sum(1 << fd % bits for fd in fds if fd // bits == word) for word in range(128 // bits)]
+    memory = ctypes.create_string_buffer(struct.pack(f"@{len(words)}L", *words))
+    assert waits._selected(os.getpid(), (max(fds) + 1, ctypes.addressof(memory))) == fds
+
+
+@pytest.mark.parametrize("theirs", [None, syscalls.ARCHITECTURE, "another"])
+def test_a_program_with_other_numbers_is_told(theirs: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its threads wait in would be named wrongly; where nobody knows, nobody says so."""
+    monkeypatch.setattr(syscalls, "architecture_of", lambda pid: theirs)
+    server: Any = SimpleNamespace(holders={42: {}})
+    if theirs != "another":
+        auditing._insist_on_our_numbers(server)
+        return
+    with pytest.raises(Inconclusive) as refused:
+        auditing._insist_on_our_numbers(server)
+    assert str(refused.value) == (
+        "process 42 is a program for another, whose system calls have other numbers than those of this Python for "
+        f"{syscalls.ARCHITECTURE}: audit it with a Python for another"
+    )
+
+
+def test_the_architecture_is_that_of_the_program() -> None:
+    assert syscalls.architecture_of(os.getpid()) == syscalls.ARCHITECTURE
+    assert syscalls.architecture_of("nobody") is None
 
 
 def test_both_kinds_of_switches_count() -> None:

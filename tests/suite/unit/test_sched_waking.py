@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from probes.observers import Lost, Waking, perf_rings
-from probes.observers.perf_rings import RAW, Tracepoint, offset_of, parse_cpu_list
+from probes.observers.perf_rings import RAW, Tracepoint, long_of, offset_of, parse_cpu_list
 from probes.observers.sched_waking import WakingRings, actor_name, names_of, waiter_name
 from probes.scenario import MOST_WAITERS
 
@@ -47,6 +47,14 @@ format:
     assert offset_of("comm", text) == 8
     assert offset_of("pid", text) == 24
     assert offset_of("common_type", text) == 0
+
+
+@pytest.mark.parametrize("size", [4, 8])
+def test_a_long_is_as_long_as_the_kernels(size: int) -> None:
+    """A 32-bit kernel's has 4 bytes, and a 64-bit kernel's has 8 for a 32-bit program, too."""
+    text = f"\tfield:long id;\toffset:8;\tsize:{size};\tsigned:1;\n"
+    raw = bytes(8) + struct.pack({4: "=ii", 8: "=qi"}[size], -516, 99)
+    assert long_of("id", text).unpack_from(raw, offset_of("id", text)) == (-516,)
 
 
 def test_format_without_a_name_is_refused() -> None:
