@@ -37,7 +37,7 @@ def test_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "accept.one-waiter-per-connection",
-    "Three connections at once are taken by three of N waiters blocked in accept, and no more of them are woken.",
+    "Three simultaneous connections wake exactly three of N waiters blocked in accept, and each takes one.",
     level=OBSERVED,
     basis=[man("accept", 2, "DESCRIPTION: each call extracts one connection"), _EXCLUSIVE_WAIT],
     rows=["L-A1"],
@@ -58,7 +58,7 @@ def test_one_waiter_per_connection(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "accept.first-in-first-out",
-    "Each connection returns in the waiter that has been blocked in accept the longest.",
+    "Each connection goes to the waiter that has been blocked in accept the longest.",
     level=OBSERVED,
     basis=[
         kernel("kernel/sched/wait.c", "prepare_to_wait_exclusive: a new exclusive waiter goes to the tail"),
@@ -79,7 +79,7 @@ def test_first_in_first_out(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "accept.goes-round",
-    "A waiter that took a connection and blocks in accept again gets the next one after all the others.",
+    "A waiter that has taken a connection and blocks in accept again gets its next one only after all the others.",
     level=OBSERVED,
     basis=[kernel("kernel/sched/wait.c", "prepare_to_wait_exclusive: a new exclusive waiter goes to the tail")],
     rows=["Q3", "N2"],

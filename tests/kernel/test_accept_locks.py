@@ -28,8 +28,8 @@ over_all = pytest.mark.parametrize("lock", LOCKS)
 
 @claim(
     "accept-locks.one-in-accept",
-    "lock(); accept(); unlock() serialises: one of N waits in accept, the others for the lock, and so again after"
-    " each connection (behind a try-lock nobody does until a timer ends).",
+    "lock(); accept(); unlock() serialises: one of N waits in accept, and the others for the lock; the same holds "
+    "again after each connection (behind a try-lock nobody waits in accept until a timer expires).",
     level=LORE,
     truth="true",
     basis=[_ARTICLE, man("flock", 2), man("fcntl", 2, "F_SETLKW, F_OFD_SETLKW"), man("semop", 2), man("sem_wait", 3)],
@@ -51,8 +51,8 @@ def test_one_in_accept(play: Play, lock: str) -> None:
 
 @claim(
     "accept-locks.unlock-wakes-one",
-    "One unlock wakes exactly one of those that wait for the lock: the lock does not move the herd"
-    " (unlocking a try-lock wakes nobody).",
+    "One unlock wakes exactly one of those that wait for the lock: the lock does not move the herd (unlocking a "
+    "try-lock wakes nobody).",
     level=OBSERVED,
     basis=[_FILE_LOCKS, _SEMAPHORES, _FUTEX, _PIPE],
     rows=["L-A6", "N7"],
@@ -69,7 +69,7 @@ def test_unlock_wakes_one(play: Play, lock: str) -> None:
 
 @claim(
     "accept-locks.first-in-first-out",
-    "The lock goes to the one that has waited the longest, when the one that unlocks does not ask again.",
+    "The lock goes to the process that has waited longest, unless the one that unlocks asks again.",
     level=OBSERVED,
     basis=[
         _FILE_LOCKS,
@@ -93,7 +93,7 @@ def test_first_in_first_out(play: Play, lock: str) -> None:
 
 @claim(
     "accept-locks.semaphores-go-round",
-    "System V semaphores go round: one that unlocks and asks again at once comes after all that wait.",
+    "System V semaphores go round: a process that unlocks and asks again at once comes after all that wait.",
     level=LORE,
     truth="true",
     basis=[_ARTICLE, kernel("ipc/sem.c", "Semaphores are actively given to waiting tasks (necessary for FIFO)")],
@@ -111,8 +111,8 @@ def test_semaphores_go_round(play: Play, lock: str) -> None:
 
 @claim(
     "accept-locks.last-user-again",
-    "pthread locks favour the last user: one that unlocks and asks again at once can have the lock before the one"
-    " that waits; so with every lock but System V semaphores.",
+    "pthread locks favour the last user: a process that unlocks and asks again at once can get the lock before one "
+    "that waits.  The same goes for every other lock except System V semaphores.",
     level=LORE,
     truth="true",
     basis=[_ARTICLE, man("futex", 2, "FUTEX_WAKE: it wakes, and gives nothing"), _SEMAPHORES],
@@ -137,8 +137,8 @@ IN_ACCEPT = {"flock": 4, "ofd": 4, "record": 1}
 
 @claim(
     "accept-locks.inherited-descriptor",
-    "flock and OFD locks taken through an inherited descriptor lock nobody out, all N come to wait in accept; a record"
-    " lock is the process's own.",
+    "flock and OFD locks taken through an inherited descriptor lock nobody out: all N wait in accept.  A record lock "
+    "belongs to the process.",
     level=DOCUMENTED,
     basis=[
         man("flock", 2, "duplicate file descriptors (created by, for example, fork(2)) refer to the same lock"),
@@ -164,8 +164,8 @@ WOKEN_OF = {"accept": 1, "ppoll": 3}
 
 @claim(
     "accept-locks.mutex-per-process",
-    "A mutex inside each process leaves one thread of each at the listener: one connection wakes P threads from poll"
-    " in P processes (from accept, one).",
+    "With a mutex inside each process, one thread of each waits for the listener: in P processes one connection "
+    "wakes P threads from poll (but only one from accept).",
     level=LORE,
     truth="true",
     basis=[_ARTICLE, kernel("fs/select.c", "__pollwait: add_wait_queue, which is not exclusive")],
@@ -186,7 +186,8 @@ def test_mutex_per_process(play: Play, call: str) -> None:
 
 @claim(
     "accept-locks.lock-across-processes",
-    "One lock across all processes leaves a single thread at the listener, and a connection wakes only that one.",
+    "With one lock across all processes, a single thread waits for the listener, and a connection wakes only that "
+    "thread.",
     level=LORE,
     truth="true",
     basis=[_ARTICLE, man("pthread_mutexattr_setpshared", 3, "PTHREAD_PROCESS_SHARED")],
@@ -209,8 +210,9 @@ def test_lock_across_processes(play: Play, call: str, lock: str) -> None:
 
 @claim(
     "accept-locks.only-holder-registers",
-    "nginx's cure: while only the holder of the accept mutex has the listener in its epoll instance, one connection"
-    " wakes it alone; unlocking wakes nobody, nor does a connection before another worker has tried by itself.",
+    "nginx's cure: while only the holder of the accept mutex has the listener in its epoll instance, one connection "
+    "wakes only the holder.  Unlocking wakes nobody, and then no connection does until another worker tries again of "
+    "its own accord.",
     level=LORE,
     truth="true",
     basis=[
@@ -241,8 +243,8 @@ TOO_LATE = {True: "blocked", False: "EAGAIN"}
 
 @claim(
     "accept-locks.loser-needs-non-blocking",
-    "A waiter that was told of a connection, and finds it taken, gets EAGAIN from a non-blocking socket; from a"
-    " blocking one it sleeps in accept until the next connection.  AF_INET and AF_UNIX alike.",
+    "A waiter that is notified of a connection and finds it taken gets EAGAIN from a non-blocking socket; on a "
+    "blocking one it sleeps in accept until the next connection.  AF_INET and AF_UNIX behave alike.",
     level=DOCUMENTED,
     basis=[man("accept", 2, "DESCRIPTION: EAGAIN or EWOULDBLOCK when nonblocking, else it blocks the caller")],
     rows=["E1", "L-A2", "G4"],

@@ -26,8 +26,8 @@ def test_futex_wakes_as_many(play: Play) -> None:
 
 @claim(
     "accept-locks.requeue-wakes-as-many",
-    "FUTEX_CMP_REQUEUE wakes no more of those that wait than it is told to, and moves so many others to another futex, "
-    "where they sleep until that one is woken; the rest stay.",
+    "FUTEX_CMP_REQUEUE wakes no more waiters than asked, and moves no more than asked to the other futex, where they "
+    "sleep until that one is woken; the rest stay.",
     level=DOCUMENTED,
     basis=[man("futex", 2, "FUTEX_CMP_REQUEUE: wakes val, requeues val2, and returns how many that were")],
 )
@@ -45,7 +45,7 @@ def test_requeue_wakes_as_many(play: Play) -> None:
 
 @claim(
     "accept-locks.waitv-tells-which",
-    "futex_waitv, which waits for several futexes at once, returns with the number of the one that was woken.",
+    "futex_waitv, which waits for several futexes at once, returns the index of the one that was woken.",
     level=DOCUMENTED,
     basis=[kernel("Documentation/userspace-api/futex2.rst", "a futex of the list was woken: the call gives its index")],
 )

@@ -56,8 +56,8 @@ def test_killed_holder(play: Play, lock: str) -> None:
 
 @claim(
     "accept-locks.killed-waiter",
-    "One that waits for a lock and is killed takes nothing with it: the holder keeps the lock, and when it unlocks the "
-    "next in line has it, be it a file lock, a semaphore, a mutex or a token in a pipe.",
+    "A process that is killed while it waits for a lock takes nothing with it: the holder keeps the lock, and the "
+    "next in line gets it on unlock.  This holds for a file lock, a semaphore, a mutex, and a token in a pipe.",
     level=OBSERVED,
     basis=[
         kernel("fs/locks.c", "locks_delete_block: who waits beneath a waiter that goes is woken, and asks again"),
@@ -104,8 +104,8 @@ def test_killed_holder_stuck(play: Play, lock: str) -> None:
 
 @claim(
     "accept-locks.killed-owner-leaves-semaphore",
-    "A System V semaphore stays in the system, still taken, when its owner is killed; a key from a file finds it"
-    " again, until somebody removes it.",
+    "When the owner of a System V semaphore is killed, the semaphore stays in the system, still taken; a key made "
+    "from a file finds it again, until somebody removes it.",
     level=LORE,
     truth="true",
     basis=[_ARTICLE, man("semget", 2), man("ftok", 3), man("semctl", 2, "IPC_RMID")],

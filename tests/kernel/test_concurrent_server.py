@@ -31,8 +31,8 @@ def test_child_has_both(play: Play) -> None:
 
 @claim(
     "server.child-keeps-the-port",
-    "A child that did not close the listener keeps the port: when the server is gone nobody else can bind it, and "
-    "clients still connect, until the child is gone too.",
+    "A child that did not close the listener keeps the port: after the server is gone nobody else can bind it, and "
+    "clients can still connect, until the child is gone, too.",
     level=DOCUMENTED,
     basis=[_FORK, _CLOSE, man("bind", 2, "ERRORS: EADDRINUSE"), man("connect", 2, "ERRORS: ECONNREFUSED")],
     rows=["L-B2"],
@@ -50,8 +50,8 @@ def test_child_keeps_the_port(play: Play) -> None:
 
 @claim(
     "server.parent-keeps-client-waiting",
-    "While the parent keeps its copy of the accepted socket, a client sees no end of file although the child has "
-    "closed its own and is gone; it sees it as soon as the parent closes.",
+    "While the parent keeps its copy of the accepted socket, the client sees no end of file, even though the child "
+    "has closed its own and is gone; it sees it as soon as the parent closes.",
     level=DOCUMENTED,
     basis=[_FORK, _CLOSE],
     rows=["L-B3"],
@@ -68,7 +68,7 @@ def test_parent_keeps_client_waiting(play: Play) -> None:
 
 @claim(
     "server.out-of-descriptors",
-    "In a process without a free descriptor accept gives EMFILE.",
+    "In a process without a free descriptor accept returns EMFILE.",
     level=DOCUMENTED,
     basis=[man("accept", 2, "ERRORS: EMFILE")],
     rows=["L-B3", "G4"],
@@ -82,8 +82,8 @@ def test_out_of_descriptors(play: Play) -> None:
 
 @claim(
     "server.emfile-keeps-the-connection",
-    "EMFILE loses nothing: the connection stays in the queue, it is reported again and again to a level-triggered "
-    "waiter, and accept takes it once a descriptor is free.",
+    "EMFILE loses nothing: the connection stays in the queue, a level-triggered waiter sees it reported again and "
+    "again, and accept takes it once a descriptor is free.",
     level=OBSERVED,
     basis=[kernel("net/socket.c", "__sys_accept4_file: a descriptor is reserved before the queue is looked at")],
     rows=["L-B3", "G4"],
@@ -100,7 +100,7 @@ def test_emfile_keeps_the_connection(play: Play) -> None:
 
 @claim(
     "server.zombie-until-waited-for",
-    "A finished child is a zombie, with its exit code, until its parent waits for it.",
+    "A finished child is a zombie, with its exit status, until its parent waits for it.",
     level=DOCUMENTED,
     basis=[man("wait", 2, "NOTES: a child that terminates, but has not been waited for")],
     rows=["L-B4"],
@@ -117,7 +117,7 @@ def test_zombie(play: Play) -> None:
 
 @claim(
     "server.ignored-children-vanish",
-    "While SIGCHLD is ignored, finished children leave no zombies, and waitpid gives ECHILD.",
+    "While SIGCHLD is ignored, finished children leave no zombies, and waitpid returns ECHILD.",
     level=DOCUMENTED,
     basis=[man("wait", 2, "NOTES: the disposition of SIGCHLD is set to SIG_IGN")],
     rows=["L-B4"],
@@ -149,8 +149,8 @@ def test_one_signal(play: Play) -> None:
 
 @claim(
     "server.handled-sigchld-interrupts",
-    "A child's end interrupts a server whose handler for SIGCHLD has no SA_RESTART: accept, select, poll and "
-    "epoll_wait give EINTR; with SA_RESTART all but accept do, and accept goes on.",
+    "If the handler for SIGCHLD has no SA_RESTART, the end of a child ends accept, select, poll and epoll_wait with "
+    "EINTR; with SA_RESTART it ends all of them except accept, which goes on.",
     level=DOCUMENTED,
     basis=[_SIGNAL7],
     rows=["L-B5", "G9"],
@@ -171,7 +171,7 @@ def test_sigchld_interrupts(play: Play, strategy: str, handler: str) -> None:
 
 @claim(
     "server.unhandled-sigchld-wakes-nobody",
-    "Without a handler for SIGCHLD a child's end does not even wake a server that waits for a connection.",
+    "Without a handler for SIGCHLD, the end of a child does not even wake a server that waits for a connection.",
     level=OBSERVED,
     basis=[
         man("signal", 7, "Standard signals: the default action of SIGCHLD is to ignore it"),
@@ -192,7 +192,8 @@ def test_unhandled_sigchld(play: Play, strategy: str) -> None:
 
 @claim(
     "server.served-client-holds-nobody-up",
-    "A client that a child serves does not hold up the server's next connection, nor does that one wake the child.",
+    "A client that a child serves does not hold up the server's next connection, and that connection does not wake "
+    "the child.",
     level=LORE,
     truth="true",
     basis=[_FORK, man("accept", 2, "DESCRIPTION: the listening socket is unaffected by this call")],
@@ -211,8 +212,8 @@ def test_served_client(play: Play, strategy: str) -> None:
 
 @claim(
     "server.ports-of-their-own",
-    "One listener per worker, on a port of its own, needs no lock and has no herd: a connection wakes the worker "
-    "of its port, and no other.",
+    "One listener per worker, each on its own port, needs no lock and has no herd: a connection wakes only the "
+    "worker of its port.",
     level=LORE,
     truth="true",
     basis=[

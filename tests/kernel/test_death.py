@@ -23,8 +23,8 @@ ALL = ("accept", "poll", "select", *_EPOLLS)
 
 @claim(
     "death.all-told-nothing-lost",
-    "A worker that was told of a connection and is killed before it accepts costs nothing where every worker is told "
-    "(select, poll, private epoll instances without EPOLLEXCLUSIVE, SIGIO): the other one knows already.",
+    "Where every worker is notified (select, poll, private epoll instances without EPOLLEXCLUSIVE, SIGIO), nothing "
+    "is lost when one of them is killed before it accepts: the other already knows of the connection.",
     level=OBSERVED,
     basis=[_WALK],
     rows=["N5"],
@@ -45,8 +45,8 @@ def test_all_told(play: Play, strategy: str) -> None:
 
 @claim(
     "death.shared-level-nothing-lost",
-    "On a shared level-triggered epoll instance a worker that was told passes the news on before it is killed: the "
-    "other one knows already (Linux 5.5 to 5.12 without the stable fix told only one).",
+    "On a shared level-triggered epoll instance, the notified worker wakes the next before it is killed, so the "
+    "other already knows of the connection (Linux 5.5 to 5.12 without the stable fix notified only one).",
     level=OBSERVED,
     basis=[_DONE, _CASCADE],
     rows=["N5", "N3"],
@@ -69,8 +69,8 @@ def test_shared_level(play: Play, strategy: str) -> None:
 
 @claim(
     "death.exclusive-waits-for-next",
-    "With EPOLLEXCLUSIVE, if the one worker that was told is killed before it accepts, nobody else learns of that "
-    "connection until the next one comes; a level-triggered worker then takes both.",
+    "With EPOLLEXCLUSIVE, if the one notified worker is killed before it accepts, nobody else learns of that "
+    "connection until the next one arrives; a level-triggered worker then takes both.",
     level=OBSERVED,
     basis=[_CALLBACK, _WALK],
     rows=["N5", "Q2"],
@@ -93,9 +93,9 @@ def test_exclusive_waits_for_next(play: Play, strategy: str) -> None:
 
 @claim(
     "death.edge-stays-behind",
-    "Edge-triggered, where one worker is told (a shared instance, or EPOLLEXCLUSIVE): if that one is killed before it "
-    "accepts, nobody else learns of the connection until the next one comes, and with one accept per event the queue "
-    "is one behind from then on.",
+    "Where only one worker gets an edge (on a shared instance, or with EPOLLEXCLUSIVE), and it is killed before it "
+    "accepts, nobody else learns of the connection until the next one arrives.  With one accept per event, the queue "
+    "stays one behind from then on.",
     level=OBSERVED,
     basis=[_CALLBACK, kernel("fs/eventpoll.c", "ep_send_events: an edge-triggered item is not put back")],
     rows=["N5", "L-C10", "Q5"],
@@ -119,8 +119,8 @@ def test_edge_stays_behind(play: Play, strategy: str) -> None:
 
 @claim(
     "death.oneshot-tells-no-more",
-    "On a shared oneshot instance a worker that is told and killed before it arms the listener again leaves the others "
-    "deaf: they are told neither of this connection nor of the next.",
+    "On a shared oneshot instance, if the notified worker is killed before it re-arms the listener, the others hear "
+    "neither of this connection nor of the next.",
     level=OBSERVED,
     basis=[man("epoll_ctl", 2, "EPOLLONESHOT: disabled until EPOLL_CTL_MOD"), _WALK],
     rows=["N5", "Q7", "L-C11"],
@@ -143,7 +143,7 @@ def test_oneshot(play: Play, strategy: str) -> None:
 @claim(
     "death.accepted-dies-with-winner",
     "A connection that a worker has accepted dies with it: nobody else gets it, and the client reads end of file, or "
-    "ECONNRESET where it had sent what nobody read.",
+    "ECONNRESET if it had sent unread data.",
     level=OBSERVED,
     basis=[kernel("net/ipv4/tcp.c", "__tcp_close"), kernel("net/unix/af_unix.c", "unix_release_sock")],
     rows=["N5"],
@@ -163,8 +163,8 @@ def test_accepted_dies_with_winner(play: Play, listener: str, sent: bool) -> Non
 
 @claim(
     "death.accept-goes-on",
-    "The death of a worker that had taken a connection in accept does not hold up the next connection: another worker "
-    "takes it.",
+    "The death of a worker that has taken a connection in accept does not hold up the next one: another worker takes "
+    "it.",
     level=OBSERVED,
     basis=[kernel("net/ipv4/inet_connection_sock.c", "inet_csk_wait_for_connect")],
     rows=["N5"],
@@ -185,8 +185,8 @@ def test_accept_goes_on(play: Play, call: str) -> None:
 
 @claim(
     "death.stopped-swallows-nothing",
-    "A worker that is stopped while it waits swallows no wake-up: the connection goes to the one that runs, whichever "
-    "of the two blocked first.",
+    "A worker that is stopped while it waits swallows no wake-up: the connection goes to the one that runs, "
+    "whichever of the two blocked first.",
     level=OBSERVED,
     basis=[
         kernel("kernel/signal.c", "do_signal_stop: on the way back to user space, when the call has left its queue"),
@@ -207,7 +207,7 @@ def test_stopped_swallows_nothing(play: Play, strategy: str, stopped: str) -> No
 
 @claim(
     "death.all-stopped-nothing-lost",
-    "A connection that comes while every worker is stopped waits: the first one that goes on takes it.",
+    "A connection that arrives while every worker is stopped waits, and the first worker to continue takes it.",
     level=OBSERVED,
     basis=[kernel("fs/eventpoll.c", "ep_poll: the ready list is looked at first"), _STOP],
     rows=["N5"],
@@ -226,7 +226,7 @@ def test_all_stopped(play: Play, strategy: str) -> None:
 
 @claim(
     "death.stop-interrupts-epoll-wait",
-    "SIGSTOP and SIGCONT end epoll_wait with EINTR although there is no handler (the man page says that they may).",
+    "SIGSTOP and SIGCONT end epoll_wait with EINTR although there is no handler (the man page allows it).",
     level=OBSERVED,
     basis=[_STOP, kernel("fs/eventpoll.c", "ep_poll: EINTR if a signal is pending")],
     rows=["G9"],
@@ -241,8 +241,8 @@ def test_stop_interrupts_epoll_wait(play: Play, strategy: str) -> None:
 
 @claim(
     "death.stop-interrupts-timed-accept",
-    "SIGSTOP and SIGCONT end an accept that has a time limit (SO_RCVTIMEO) with EINTR although there is no handler "
-    "(the man page says that they may).",
+    "SIGSTOP and SIGCONT end an accept with a time limit (SO_RCVTIMEO) with EINTR although there is no handler (the "
+    "man page allows it).",
     level=OBSERVED,
     basis=[_STOP, _INTR],
     rows=["G9"],
@@ -257,7 +257,7 @@ def test_stop_interrupts_timed_accept(play: Play, call: str) -> None:
 
 @claim(
     "death.stop-ends-no-other",
-    "accept without a time limit, select and poll go on after SIGSTOP and SIGCONT, and get the next connection.",
+    "accept without a time limit, select and poll continue after SIGSTOP and SIGCONT, and get the next connection.",
     level=OBSERVED,
     basis=[_STOP, _INTR, kernel("fs/select.c", "ERESTARTNOHAND: without a handler the call goes on")],
     rows=["G9"],
@@ -274,7 +274,7 @@ def test_stop_ends_no_other(play: Play, strategy: str) -> None:
 
 @claim(
     "death.handler-ends-timed-accept",
-    "Any handler ends an accept that has a time limit (SO_RCVTIMEO) with EINTR, also one installed with SA_RESTART.",
+    "Any handler ends an accept with a time limit (SO_RCVTIMEO) with EINTR, even one installed with SA_RESTART.",
     level=DOCUMENTED,
     basis=[man("signal", 7, "Interruption of system calls and library functions by signal handlers"), _INTR],
     rows=["G9", "L-B5"],

@@ -16,7 +16,7 @@ PRIVATE = tuple(f"epoll_wait.{trigger}.listener" for trigger in ("level", "edge"
 
 @claim(
     "death.close-in-thread-select",
-    "A descriptor that one thread waits for in select or poll is closed by another thread: that has no effect.",
+    "Closing a descriptor in another thread has no effect on a thread that waits for it in select or poll.",
     level=DOCUMENTED,
     basis=[_SELECT, man("poll", 2, "NOTES: see select(2)")],
     rows=["G6", "W4"],
@@ -35,7 +35,7 @@ def test_close_in_thread_select(play: Play, call: str) -> None:
 
 @claim(
     "death.close-in-thread-accept",
-    "A listener that one thread sleeps on in accept is closed by another thread: accept sleeps on, and takes the next "
+    "When another thread closes a listener, a thread that sleeps on it in accept sleeps on, and takes the next "
     "connection.",
     level=DOCUMENTED,
     basis=[man("close", 2, "Multithreaded processes and close(): the blocking call holds a reference")],
@@ -55,8 +55,8 @@ def test_close_in_thread_accept(play: Play, call: str) -> None:
 
 @claim(
     "death.sleeper-keeps-listener",
-    "A listener whose last descriptor is closed while a thread sleeps on it in accept, select or poll goes on "
-    "listening until that call has returned.",
+    "If the last descriptor of a listener is closed while a thread sleeps on it in accept, select or poll, it keeps "
+    "listening until that call returns.",
     level=OBSERVED,
     basis=[man("close", 2, "Multithreaded processes and close()"), kernel("fs/select.c", "__pollwait: get_file")],
     rows=["G6", "W4"],
@@ -76,8 +76,8 @@ def test_sleeper_keeps_listener(play: Play, call: str) -> None:
 
 @claim(
     "death.epoll-keeps-no-listener",
-    "An epoll instance keeps no listener alive: when its last descriptor is closed, connections are refused, and "
-    "whoever sleeps in epoll_wait is told nothing and sleeps on.",
+    "An epoll instance does not keep a listener alive: once its last descriptor is closed, connections are refused, "
+    "and those that sleep in epoll_wait get no event and sleep on.",
     level=OBSERVED,
     basis=[
         man("epoll", 7, "Questions and answers: removed when all descriptors have been closed"),
@@ -100,7 +100,7 @@ def test_epoll_keeps_no_listener(play: Play, strategy: str) -> None:
 
 @claim(
     "death.close-elsewhere",
-    "When another process closes its copy of the listener, nothing happens to whoever waits on it.",
+    "When another process closes its copy of the listener, nothing happens to those that wait on it.",
     level=OBSERVED,
     basis=[man("close", 2, "DESCRIPTION: the last file descriptor referring to the open file description")],
     rows=["W4"],
@@ -139,8 +139,8 @@ def test_shutdown_ends_accept(play: Play, listener: str) -> None:
 
 @claim(
     "death.shutdown-tells-all",
-    "shutdown(SHUT_RD) of the listener returns in every waiter of select, poll and private epoll instances, "
-    "EPOLLEXCLUSIVE too.",
+    "shutdown(SHUT_RD) of the listener returns every waiter from select, poll and private epoll instances, even with "
+    "EPOLLEXCLUSIVE.",
     level=OBSERVED,
     basis=[_TCP, _WAKE_ALL, _UNIX],
     rows=["W4", "N5"],
@@ -159,8 +159,9 @@ def test_shutdown_tells_all(play: Play, strategy: str, listener: str) -> None:
 
 @claim(
     "death.shutdown-shared-edge-tells-one",
-    "On a shared edge-triggered instance shutdown(SHUT_RD) of the listener returns in one waiter only: the others "
-    "sleep on.  TCP reports it twice, and the second report returns in another one if the first is taken by then.",
+    "On a shared edge-triggered instance, shutdown(SHUT_RD) of the listener returns only one waiter; the others "
+    "sleep on.  TCP reports it twice, and the second report returns another waiter if the first has been taken by "
+    "then.",
     level=OBSERVED,
     basis=[
         kernel("fs/eventpoll.c", "ep_poll_callback: wake_up, one waiter of the instance"),
@@ -187,7 +188,7 @@ def test_shutdown_shared_edge(play: Play, listener: str) -> None:
 
 @claim(
     "death.shutdown-tcp-hangs-up",
-    "A TCP listener that was shut down reports POLLHUP, and accept gives EINVAL.",
+    "A TCP listener that was shut down reports POLLHUP, and accept returns EINVAL.",
     level=OBSERVED,
     basis=[_TCP, kernel("net/ipv4/tcp.c", "tcp_poll: EPOLLHUP in state TCP_CLOSE"), man("accept", 2, "ERRORS: EINVAL")],
     rows=["W4", "G4"],
@@ -205,8 +206,8 @@ def test_shutdown_tcp(play: Play) -> None:
 
 @claim(
     "death.shutdown-unix-spins",
-    "An AF_UNIX listener that was shut down for reading stays readable for ever, and a non-blocking accept gives "
-    "EAGAIN: a worker that goes by poll spins.",
+    "An AF_UNIX listener that was shut down for reading stays readable forever, and a non-blocking accept returns "
+    "EAGAIN: a worker that relies on poll spins.",
     level=OBSERVED,
     basis=[_UNIX, kernel("net/unix/af_unix.c", "unix_poll: RCV_SHUTDOWN is EPOLLIN; unix_accept")],
     rows=["W4"],
@@ -226,7 +227,7 @@ def test_shutdown_unix(play: Play, listener: str) -> None:
 
 @claim(
     "death.listens-again-after-shutdown",
-    "A listener that was shut down, and listens once more, wakes whoever waits on it for the next connection.",
+    "A listener that was shut down and then listens again wakes its waiters for the next connection.",
     level=OBSERVED,
     basis=[_TCP, kernel("net/ipv4/inet_connection_sock.c", "inet_csk_listen_start: takes a port again")],
 )

@@ -75,7 +75,7 @@ def test_companions(ask: Ask, instance: select.epoll, target: socket.socket, fla
 
 @claim(
     "epoll-ctl.exclusive-refuses-others",
-    "EPOLLEXCLUSIVE with any other flag is EINVAL, EPOLLONESHOT among them.",
+    "EPOLLEXCLUSIVE with any other flag, including EPOLLONESHOT, is EINVAL.",
     level=DOCUMENTED,
     basis=[_MAN, _RULES],
     rows=["G1", "Q7"],
@@ -95,7 +95,7 @@ def test_refuses_others(ask: Ask, instance: select.epoll, target: socket.socket,
 
 @claim(
     "epoll-ctl.exclusive-only-by-add",
-    "EPOLLEXCLUSIVE can be set by ADD alone: MOD to it is EINVAL.",
+    "EPOLLEXCLUSIVE can be set only by ADD: MOD to it is EINVAL.",
     level=DOCUMENTED,
     basis=[_MAN, _RULES],
     rows=["G1", "Q2"],
@@ -115,7 +115,7 @@ def test_only_by_add(ask: Ask, instance: select.epoll, target: socket.socket) ->
 
 @claim(
     "epoll-ctl.exclusive-not-modified",
-    "An item added with EPOLLEXCLUSIVE cannot be changed: any MOD of it is EINVAL; it can be removed.",
+    "An item added with EPOLLEXCLUSIVE can be removed, but not changed: any MOD of it is EINVAL.",
     level=DOCUMENTED,
     basis=[man("epoll_ctl", 2, "ERRORS: EINVAL, EPOLLEXCLUSIVE has previously been applied"), _RULES],
     rows=["G1", "Q2"],
@@ -136,7 +136,7 @@ def test_not_modified(ask: Ask, instance: select.epoll, target: socket.socket) -
 
 @claim(
     "epoll-ctl.exclusive-not-nested",
-    "An epoll instance cannot be the target of EPOLLEXCLUSIVE: EINVAL; without the flag it can be added.",
+    "An epoll instance cannot be the target of EPOLLEXCLUSIVE (EINVAL), but can be added without the flag.",
     level=DOCUMENTED,
     basis=[man("epoll_ctl", 2, "ERRORS: EINVAL, EPOLLEXCLUSIVE and fd refers to an epoll instance"), _RULES],
     rows=["G1"],

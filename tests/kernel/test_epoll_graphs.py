@@ -21,8 +21,8 @@ def _over(graphs: tuple[Graph, ...]) -> pytest.MarkDecorator:
 
 @claim(
     "epoll-graphs.level-again-edge-once",
-    "What an instance holds level-triggered is reported in each look, and edge-triggered in the first alone; poll on "
-    "the instance says the same, and takes nothing.  In nested instances the outermost decides.",
+    "An instance reports a level-triggered item on every look, and an edge-triggered one only on the first; poll on "
+    "the instance agrees, and consumes nothing.  In nested instances the outermost decides.",
     level=DOCUMENTED,
     basis=[_EPOLL7, _POLL, _TEST],
 )
@@ -37,8 +37,8 @@ def test_looks(play: Play, graph: Graph) -> None:
 
 @claim(
     "epoll-graphs.both-report",
-    "Of two that sleep on nested or common instances both report an event, if it is held level-triggered, if there is "
-    "one for each, or if one of them waits inside and one outside.",
+    "Of two that sleep on nested or common instances, both report an event if it is level-triggered, if there is an "
+    "event for each, or if one waits inside and one outside.",
     level=OBSERVED,
     basis=[_SCAN, _TEST],
 )
@@ -54,8 +54,8 @@ def test_both_report(play: Play, graph: Graph) -> None:
 
 @claim(
     "epoll-graphs.edge-reports-once",
-    "Of two that sleep on an instance which holds one thing edge-triggered, a socket or another instance, exactly one "
-    "reports an event, also if the other one waits in poll.",
+    "Of two that sleep on an instance with one edge-triggered item, a socket or another instance, exactly one "
+    "reports an event, even if the other waits in poll.",
     level=OBSERVED,
     basis=[kernel("fs/eventpoll.c", "ep_send_events: an edge-triggered item does not go back"), _POLL, _TEST],
 )
@@ -71,8 +71,8 @@ def test_edge_reports_once(play: Play, graph: Graph) -> None:
 
 @claim(
     "epoll-graphs.inside-reports",
-    "If one waits on an instance that holds a socket edge-triggered, and another one on an instance around it, the "
-    "inner one always reports the event.",
+    "If one waits on an instance with an edge-triggered socket, and another on an instance around it, the inner one "
+    "always reports the event.",
     level=OBSERVED,
     basis=[_TEST],
 )
@@ -89,7 +89,7 @@ def test_inside_reports(play: Play, graph: Graph) -> None:
 
 @claim(
     "epoll-graphs.one-source-each",
-    "Ten sleep on one edge-triggered instance with ten sockets in it: a write to each socket returns all ten.",
+    "Ten sleep on one edge-triggered instance with ten sockets: a write to each socket returns all ten.",
     level=OBSERVED,
     basis=[kernel("fs/eventpoll.c", "ep_poll_callback: each event wakes one that still sleeps"), _TEST],
 )

@@ -15,7 +15,7 @@ _NOTES = man("epoll_wait", 2, "NOTES")
 
 @claim(
     "epoll-instances.size-is-no-limit",
-    "epoll_create's size is ignored if it is positive: an instance of size 1 watches three descriptors, and the "
+    "epoll_create ignores its size if it is positive: an instance of size 1 watches three descriptors, and the "
     "largest size is accepted.",
     level=DOCUMENTED,
     basis=[_CREATE],
@@ -49,8 +49,8 @@ def test_size_is_positive(play: Play) -> None:
 
 @claim(
     "epoll-instances.shows-in-proc",
-    "An epoll instance takes a descriptor number, and shows as anon_inode:[eventpoll] under /proc/PID/fd until it is "
-    "closed; fdinfo lists what it watches.",
+    "An epoll instance takes up a descriptor number, and shows as anon_inode:[eventpoll] under /proc/PID/fd until it "
+    "is closed; its fdinfo lists what it watches.",
     level=DOCUMENTED,
     basis=[man("proc", 5, "/proc/pid/fd/ and /proc/pid/fdinfo/")],
     rows=["L-C6"],
@@ -67,7 +67,7 @@ def test_shows_in_proc(play: Play) -> None:
 
 @claim(
     "epoll-instances.err-and-hup-always",
-    "EPOLLERR and EPOLLHUP are reported although nobody asked for them.",
+    "EPOLLERR and EPOLLHUP are always reported, even if nobody asked for them.",
     level=DOCUMENTED,
     basis=[man("epoll_ctl", 2, "EPOLLERR, EPOLLHUP: not necessary to set it in events")],
     rows=["G1"],
@@ -84,7 +84,7 @@ def test_err_and_hup_always(play: Play) -> None:
 
 @claim(
     "epoll-instances.not-in-itself",
-    "An instance added to itself is EINVAL; two that would watch each other are ELOOP.",
+    "Adding an instance to itself is EINVAL; two instances that would watch each other are ELOOP.",
     level=DOCUMENTED,
     basis=[man("epoll_ctl", 2, "ERRORS: EINVAL, ELOOP"), man("epoll", 7, _ANSWERS), _CTL],
     rows=["G1", "W2"],
@@ -100,8 +100,8 @@ def test_not_in_itself(play: Play) -> None:
 
 @claim(
     "epoll-instances.nests-five-deep",
-    "Instances can be nested five deep, but there is a limit: a nesting that is too deep is ELOOP, whether it grows at "
-    "its outer or at its inner end.",
+    "Instances can be nested five deep, but there is a limit: nesting too deep is ELOOP, whether it grows at the "
+    "outer or at the inner end.",
     level=DOCUMENTED,
     basis=[
         man("epoll_ctl", 2, "ERRORS: ELOOP, a nesting depth greater than 5"),
@@ -121,7 +121,7 @@ def test_nests_five_deep(play: Play, direction: str) -> None:
 
 @claim(
     "epoll-instances.both-report",
-    "Two instances that watch one descriptor both report it, level- and edge-triggered.",
+    "Two instances that watch one descriptor both report it, level-triggered and edge-triggered.",
     level=DOCUMENTED,
     basis=[man("epoll", 7, _ANSWERS)],
     rows=["G2"],
@@ -139,7 +139,7 @@ def test_both_report(play: Play, trigger: str) -> None:
 
 @claim(
     "epoll-instances.events-are-combined",
-    "What happens to one descriptor between two waits is reported as one event.",
+    "Events on one descriptor between two waits are reported as one.",
     level=DOCUMENTED,
     basis=[man("epoll", 7, _ANSWERS)],
     rows=["G2"],
@@ -155,7 +155,7 @@ def test_events_are_combined(play: Play) -> None:
 
 @claim(
     "epoll-instances.can-be-polled",
-    "An instance can itself be waited for in select, poll and epoll: it is readable while it has something to tell.",
+    "An instance can itself be waited for in select, poll and epoll: it is readable while it has an event to report.",
     level=DOCUMENTED,
     basis=[man("epoll", 7, _ANSWERS)],
     rows=["G2", "W2"],
@@ -174,8 +174,8 @@ def test_can_be_polled(play: Play, strategy: str) -> None:
 
 @claim(
     "epoll-instances.mod-looks-again",
-    "EPOLL_CTL_MOD checks the readiness again: an event that was reported and left is reported once more, even if "
-    "edge-triggered, and a waiter is woken when MOD asks for what is there.",
+    "EPOLL_CTL_MOD checks readiness again: an event that was reported but not consumed is reported once more, even "
+    "if edge-triggered, and MOD wakes a waiter when it asks for something that is already there.",
     level=DOCUMENTED,
     basis=[man("epoll", 7, f"{_ANSWERS}: Modify will reread available I/O"), kernel("fs/eventpoll.c", "ep_modify")],
     rows=["G2"],
@@ -196,7 +196,8 @@ def test_mod_looks_again(play: Play) -> None:
 
 @claim(
     "epoll-instances.empty-blocks",
-    "epoll_wait on an instance that watches nothing blocks, until a descriptor is added that is or becomes ready.",
+    "epoll_wait on an instance that watches nothing blocks until a ready descriptor is added, or one that becomes "
+    "ready.",
     level=DOCUMENTED,
     basis=[_NOTES, kernel("fs/eventpoll.c", "ep_insert: notify waiting tasks that events are available")],
     rows=["G3"],
@@ -215,7 +216,7 @@ def test_empty_blocks(play: Play, ready: bool) -> None:
 
 @claim(
     "epoll-instances.each-chunk-an-edge",
-    "Edge-triggered: data that come in two chunks are reported twice, although nothing was read in between.",
+    "Edge-triggered: data that arrive in two chunks are reported twice, even if nothing was read in between.",
     level=OBSERVED,
     basis=[
         man("epoll", 7, "multiple events can be generated upon receipt of multiple chunks of data"),

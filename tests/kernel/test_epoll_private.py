@@ -36,7 +36,8 @@ def _exclusive(reaction: str) -> tuple[Star, ...]:
 
 @claim(
     "epoll-private.wakes-all",
-    "Without EPOLLEXCLUSIVE one connection wakes all N waiters with an epoll instance each, level and edge alike.",
+    "Without EPOLLEXCLUSIVE one connection wakes all N waiters that have an epoll instance each, level-triggered and "
+    "edge-triggered alike.",
     level=OBSERVED,
     basis=[_REGISTERS, kernel("kernel/sched/wait.c", "__wake_up_common")],
     rows=["L-A3", "L-C12", "L-C13", "Q1", "Q4"],
@@ -74,7 +75,7 @@ def test_all_get_the_event(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "epoll-private.wakes-all-for-one-winner",
-    "Without EPOLLEXCLUSIVE all N waiters are woken even if the first one takes the connection at once; one wins it.",
+    "Without EPOLLEXCLUSIVE all N waiters wake even if the first takes the connection at once; one wins it.",
     level=OBSERVED,
     basis=[_REGISTERS, kernel("fs/eventpoll.c", "ep_poll: a waiter that finds no event sleeps again, unreturned")],
     rows=["L-A3", "L-A4", "L-C12", "Q1", "Q10"],
@@ -116,7 +117,7 @@ def test_exclusive_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "epoll-private.exclusive-one-winner",
-    "With EPOLLEXCLUSIVE the one waiter that is woken takes the connection, and nobody comes back empty-handed.",
+    "With EPOLLEXCLUSIVE the one waiter that wakes takes the connection, and nobody comes back empty-handed.",
     level=OBSERVED,
     basis=[_MAN_EXCLUSIVE, _EXCLUSIVE, _CALLBACK],
     rows=["Q2", "Q10"],
@@ -179,7 +180,7 @@ def test_exclusive_first_registered(herd: RunTrials, scenario: Scenario) -> None
 
 @claim(
     "epoll-private.exclusive-favours-first",
-    "With EPOLLEXCLUSIVE, workers that wait again after each connection leave all of them to the first one registered.",
+    "With EPOLLEXCLUSIVE, if workers wait again after each connection, the one that registered first gets them all.",
     level=OBSERVED,
     basis=[_REGISTERS, kernel("fs/eventpoll.c", "ep_poll_callback: the entry keeps its place in the listener's queue")],
     rows=["Q2", "Q3"],

@@ -57,7 +57,7 @@ def test_edge_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "epoll-shared.edge-just-one",
-    "Of several threads or processes that wait on one instance with an edge-triggered descriptor, just one is woken.",
+    "Of several threads or processes that wait on one instance with an edge-triggered descriptor, just one wakes.",
     level=DOCUMENTED,
     basis=[man("epoll", 7, "Level-triggered and edge-triggered, last paragraph")],
     rows=["G2"],
@@ -78,7 +78,8 @@ def test_edge_just_one(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "epoll-shared.edge-one-winner",
-    "On a shared epoll instance with an edge-triggered or oneshot listener the one waiter woken takes the connection.",
+    "On a shared epoll instance with an edge-triggered or oneshot listener, the one waiter that wakes takes the "
+    "connection.",
     level=OBSERVED,
     basis=[_CALLBACK, _NOT_AGAIN],
     rows=["L-C13", "Q4", "Q7", "Q10"],
@@ -101,7 +102,7 @@ def test_edge_one_winner(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "epoll-shared.oneshot-told-once",
-    "A oneshot listener reports one connection, and no other until it is armed again.",
+    "A oneshot listener reports one connection, and no other until it is re-armed.",
     level=DOCUMENTED,
     basis=[man("epoll_ctl", 2, "EPOLLONESHOT: disabled after one event, until EPOLL_CTL_MOD")],
     rows=["G1", "L-C11", "Q7"],
@@ -122,8 +123,8 @@ def test_oneshot_told_once(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "epoll-shared.level-wakes-all",
-    "On a shared epoll instance one connection wakes all N waiters, one after the other, if the listener is "
-    "level-triggered and nobody takes it; EPOLLEXCLUSIVE does not change that.",
+    "On a shared epoll instance with a level-triggered listener, a connection that nobody takes wakes all N waiters, "
+    "one after the other; EPOLLEXCLUSIVE does not change that.",
     level=OBSERVED,
     basis=[_AGAIN, _CASCADE],
     rows=["N3", "L-C13", "Q4"],
@@ -144,8 +145,8 @@ def test_level_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "epoll-shared.level-each-return-wakes-one",
-    "On a shared epoll instance with a level-triggered listener each waiter that returns wakes the next one, until "
-    "the connection is taken: one more is woken than returns.",
+    "On a shared epoll instance with a level-triggered listener, each waiter that returns wakes the next, until the "
+    "connection is taken: one more wakes than returns.",
     level=OBSERVED,
     basis=[_AGAIN, _CASCADE],
     rows=["L-C13", "N3", "Q4", "Q10"],
@@ -172,7 +173,7 @@ def test_level_each_return_wakes_one(herd: RunTrials, scenario: Scenario) -> Non
 
 @claim(
     "epoll-shared.last-blocked-first",
-    "On a shared epoll instance with an edge-triggered listener a connection returns in the waiter that blocked last.",
+    "On a shared epoll instance with an edge-triggered listener, a connection goes to the waiter that blocked last.",
     level=OBSERVED,
     basis=[_HEAD, _CALLBACK],
     rows=["N2", "Q3"],
@@ -195,8 +196,8 @@ def test_last_blocked_first(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "epoll-shared.favours-last",
-    "On a shared edge-triggered or oneshot instance, workers that wait again leave every connection to the last one "
-    "that blocked.",
+    "On a shared edge-triggered or oneshot instance, if workers wait again after each connection, the one that "
+    "blocked last gets them all.",
     level=OBSERVED,
     basis=[_HEAD],
     rows=["Q3"],

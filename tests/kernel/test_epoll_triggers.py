@@ -11,8 +11,8 @@ _SEND = kernel("fs/eventpoll.c", "ep_send_events: only a level-triggered item is
 
 @claim(
     "epoll-triggers.level-told-while-ready",
-    "Level-triggered: reported as long as there is something to read, even if only a part is left; not once all is "
-    "read.",
+    "Level-triggered: reported as long as there is something to read, even if only a part is left, but not once "
+    "everything is read.",
     level=DOCUMENTED,
     basis=[_EPOLL7, _SEND],
     rows=["L-C8", "G2"],
@@ -32,7 +32,7 @@ def test_level(play: Play) -> None:
 
 @claim(
     "epoll-triggers.edge-told-once-per-change",
-    "Edge-triggered: reported once per change; data left unread are not reported again; new data are.",
+    "Edge-triggered: reported once per change; unread data are not reported again, but new data are.",
     level=DOCUMENTED,
     basis=[_EPOLL7, _SEND],
     rows=["L-C8", "G2"],
@@ -52,7 +52,7 @@ def test_edge(play: Play) -> None:
 
 @claim(
     "epoll-triggers.oneshot-until-mod",
-    "Oneshot: reported once, whatever else comes, until it is armed again with EPOLL_CTL_MOD.",
+    "Oneshot: reported once, whatever else happens, until it is re-armed with EPOLL_CTL_MOD.",
     level=DOCUMENTED,
     basis=[man("epoll_ctl", 2, "EPOLLONESHOT"), _SEND],
     rows=["L-C11", "G1"],

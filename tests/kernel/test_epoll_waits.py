@@ -78,8 +78,8 @@ def test_maxevents_is_positive(play: Play, most: int) -> None:
 
 @claim(
     "epoll-instances.maxevents-round-robin",
-    "When more descriptors are ready than maxevents, one call returns no more than maxevents, and the next calls go "
-    "on with the rest: none is reported again before all were reported.",
+    "When more descriptors are ready than maxevents, one call returns at most maxevents, and the next calls continue "
+    "with the rest: none is reported again before all have been.",
     level=DOCUMENTED,
     basis=[_WAIT, man("epoll_wait", 2, "NOTES: round robin"), _SEND],
     rows=["L-C16", "G3"],
@@ -95,8 +95,8 @@ def test_maxevents_round_robin(play: Play) -> None:
 
 @claim(
     "epoll-instances.maxevents-order",
-    "The rest comes in the order in which the descriptors became ready, whatever the order in which they were added, "
-    "and then from the start again.",
+    "The rest are reported in the order in which the descriptors became ready, not in which they were added, and "
+    "then from the start again.",
     level=OBSERVED,
     basis=[kernel("fs/eventpoll.c", "ep_poll_callback: list_add_tail to the ready list"), _SEND],
     rows=["L-C16", "N2"],
@@ -110,7 +110,8 @@ def test_maxevents_order(play: Play) -> None:
 
 @claim(
     "epoll-instances.maxevents-keeps-edges",
-    "An edge that finds no room in one epoll_wait is reported by a later one, and once: of five, with room for one.",
+    "An edge that does not fit into one epoll_wait is reported by a later one, exactly once: five edges, with room "
+    "for one.",
     level=DOCUMENTED,
     basis=[_WAIT, _EPOLL7, _SEND],
     rows=["L-C16", "L-C8"],
@@ -126,8 +127,8 @@ def test_maxevents_keeps_edges(play: Play) -> None:
 
 @claim(
     "epoll-instances.write-level",
-    "Level-triggered, for writing: reported as long as there is room, not when the buffer is full, and again when the "
-    "peer has read.",
+    "Level-triggered, for writing: reported as long as there is room, not while the buffer is full, and again once "
+    "the peer has read.",
     level=DOCUMENTED,
     basis=[_EPOLL7, _SEND],
     rows=["L-C8", "G2"],
@@ -146,8 +147,8 @@ def test_write_level(play: Play) -> None:
 
 @claim(
     "epoll-instances.write-edge",
-    "Edge-triggered, for writing: room is reported once, and once more only after the buffer was full and the peer "
-    "has read.",
+    "Edge-triggered, for writing: room is reported once, and again only after the buffer was full and the peer has "
+    "read.",
     level=DOCUMENTED,
     basis=[_EPOLL7, _SEND],
     rows=["L-C8", "G2"],
@@ -166,7 +167,7 @@ def test_write_edge(play: Play) -> None:
 
 @claim(
     "epoll-instances.edge-needs-non-blocking",
-    "Edge-triggered epoll works with non-blocking descriptors only: the kernel accepts a blocking one, but a reader "
+    "Edge-triggered epoll works only with non-blocking descriptors: the kernel accepts a blocking one, but a reader "
     "that reads until nothing is left then sleeps in read, and all its other clients wait.",
     level=LORE,
     truth="conditional",
@@ -190,8 +191,8 @@ def _burst(play: Play, trigger: str, drain: bool) -> Any:
 
 @claim(
     "epoll-instances.edge-burst-leaves",
-    "With an edge-triggered listener and one accept per event, a burst leaves connections waiting; the next connection "
-    "takes out one, and the queue stays as long as it was.",
+    "With an edge-triggered listener and one accept per event, a burst leaves connections waiting; each further "
+    "connection takes one out, so the queue never gets shorter.",
     level=LORE,
     truth="true",
     basis=[text(_NOTES_OF_A_PROGRAMMER), _EPOLL7, _SEND],
@@ -213,8 +214,8 @@ def test_edge_burst_leaves(play: Play) -> None:
 
 @claim(
     "epoll-instances.edge-burst-drained",
-    "A worker with an edge-triggered listener that accepts until EAGAIN leaves nothing of a burst waiting; nor does a "
-    "level-triggered one that accepts one per event.",
+    "A worker with an edge-triggered listener that accepts until EAGAIN leaves nothing of a burst waiting; neither "
+    "does a level-triggered one that accepts once per event.",
     level=LORE,
     truth="true",
     basis=[text(_NOTES_OF_A_PROGRAMMER), _EPOLL7, _SEND],
@@ -237,8 +238,8 @@ def test_edge_burst_drained(play: Play, trigger: str, drain: bool) -> None:
 
 @claim(
     "epoll-instances.mod-beside-a-wait",
-    "EPOLL_CTL_MOD that arms a descriptor which is ready returns one that waits, whether it sleeps, is about to, or "
-    f"comes later: in each of {ROUNDS:,} rounds.",
+    "EPOLL_CTL_MOD that arms a ready descriptor returns a waiter, whether it sleeps, is about to sleep, or comes "
+    "later: in each of 2,000 rounds.",
     level=DOCUMENTED,
     basis=[
         man("epoll", 7, "Questions and answers: Modify will reread available I/O"),

@@ -43,7 +43,7 @@ def _on(source: str, strategy: str, reaction: str, stimulus: str, further: str =
 
 @claim(
     "every.no-lost-wake-up",
-    "No wake-up is lost: of 48 connections (or writes, or events), one by one to waiters that are all idle, each is "
+    "No wake-up is lost: of 48 connections (or writes, or events), one by one while all waiters are idle, each is "
     "taken before the next.",
     level=DOCUMENTED,
     basis=[_READABLE, man("poll", 2, "DESCRIPTION: waits for one of a set of descriptors to become ready")],
@@ -84,7 +84,7 @@ def test_no_lost_wake_up(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "every.no-phantom-wake-up",
-    "Nobody is woken by a connection to another listener, or by a write to another pipe, terminal, socket or eventfd.",
+    "A connection to another listener, or a write to another pipe, terminal, socket or eventfd, wakes nobody.",
     level=OBSERVED,
     basis=[kernel("net/core/sock.c", "sock_def_readable: wakes the queue of the one socket that became readable")],
 )
@@ -107,7 +107,7 @@ def test_no_phantom_wake_up(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "every.won-once",
-    "One connection (or write, or event) is won once: one waiter takes it, however many were told.",
+    "One connection (or write, or event) is won once: one waiter takes it, however many wake.",
     level=DOCUMENTED,
     basis=[man("accept", 2, "DESCRIPTION: extracts the first connection request and creates a new connected socket")],
     rows=["L-A2", "G4"],
@@ -131,7 +131,7 @@ def test_won_once(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "every.burst-won-whole",
-    "A burst of 20 connections (or writes) is won 20 times by waiters that take until there is nothing left.",
+    "A burst of 20 connections (or writes) is won 20 times by waiters that take until nothing is left.",
     level=DOCUMENTED,
     basis=[_READABLE, man("epoll", 7, "the suggested way to use an edge-triggered descriptor: until EAGAIN")],
     rows=["G4", "Q5"],
@@ -196,8 +196,8 @@ _SWEEP = {"one": 1, "as-many": _CPUS, "twice": 2 * _CPUS, "four-times": 4 * _CPU
 
 @claim(
     "every.cpus-do-not-bound-the-herd",
-    "The herd of the multiplexers is limited by the number of CPUs: false, one connection wakes all N waiters also "
-    "when N is two or four times the number of CPUs; how many return is another number.",
+    "The number of CPUs limits the herd of the multiplexers: false, one connection wakes all N waiters even if N is "
+    "two or four times the number of CPUs (how many of them return is another matter).",
     level=LORE,
     truth="false",
     basis=[

@@ -15,7 +15,7 @@ _NOT_EXCLUSIVE = kernel("io_uring/poll.c", "__io_queue_proc: add_wait_queue, unl
 
 @claim(
     "io-uring.accept-wakes-one",
-    "One connection completes the accept of exactly one of N rings, one-shot, multishot and with DEFER_TASKRUN, and "
+    "One connection completes the accept of exactly one of N rings (one-shot, multishot, or with DEFER_TASKRUN), and "
     "wakes no other.",
     level=OBSERVED,
     basis=[_OPDEF, _EXCLUSIVE, _WAKE_ONE],
@@ -45,7 +45,7 @@ def test_accept_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "io-uring.accept-first-in-first-out",
-    "Of N rings with a one-shot accept each connection completes the one that was armed first, and so goes round.",
+    "Of N rings with a one-shot accept, each connection completes the one that was armed first, and so goes round.",
     level=OBSERVED,
     basis=[_EXCLUSIVE, _WAKE_ONE],
     rows=["Q8", "N4", "N2", "Q3"],
@@ -67,7 +67,7 @@ def test_accept_first_in_first_out(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "io-uring.multishot-favours-first",
-    "Of N rings with a multishot accept the one that was armed first gets every connection.",
+    "Of N rings with a multishot accept, the one that was armed first gets every connection.",
     level=OBSERVED,
     basis=[_EXCLUSIVE, kernel("io_uring/net.c", "io_accept: a multishot request stays armed, and keeps its place")],
     rows=["Q8", "N4", "N2", "Q3"],
@@ -85,8 +85,8 @@ def test_multishot_favours_first(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "io-uring.multishot-takes-a-burst",
-    "Of N rings with a multishot accept the one that was armed first takes a whole burst, even if its waiter comes "
-    "back for the first connection and looks no more: the others complete, and lie in its queue.",
+    "Of N rings with a multishot accept, the one that was armed first takes a whole burst, even if its waiter "
+    "returns for the first connection and looks no further: the others complete, and stay in its queue.",
     level=OBSERVED,
     basis=[
         _EXCLUSIVE,
@@ -170,8 +170,8 @@ def _on_one_ring(call: str, reaction: str = "hold") -> Star:
 
 @claim(
     "io-uring.one-ring-wakes-all-threads",
-    "One completion wakes all N threads that wait on one ring, and all return, though only one can reap it: threads "
-    "that share a ring herd.",
+    "One completion wakes all N threads that wait on one ring, and all return, although only one can reap it: "
+    "threads that share a ring herd.",
     level=OBSERVED,
     basis=[_ONE_RING, _ENOUGH],
     rows=["Q8", "Q4", "W1", "N4"],

@@ -20,8 +20,8 @@ _POLL_WAKE = kernel("io_uring/io_uring.h", "io_poll_wq_wake: nr_exclusive 0, so 
 
 @claim(
     "io-uring.owner-is-woken-elsewhere",
-    "A completion wakes the task that armed the request even where it sleeps in another call: it sleeps on there, and "
-    "the completion lies in its queue.",
+    "A completion wakes the task that armed the request even if it sleeps in another call: it sleeps on there, and "
+    "the completion stays in its queue.",
     level=OBSERVED,
     basis=[_SIGNAL],
 )
@@ -40,7 +40,7 @@ def test_owner_is_woken_elsewhere(play: Play) -> None:
 
 @claim(
     "io-uring.deferred-lets-its-owner-sleep",
-    "With DEFER_TASKRUN it wakes nobody: it comes when the task enters the ring.",
+    "With DEFER_TASKRUN a completion wakes nobody elsewhere: it arrives when the task enters the ring.",
     level=DOCUMENTED,
     basis=[_DEFER],
 )
@@ -59,8 +59,8 @@ def test_deferred_lets_its_owner_sleep(play: Play) -> None:
 
 @claim(
     "io-uring.single-issuer-alone",
-    "A ring with SINGLE_ISSUER takes requests of the task that made it alone: others get EEXIST; with DEFER_TASKRUN "
-    "they may not wait for completions either.",
+    "A ring with SINGLE_ISSUER takes requests only from the task that set it up: others get EEXIST.  With "
+    "DEFER_TASKRUN they may not wait for completions either.",
     level=DOCUMENTED,
     basis=[_SINGLE, _DEFER],
 )
@@ -77,8 +77,8 @@ def test_single_issuer_alone(play: Play, deferred: bool) -> None:
 
 @claim(
     "io-uring.full-queue-loses-nothing",
-    "A multishot accept whose completion queue is full loses no connection: each completes later, or waits in the "
-    "accept queue of a request that says that it has ended.",
+    "A multishot accept whose completion queue is full loses no connection: each one completes later, or waits in "
+    "the accept queue after the request has reported its end.",
     level=DOCUMENTED,
     basis=[_NODROP, _MORE],
 )
@@ -97,7 +97,8 @@ def test_full_queue_loses_nothing(play: Play) -> None:
 
 @claim(
     "io-uring.multishot-goes-on",
-    "A multishot accept whose completions are reaped goes on: each connection completes, and says that more will come.",
+    "A multishot accept whose completions are reaped continues: each connection completes, and announces that more "
+    "will follow.",
     level=DOCUMENTED,
     basis=[_MORE],
 )
@@ -116,8 +117,8 @@ def test_multishot_goes_on(play: Play) -> None:
 
 @claim(
     "io-uring.multishot-poll-is-an-edge",
-    "A multishot poll completes for what lies there when it is armed, and then once for each write, not for what is "
-    "left unread: like EPOLLET.",
+    "A multishot poll completes for what is there when it is armed, and then once for each write, but not for unread "
+    "data: it behaves like EPOLLET.",
     level=DOCUMENTED,
     basis=[_EDGE],
 )
@@ -138,8 +139,8 @@ def test_multishot_poll_is_an_edge(play: Play, source: str) -> None:
 
 @claim(
     "io-uring.last-read-gets-the-event",
-    "Of several reads of an eventfd on one ring the one that was armed last gets the first write; each write completes "
-    "one.",
+    "Of several reads of an eventfd on one ring, the one that was armed last gets the first write; each write "
+    "completes one.",
     level=OBSERVED,
     basis=[
         kernel("io_uring/poll.c", "__io_queue_proc: add_wait_queue, which puts who waits without exclusion first"),
@@ -180,8 +181,8 @@ def test_exclusive_is_useless_on_a_ring(herd: RunTrials, scenario: Scenario) -> 
 
 @claim(
     "io-uring.full-ring-steps-aside",
-    "Of two rings with a multishot accept the first takes connections until its completion queue is full, and one "
-    "more, with which the request ends; the rest go to the other ring.",
+    "Of two rings with a multishot accept, the first takes connections until its completion queue is full, and one "
+    "more, which ends its request; the rest go to the other ring.",
     level=OBSERVED,
     basis=[_MORE, kernel("io_uring/net.c", "io_accept: ends the request where io_req_post_cqe finds no room")],
 )
@@ -199,8 +200,8 @@ def test_full_ring_steps_aside(play: Play) -> None:
 
 @claim(
     "io-uring.multishot-poll-says-that-it-ends",
-    "A multishot poll whose completion queue is full says with its last completion that it has ended, or goes on: "
-    "nobody waits for it in vain.",
+    "A multishot poll whose completion queue is full either continues, or says in its last completion that it has "
+    "ended: nobody waits for it in vain.",
     level=DOCUMENTED,
     basis=[_MORE, _NODROP],
 )

@@ -10,8 +10,8 @@ _MORE = man("io_uring_multishot", 7, "IORING_CQE_F_MORE: without it the operatio
 
 @claim(
     "io-uring.own-news-end-a-poll",
-    "A multishot poll on the eventfd that its own ring counts up does not complete for ever: each write to the eventfd "
-    "is told, until a completion says that the poll has ended.",
+    "A multishot poll on the eventfd that its own ring signals does not complete forever: each write to the eventfd "
+    "is reported, until a completion says that the poll has ended.",
     level=OBSERVED,
     basis=[
         _MORE,
@@ -31,8 +31,8 @@ def test_own_news_end_a_poll(play: Play) -> None:
 
 @claim(
     "io-uring.changed-poll-is-looked-at",
-    "A poll that is changed to ask for what is there completes at once; one that is changed to ask for what is not "
-    "there completes when it comes.",
+    "A poll that is changed to ask for something that is there completes at once; one changed to ask for something "
+    "that is not there completes when it arrives.",
     level=OBSERVED,
     basis=[
         man("io_uring_enter", 2, "IORING_OP_POLL_REMOVE: with IORING_POLL_UPDATE_EVENTS an existing poll is updated"),
@@ -53,8 +53,8 @@ def test_changed_poll_is_looked_at(play: Play) -> None:
 
 @claim(
     "io-uring.multishot-receive-hears-the-end",
-    "Data and the end of a stream that come, one right after the other, before the owner of a ring enters it are both "
-    "told by its multishot receive.",
+    "If data and the end of a stream arrive, one right after the other, before the owner of a ring enters it, its "
+    "multishot receive reports both.",
     level=DOCUMENTED,
     basis=[
         man("recv", 2, "RETURN VALUE: 0 when a stream socket peer has performed an orderly shutdown"),

@@ -22,7 +22,7 @@ _MAN = [
 
 @claim(
     "limits.never-early",
-    "A wait with a time limit never ends before the time is over, when nothing comes.",
+    "A wait with a time limit never ends early when nothing happens.",
     level=DOCUMENTED,
     basis=_MAN,
 )
@@ -36,7 +36,7 @@ def test_never_early(play: Play, call: str, limit_ns: int) -> None:
 
 @claim(
     "limits.ends-with-zero",
-    "A wait whose time limit is over returns 0, and does not spin.",
+    "A wait whose time limit expires returns 0, and does not spin.",
     level=DOCUMENTED,
     basis=[
         *_MAN,
@@ -55,8 +55,8 @@ def test_ends_with_zero(play: Play, call: str, limit_ns: int) -> None:
 
 @claim(
     "limits.receivers-end-with-eagain",
-    "accept and recvfrom with SO_RCVTIMEO, and rt_sigtimedwait, end with EAGAIN when their time is over, never before, "
-    "and do not spin.",
+    "accept and recvfrom with SO_RCVTIMEO, and rt_sigtimedwait, end with EAGAIN when their time limit expires, never "
+    "earlier, and do not spin.",
     level=DOCUMENTED,
     basis=[
         man("socket", 7, "SO_RCVTIMEO: no data has been transferred, and the timeout has been reached: EAGAIN"),
@@ -76,9 +76,9 @@ def test_receivers_end_with_eagain(play: Play, call: str) -> None:
 
 @claim(
     "limits.others-end-with-their-errno",
-    "mq_timedreceive and a wait for a futex end with ETIMEDOUT when their time is over, semtimedop with EAGAIN, "
-    "io_uring_enter with ETIME, and a request of io_uring with a timeout linked to it is cancelled: never before, and "
-    "none spins.",
+    "When their time limit expires, mq_timedreceive and a futex wait end with ETIMEDOUT, semtimedop with EAGAIN, "
+    "io_uring_enter with ETIME, and an io_uring request with a linked timeout is cancelled: never earlier, and none "
+    "spins.",
     level=DOCUMENTED,
     basis=[
         man("mq_receive", 3, "ERRORS: ETIMEDOUT, the call timed out before a message could be transferred"),
@@ -111,7 +111,7 @@ def test_others_end_with_their_errno(play: Play, call: str, error: str) -> None:
 
 @claim(
     "limits.woken-in-vain",
-    "A wait with a time limit that is woken for nothing sleeps on, returns 0 when its time is over, not before, and "
+    "A wait with a time limit that wakes for nothing sleeps on and returns 0 when the limit expires, not earlier; it "
     "does not spin then.",
     level=DOCUMENTED,
     basis=[
@@ -134,7 +134,7 @@ def test_woken_in_vain(play: Play, call: str) -> None:
 @claim(
     "limits.losers-wait-on",
     "A byte wakes all that are blocked in recvfrom on one connected stream with SO_RCVTIMEO: one gets it, and each "
-    "loser waits on until its own time is over, to a tick of the kernel (10 ms at the most), and returns EAGAIN.",
+    "loser waits on until its own time limit expires, to within a tick (10 ms at most), and returns EAGAIN.",
     level=OBSERVED,
     basis=[
         man("socket", 7, "SO_RCVTIMEO: no data has been transferred, and the timeout has been reached: EAGAIN"),
@@ -157,8 +157,8 @@ def test_losers_wait_on(play: Play, source: str) -> None:
 
 @claim(
     "limits.closed-is-told-at-the-end",
-    "A descriptor that another thread closes during a wait in poll or select is told when the time limit is over, and "
-    "not before: poll returns 1 with POLLNVAL, and select returns 1.",
+    "If another thread closes a descriptor during a wait in poll or select, the call reports it when the time limit "
+    "expires, not earlier: poll returns 1 with POLLNVAL, and select returns 1.",
     level=OBSERVED,
     basis=[
         kernel("fs/select.c", "do_poll, do_select: once the time is over they look at every descriptor once more"),

@@ -25,8 +25,8 @@ def _at(listener: str, strategy: str, reaction: str = "hold", stimulus: str = "o
 
 @claim(
     "listeners.mptcp-wakes-one",
-    "On a Multipath TCP listener one connection wakes exactly one of N that wait in accept, in private EPOLLEXCLUSIVE "
-    "instances, or in one edge-triggered instance, as on TCP.",
+    "On a Multipath TCP listener one connection wakes exactly one of N waiters in accept, in private EPOLLEXCLUSIVE "
+    "instances, or on one edge-triggered instance, as on TCP.",
     level=OBSERVED,
     basis=[_MPTCP, _MPTCP_WAKES, _WALK],
     rows=["W3", "N1"],
@@ -45,7 +45,7 @@ def test_mptcp_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "listeners.mptcp-wakes-all",
-    "On a Multipath TCP listener one connection wakes all N that wait in select, poll or private epoll instances, as "
+    "On a Multipath TCP listener one connection wakes all N waiters in select, poll or private epoll instances, as "
     "on TCP.",
     level=OBSERVED,
     basis=[_MPTCP_WAKES, _WALK],
@@ -105,8 +105,8 @@ def test_vsock_accept_herds(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "listeners.vsock-readiness",
-    "On an AF_VSOCK listener one connection wakes all N that wait in select, poll or private epoll instances, and one "
-    "of those in EPOLLEXCLUSIVE instances or in one edge-triggered instance, as on TCP.",
+    "On an AF_VSOCK listener one connection wakes all N waiters in select, poll or private epoll instances, but only "
+    "one with EPOLLEXCLUSIVE instances or on one edge-triggered instance, as on TCP.",
     level=OBSERVED,
     basis=[_VSOCK_WAKES, _WALK, kernel("net/vmw_vsock/af_vsock.c", "vsock_poll: poll_wait")],
     rows=["W3", "L-A3"],
@@ -130,7 +130,7 @@ def _answered_once(trial: Trial) -> int:
 
 @claim(
     "listeners.no-lost-wake-up",
-    "No wake-up is lost on Multipath TCP and AF_VSOCK: of 48 connections, one by one to waiters that are all idle, "
+    "No wake-up is lost on Multipath TCP and AF_VSOCK: of 48 connections, one by one while all waiters are idle, "
     "each is taken before the next.",
     level=DOCUMENTED,
     basis=[_READABLE],

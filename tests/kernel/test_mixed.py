@@ -22,8 +22,8 @@ EXCLUSIVE = ("epoll_wait.exclusive.listener", "epoll_wait.edge-exclusive.listene
 
 @claim(
     "mixed.plain-all-exclusive-some",
-    "Where plain and EPOLLEXCLUSIVE instances watch one listener, a connection is reported to all plain ones and to "
-    "at least one exclusive one.",
+    "If plain and EPOLLEXCLUSIVE instances watch one listener, all plain ones and at least one exclusive one report "
+    "a connection.",
     level=DOCUMENTED,
     basis=[_MIXED],
     rows=["G1", "W2"],
@@ -43,8 +43,8 @@ def test_plain_all_exclusive_some(play: Play, order: str) -> None:
 
 @claim(
     "mixed.plain-all-exclusive-one",
-    "Where plain and EPOLLEXCLUSIVE instances watch one listener, a connection is reported to exactly one exclusive "
-    "one, besides all plain ones.",
+    "If plain and EPOLLEXCLUSIVE instances watch one listener, exactly one exclusive one reports a connection, "
+    "besides all plain ones.",
     level=OBSERVED,
     basis=[_WALK, _TAIL],
     rows=["G1", "W2"],
@@ -62,7 +62,7 @@ def test_plain_all_exclusive_one(play: Play, order: str) -> None:
 
 @claim(
     "mixed.accept-beside-plain-takes",
-    "A worker that sleeps in accept gets the connection although others wait for the same listener in select, poll or "
+    "A worker that sleeps in accept gets the connection even if others wait for the same listener in select, poll or "
     "a plain epoll instance, whoever blocked first, as long as none of those accepts.",
     level=OBSERVED,
     basis=[_WALK, _ACCEPT],
@@ -83,8 +83,8 @@ def test_accept_beside_plain_takes(play: Play, beside: str, first: str) -> None:
 
 @claim(
     "mixed.accept-beside-plain-wakes-all",
-    "The others that wait beside a sleeping accept, in select, poll or plain epoll instances, are all woken for the "
-    "connection that it takes.",
+    "Those that wait in select, poll or plain epoll instances beside a worker in accept all wake for the connection "
+    "that it takes.",
     level=OBSERVED,
     basis=[_WALK],
     rows=["W2", "L-A3"],
@@ -103,8 +103,9 @@ def test_accept_beside_plain_wakes_all(play: Play, beside: str) -> None:
 
 @claim(
     "mixed.accept-beside-exclusive",
-    "A sleeping accept and EPOLLEXCLUSIVE instances stand in one queue, and one of them is woken: accept if it went to "
-    "sleep before they were added; else an instance, and accept sleeps on although the connection is not taken.",
+    "A worker in accept and EPOLLEXCLUSIVE instances share one queue, and a connection wakes only the first: accept, "
+    "if it went to sleep before they were added; otherwise an instance, and accept sleeps on although the connection "
+    "is not taken.",
     level=OBSERVED,
     basis=[_WALK, _TAIL, _ACCEPT],
     rows=["W2", "Q2", "Q3"],
@@ -148,7 +149,7 @@ def test_outer_private_all(play: Play, trigger: str) -> None:
 
 @claim(
     "mixed.outer-shared-edge-one",
-    "Of two that wait on one outer instance, which watches an inner one edge-triggered, one returns.",
+    "Of two that wait on one outer instance, which watches an inner one edge-triggered, only one returns.",
     level=OBSERVED,
     basis=[_NESTED, _HEAD],
     rows=["W2", "N3"],
@@ -168,8 +169,8 @@ def test_outer_shared_edge_one(play: Play) -> None:
 
 @claim(
     "mixed.outer-shared-level-all",
-    "Of two that wait on one outer instance, which watches an inner one level-triggered, both return (Linux 5.5 to "
-    "5.12 without the stable fix told only one).",
+    "Of two that wait on one outer instance, which watches an inner one level-triggered, both return (in Linux 5.5 "
+    "to 5.12 without the stable fix only one did).",
     level=OBSERVED,
     basis=[_NESTED, _CASCADE],
     rows=["W2", "N3"],
@@ -189,8 +190,8 @@ def test_outer_shared_level_all(play: Play) -> None:
 
 @claim(
     "mixed.inside-and-outside",
-    "One that waits on an instance and one that waits on an outer instance around it both return for a connection, "
-    "level-triggered.",
+    "Level-triggered, a connection returns both one that waits on an instance and one that waits on an outer "
+    "instance around it.",
     level=OBSERVED,
     basis=[_NESTED],
     rows=["W2", "G2"],
@@ -209,9 +210,8 @@ def test_inside_and_outside(play: Play) -> None:
 
 @claim(
     "mixed.busy-favourite-comes-back",
-    "Where one worker is told, EPOLLEXCLUSIVE and a shared edge-triggered instance have a favourite: while it is busy "
-    "the next in line gets the connection, and as soon as it waits again it gets the next one, before a worker that "
-    "had none yet.",
+    "EPOLLEXCLUSIVE and a shared edge-triggered instance have a favourite: while it is busy, the next in line gets "
+    "the connection, and as soon as it waits again, it gets the next one, ahead of workers that have had none.",
     level=OBSERVED,
     basis=[_TAIL, _HEAD],
     rows=["Q3", "Q2", "W4", "N2"],
@@ -229,7 +229,8 @@ def test_busy_favourite_comes_back(play: Play, strategy: str) -> None:
 
 @claim(
     "mixed.busy-accept-goes-round",
-    "Workers that sleep in accept take turns: one that was busy and waits again stands behind those that had none yet.",
+    "Workers that sleep in accept take turns: one that was busy and waits again queues behind those that have had "
+    "none.",
     level=OBSERVED,
     basis=[_ACCEPT],
     rows=["Q3", "W4", "N2", "L-C15"],
@@ -246,8 +247,8 @@ def test_busy_accept_goes_round(play: Play, call: str) -> None:
 
 @claim(
     "mixed.busy-oneshot-holds-all",
-    "On a shared oneshot instance the next connection is reported to nobody while the worker that was told is busy, "
-    "though others are idle; it is reported when that worker arms the listener again.",
+    "On a shared oneshot instance, while the notified worker is busy, the next connection is reported to nobody, "
+    "even if others are idle; it is reported once that worker re-arms the listener.",
     level=DOCUMENTED,
     basis=[
         man("epoll_ctl", 2, "EPOLLONESHOT: disabled, no other events until EPOLL_CTL_MOD"),

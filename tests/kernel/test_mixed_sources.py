@@ -22,7 +22,7 @@ _TAIL = kernel("fs/eventpoll.c", "ep_ptable_queue_proc: add_wait_queue_exclusive
 @claim(
     "mixed.two-sources-each-wakes-all",
     "Ten wait for two eventfds at once, in poll, in private epoll instances or in a shared level-triggered one: a "
-    "write to the first returns all ten, with that one alone; then a write to the second does.",
+    "write to the first returns all ten and reports only that one; then a write to the second does the same.",
     level=OBSERVED,
     basis=[_POLLWAIT, _WALK, _PUT_BACK],
 )
@@ -43,8 +43,8 @@ def test_two_sources_each_wakes_all(play: Play, strategy: str) -> None:
 
 @claim(
     "mixed.two-edges-return-two",
-    "Ten wait, with room for one event each, on one edge-triggered instance with two sources in it: a write to each "
-    "source returns two of them, one with each.",
+    "Ten wait, with room for one event each, on one edge-triggered instance with two sources: a write to each source "
+    "returns two of them, one with each event.",
     level=OBSERVED,
     basis=[
         man("epoll", 7, "several threads wait on one instance, edge-triggered: just one is awoken"),
@@ -65,8 +65,8 @@ def test_two_edges_return_two(play: Play) -> None:
 
 @claim(
     "mixed.pollers-beside-all-woken",
-    "Where some wait on an epoll instance in epoll_wait and others poll that instance, one event wakes all pollers, "
-    "and of those in epoll_wait it returns one, edge-triggered, or all, level-triggered; then all pollers return, too.",
+    "If some wait on an epoll instance in epoll_wait and others poll that instance, one event wakes all pollers; of "
+    "those in epoll_wait it returns one, edge-triggered, or all, level-triggered, and then all pollers return, too.",
     level=OBSERVED,
     basis=[_SAFEWAKE, _EP_POLL, _PUT_BACK],
 )
@@ -88,9 +88,9 @@ def test_pollers_beside(play: Play, trigger: str) -> None:
 
 @claim(
     "mixed.two-exclusive-listeners",
-    "Workers have two listeners each, EPOLLEXCLUSIVE, in instances of their own: a connection to the second listener, "
-    "which comes while the first worker is busy with the first, is told to the next worker; and to the first one, too, "
-    "once it waits again, with both listeners at once or one after the other, as maxevents has room.",
+    "Workers have two EPOLLEXCLUSIVE listeners each, in instances of their own.  A connection to the second "
+    "listener, while the first worker is busy with the first, goes to the next worker.  The first worker hears of it "
+    "as well once it waits again: of both listeners at once, or one after the other, depending on maxevents.",
     level=OBSERVED,
     basis=[
         _EWAKE,
@@ -114,9 +114,9 @@ def test_two_exclusive_listeners(play: Play, most: int) -> None:
 
 @claim(
     "mixed.read-beside-exclusive",
-    "A blocked read of a pipe and EPOLLEXCLUSIVE instances stand in one queue, and one byte is for the first of them: "
-    "the reader if it went to sleep before they were added; else an instance, and the reader sleeps on though the byte "
-    "is there.",
+    "A blocked read of a pipe and EPOLLEXCLUSIVE instances share one queue, and a byte wakes only the first of them: "
+    "the reader, if it went to sleep before they were added; otherwise an instance, and the reader sleeps on "
+    "although the byte is there.",
     level=OBSERVED,
     basis=[_WALK, _TAIL, _PIPE],
 )

@@ -15,8 +15,8 @@ _READABLE = kernel("net/core/sock.c", "sock_def_readable: is called for what arr
 
 @claim(
     "phantoms.no-connection-wakes-nobody",
-    "What is no connection to the listener wakes none of those that wait on it: listen once more, an option, a "
-    "datagram to its port, a connection that another port refuses, others that poll it, a copy that is closed.",
+    "Only a connection wakes those that wait on a listener.  None of these does: a second listen, a socket option, a "
+    "datagram to its port, a connection that another port refuses, others that poll it, closing a copy.",
     level=OBSERVED,
     basis=[man("accept", 2, "DESCRIPTION: blocks until a connection is present"), _READABLE],
 )
@@ -35,7 +35,7 @@ def test_no_connection_wakes_nobody(play: Play, strategy: str, act: str) -> None
 
 @claim(
     "phantoms.group-changes-wake-nobody",
-    "A member that joins or leaves a reuseport group wakes none of those that wait on another one.",
+    "A member that joins or leaves a reuseport group wakes none of those that wait on another.",
     level=OBSERVED,
     basis=[kernel("net/core/sock_reuseport.c", "reuseport_add_sock, reuseport_detach_sock: wake nobody"), _READABLE],
 )
@@ -53,7 +53,7 @@ def test_group_changes_wake_nobody(play: Play, act: str) -> None:
 
 @claim(
     "phantoms.lone-syn-wakes-nobody",
-    "A SYN with nothing after it, whose answer is reset, wakes none of those that wait on the listener.",
+    "A lone SYN, whose answer is reset, wakes none of those that wait on the listener.",
     level=OBSERVED,
     basis=[
         man("accept", 2, "DESCRIPTION: blocks until a connection is present"),
@@ -75,8 +75,8 @@ def test_lone_syn_wakes_nobody(play: Play, strategy: str) -> None:
 
 @claim(
     "phantoms.another-path-wakes-nobody",
-    "Another path of a Multipath TCP connection (MP_JOIN), which comes to the listener's own port, wakes none of those "
-    "that wait on it.",
+    "Another path of a Multipath TCP connection (MP_JOIN) that arrives at the listener's own port wakes none of "
+    "those that wait on it.",
     level=OBSERVED,
     basis=[kernel("net/mptcp/subflow.c", "subflow_syn_recv_sock: a join belongs to its connection, and is not queued")],
 )

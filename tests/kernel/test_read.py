@@ -92,7 +92,7 @@ def test_eventfd_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "read.first-in-first-out",
-    "Each byte of a pipe, and each datagram, returns in the reader that has been blocked the longest; one that reads "
+    "Each byte of a pipe, and each datagram, goes to the reader that has been blocked the longest; one that reads "
     "again comes after all the others.",
     level=OBSERVED,
     basis=[_TAIL, _WAKE_ONE, _PIPE, _DATAGRAM],
@@ -113,7 +113,7 @@ def test_first_in_first_out(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "read.no-lost-wake-up",
-    "No wake-up is lost among readers: of 48 writes, one by one to readers that are all idle, each is read before the "
+    "No wake-up is lost among readers: of 48 writes, one by one while all readers are idle, each is read before the "
     "next.",
     level=DOCUMENTED,
     basis=[

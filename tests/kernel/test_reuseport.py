@@ -27,7 +27,7 @@ def _each_way(reaction: str) -> tuple[Star, ...]:
 
 @claim(
     "reuseport.wakes-one",
-    "One connection to a reuseport group wakes exactly one waiter, in whatever call each waits.",
+    "One connection to a reuseport group wakes exactly one waiter, whatever call each waits in.",
     level=OBSERVED,
     basis=[_MAN, _SELECT, _OWN_QUEUE],
     rows=["L-C5", "Q1", "Q6", "Q10"],
@@ -46,7 +46,7 @@ def test_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "reuseport.one-winner",
-    "One connection to a reuseport group is taken by the one waiter that it wakes.",
+    "The one waiter that a connection to a reuseport group wakes takes it.",
     level=OBSERVED,
     basis=[_MAN, _SELECT, _OWN_QUEUE],
     rows=["L-C5", "Q6", "Q10"],
@@ -67,8 +67,8 @@ def test_one_winner(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "reuseport.spreads",
-    "Connections to a reuseport group are distributed: 64 of them reach more than half of its 8 sockets, and none of "
-    "these gets 28 of them, three and a half times its share.",
+    "Connections to a reuseport group are spread: 64 of them reach more than half of its 8 sockets, and no socket "
+    "gets 28 of them, three and a half times its share.",
     level=DOCUMENTED,
     basis=[_MAN, _SELECT],
     rows=["L-C5", "Q6"],
@@ -103,8 +103,8 @@ def test_spreads(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "reuseport.even-shares",
-    "Of 1,600 connections to a reuseport group of 8, each member gets about its share of 200: no less than 130, and no "
-    "more than 276.",
+    "Of 1,600 connections to a reuseport group of 8, each member gets about its share of 200: at least 130, and at "
+    "most 276.",
     level=OBSERVED,
     basis=[_SELECT, kernel("net/ipv4/inet_hashtables.c", "inet_ehashfn: jhash of both addresses and both ports")],
 )

@@ -16,8 +16,8 @@ _STOP = kernel("net/ipv4/inet_connection_sock.c", "inet_csk_listen_stop: migrate
 
 @claim(
     "reuseport-group.every-member-sets-it",
-    "Two listeners share an address only if both have set SO_REUSEPORT, the first one too; else the second bind "
-    "gives EADDRINUSE.",
+    "Two listeners share an address only if both have set SO_REUSEPORT, including the first; otherwise the second "
+    "bind gives EADDRINUSE.",
     level=DOCUMENTED,
     basis=[_REUSEPORT],
     rows=["G7", "L-C5"],
@@ -51,7 +51,7 @@ def test_same_user(play: Play) -> None:
 
 @claim(
     "reuseport-group.own-queues",
-    "Each member has a queue of its own, and a connection reaches exactly one of them.",
+    "Each member has its own queue, and a connection reaches exactly one of them.",
     level=OBSERVED,
     basis=[
         kernel("net/core/sock_reuseport.c", "reuseport_select_sock: one socket of the group"),
@@ -73,7 +73,7 @@ def test_own_queues(play: Play, size: int) -> None:
 
 @claim(
     "reuseport-group.selector-index",
-    "A classic BPF selector chooses a member by its number from 0, in the order of listen, whatever the order of bind.",
+    "A classic BPF selector chooses a member by its index from 0, in the order of listen, whatever the order of bind.",
     level=DOCUMENTED,
     basis=[_SELECTOR],
     rows=["G7", "W3"],
@@ -102,7 +102,7 @@ def test_selector_inherited(play: Play) -> None:
 
 @claim(
     "reuseport-group.invalid-index-falls-back",
-    "When the selector returns a number that no member has, the connections are distributed as without a selector.",
+    "If the selector returns an index that no member has, connections are spread as without a selector.",
     level=DOCUMENTED,
     basis=[_SELECTOR],
     rows=["G7", "W3"],
@@ -120,7 +120,7 @@ def test_invalid_index(play: Play) -> None:
 
 @claim(
     "reuseport-group.last-takes-the-free-slot",
-    "When a member closes, the last one takes its number.",
+    "When a member closes, the last one takes over its index.",
     level=DOCUMENTED,
     basis=[_SELECTOR],
     rows=["G7", "W3"],
@@ -135,8 +135,8 @@ def test_free_slot(play: Play) -> None:
 
 @claim(
     "reuseport-group.close-aborts-its-queue",
-    "Without tcp_migrate_req, the connections in the queue of a member that closes are reset, and waiters of the "
-    "other members are not woken.",
+    "Without tcp_migrate_req, the connections queued at a member that closes are reset, and the waiters of other "
+    "members do not wake.",
     level=DOCUMENTED,
     basis=[_MIGRATE, _STOP],
     rows=["G10", "N6", "Q6"],
@@ -156,7 +156,7 @@ def test_close_aborts(play: Play, strategy: str) -> None:
 
 @claim(
     "reuseport-group.migration-keeps-connections",
-    "With tcp_migrate_req, a connection in the queue of a member that closes moves to a living member, and stays "
+    "With tcp_migrate_req, a connection queued at a member that closes moves to a living member, and stays "
     "established.",
     level=DOCUMENTED,
     basis=[_MIGRATE, _STOP],
@@ -174,7 +174,7 @@ def test_migration(play: Play, strategy: str) -> None:
 
 @claim(
     "reuseport-group.migration-wakes",
-    "A connection that migrates wakes the waiter of the listener that it moves to.",
+    "A connection that migrates wakes the waiter of its new listener.",
     level=OBSERVED,
     basis=[_STOP],
     rows=["N6", "G10"],
@@ -191,7 +191,7 @@ def test_migration_wakes(play: Play, strategy: str) -> None:
 
 @claim(
     "reuseport-group.incoming-cpu",
-    "A member that has set SO_INCOMING_CPU gets every connection that arrives on that CPU, whatever the hash says.",
+    "A member that has set SO_INCOMING_CPU gets every connection that arrives on that CPU, whatever the hash.",
     level=OBSERVED,
     basis=[
         man("socket", 7, "SO_INCOMING_CPU: optimal distribution of connections among a set of listeners"),

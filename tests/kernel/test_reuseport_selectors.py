@@ -15,8 +15,8 @@ _RUN = kernel("net/core/sock_reuseport.c", "run_bpf_filter: the program's result
 
 @claim(
     "reuseport-group.selector-by-cpu",
-    "A classic BPF selector that gives the CPU has what comes in on a CPU reach that CPU's member, of TCP listeners "
-    "and of UDP sockets.",
+    "With a classic BPF selector that returns the CPU, what arrives on a CPU reaches that CPU's member, for TCP "
+    "listeners and for UDP sockets.",
     level=OBSERVED,
     basis=[_SELECTOR, _RUN, kernel("net/core/filter.c", "convert_bpf_extensions: SKF_AD_CPU is the CPU that runs it")],
 )
@@ -30,8 +30,8 @@ def test_selector_by_cpu(play: Play, kind: str) -> None:
 
 @claim(
     "reuseport-group.last-selector-counts",
-    "The selector that was attached last counts, for the whole group, whichever member attached it; when a member "
-    "detaches it, the choice is spread again.",
+    "The selector that was attached last applies to the whole group, whichever member attached it; once a member "
+    "detaches it, connections are spread again.",
     level=DOCUMENTED,
     basis=[
         _SELECTOR,
@@ -53,8 +53,8 @@ def test_last_selector_counts(play: Play, kind: str) -> None:
 
 @claim(
     "reuseport-group.datagrams-of-one-sender",
-    "A datagram to a group of UDP sockets wakes one waiter, of the one member that it reaches; more of the same sender "
-    "reach that member, too, and other senders reach others.",
+    "A datagram to a group of UDP sockets wakes one waiter, on the member that it reaches; further datagrams from "
+    "the same sender reach that member, too, and other senders reach other members.",
     level=OBSERVED,
     basis=[kernel("net/ipv4/udp.c", "udp_ehashfn: a hash of both addresses and ports"), _RUN],
 )

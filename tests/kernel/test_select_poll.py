@@ -42,7 +42,7 @@ def test_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "select-poll.wakes-all-for-one-winner",
-    "Under select or poll all N waiters are woken even if the first one takes the connection at once; one wins it.",
+    "Under select or poll all N waiters wake even if the first takes the connection at once; one wins it.",
     level=OBSERVED,
     basis=[
         _NOT_EXCLUSIVE,
@@ -67,7 +67,7 @@ def test_wakes_all_for_one_winner(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "select-poll.listener-is-readable",
-    "A waiting connection makes the listener readable for select and poll.",
+    "A waiting connection makes the listener readable in select and poll.",
     level="documented",
     basis=[man("accept", 2, "DESCRIPTION: a readable event will be delivered when a new connection is attempted")],
     rows=["G4", "L-C3"],

@@ -17,8 +17,8 @@ _KINDS = ("sources",)
 
 @claim(
     "signal-driven.group-wakes-all",
-    "One connection to a listener that a process group owns wakes all N of its processes, and all return, even if the "
-    "first one takes the connection at once.",
+    "One connection to a listener that a process group owns wakes all N of its processes, and all return, even if "
+    "the first takes the connection at once.",
     level=OBSERVED,
     basis=[_OWNER, _GROUP, _READABLE],
     rows=["W1", "Q1", "Q10", "L-A3"],
@@ -39,8 +39,7 @@ def test_group_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "signal-driven.losers-find-nothing",
-    "Of the processes that one signal each tells of one connection, one takes it, and all the others return to find "
-    "nothing.",
+    "Of the processes that get a signal for one connection, one takes it, and all the others return and find nothing.",
     level=OBSERVED,
     basis=[
         _GROUP,
@@ -67,7 +66,7 @@ def _received(trial: Trial) -> int:
 
 @claim(
     "signal-driven.one-thread-receives",
-    "Of N threads of one process that wait for the same signal exactly one receives it.",
+    "Of N threads of one process that wait for the same signal, exactly one receives it.",
     level=DOCUMENTED,
     basis=[man("sigwaitinfo", 2, "NOTES: exactly one of the threads will actually receive the signal")],
     rows=["W1", "L-A8"],
@@ -86,8 +85,7 @@ def test_one_thread_receives(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "signal-driven.second-thread-in-vain",
-    "One signal wakes two threads that wait for it: one receives it, and the other returns with EINTR; no more than "
-    "that.",
+    "One signal wakes two threads that wait for it, and no more: one receives it, and the other returns with EINTR.",
     level=OBSERVED,
     basis=[
         kernel("kernel/signal.c", "do_sigtimedwait: blocks the signal again before it takes it from the queue"),
@@ -114,8 +112,8 @@ def test_second_thread_in_vain(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "signal-driven.last-owner-alone",
-    "When N processes make themselves the owner of one listener, one after the other, a connection wakes only the "
-    "last of them: an open file description has one owner.",
+    "If N processes make themselves the owner of one listener in turn, a connection wakes only the last of them: an "
+    "open file description has one owner.",
     level=OBSERVED,
     basis=[kernel("fs/fcntl.c", "__f_setown: the owner before is forgotten"), _OWNER],
     rows=["W1", "Q1"],
@@ -133,8 +131,8 @@ def test_last_owner_alone(play: Play) -> None:
 
 @claim(
     "signal-driven.told-once",
-    "One signal announces a connection: a process that leaves it in the queue gets no second signal, and a burst that "
-    "comes while the signal is pending is announced once.",
+    "One signal announces a connection: a process that leaves it in the queue gets no second signal, and a burst "
+    "that arrives while the signal is pending is announced once.",
     level=OBSERVED,
     basis=[
         _READABLE,
@@ -156,7 +154,7 @@ def test_told_once(play: Play) -> None:
 
 @claim(
     "signal-driven.wakes-own-process",
-    "Where each of N processes owns a listener of its own (SO_REUSEPORT), one connection wakes one process.",
+    "If each of N processes owns its own listener (SO_REUSEPORT), one connection wakes one process.",
     level=OBSERVED,
     basis=[_GROUP, kernel("net/core/sock_reuseport.c", "reuseport_select_sock: one socket of the group")],
     rows=["W1", "L-C5", "Q6"],

@@ -13,7 +13,7 @@ MULTIPLEXERS = ("select", "pselect6", "poll", "ppoll", "epoll_wait.level.listene
 
 @claim(
     "signals.accept-restarts",
-    "A handler installed with SA_RESTART does not end accept: it goes on, and takes the next connection.",
+    "A handler installed with SA_RESTART does not end accept: accept goes on, and takes the next connection.",
     level=DOCUMENTED,
     basis=[_SIGNAL7, kernel("include/net/sock.h", "sock_intr_errno: ERESTARTSYS without a receive timeout")],
     rows=["G9", "L-B5"],
@@ -46,7 +46,7 @@ def test_accept_interrupted(play: Play, call: str) -> None:
 
 @claim(
     "signals.multiplexers-never-restart",
-    "select, poll and epoll_wait end with EINTR after any handler, also one installed with SA_RESTART.",
+    "select, poll and epoll_wait end with EINTR after any handler, even one installed with SA_RESTART.",
     level=DOCUMENTED,
     basis=[_SIGNAL7],
     rows=["G9", "L-B5"],

@@ -39,8 +39,8 @@ def test_handshake_needs_no_accept(play: Play) -> None:
 
 @claim(
     "sockets.accept-after-handshake",
-    "Without TCP Fast Open, a half-finished handshake wakes nobody: accept returns, and a listener is readable, "
-    "only when the connection is fully established.",
+    "Without TCP Fast Open, a half-finished handshake wakes nobody: accept returns, and the listener becomes "
+    "readable, only once the connection is fully established.",
     level=LORE,
     truth="true",
     basis=[
@@ -64,7 +64,8 @@ def test_accept_after_handshake(play: Play, strategy: str) -> None:
 
 @claim(
     "sockets.fast-open-before-handshake",
-    "With TCP_FASTOPEN accept returns before the handshake has ended, and what came with the SYN can be read.",
+    "With TCP_FASTOPEN accept returns before the handshake is complete, and the data that came with the SYN can be "
+    "read.",
     level=DOCUMENTED,
     basis=[man("tcp", 7, "TCP_FASTOPEN"), man("tcp", 7, "tcp_fastopen")],
     rows=["G8", "L-D3", "W4"],
@@ -82,8 +83,8 @@ def test_fast_open(play: Play) -> None:
 
 @claim(
     "sockets.read-sleeps-on-empty",
-    "A blocking read of a connection with nothing to read sleeps until something comes; a non-blocking one "
-    "returns EAGAIN.",
+    "A blocking read from a connection with nothing to read sleeps until data arrive; a non-blocking one returns "
+    "EAGAIN.",
     level=DOCUMENTED,
     basis=[man("recv", 2, "DESCRIPTION: if no messages are available at the socket")],
     rows=["L-C2"],
@@ -101,8 +102,8 @@ def test_read_sleeps(play: Play, family: str) -> None:
 
 @claim(
     "sockets.write-sleeps-on-full",
-    "A blocking write of more than there is room for sleeps until all of it is taken; a non-blocking one "
-    "into a full buffer returns EAGAIN.",
+    "A blocking write that does not fit sleeps until all of it is written; a non-blocking write into a full buffer "
+    "returns EAGAIN.",
     level=DOCUMENTED,
     basis=[man("send", 2, "DESCRIPTION: when the message does not fit into the send buffer")],
     rows=["L-C2"],
@@ -120,8 +121,8 @@ def test_write_sleeps(play: Play, family: str) -> None:
 
 @claim(
     "sockets.readable-when",
-    "select, poll and epoll call a socket readable once SO_RCVLOWAT bytes have come, a connection waits on a "
-    "listener, the peer has ended, or an error is pending; and not before.",
+    "select, poll and epoll report a socket readable once SO_RCVLOWAT bytes have arrived, a connection waits on a "
+    "listener, the peer has closed, or an error is pending; and not before.",
     level=DOCUMENTED,
     basis=[_EVENTS, man("socket", 7, "SO_RCVLOWAT"), _SELECT_READY, man("accept", 2, "A readable event")],
     rows=["L-C3", "G4"],
@@ -138,8 +139,8 @@ def test_readable(play: Play, why: str) -> None:
 
 @claim(
     "sockets.writable-when",
-    "select, poll and epoll call a socket writable once there is room, its non-blocking connect has ended, well "
-    "or not, or the peer is gone; and not before.",
+    "select, poll and epoll report a socket writable once there is room, its non-blocking connect has succeeded or "
+    "failed, or the peer is gone; and not before.",
     level=DOCUMENTED,
     basis=[_EVENTS, _SELECT_WRITE, man("connect", 2, "EINPROGRESS")],
     rows=["L-C3"],
@@ -156,7 +157,7 @@ def test_writable(play: Play, why: str) -> None:
 
 @claim(
     "sockets.write-after-end-raises-sigpipe",
-    "Writing to a connection that either end has shut down gives EPIPE and SIGPIPE; with MSG_NOSIGNAL, only EPIPE.",
+    "Writing to a connection that either end has shut down gives EPIPE and SIGPIPE, or with MSG_NOSIGNAL only EPIPE.",
     level=DOCUMENTED,
     basis=[man("socket", 7, "Signals: SIGPIPE and EPIPE")],
     rows=["L-C3"],
@@ -175,7 +176,7 @@ def test_sigpipe(play: Play, how: str) -> None:
 
 @claim(
     "sockets.accept-only-on-listeners",
-    "accept on a socket that does not listen gives EINVAL, and EOPNOTSUPP on one for datagrams.",
+    "accept returns EINVAL on a socket that does not listen, and EOPNOTSUPP on a datagram socket.",
     level=DOCUMENTED,
     basis=[man("accept", 2, "ERRORS: EINVAL, EOPNOTSUPP")],
     rows=["L-D1", "G4"],
@@ -199,7 +200,7 @@ def test_accept_only_on_listeners(play: Play, what: str, answer: str) -> None:
 
 @claim(
     "sockets.old-clients-wake-nobody",
-    "What existing clients do, data or an end, does not wake a process that waits for a new connection.",
+    "Existing clients that send data or close do not wake a process that waits for a new connection.",
     level=LORE,
     truth="true",
     basis=[

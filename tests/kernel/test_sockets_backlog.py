@@ -12,8 +12,8 @@ _IS_FULL = kernel("include/net/sock.h", "sk_acceptq_is_full: more than the backl
 
 @claim(
     "sockets.full-unix-queue-gives-eagain",
-    "The backlog limits an AF_UNIX listener's queue: when it is full, a non-blocking connect gives EAGAIN, and "
-    "succeeds again after one accept.",
+    "The backlog limits an AF_UNIX listener's queue: when it is full, a non-blocking connect returns EAGAIN; after "
+    "one accept it succeeds again.",
     level=DOCUMENTED,
     basis=[man("listen", 2, "DESCRIPTION: backlog"), man("connect", 2, "ERRORS: EAGAIN")],
     rows=["G5"],
@@ -85,8 +85,8 @@ def test_capped(play: Play) -> None:
 
 @claim(
     "sockets.overflow-is-ignored",
-    "A handshake that ends when the queue is full is ignored: the client believes that it is connected, and is not "
-    "queued.",
+    "A handshake that completes when the queue is full is ignored: the client believes that it is connected, but is "
+    "not queued.",
     level=OBSERVED,
     basis=[kernel("net/ipv4/tcp_minisocks.c", "tcp_check_req: listen_overflow without tcp_abort_on_overflow")],
     rows=["G8", "G5", "W4"],
@@ -103,7 +103,8 @@ def test_overflow_ignored(play: Play) -> None:
 
 @claim(
     "sockets.overflow-is-reset",
-    "With tcp_abort_on_overflow, a handshake that ends when the queue is full is reset: the client gets ECONNRESET.",
+    "With tcp_abort_on_overflow, a handshake that completes when the queue is full is reset: the client gets "
+    "ECONNRESET.",
     level=DOCUMENTED,
     basis=[man("tcp", 7, "tcp_abort_on_overflow")],
     rows=["G8", "W4"],

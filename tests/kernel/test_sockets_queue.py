@@ -14,7 +14,7 @@ ALL = ["select", "poll", "epoll"]
 
 @claim(
     "sockets.accept-takes-the-first",
-    "accept takes the connections in the order in which they were made; on an empty queue a non-blocking one gives "
+    "accept takes connections in the order in which they were made; on an empty queue a non-blocking accept returns "
     "EAGAIN.",
     level=DOCUMENTED,
     basis=[man("accept", 2, "DESCRIPTION: the first connection request on the queue"), man("accept", 2, "EAGAIN")],
@@ -70,8 +70,8 @@ def test_sigio(play: Play, listener: str) -> None:
 
 @claim(
     "sockets.readiness-may-be-gone",
-    "A listener that was readable may have nothing left: when another process took the connection, accept sleeps, "
-    "or gives EAGAIN if it is non-blocking.",
+    "A listener that was readable may have nothing left: if another process has taken the connection, accept sleeps, "
+    "or returns EAGAIN if it is non-blocking.",
     level=DOCUMENTED,
     basis=[man("accept", 2, "NOTES: there may not always be a connection waiting")],
     rows=["G4"],
@@ -89,8 +89,8 @@ def test_may_be_gone(play: Play) -> None:
 
 @claim(
     "sockets.reset-connection-is-accepted",
-    "A connection that was reset before it was accepted stays in the queue: the listener is readable, accept "
-    "returns it, and reading from it gives ECONNRESET.",
+    "A connection that was reset before it was accepted stays in the queue: the listener is readable, accept returns "
+    "it, and reading from it gives ECONNRESET.",
     level=OBSERVED,
     basis=[kernel("net/ipv4/af_inet.c", "__inet_accept: a closed connection (TCPF_CLOSE) may be accepted")],
     rows=["W4", "G4"],
@@ -108,7 +108,7 @@ def test_reset_before_accept(play: Play) -> None:
 
 @claim(
     "sockets.defer-accept-waits-for-data",
-    "With TCP_DEFER_ACCEPT a connection without data wakes nobody; the first data do.",
+    "With TCP_DEFER_ACCEPT a connection without data wakes nobody; its first data do.",
     level=DOCUMENTED,
     basis=[man("tcp", 7, "TCP_DEFER_ACCEPT")],
     rows=["G8", "W4"],
@@ -126,7 +126,7 @@ def test_defer_accept(play: Play, strategy: str) -> None:
 
 @claim(
     "sockets.defer-accept-gives-up",
-    "With TCP_DEFER_ACCEPT a connection that brings no data wakes a waiter all the same, when the time is over.",
+    "With TCP_DEFER_ACCEPT a connection that sends no data still wakes a waiter once the time is up.",
     level=OBSERVED,
     basis=[
         man("tcp", 7, "TCP_DEFER_ACCEPT: bounds the attempts to complete the connection"),
@@ -142,8 +142,8 @@ def test_defer_accept_gives_up(play: Play) -> None:
 
 @claim(
     "sockets.handed-over-listener-works",
-    "A listener that came by SCM_RIGHTS, or is a dup whose original was closed, wakes its waiter like any other, "
-    "also when nobody else has it open.",
+    "A listener received through SCM_RIGHTS, or a dup whose original was closed, wakes its waiter like any other, "
+    "even if nobody else has it open.",
     level=DOCUMENTED,
     basis=[man("unix", 7, "SCM_RIGHTS: equivalent to duplicating a descriptor"), man("dup", 2, "DESCRIPTION")],
     rows=["W3"],

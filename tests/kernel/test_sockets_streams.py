@@ -10,8 +10,8 @@ from probes.fixtures import Play
 
 @claim(
     "sockets.accepted-share-the-port",
-    "All accepted sockets have the listener's address and port; it is the four-tuple that is unique: a client may "
-    "use one source port for two listeners, and not twice for one.",
+    "All accepted sockets share the listener's address and port; only the four-tuple is unique: a client may use one "
+    "source port for two listeners, but not twice for one.",
     level=LORE,
     truth="true",
     basis=[
@@ -34,7 +34,7 @@ def test_accepted_share_the_port(play: Play) -> None:
 
 @claim(
     "sockets.udp-connect-chooses-a-peer",
-    "connect on a UDP socket sets where send goes, and from whom datagrams are taken; sendto still reaches others, "
+    "connect on a UDP socket sets where send goes, and whose datagrams are received; sendto still reaches others, "
     "and another connect chooses another peer.",
     level=DOCUMENTED,
     basis=[
@@ -58,7 +58,7 @@ def test_udp_connect(play: Play) -> None:
 
 @claim(
     "sockets.boundaries",
-    "A TCP stream has no message boundaries; a datagram, and an AF_UNIX SOCK_SEQPACKET message, is read one at a "
+    "A TCP stream has no message boundaries.  Datagrams, and AF_UNIX SOCK_SEQPACKET messages, are read one at a "
     "time, and what does not fit into the buffer is lost.",
     level=DOCUMENTED,
     basis=[
@@ -83,7 +83,7 @@ def test_boundaries(play: Play, kind: str, reads: str) -> None:
 
 @claim(
     "sockets.tcp-keeps-order",
-    "TCP delivers every byte, and in order.",
+    "TCP delivers every byte, in order.",
     level=DOCUMENTED,
     basis=[man("tcp", 7, "DESCRIPTION: TCP guarantees that the data arrives in order")],
     rows=["L-D6"],
@@ -97,8 +97,8 @@ def test_tcp_keeps_order(play: Play) -> None:
 
 @claim(
     "sockets.reuseaddr-restarts",
-    "SO_REUSEADDR lets a server bind its port again while an old connection is in TIME_WAIT, which is EADDRINUSE "
-    "without it; it never allows two listeners.",
+    "SO_REUSEADDR lets a server bind its port again while an old connection is in TIME_WAIT; without it bind returns "
+    "EADDRINUSE.  It never allows two listeners.",
     level=DOCUMENTED,
     basis=[
         man("socket", 7, "SO_REUSEADDR"),

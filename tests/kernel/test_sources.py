@@ -33,8 +33,8 @@ def _each(strategy: str, sources: tuple[str, ...], reaction: str = "hold") -> tu
 
 @claim(
     "sources.wakes-all",
-    "Whatever is waited for, one write (or one event) returns all N waiters from select, poll, private epoll instances "
-    "and io_uring's poll.",
+    "Whatever the source, one write (or event) returns all N waiters from select, poll, private epoll instances and "
+    "io_uring's poll.",
     level=OBSERVED,
     basis=[_POLLWAIT, _CALLBACK, _WAKE_ALL],
 )
@@ -56,7 +56,7 @@ def test_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "sources.wakes-all-for-one-reader",
-    "Whatever is waited for in poll, all N waiters are woken even if the first one reads at once; one of them reads.",
+    "Whatever the source, all N waiters in poll wake even if the first reads at once; one of them reads.",
     level=OBSERVED,
     basis=[
         _POLLWAIT,
@@ -78,8 +78,8 @@ def test_wakes_all_for_one_reader(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "sources.exclusive-wakes-one",
-    "EPOLLEXCLUSIVE: one write (or one event) returns exactly one of N private instances, whatever they wait for, but "
-    "for a pidfd.",
+    "EPOLLEXCLUSIVE: one write (or event) returns exactly one of N private instances, whatever the source, except a "
+    "pidfd.",
     level=OBSERVED,
     basis=[man("epoll_ctl", 2, "EPOLLEXCLUSIVE: one or more will receive an event"), _CALLBACK, _WAKE_ONE],
 )
@@ -123,7 +123,8 @@ def test_exclusive_is_useless_on_pidfd(herd: RunTrials, scenario: Scenario) -> N
 
 @claim(
     "sources.shared-edge-wakes-one",
-    "One shared edge-triggered instance: one write (or one event) returns exactly one of N waiters, whatever is in it.",
+    "On one shared edge-triggered instance, one write (or event) returns exactly one of N waiters, whatever the "
+    "source.",
     level=OBSERVED,
     basis=[_EP_POLL, _WAKE_ONE],
 )
@@ -143,8 +144,8 @@ def test_shared_edge_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "sources.shared-level-wakes-all",
-    "One shared level-triggered instance: one write (or one event) that nobody takes returns all N waiters, one after "
-    "the other, whatever is in it.",
+    "On one shared level-triggered instance, one write (or event) that nobody takes returns all N waiters, one after "
+    "the other, whatever the source.",
     level=OBSERVED,
     basis=[_EP_POLL, _PUT_BACK],
 )
@@ -165,8 +166,8 @@ def test_shared_level_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 @claim(
     "sources.message-wakes-one",
     "One message to an AF_UNIX datagram or seqpacket socket, over UDP or netlink, or to a POSIX or System V message "
-    "queue wakes exactly one of N that are blocked receiving, which returns with it; a byte in a FIFO one of N "
-    "readers, and a request one of N that serve /dev/fuse.",
+    "queue wakes exactly one of N blocked receivers, which returns with it.  So does a byte in a FIFO among N "
+    "readers, and a request among N that serve /dev/fuse.",
     level=OBSERVED,
     basis=[
         kernel("net/core/datagram.c", "__skb_wait_for_more_packets: prepare_to_wait_exclusive"),
@@ -199,7 +200,7 @@ def test_message_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "sources.stream-wakes-all",
-    "One byte on a connected stream socket, TCP or AF_UNIX, that N share wakes all N that are blocked in recvfrom; one "
+    "One byte on a connected stream socket, TCP or AF_UNIX, wakes all N that are blocked in recvfrom on it; one "
     "returns with it, the others sleep again inside the kernel.",
     level=OBSERVED,
     basis=[
@@ -223,7 +224,7 @@ def test_stream_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "sources.event-wakes-all-readers",
-    "One expiry of a timerfd, one event of an inotify instance or a fanotify group, one write to an eventfd in "
+    "One expiry of a timerfd, one event of an inotify instance or a fanotify group, or one write to an eventfd in "
     "semaphore mode wakes all N blocked readers; one returns with it, the others sleep again inside the kernel.",
     level=OBSERVED,
     basis=[

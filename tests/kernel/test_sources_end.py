@@ -20,8 +20,8 @@ _READERS = (
 
 @claim(
     "sources.end-of-file-tells-all",
-    "The end of a file is for all: when the last writer of a pipe closes it, or the peer of a connection shuts it down "
-    "for writing, each of N blocked readers returns, with 0.",
+    "End of file reaches everyone: when the last writer of a pipe closes it, or the peer of a connection shuts it "
+    "down for writing, each of N blocked readers returns 0.",
     level=DOCUMENTED,
     basis=[
         man("pipe", 7, "I/O on pipes and FIFOs: once all write ends are closed, read sees end-of-file"),
@@ -42,7 +42,8 @@ def test_end_of_file_tells_all(play: Play, call: str, source: str) -> None:
 
 @claim(
     "sources.end-of-file-wakes-pollers",
-    "The same wakes all N that wait for a pipe in poll, select or private epoll instances, EPOLLEXCLUSIVE ones, too.",
+    "When the last writer closes a pipe, all N that wait for it in poll, select or private epoll instances wake, "
+    "even with EPOLLEXCLUSIVE.",
     level=OBSERVED,
     basis=[kernel("fs/pipe.c", "pipe_release: wake_up_interruptible_all on both queues, exclusive waiters too"), _LAST],
 )
@@ -142,8 +143,8 @@ def test_removal_tells_all(play: Play, kind: str) -> None:
 
 @claim(
     "sources.half-closed-is-rdhup",
-    "A peer that shuts a stream down for writing is reported as POLLRDHUP (EPOLLRDHUP), over TCP as on AF_UNIX; data "
-    "are not.",
+    "When a peer shuts a stream down for writing, POLLRDHUP (EPOLLRDHUP) is reported, on TCP and on AF_UNIX; data do "
+    "not cause it.",
     level=DOCUMENTED,
     basis=[
         man("poll", 2, "POLLRDHUP: stream socket peer closed connection, or shut down writing half of connection"),
@@ -163,8 +164,8 @@ def test_half_closed_is_rdhup(play: Play, source: str) -> None:
 
 @claim(
     "sources.hangs-up-before-listen",
-    "A stream socket that does not listen yet is reported as hung up: whoever waits for it in poll returns at once, "
-    "with POLLHUP.  Once it listens that is over, and a connection is reported, also by an instance it was in before.",
+    "A stream socket that does not listen yet counts as hung up: poll on it returns at once with POLLHUP.  Once it "
+    "listens, it no longer does, and connections are reported, even by an instance that it was added to before.",
     level=OBSERVED,
     basis=[
         kernel("net/ipv4/tcp.c", "tcp_poll: EPOLLHUP in state TCP_CLOSE"),
@@ -186,8 +187,8 @@ def test_hangs_up_before_listen(play: Play, kind: str) -> None:
 
 @claim(
     "sources.own-shutdown-is-rdhup",
-    "A stream that is shut down for reading at the waiter's own end is reported as POLLRDHUP to who sleeps in poll on "
-    "it, over TCP as on AF_UNIX.",
+    "When a stream is shut down for reading at the waiter's own end, poll on it returns POLLRDHUP, on TCP and on "
+    "AF_UNIX.",
     level=OBSERVED,
     basis=[
         kernel("net/ipv4/af_inet.c", "inet_shutdown: sk_state_change, for those that sleep in poll"),

@@ -24,8 +24,8 @@ def _on(source: str, *strategies: str, further: str = "") -> tuple[Star, ...]:
 
 @claim(
     "sources.signalfd-wakes-own-process",
-    "A signal to one of N processes that wait for one signalfd, in read, poll or an epoll instance that each filled "
-    "itself, wakes that process alone.",
+    "N processes wait for one signalfd, in read, poll, or an epoll instance that each has filled itself: a signal to "
+    "one of them wakes only that process.",
     level=DOCUMENTED,
     basis=[_FORKED, _OWN_QUEUE],
 )
@@ -44,8 +44,8 @@ def test_signalfd_wakes_own_process(herd: RunTrials, scenario: Scenario) -> None
 
 @claim(
     "sources.signalfd-of-parent-tells-nobody",
-    "A signalfd that was made before the fork tells the children nothing of a signal to their parent: none that waits "
-    "for it in read, poll or an epoll instance of its own is woken.",
+    "A signal to the parent does not show in a signalfd that its children inherited: it wakes none that waits for it "
+    "in read, poll or an epoll instance of its own.",
     level=DOCUMENTED,
     basis=[_FORKED, _OWN_QUEUE],
 )
@@ -65,8 +65,8 @@ def test_signalfd_of_parent_tells_nobody(herd: RunTrials, scenario: Scenario) ->
 
 @claim(
     "sources.signalfd-registered-by-parent",
-    "Of a signalfd that the parent put into their epoll instances before the fork, all N waiters are woken by a signal "
-    "to the parent, and none returns.",
+    "If the parent put a signalfd into its children's epoll instances before the fork, a signal to the parent wakes "
+    "all N waiters, and none returns.",
     level=OBSERVED,
     basis=[
         man("signalfd", 2, "epoll(7) semantics: only for signals sent to the process that added the descriptor"),
@@ -91,7 +91,7 @@ def test_signalfd_registered_by_parent(herd: RunTrials, scenario: Scenario) -> N
 @claim(
     "sources.mountinfo-wakes-all",
     "One mount wakes all N that wait for a change of /proc/self/mountinfo on one open file, in poll or private epoll "
-    "instances, and returns in at least one of them: the others may find that it was seen already, and sleep again.",
+    "instances, and at least one returns: the others may find that it has already been seen, and sleep again.",
     level=OBSERVED,
     basis=[
         kernel("fs/proc_namespace.c", "mounts_poll: who looks notes the change in the file, for all, without a lock"),
@@ -117,8 +117,8 @@ def test_mountinfo_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "sources.pty-wakes-two",
-    "One byte for a terminal wakes two of N blocked readers: the one that waits for input, which returns with it, and "
-    "the first of those that wait for their turn to read, which waits for input from then on.",
+    "One byte on a terminal wakes two of N blocked readers: the one that waits for input, which returns with it, and "
+    "the first of those that wait for their turn to read, which then waits for input.",
     level=OBSERVED,
     basis=[
         kernel("drivers/tty/n_tty.c", "n_tty_read: mutex_lock_interruptible on atomic_read_lock, then add_wait_queue"),
@@ -140,7 +140,7 @@ def test_pty_wakes_two(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "sources.room-wakes-one-writer",
-    "One read of a full pipe that makes room for one writer wakes exactly one of N blocked writers, which returns.",
+    "One read from a full pipe that makes room for one writer wakes exactly one of N blocked writers, which returns.",
     level=OBSERVED,
     basis=[kernel("fs/pipe.c", "pipe_write: wait_event_interruptible_exclusive on wr_wait"), _WAKE_ONE],
 )
@@ -159,8 +159,8 @@ def test_room_wakes_one_writer(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "sources.ring-reads-wake-all",
-    "One write to an eventfd, one datagram to an AF_UNIX socket wakes all N io_urings that wait with a read; one of "
-    "them completes it.",
+    "One write to an eventfd, or one datagram to an AF_UNIX socket, wakes all N io_urings that wait with a read; one "
+    "of them completes it.",
     level=OBSERVED,
     basis=[
         kernel("io_uring/poll.c", "io_arm_poll_handler: exclusive where the operation says poll_exclusive"),

@@ -10,8 +10,8 @@ from probes.fixtures import Play
 
 @claim(
     "sources.normal-data-is-input",
-    "Who waits in poll for POLLRDNORM alone is woken by what POLLIN would tell of, on a pipe, a terminal and a socket; "
-    "an eventfd knows POLLIN alone.",
+    "A poll for POLLRDNORM alone wakes whenever POLLIN would, on a pipe, a terminal and a socket; an eventfd reports "
+    "only POLLIN.",
     level=OBSERVED,
     basis=[
         man("poll", 2, "POLLRDNORM: equivalent to POLLIN"),
@@ -32,7 +32,7 @@ def test_normal_data_is_input(play: Play, source: str, waiter: str) -> None:
 
 @claim(
     "sources.pipe-signals-each-write",
-    "The owner of a pipe with O_ASYNC gets a SIGIO for each write, also while what came before is unread.",
+    "The owner of a pipe with O_ASYNC gets a SIGIO for each write, even while earlier data are unread.",
     level=OBSERVED,
     basis=[
         kernel("fs/pipe.c", "pipe_write: kill_fasync, whether the pipe was empty or not"),
@@ -50,7 +50,7 @@ def test_pipe_signals_each_write(play: Play) -> None:
 
 @claim(
     "sources.larger-pipe-wakes-writers",
-    "Writers that sleep on a full pipe return when it is made larger, without a read.",
+    "Enlarging a full pipe returns the writers that sleep on it, without a read.",
     level=OBSERVED,
     basis=[linux("6.8", "e95aada4cb93", "pipe: wakeup wr_wait after setting max_usage")],
 )

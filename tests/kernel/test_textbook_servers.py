@@ -29,8 +29,8 @@ def _started(server: str) -> dict[str, object]:
 
 @claim(
     "server.woken-per-connection",
-    "One connection to an idle server of N workers wakes all N that have an epoll instance each, one with "
-    "EPOLLEXCLUSIVE, with an accept mutex and with a listener each, and two that accept under a lock: the one that "
+    "On an idle server, one connection wakes all N workers that have an epoll instance each; one with "
+    "EPOLLEXCLUSIVE, with an accept mutex, or with a listener each; and two that accept under a lock: the one that "
     "takes it, and the one that it lets in.",
     level=OBSERVED,
     basis=[
@@ -56,8 +56,8 @@ def test_woken_per_connection(play: Play, server: str) -> None:
 
 @claim(
     "server.kept-listener-keeps-its-queue",
-    "While the parent keeps the listener open, a connection in its queue outlives every worker, also on a listener "
-    "that only one of them used: the workers that the parent starts then take it.",
+    "While the parent keeps the listener open, a connection in its queue outlives every worker, even on a listener "
+    "that only one of them used: the workers that the parent then starts take it.",
     level=DOCUMENTED,
     basis=[
         man("close", 2, "DESCRIPTION: freed with the last descriptor of the open file description"),
@@ -75,8 +75,8 @@ def test_kept_listener(play: Play, server: str) -> None:
 
 @claim(
     "server.child-frees-the-port",
-    "A child that closed the listener goes on serving when the server is gone, and keeps nobody who sets "
-    "SO_REUSEADDR from listening on the port.",
+    "A child that closed the listener goes on serving after the server is gone, and others can listen on the port if "
+    "they set SO_REUSEADDR.",
     level=DOCUMENTED,
     basis=[
         man("close", 2, "DESCRIPTION: freed with the last descriptor of the open file description"),
