@@ -22,7 +22,7 @@ _PROGRAM = "wakecheck"
 _GUIDE = """\
 What does this kernel do when many processes wait for one connection?
 
-`wakecheck COMMAND --help` says more of each; `wakecheck run --help` explains the ids of scenarios.
+`wakecheck COMMAND --help` says more about each; `wakecheck run --help` explains the ids of scenarios.
 """
 _EXIT_CODES = f"""\
 Exit codes: 0 all is well, 1 a claim is broken or something got worse, 2 bad input, 3 it could not be judged,

@@ -55,11 +55,11 @@ def axes_at(address: str) -> dict[str, Any]:
     parts = address.strip().split("/")
     if len(parts) < len(_PLACES):
         missing = f" has no {_PLACES[len(parts)]}" if parts != [""] else ""
-        raise BadScenario(f"{address!r}{missing or ' is no id'}: an id is {SHAPE}, for example {_EXAMPLE}")
+        raise BadScenario(f"{address!r}{missing or ' is not an id'}: an id is {SHAPE}, for example {_EXAMPLE}")
     call, trigger, sharing = _parse_strategy(parts[0])
     size = re.fullmatch(r"n([0-9]{1,12})(t?)", parts[2])
     if not size:
-        raise BadScenario(f"{parts[2]!r} is no number of waiters: write n8 for 8 processes, n8t for 8 threads")
+        raise BadScenario(f"{parts[2]!r} is not a number of waiters: write n8 for 8 processes, n8t for 8 threads")
     axes: dict[str, Any] = {
         "call": call,
         "trigger": trigger,
@@ -107,7 +107,7 @@ def _parse_further(word: str, axes: dict[str, Any]) -> None:
         axis, value = "k", word[1:]
     elif axis not in ("registered", "blocked") or not value:
         further = [f"{axis}-{value}" for axis in ("registered", "blocked") for value in KNOWN[axis]]
-        raise BadScenario(f"{word!r} is no further axis: there are kK (as in k24), {', '.join(further)}")
+        raise BadScenario(f"{word!r} is not a further axis: there are kK (as in k24), {', '.join(further)}")
     if axis in axes:
         raise BadScenario(f"{word!r}: {axis} is given twice")
     axes[axis] = int(value) if axis == "k" else value

@@ -17,9 +17,9 @@ ABILITIES: Mapping[str, str] = {
     CONNECTIONS: "takes no connections",
     READING: "is not read by Wakecheck",
     RECEIVING: "cannot be received from",
-    WRITING: "is no source on which Wakecheck makes a writer wait",
-    MESSAGES: "is no POSIX message queue",
-    SYSV_MESSAGES: "is no System V message queue",
+    WRITING: "is not a source on which Wakecheck makes a writer wait",
+    MESSAGES: "is not a POSIX message queue",
+    SYSV_MESSAGES: "is not a System V message queue",
     POLLING: "cannot be waited for by a multiplexer",
     WRITTEN_TO: "is not written to",
     READ_FROM: "is not read by Wakecheck to make room",
@@ -51,8 +51,8 @@ CALL_GROUPS = {
     ACCEPT: "take a connection",
     MULTIPLEXER: "report that there is a connection, or something to read",
     EPOLL: "the same, through an epoll instance; they need a trigger",
-    SIGNAL: "signal-driven I/O: SIGIO goes to the process group that all waiters belong to",
-    IO_URING: "blocked in io_uring_enter, with an accept, a multishot accept, a poll, an accept on a ring with "
+    SIGNAL: "signal-driven I/O: SIGIO goes to the process group of all waiters",
+    IO_URING: "block in io_uring_enter, with an accept, a multishot accept, a poll, an accept on a ring with "
     "DEFER_TASKRUN, a poll with EPOLLEXCLUSIVE, or a read",
     READ: "read what is written: there are no connections",
     WRITE: "write, once there is room",
@@ -96,16 +96,16 @@ EXCLUSIVE_TRIGGERS = ("exclusive", "edge-exclusive")
 TRIGGERS: Mapping[str, str] = {
     "level": "reported as long as there is a connection",
     "edge": "EPOLLET: reported once for each change",
-    "oneshot": "EPOLLONESHOT: reported once, until it is armed again",
+    "oneshot": "EPOLLONESHOT: reported once, until it is re-armed",
     "exclusive": "EPOLLEXCLUSIVE, level-triggered",
     "edge-exclusive": "EPOLLET and EPOLLEXCLUSIVE",
 }
 
 SHARINGS: Mapping[str, str] = {
-    "listener": "one listener (or other source) for all; an epoll instance or a ring each (the default)",
+    "listener": "one listener (or other source) for all, and an epoll instance or a ring each (the default)",
     "epoll": "one epoll instance for all",
-    "ring": "one io_uring for all, which are threads",
-    "nothing": "a source each: a SO_REUSEPORT group of TCP listeners, or what is written to: a pipe, a UDP port",
+    "ring": "one io_uring for all waiters, which are threads",
+    "nothing": "a source each: TCP listeners in a SO_REUSEPORT group, or sources that are written to: pipes, UDP ports",
 }
 
 
@@ -175,7 +175,7 @@ SOURCES: Mapping[str, SourceKind] = {
     ),
     "signalfd-of-parent": SourceKind(
         "signalfd.ParentSignalfd",
-        "a signalfd, and a signal to the process that made it",
+        "a signalfd, and a signal to the process that created it",
         _EVENTS,
         counts=False,
         piece=128,
@@ -227,7 +227,7 @@ STIMULI: Mapping[str, StimulusKind] = {
     "one-connection": StimulusKind("connections.burst", "one connection", needs=CONNECTIONS, k=1),
     "burst": StimulusKind("connections.burst", "k connections, one right after the other", needs=CONNECTIONS, k=None),
     "one-by-one": StimulusKind(
-        "connections.one_by_one", "k connections, each when all waiters are at rest again", needs=CONNECTIONS, k=None
+        "connections.one_by_one", "k connections, each once all waiters are at rest again", needs=CONNECTIONS, k=None
     ),
     "elsewhere": StimulusKind("quiet.elsewhere", "a connection to another listener", needs=CONNECTIONS),
     "nothing": StimulusKind("quiet.nothing", "no stimulus at all"),
@@ -235,13 +235,15 @@ STIMULI: Mapping[str, StimulusKind] = {
     "write-each": StimulusKind("writes.each", "one write for each waiter", needs=WRITTEN_TO),
     "write-burst": StimulusKind("writes.burst", "k writes, one right after the other", needs=WRITTEN_TO, k=None),
     "writes-one-by-one": StimulusKind(
-        "writes.one_by_one", "k writes, each when all waiters are at rest again", needs=WRITTEN_TO, k=None
+        "writes.one_by_one", "k writes, each once all waiters are at rest again", needs=WRITTEN_TO, k=None
     ),
-    "write-elsewhere": StimulusKind("quiet.write_elsewhere", "a write to another source of the kind", needs=WRITTEN_TO),
+    "write-elsewhere": StimulusKind(
+        "quiet.write_elsewhere", "a write to another source of the same kind", needs=WRITTEN_TO
+    ),
     "one-read": StimulusKind("events.one_event", "one read of a full pipe, which makes room", needs=READ_FROM),
     "one-event": StimulusKind("events.one_event", "one event: a timer expires, a process ends", needs=EVENTS),
     "events-one-by-one": StimulusKind(
-        "events.one_by_one", "k events, each when all waiters are at rest again", needs=EVENTS, k=None
+        "events.one_by_one", "k events, each once all waiters are at rest again", needs=EVENTS, k=None
     ),
 }
 
@@ -271,7 +273,7 @@ def guide() -> Iterator[str]:
     yield from _listed("number of waiters", {"nN": "N processes", "nNt": "N threads of one process"})
     yield from _listed("reaction: what a waiter does once its call has returned", REACTIONS)
     yield from _listed("stimulus", {name: kind.meaning for name, kind in STIMULI.items()})
-    further = {"kK": "the k of a stimulus; without it, as many as there are waiters"}
+    further = {"kK": "the k of a stimulus; by default the number of waiters"}
     further |= {f"registered-{name}": meaning for name, meaning in REGISTERED.items()}
     further |= {f"blocked-{name}": meaning for name, meaning in BLOCKED.items()}
     yield from _listed("further, left out where it is the default", further)

@@ -41,4 +41,4 @@ def _insist_on_kind(status: os.stat_result, pipes: bool) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not (stat.S_ISREG(mode) or (pipes and stat.S_ISFIFO(mode))):
-        raise BadFile("it is no regular file")
+        raise BadFile("it is not a regular file")

@@ -25,7 +25,7 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help="judge this claim alone (its id as `wakecheck list` prints it); may be given again",
+        help="judge only this claim (its id as `wakecheck list` prints it); may be given again",
     )
     group.addoption(
         "--herd-trials", type=_count("trials", 1000), metavar="N", help="untraced trials per case; one traced is added"
@@ -36,7 +36,7 @@ def add_options(parser: pytest.Parser) -> None:
         type=_count("cases", 1000),
         metavar="N",
         default=1,
-        help="of each claim judge the first of every N cases alone, so each claim once or more: for slow machines",
+        help="of each claim judge only the first of every N cases, and at least one: for slow machines",
     )
     group.addoption(
         "--herd-without",
@@ -44,7 +44,7 @@ def add_options(parser: pytest.Parser) -> None:
         default=[],
         choices=observers.names(),
         metavar="OBSERVER",
-        help=f"do without an observer, as where it is denied; may be given again ({', '.join(observers.names())})",
+        help=f"do without an observer, as if it were denied; may be given again ({', '.join(observers.names())})",
     )
     group.addoption(
         "--herd-level",
@@ -57,15 +57,15 @@ def add_options(parser: pytest.Parser) -> None:
         "--herd-expect",
         type=argument.path,
         metavar="FILE",
-        help="what this kernel, if not mainline, is known to do differently (expectations/NAME.toml): these deviations "
-        "do not fail the run; any other does, and so does one that was expected and did not happen",
+        help="the known deviations of a kernel that is not mainline (expectations/NAME.toml): these do not fail the "
+        "run; any other does, and so does one that was expected and did not happen",
     )
     group.addoption(
         "--herd-report",
         type=argument.path,
         metavar="DIR",
-        help="where the report goes (default: report; that of a run that left cases out: report/partial; "
-        f"of another preset: report/PRESET; with other sizes or trials, or without an observer: report/{OTHER})",
+        help="where the report goes (default: report; report/partial for a run that left cases out; report/PRESET for "
+        f"another preset; report/{OTHER} with other sizes or trials, or without an observer)",
     )
     group.addoption(
         "--herd-run",
@@ -79,7 +79,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--herd-journal",
         type=argument.path,
         metavar="FILE",
-        help="also write down each case as soon as it is judged, in case the run dies",
+        help="also record each case as soon as it is judged, in case the run dies",
     )
     group.addoption("--herd-label", metavar="NAME", default="", help="what to call this kernel in the report")
 
@@ -125,7 +125,7 @@ def _count(what: str, most: int) -> Callable[[str], int]:
         try:
             value = int(text)
         except ValueError:
-            raise pytest.UsageError(f"{text!r} is no number of {what}") from None
+            raise pytest.UsageError(f"{text!r} is not a number of {what}") from None
         if not 1 <= value <= most:
             raise pytest.UsageError(f"{value} {what}: there can be 1 to {most}")
         return value
@@ -150,5 +150,5 @@ def _sizes(text: str) -> tuple[int, ...]:
         except BadScenario as error:
             raise pytest.UsageError(f"--herd-sizes: {error}") from None
         except ValueError:
-            raise pytest.UsageError(f"--herd-sizes: {part!r} is no number of waiters") from None
+            raise pytest.UsageError(f"--herd-sizes: {part!r} is not a number of waiters") from None
     return tuple(dict.fromkeys(sizes))

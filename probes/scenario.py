@@ -112,7 +112,7 @@ class Scenario:
         if self.sharing == "ring" and self.waiter != "thread":
             return f"sharing 'ring': one ring is shared by threads (write n{self.n}t), not by processes"
         if self.sharing == "ring" and self.call == "io_uring_deferred":
-            return "sharing 'ring': io_uring_deferred makes its ring for one task alone (IORING_SETUP_SINGLE_ISSUER)"
+            return "sharing 'ring': io_uring_deferred makes a ring for a single task (IORING_SETUP_SINGLE_ISSUER)"
         return None
 
     def _problem_of_source(self) -> str | None:
@@ -167,7 +167,7 @@ class Scenario:
         if k == 1 and self.k != 1:  # of the stimuli, one connection alone
             return f"k{self.k}: {self.stimulus} is one; use {_listed(_series(connects=True), 'or')}"
         if k == 0 and self.k != 0:
-            return f"k{self.k}: {self.stimulus} is no series; {_listed(_series())} are"
+            return f"k{self.k}: {self.stimulus} is not a series; {_listed(_series())} are"
         if self.source == "timerfd" and self.k > 1 and self.reaction == "hold" and not self.takes:
             return f"k{self.k}: a timer that is armed again forgets an expiry that nobody has read; use read or loop"
         return None

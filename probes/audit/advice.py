@@ -37,7 +37,7 @@ class Remedy:
 
 def _enough_cpus(situation: Situation) -> str | None:
     if situation.cpus < 2:
-        return "it makes one listener for each so many CPUs, and there is one CPU"
+        return "it opens a listener for every few CPUs, and there is only one CPU"
     return None
 
 

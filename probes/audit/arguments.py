@@ -21,29 +21,29 @@ HTTP = b"GET / HTTP/1.0\r\n\r\n"
 GUIDE = """\
 How many workers of a running server does one connection wake?
 
-  wakecheck audit --port 8000               the listener on this port, of whichever process
+  wakecheck audit --port 8000               the listener on this port, whichever process has it
   wakecheck audit --pid 4242                the listener of this process (a container's too)
-  wakecheck audit --pid 4242 --port 80      port 80 in that process' network namespace
+  wakecheck audit --pid 4242 --port 80      port 80 in that process's network namespace
   wakecheck audit --unix /run/app.sock      a unix socket; @name for an abstract one
   wakecheck audit -- gunicorn -w 4 app:app  start this server, audit it, stop it
   wakecheck audit --port 53 --dns a.test    a UDP socket, one datagram at a time (or --send TEXT)
   wakecheck audit --port 443 --watch 10     connect to nothing: count for 10 s what its own clients do to it
 
 It first watches the server idle.  Then it opens one connection at a time, sends nothing unless asked to, and
-counts the workers that the scheduler woke.  Only servers on this machine are audited, and nothing is attached to
-them unless --trace is given.
-Your own processes need no root.  Root sees more: who woke whom (sched_waking), and which calls returned.
+counts the workers that the scheduler woke.  It audits only servers on this machine, and attaches to nothing
+unless you give --trace.
+For your own processes you need no root.  Root sees more: who woke whom (sched_waking), and which calls returned.
 """
 
 EPILOG = f"""\
 --json prints one object, by probes/audit/audit.schema.json.  Its keys:
   verdict        herds, wakes one, wakes nobody, inconclusive;  sentence and sure say it in words
-                 (wakes nobody: the listener waits for data, TCP_DEFER_ACCEPT; --http or --send gives it some)
+                 (wakes nobody: the listener waits for data, TCP_DEFER_ACCEPT; --http or --send sends some)
   woken          workers that one connection woke: min, median, max over all connections
   returned       workers whose wait call came back; null where not observed
   won            workers that took the connection; null where not observed
   in_vain        workers that were woken and took nothing; null where not observed
-  connections    that were judged;  disturbed: those that were not, because a timer or another client woke a worker
+  connections    how many were judged;  disturbed: how many were not, because a timer or another client woke a worker
   workers        how many wait for the listener
   strategy       how they wait, as the lab names it (epoll_wait.level.listener ...); null if it has no name for it
   waits          the same as a sentence
@@ -52,16 +52,16 @@ EPILOG = f"""\
   listener, settings, server, winners, others, handed_on, timers, window_ms, accidents, observers,
   lab            what the lab measured for this strategy just now: scenario, woken, or why_not
   traffic        with --watch: arrived, accepted, woken, returned, in_vain (sums), woken_per_accepted, asleep (workers
-                 that slept when a connection came), judged (connections that came while two slept), found_nothing
+                 that slept when a connection arrived), judged (those that arrived while two slept), found_nothing
                  (EAGAIN), cpu_ms, in_vain_cpu_ms, shares, jain, queue (looks, highest, backlog, dropped, overflows),
                  watched (seconds, observed_s, records, record_ns, cost_to_server_ms ...); without the tracepoints
                  switches, opened_in_namespace;  woken, returned, won, in_vain are then of the connections judged
   warnings       what else is wrong, for example a listener that nobody waits for
-  listeners      instead of all these, of a --pid that has several: an answer for each
+  listeners      instead of all these, if the server of --pid has several: an answer for each
   advice         what to change, if anything;  reason: why it is inconclusive, or null;  exit_code
 
 Exit codes: 0 judged, 1 more workers wake than --max-woken, 2 bad input, 3 it could not be judged
-(as with --max-woken where the listener waits for data, and none were sent),
+(also with --max-woken, if the listener waits for data and none were sent),
 {OTHER_CODES}.
 """
 
@@ -95,31 +95,31 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         "--connections",
         type=int,
         metavar="N",
-        help=f"so many, one at a time (default {CONNECTIONS}, at most {MOST_CONNECTIONS:,})",
+        help=f"how many to make, one at a time (default {CONNECTIONS}, at most {MOST_CONNECTIONS:,})",
     )
     parser.add_argument(
         "--rate",
         type=float,
         metavar="N",
-        help=f"at most so many connections a second (default {RATE:g}, at most {MOST_PER_S:g})",
+        help=f"connections a second, at most (default {RATE:g}, at most {MOST_PER_S:g})",
     )
     parser.add_argument("--send", metavar="TEXT", help=r"send this over each connection, \r\n\t\x00 as in C")
     parser.add_argument("--http", action="store_true", help=r"send GET / HTTP/1.0\r\n\r\n over each connection")
-    parser.add_argument("--dns", metavar="NAME", help="a DNS server, by UDP: send queries for this name")
-    parser.add_argument("--udp", action="store_true", help="the UDP socket of this port, where TCP listens there, too")
-    parser.add_argument("--max-woken", type=int, metavar="N", help="exit with 1 where a connection wakes more workers")
+    parser.add_argument("--dns", metavar="NAME", help="a DNS server on UDP: send queries for this name")
+    parser.add_argument("--udp", action="store_true", help="the UDP socket of this port, if TCP listens there, too")
+    parser.add_argument("--max-woken", type=int, metavar="N", help="exit with 1 if a connection wakes more workers")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON (keys: below)")
-    parser.add_argument("--html", type=argument.path, metavar="FILE", help="write the answer as a page, too")
+    parser.add_argument("--html", type=argument.path, metavar="FILE", help="also write the answer as a page")
     parser.add_argument(
         "--watch",
         type=float,
         metavar="SECONDS",
-        help="connect to nothing: count for so long what the server's own clients do to it (root sees most)",
+        help="connect to nothing: count for this long what the server's own clients do to it (root sees most)",
     )
     parser.add_argument(
         "--trace",
         action="store_true",
-        help="see returns by ptrace where the tracepoints are denied; it disturbs the server: a blocked epoll_wait "
+        help="see returns through ptrace if the tracepoints are denied; this disturbs the server: a blocked epoll_wait "
         "returns EINTR, and each system call stops twice",
     )
 
@@ -163,7 +163,7 @@ def query(name: str) -> bytes:
     asks another.  Raises BadTarget for what is no name."""
     labels = [label.encode("ascii", "replace") for label in name.rstrip(".").split(".")]
     if not all(0 < len(label) < 64 for label in labels) or sum(map(len, labels)) + len(labels) > 254:
-        raise BadTarget(f"{name!r} is no name of the DNS: write example.com")
+        raise BadTarget(f"{name!r} is not a DNS name: write example.com")
     words = b"".join(bytes([len(label)]) + label for label in labels)
     return b"WC\0\0\0\1\0\0\0\0\0\0" + words + b"\0\0\1\0\1"
 
@@ -197,7 +197,7 @@ def _wanted(options: argparse.Namespace) -> Wanted | None:
     if options.pid is None and port is None and options.unix is None:
         raise BadTarget("name a server: --port 8000, --pid PID, --unix PATH, or -- and a command that starts it")
     if options.pid is not None and options.pid < 1:
-        raise BadTarget(f"--pid {options.pid} is no process")
+        raise BadTarget(f"--pid {options.pid} is not a process")
     return Wanted(port, host, options.unix, options.pid, udp, sends)
 
 
@@ -205,14 +205,16 @@ def parse_port(text: str) -> tuple[str | None, int]:
     """`8000`, `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`.  Raises BadTarget for anything else."""
     match = re.fullmatch(r"(?:(.*):)?(\d{1,5})", text)
     if not match or not 1 <= int(match[2]) <= 65535:
-        raise BadTarget(f"{text!r} is no port: write 8000, 127.0.0.1:8000 or [::1]:8000")
+        raise BadTarget(f"{text!r} is not a port: write 8000, 127.0.0.1:8000 or [::1]:8000")
     host, port = match[1], int(match[2])
     if host in (None, "", "localhost"):
         return None, port
     try:
         return str(ipaddress.ip_address(host.strip("[]"))), port
     except ValueError:
-        raise BadTarget(f"{host} is no address of this machine: only servers on this machine can be audited") from None
+        raise BadTarget(
+            f"{host} is not an address of this machine: only servers on this machine can be audited"
+        ) from None
 
 
 def unescape(text: str) -> bytes:

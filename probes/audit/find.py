@@ -194,7 +194,9 @@ def _complain_about_remote(host: str) -> None:
         with socket.socket(family) as probe:
             probe.bind((host, 0))
     except OSError:
-        raise BadTarget(f"{host} is no address of this machine: only servers on this machine can be audited") from None
+        raise BadTarget(
+            f"{host} is not an address of this machine: only servers on this machine can be audited"
+        ) from None
 
 
 def _fitting(sockets: Iterable[ListeningSocket], wanted: Wanted, pid: int | None) -> list[ListeningSocket]:

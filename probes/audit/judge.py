@@ -92,7 +92,7 @@ def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFig
         disagreed = f"; in {len(contradictions)} the observers disagreed" if contradictions else ""
         raise NotIdle(
             f"a timer, or somebody else, had just woken a worker in {disturbed} of {len(tried)} "
-            f"connections: too seldom did all of them sleep{disagreed}"
+            f"connections: they were too seldom all asleep{disagreed}"
         )
     steps = [connection.herd for connection in connections]
     won = [_won(connection) for connection in connections]

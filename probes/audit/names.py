@@ -96,7 +96,7 @@ def is_title(words: Sequence[str]) -> bool:
 
 
 def _script(words: Sequence[str], with_value: set[str], interpreter: str) -> str | None:
-    """What an interpreter runs, by its arguments; None where that is no file (`-c`, or nothing)."""
+    """What an interpreter runs, by its arguments; None where that is not a file (`-c`, or nothing)."""
     rest = iter(words)
     for word in rest:
         if word in ("-m", "--module", "-jar"):

@@ -145,7 +145,7 @@ def _how(call: str | None, trigger: str | None, sharing: str | None, n: int, ins
         if instances:  # some share one, and some do not
             return f"in {instances} epoll instances, {flags}"
         if sharing is None:
-            return f"in {call}, {flags}, and which of them share an epoll instance could not be told"
+            return f"in {call}, {flags}, and it is not known which of them share an epoll instance"
         return f"{each}with its own epoll instance, {flags}" if n > 1 else f"with an epoll instance, {flags}"
     if call in MULTIPLEXERS:
         return f"{each}in {call}"

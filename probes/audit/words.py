@@ -59,13 +59,13 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
     if answer["lab"]:
         yield f"  {lab_in_words(answer['lab'])}"
         if answer["verdict"] == WAKES_NOBODY and answer["lab"]["woken"] is not None:
-            yield "  (the lab's listener does not wait for data: this is what to expect once data arrive)"
+            yield "  (the lab's listener does not wait for data: expect this once data arrive)"
     yield from advice_lines(answer)
     for name, why in answer["observers"].items():
         if why is not None:
             yield f"  no {name}: {why}"
     if answer["server"] and (unseen := answer["server"]["unseen_processes"]):
-        yield f"  {in_words(unseen)} may not be looked into, so whether the listener is held there, too, is not known"
+        yield f"  {in_words(unseen)} cannot be inspected, so it is not known whether they hold the listener, too"
 
 
 def advice_lines(answer: Mapping[str, Any]) -> Iterator[str]:
@@ -96,7 +96,7 @@ def spread_in_words(spread: Mapping[str, Any] | None) -> str:
 def lab_in_words(lab: Mapping[str, Any]) -> str:
     """What the lab measured, as a sentence."""
     if lab["woken"] is None:
-        return f"the lab could not be asked: {lab['why_not']}"
+        return f"the lab has no figure: {lab['why_not']}"
     return f"the lab wakes {spread_in_words(lab['woken'])} for {lab['scenario']} on this kernel, now"
 
 

@@ -18,7 +18,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--many", type=int, metavar="N", help=f"trials of 100 and N waiters, up to {MOST_WAITERS:,} (default 1,000)"
     )
     parser.add_argument(
-        "--beside", action="append", default=[], metavar="CMD", help="time this command, too, in turns; repeatable"
+        "--beside",
+        action="append",
+        default=[],
+        metavar="CMD",
+        help="also time this command, in turns; may be given again",
     )
 
 

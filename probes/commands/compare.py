@@ -23,8 +23,8 @@ Keys of --json:
 
 worse: a claim, case or control went down one step or more of: held or measured; not applicable; inconclusive
 or not judged; broken.  Or the kernel complained, and did not before
-(a complaint that is understood, and says nothing about wake-ups, is listed under changed).
-better: held now.  changed: anything else, from broken to inconclusive, say.
+(a complaint that is understood, and is not about wake-ups, is listed under changed).
+better: held now.  changed: anything else, for example from broken to inconclusive.
 numbers: woken and returned under hold, the order of a series, and woken elsewhere where the ranges do not meet;
 never what a hash or a race decides (connections to a reuseport group, a burst, a shared instance that passes on).
 

@@ -37,11 +37,11 @@ Runs the claims in other kernels: emulated by QEMU, as User-Mode Linux, under gV
   wakecheck kernels run 5.10 7.3                write runs/5.10/run.json and runs/7.3/run.json
   wakecheck kernels run 6.12 -- --herd-claim=accept.wakes-one
   wakecheck kernels run --image arch/x86/boot/bzImage --modules DIR
-  wakecheck kernels run arm64-6.12              another architecture; --image Image --arch arm64: your own kernel of it
-  wakecheck kernels run 6.12 --cost             and what each strategy costs there, marked as emulated
-  wakecheck kernels matrix --subset fast        get them, run in them, and make the page that compares them
+  wakecheck kernels run arm64-6.12              another architecture; with --image Image --arch arm64, your own
+  wakecheck kernels run 6.12 --cost             also what each strategy costs there, marked as emulated
+  wakecheck kernels matrix --subset fast        get them, run in them, and compare them on a page
 
-A guest sees this machine's files read-only, and can write to its result folder alone.
+A guest sees this machine's files read-only, and can write only to its result folder.
 """
 
 _Act = Callable[[argparse.Namespace], int]
@@ -72,7 +72,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     _fetching(get)
     run_ = command("run", _run, "run the claims in these kernels, several side by side")
     run_.add_argument("names", nargs="*", metavar="NAME", help="as `list` prints it")
-    run_.add_argument("--image", type=argument.path, metavar="FILE", help="a kernel of your own, arch/x86/boot/bzImage")
+    run_.add_argument(
+        "--image", type=argument.path, metavar="FILE", help="a kernel that you built, arch/x86/boot/bzImage"
+    )
     run_.add_argument("--arch", choices=tuple(MACHINES), default=NATIVE, help=f"its architecture (default {NATIVE})")
     run_.add_argument(
         "--modules",
@@ -90,7 +92,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _fetching(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--again", action="store_true", help="fetch again what is there already")
+    parser.add_argument("--again", action="store_true", help="fetch again what has been fetched already")
     parser.add_argument("--mirror", metavar="ADDRESS", help="a Debian mirror (default: the one of this machine's apt)")
 
 
@@ -101,18 +103,20 @@ def _running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--boot-timeout", type=_seconds, default=240.0, metavar="S", help="seconds for booting (default 240)"
     )
-    parser.add_argument("--timeout", type=_seconds, default=7200.0, metavar="S", help="for pytest (default 7200)")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=7200.0, metavar="S", help="seconds for pytest (default 7200)"
+    )
     parser.add_argument(
         "--cpus",
         type=_count,
         metavar="N",
-        help=f"of each emulated machine (default 1, and {foreign.CPUS} where the architecture is another)",
+        help=f"CPUs of each emulated machine (default 1, or {foreign.CPUS} for another architecture)",
     )
     parser.add_argument(
         "--at-once",
         type=_count,
         metavar="N",
-        help="how many kernels run side by side (default: as many as there are CPUs for)",
+        help="how many kernels run side by side (default: as many as the CPUs allow)",
     )
     parser.add_argument(
         "--cost",
@@ -124,13 +128,13 @@ def _running(parser: argparse.ArgumentParser) -> None:
 
 def _seconds(text: str) -> float:
     if not re.fullmatch(r"\d{1,6}(\.\d+)?", text) or float(text) <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
     return float(text)
 
 
 def _count(text: str) -> int:
     if not re.fullmatch(r"\d{1,2}", text) or not 0 < int(text) <= 64:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 64")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 64")
     return int(text)
 
 
@@ -247,7 +251,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _insist_on_a_place(out: str) -> None:
-    """Raise BadInput where the folder above --out is not there: a slip of the pen, told before hours of work."""
+    """Raise BadInput where the folder above --out is not there: a typing error, reported before hours of work."""
     above = Path(out).absolute().parent
     if not above.is_dir():
         raise BadInput(f"{out} cannot be made (there is no folder {above}): choose another place with --out")

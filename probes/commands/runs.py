@@ -13,7 +13,7 @@ from ..report.run import BadRun, load
 def read(name: str) -> dict[str, Any]:
     """The run in this run.json.  Raises BadInput."""
     if not name:
-        raise BadInput("'' is no name of a run.json")
+        raise BadInput("'' is not the name of a run.json")
     try:
         return load(name)
     except BadRun as error:
@@ -23,7 +23,7 @@ def read(name: str) -> dict[str, Any]:
 def write(text: str, path: str | os.PathLike[str]) -> None:
     """Raises BadInput; `-` is refused, which would be a file of that name."""
     if os.fspath(path) == "-":
-        raise BadInput("- is no file to write: for standard output name /dev/stdout")
+        raise BadInput("- is not a file to write: for standard output name /dev/stdout")
     try:
         write_whole(text, path)
     except OSError as error:

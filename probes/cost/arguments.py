@@ -20,11 +20,11 @@ What does each strategy cost a server, and who waits?
   wakecheck cost --json cost.json --plots plots/
   wakecheck cost --into report/run.json             beside the verdicts: on the page, in compare, in the matrix
 
-Workers are processes that serve: each waits by one strategy, accepts, spins for the time of the work,
+Each worker is a process: it waits by one strategy, accepts, spins for the time of the work,
 answers one byte, closes, and waits again.  A client connects over loopback, in a network namespace of
-its own where that is allowed.  Each reading starts new workers; under the same load, every strategy gets the
+its own if that is allowed.  Each reading starts new workers; under the same load, every strategy gets the
 same connections.  The strategies take turns within a round, and each figure is compared with that of
-`accept` in the same round, so a drift of the machine affects all of them alike.
+`accept` in the same round, so drift of the machine affects all of them alike.
 These are measurements, not verdicts.  But every reading is checked for what must be true (each connection
 is answered once, by the worker that counts it; counters only grow; shares add up to 100 %; times add up).
 If a check fails, the command ends with one sentence and exit code 3.
@@ -35,7 +35,7 @@ How to read it:
   CPU        CPU time of all workers per connection; under load without the work itself
   median     time from connect to the first byte: half of the connections are faster
   p99        the same: 99 of 100 connections are faster
-  busiest    share of the worker that took most;  Jain's index is 1 where all took the same
+  busiest    share of the worker that took most;  Jain's index is 1 if all took the same
   x          multiple of the figure of `accept`;  ± half the interquartile range over the rounds
 
 Workers and client are written in Python, so taking a connection costs more here than in C.  What a herd

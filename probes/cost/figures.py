@@ -14,7 +14,7 @@ from .ways import parse
 
 FIGURES = {
     "woken": "workers woken, per connection: voluntary switches of the workers (a wait for a lock counts too)",
-    "in_vain": "of those, woken and took nothing; under load at least so many",
+    "in_vain": "of those, woken and took nothing; under load a lower bound",
     "returned": "returns of the wait call, per connection",
     "empty": "looks at an empty queue (EAGAIN), per connection",
     "preempted": "involuntary switches of the workers, per connection",

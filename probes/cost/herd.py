@@ -73,7 +73,7 @@ class MeasuredHerd:
             self.tally.line(i)[TOLD] = 1
         for pid in self._pids:
             os.kill(pid, signal.SIGTERM)
-        until(lambda: all(phase == ENDED for phase in self._phases()), lambda: "the workers did not end when told to")
+        until(lambda: all(phase == ENDED for phase in self._phases()), lambda: "the workers did not end when asked to")
         return self.tally.column(USER_NS), self.tally.column(SYSTEM_NS)
 
     def close(self) -> None:

@@ -91,4 +91,4 @@ def told_which(stage: Stage) -> None:
     waiter = stage.actor(act, "w0").blocked_in("futex_waitv")
     stage.note("woken", "waiters that the kernel says it woke", _futex(words.at(1), _WAKE, 1))
     stage.quiet([waiter])
-    stage.note("told", "the futex that it is told of, from 0", waiter.answer())
+    stage.note("told", "the futex that is reported, from 0", waiter.answer())

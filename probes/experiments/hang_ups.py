@@ -145,7 +145,7 @@ def before_listen(stage: Stage, kind: str) -> None:
     listener.listen()
     stage.note("listening", "events once it listens", events_of(instance))
     client.connect(listener.getsockname())
-    until(lambda: events_of(instance) != "nothing", lambda: "the connection was not told of")
+    until(lambda: events_of(instance) != "nothing", lambda: "the connection was not reported")
     stage.note("connection", "events once there is a connection", events_of(instance))
 
 

@@ -59,7 +59,7 @@ def sizes(stage: Stage) -> None:
     """epoll_create with every kind of size; and three descriptors in an instance of size 1."""
     number = syscalls.number("epoll_create")
     if number is None:
-        raise NotApplicable("this architecture has no epoll_create system call, but epoll_create1 alone")
+        raise NotApplicable("this architecture has no epoll_create system call, only epoll_create1")
     for create, reported, size in (
         ("create-negative", "reported-negative", -1),
         ("create-zero", "reported-zero", 0),

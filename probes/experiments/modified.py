@@ -45,5 +45,5 @@ def against_a_wait(stage: Stage) -> None:
                 break
         reports += len(os.read(ear, 1))
     stage.quiet([waiter])
-    stage.note("told", f"of {ROUNDS} changes by MOD, those that the waiter was told of before the next one", reports)
-    stage.note("more", "the waiter was told of more than that", bool(select.select([ear], [], [], 0)[0]))
+    stage.note("told", f"of {ROUNDS} changes by MOD, those reported to the waiter before the next", reports)
+    stage.note("more", "more than that was reported to the waiter", bool(select.select([ear], [], [], 0)[0]))

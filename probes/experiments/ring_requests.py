@@ -62,8 +62,8 @@ def own_news(stage: Stage) -> None:
     counts, more = answer
     stage.note("counts", "completions of each write, -1 where the poll did not do as its last one had said", counts)
     stage.note("more", "its last completion says that more will come", more)
-    stage.note("first-told", "the first write is told", counts[0] > 0)
-    stage.note("truth", "each write is told, until a completion says that the poll has ended", -1 not in counts)
+    stage.note("first-told", "the first write is reported", counts[0] > 0)
+    stage.note("truth", "each write is reported, until a completion says that the poll has ended", -1 not in counts)
 
 
 def changed(stage: Stage) -> None:

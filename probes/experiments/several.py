@@ -68,13 +68,13 @@ def two_sources(stage: Stage, strategy: str) -> None:
         os.eventfd_write(fds[place], 1)
         stage.quiet(asker.actor for asker in askers)
         heard = [asker.hear() for asker in askers]
-        stage.note(which, f"waiters that were told of the {which} eventfd, and of nothing else", heard.count([place]))
+        stage.note(which, f"waiters that got an event of the {which} eventfd only", heard.count([place]))
         others.append(sum(each not in ([place], BLOCKED) for each in heard))
         os.eventfd_read(fds[place])
         for asker in askers:
             if asker.heard:
                 asker.wait_again()
-    stage.note("others", "waiters that were told of anything else, of each of the two", others)
+    stage.note("others", "waiters that got any other event, for each of the two", others)
 
 
 def two_edges(stage: Stage) -> None:
@@ -86,7 +86,7 @@ def two_edges(stage: Stage) -> None:
         os.eventfd_write(fd, 1)
     stage.quiet(asker.actor for asker in askers)
     heard_of = sorted(heard for asker in askers if (heard := asker.hear()) != BLOCKED)
-    stage.note("each-told", "which eventfds those that returned were told of", heard_of)
+    stage.note("each-told", "the eventfds reported to those that returned", heard_of)
 
 
 def _waits_for(
@@ -167,9 +167,9 @@ def exclusive_listeners(stage: Stage, most: int) -> None:
         client = stage.keep(socket.socket(socket.AF_UNIX))
         client.connect(listener.getsockname())
         stage.quiet(worker.actor for worker in workers)
-    stage.note("told", "listeners that the first worker was told of, and the second", [w.hear() for w in workers])
+    stage.note("told", "listeners reported to the first worker, and to the second", [w.hear() for w in workers])
     looks = [workers[0].look_again() for _ in range(2)]
-    stage.note("again", "what the first is told of in its next two waits", looks)
+    stage.note("again", "what is reported to the first in its next two waits", looks)
 
 
 def read_beside_exclusive(stage: Stage, first: str) -> None:

@@ -91,7 +91,7 @@ def _over(done: int) -> bool:
 
 def _insist_on_eyes(stage: Stage) -> None:
     if not stage.observers:
-        raise Inconclusive(f"whether a waiter was woken in between cannot be told: {stage.why_blind}")
+        raise Inconclusive(f"it is not known whether a waiter was woken in between: {stage.why_blind}")
 
 
 def _note(stage: Stage, seen: list[list[Any]]) -> None:

@@ -74,7 +74,7 @@ class SharedListener:
         """How many connections wait in the accept queue.  Raises Inconclusive where the kernel does not say."""
         queued = self.listener.queued()
         if queued is None:
-            raise Inconclusive("how many connections wait in the accept queue cannot be told")
+            raise Inconclusive("it is not known how many connections wait in the accept queue")
         return queued
 
 

@@ -243,7 +243,7 @@ def own_image(image: str, modules: str | None, architecture: str = NATIVE) -> Ta
     """A kernel of the user's own, for this architecture.  Raises CannotBegin where it is none."""
     path = resolved(image)
     try:
-        # What is no file may keep its reader waiting.
+        # What is not a file may keep its reader waiting.
         with path.open("rb") if path.is_file() or not path.exists() else contextlib.nullcontext(None) as file:
             start = file.read(_START) if file is not None else b""
     except OSError as error:
@@ -254,7 +254,7 @@ def own_image(image: str, modules: str | None, architecture: str = NATIVE) -> Ta
         raise CannotBegin(f"{image} is no {MACHINES[architecture].what_an_image_is}{hint}")
     folder = resolved(modules) if modules else None
     if folder is not None and not folder.is_dir():
-        raise CannotBegin(f"{modules} is no folder of modules (make modules_install INSTALL_MOD_PATH=DIR makes one)")
+        raise CannotBegin(f"{modules} is not a folder of modules (make modules_install INSTALL_MOD_PATH=DIR makes one)")
     return Target(path.name, image=Image(path, folder), architecture=architecture)
 
 

@@ -109,7 +109,7 @@ class Actor:
         before, self._counts = self._counts, self._count_at_rest()
         moved = {name: self._counts[name] != count for name, count in before.items()}
         if not moved:
-            raise Inconclusive(f"whether {self.name} was woken cannot be told: {self._stage.why_blind}")
+            raise Inconclusive(f"it is not known whether {self.name} was woken: {self._stage.why_blind}")
         if len(set(moved.values())) > 1:
             words = ", ".join(f"{name} says {'yes' if moved[name] else 'no'}" for name in moved)
             raise Inconclusive(f"observers disagree whether {self.name} was woken: {words}")
@@ -241,6 +241,6 @@ class Actor:
 def _in_words(code: int, status: int) -> str:
     """What waitid(2) tells of a child, as the end of a sentence."""
     if code == os.CLD_EXITED:
-        return f"ended by itself, with exit code {status}"
+        return f"ended on its own, with exit code {status}"
     verbs = {os.CLD_STOPPED: "stopped", os.CLD_TRAPPED: "traced", os.CLD_CONTINUED: "let go on"}
     return f"was {verbs.get(code, 'killed')} by somebody else ({signal_name(status)})"

@@ -132,7 +132,7 @@ class Herd:
     @property
     def how_made(self) -> str:
         """What the waiters of this trial run."""
-        return "system calls alone" if self._plain is not None else "Python"
+        return "only system calls" if self._plain is not None else "Python"
 
     def fork_host(self, adopt_threads: Callable[[], None] | None, announce: Callable[[], None] | None) -> int:
         """Fork the process whose threads will be the waiters; `start_thread` makes them one by one."""

@@ -194,5 +194,5 @@ def start() -> StepMachine:
         raise OSError(-result, os.strerror(-result))
     pid, status = os.waitpid(struct.unpack_from("=i", memory, 2 * STEP.size)[0], 0)
     if pid != result or os.waitstatus_to_exitcode(status) != _CODE:
-        raise OSError(errno.ENOSYS, "its child did not do as it was told")
+        raise OSError(errno.ENOSYS, "its child did not do as asked")
     return machine

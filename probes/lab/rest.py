@@ -99,7 +99,7 @@ def look_at(files: TaskFiles, name: str, *, stands: bool | None = False) -> Sigh
     except (FileNotFoundError, ProcessLookupError) as error:
         raise Inconclusive(f"{name} was killed by somebody else: it is gone") from error
     if sighting.state in "ZXx":
-        raise Inconclusive(f"{name} was killed by somebody else, or ended by itself: it is dead")
+        raise Inconclusive(f"{name} was killed by somebody else, or ended on its own: it is dead")
     if stands is not None and (sighting.state == "T") != stands:
         raise Inconclusive(f"{name} was {'let go on' if stands else 'stopped'} by somebody else")
     return sighting

@@ -128,10 +128,10 @@ def _tried(rated: RatedStrategy, sizes_tried: Sequence[int]) -> str:
 def _uneven(rated: RatedStrategy) -> str:
     if rated.own_queue:
         return (
-            "What waits in the queue of one worker stays there even while others are idle; nothing else is sound here."
+            "Connections in one worker's queue stay there even while others are idle, but nothing else is sound here."
         )
     herd = f" It wakes {rated.observed(N)} of {N}." if (rated.observed(N) or 0) > 1 else ""
-    queue = "All workers take from one queue: no connection waits for a busy worker while another one is idle."
+    queue = "All workers take from one queue: no connection waits for a busy worker while another is idle."
     return f"{queue}{herd}{rated.tail}"
 
 
@@ -158,7 +158,7 @@ _CRASHES = {
     SAFE: "a worker that is killed costs no other connection",
     DELAYED: "a worker that is killed only delays the connection it was woken for",
     LOST: "a worker that is killed costs as little as possible here",
-    UNJUDGED: "what a worker that is killed costs was not judged",
+    UNJUDGED: "the cost of a killed worker was not judged",
 }
 
 
@@ -196,7 +196,7 @@ def _candidates(run: Run) -> tuple[dict[str, RatedStrategy], dict[str, str]]:
             if why := _unsound(run, name):
                 excluded[name] = why
             elif N not in grown[name] or name not in known:
-                excluded[name] = "this run saw nobody being woken"
+                excluded[name] = "this run did not observe who was woken"
             else:
                 said = (_measured(run, name, *of) for of in _MEASURED)
                 candidates[name] = RatedStrategy(name, place, grown[name], known[name], *said)
@@ -238,7 +238,7 @@ def _choose(
     able = [candidates[name] for name in among if name in candidates]
     if not able:
         why = "; ".join(dict.fromkeys(excluded[name] for name in among))
-        return Choice(None, "This run cannot tell", f"Of none of them: {why}.")
+        return Choice(None, "This run cannot tell", f"None of them qualifies: {why}.")
     best = min(able, key=lambda rated: (*rank(rated), rated.place))
     return Choice(best.strategy, best.name, reason(best))
 
@@ -256,7 +256,7 @@ def _caveats(rated: RatedStrategy) -> list[str]:
     if ".edge" in rated.strategy:
         said.append("Accept until EAGAIN: what is left is not reported again.")
     if rated.own_queue:
-        said.append("A connection waits for its own worker, even while that one is busy and another one is idle.")
+        said.append("A connection waits for its own worker, even while it is busy and another is idle.")
     return said
 
 
@@ -266,7 +266,7 @@ def _of_a_group(run: Run) -> list[str]:
     if not seen[1]:
         return []
     reads = next(iter(seen[0].values()), None)
-    lost = f"A worker that exits takes its queue along, and those clients read {reads}" if reads else None
+    lost = f"A worker that exits takes its queue with it, and those clients read {reads}" if reads else None
     kept = next(
         (claim for claim in run["claims"] if claim["id"] == "reuseport-group.migration-keeps-connections"), None
     )

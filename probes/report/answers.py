@@ -146,12 +146,12 @@ def _order_in_words(strip: orders.Strip) -> str:
     registered = strip.strategy == "epoll_wait.exclusive.listener"
     first, last = ("registered first", "registered last") if registered else ("blocked first", "blocked last")
     if strip.several_orders:
-        return "in no order that can be relied on"
+        return "in no reliable order"
     if list(strip.waiters) == sorted(strip.waiters):
         return f"the one that {first} is next"
     if list(strip.waiters) == sorted(strip.waiters, reverse=True):
         return f"the one that {last} is next"
-    return "in no order that can be relied on"
+    return "in no reliable order"
 
 
 def _shared_or_private(run: Run) -> Iterator[str]:

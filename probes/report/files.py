@@ -17,7 +17,7 @@ _MOST_LINKS = 40
 def write_whole(text: str, path: str | os.PathLike[str]) -> None:
     """Write `text` to `path`, and make the folders above it.
 
-    What is there and is no regular file (a device, a pipe, a terminal) is written through, never
+    What is there and is not a regular file (a device, a pipe, a terminal) is written through, never
     replaced; of a link, the file behind it is.  Raises OSError where it cannot be written, as for a pipe that
     nobody reads and for a link that `resolved` refuses; then a regular file is as it was.
     """
@@ -99,12 +99,12 @@ def why_not_writable(path: Path, *, regular: bool = False, named: bool = False) 
     the user has named this very file, and a folder that is not there is a slip of the pen.
     """
     if str(path) == "-":
-        return "- is no file to write (for standard output name /dev/stdout)"
+        return "- is not a file to write (for standard output name /dev/stdout)"
     if is_written_through(path):
-        return f"{path} is no regular file" if regular else None
+        return f"{path} is not a regular file" if regular else None
     missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
     if obstacle := next((above for above in path.parents if above.exists() and not above.is_dir()), None):
-        return f"{path} cannot be written ({obstacle} is no folder)"
+        return f"{path} cannot be written ({obstacle} is not a folder)"
     if named and missing:
         return f"{path} cannot be written (there is no folder {missing[0]})"
     try:

@@ -54,9 +54,9 @@ def render(runs: Sequence[Run], origin: str = ORIGIN, build: str | None = None) 
     Raises BadName.
     """
     if not re.fullmatch(r"[a-z0-9_]+", origin):
-        raise BadName(f"{origin!r} is no origin: it is made of a-z, 0-9 and _")
+        raise BadName(f"{origin!r} is not an origin: use a-z, 0-9 and _")
     if build is not None and not re.fullmatch(r"[a-z0-9_]+:.*", build):
-        raise BadName(f"{build!r} is no id of a build: it is ORIGIN:NAME")
+        raise BadName(f"{build!r} is not a build id: write ORIGIN:NAME")
     submission: dict[str, Any] = {"version": {"major": 5, "minor": 3}}
     if build is None:
         # Two runs on one kernel share its build.

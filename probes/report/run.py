@@ -30,7 +30,7 @@ _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
 class BadRun(ValueError):
-    """The file is no run that this suite can read; the message is one sentence with the path."""
+    """The file is not a run that this suite can read; the message is one sentence with the path."""
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     except ValueError as error:  # sys.set_int_max_str_digits
         raise BadRun(f"{path} is no JSON that can be read here: it holds a number of too many digits.") from error
     if not isinstance(run, dict):
-        raise BadRun(f"{path} is no run: it holds {_kind(run)}, not an object.")
+        raise BadRun(f"{path} is not a run: it holds {_kind(run)}, not an object.")
     number = run.get("schema", SCHEMA)
     if isinstance(number, bool) or number not in range(1, SCHEMA + 1):
         newer = isinstance(number, int) and number > SCHEMA
@@ -63,7 +63,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         upgrade.upgrade(run)
     problem = violation(run)
     if problem:
-        raise BadRun(f"{path} is no run of schema {number}: {problem}.")
+        raise BadRun(f"{path} is not a run of schema {number}: {problem}.")
     return run
 
 
@@ -122,7 +122,7 @@ def _content(path: str | os.PathLike[str]) -> str:
     try:
         content = bounded.read(path, pipes=True).removeprefix(_BYTE_ORDER_MARK)
     except bounded.BadFile as error:
-        raise BadRun(f"{path} is no run.json: {error}.") from error
+        raise BadRun(f"{path} is not a run.json: {error}.") from error
     except FileNotFoundError as error:
         raise BadRun(f"{path} does not exist.") from error
     except IsADirectoryError as error:

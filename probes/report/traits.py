@@ -31,10 +31,10 @@ class Traits:
 
 
 MEANINGS = {
-    "order": "who returns for connections that arrive one by one, where whoever returned waits again",
-    "survives a crash?": "whether a connection is served although a worker that returned for it is killed before it "
+    "order": "who returns for connections that arrive one by one, if each worker waits again after it returned",
+    "survives a crash?": "whether a connection is still served if the worker that returned for it is killed before it "
     "accepts",
-    "needs a lock?": "whether more than one is woken for a connection that they accept at once",
+    "needs a lock?": "whether a connection that workers accept at once wakes more than one of them",
 }
 """The headings, and what they mean."""
 
@@ -109,7 +109,7 @@ def _series(run: Run) -> dict[str, list[tuple[int, ...]]]:
 
 
 def _crash(run: Run, strategy: str) -> str:
-    """What becomes of a connection when the worker that was told of it is killed before it accepts."""
+    """What becomes of a connection when the worker that was woken for it is killed before it accepts."""
     group = strategy.removesuffix(".nothing")
     if group != strategy:
         return _what_closing_does(run, f"{group}.listener" if group.count(".") == 1 else group)
@@ -125,7 +125,7 @@ def _what_dying_does(run: Run, strategy: str) -> str:
         return NOT_JUDGED
     if took == 1:
         return "yes, except the one it had taken"
-    return "yes" if noted.SURVIVOR_RETURNED.by_parameter(run).get(strategy) else "only when the next one comes"
+    return "yes" if noted.SURVIVOR_RETURNED.by_parameter(run).get(strategy) else "only when the next one arrives"
 
 
 def _what_closing_does(run: Run, strategy: str) -> str:
@@ -144,7 +144,7 @@ def _lock(row: StrategyRow) -> str:
     if figures is None or not figures["woken"].known:
         return LACKING if "accept" in row.absent else NOT_JUDGED
     most = figures["woken"].high or 0
-    return "no" if most <= 1 else f"yes, {figures['woken']} are woken"
+    return "no" if most <= 1 else f"yes, {figures['woken']} wake"
 
 
 def locks(run: Run) -> list[LockRow]:
@@ -174,7 +174,7 @@ def _turns(takers: Sequence[int]) -> str:
 def _again(last_user: bool | None) -> str:
     if last_user is None:
         return NOT_JUDGED
-    return "the last user may get it back" if last_user else "the one that waited has it"
+    return "the last user may get it back" if last_user else "the one that waited gets it"
 
 
 def _fate(first_in_line: str | None) -> str:

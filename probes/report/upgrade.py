@@ -32,7 +32,7 @@ _IDS = {
 
 
 def upgrade(run: dict[str, Any]) -> None:
-    """Make a run of schema 1 or 2 one of the newest.  Of what is no run as much as can be understood is changed."""
+    """Make a run of schema 1 or 2 one of the newest.  Of what is not a run as much as can be understood is changed."""
     first = run.get("schema") == 1
     for case in _cases(run):
         if isinstance(case.get("scenario"), dict):

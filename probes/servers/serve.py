@@ -15,10 +15,10 @@ GUIDE = """\
 The textbook servers: each echoes what a client sends, until the client shuts down its side.
 
   wakecheck serve epoll --workers 4 --trigger exclusive
-  wakecheck serve fork --port 7007 --greeting /etc/motd       then: kill -HUP, to read it again
+  wakecheck serve fork --port 7007 --greeting /etc/motd       kill -HUP makes it read that again
 
 Each prints where it listens, and its workers' process ids.  End it with Ctrl-C or SIGTERM; it leaves
-no process behind.  The code is in probes/servers/, to be read and to be copied.
+no process behind.  The code is in probes/servers/, to read and to copy.
 """
 
 
@@ -143,7 +143,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="who did not get the mutex tries again after so long (default %(default)g)",
     )
-    most(for_accept_mutex, 512, "clients of one worker; with so many it leaves the mutex to others")
+    most(for_accept_mutex, 512, "clients of one worker; with this many it leaves the mutex to others")
     workers(for_accept_mutex)
 
     for_reuseport = server(

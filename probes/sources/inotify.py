@@ -14,7 +14,7 @@ _IN_ATTRIB = 0x4
 class Inotify(Source):
     """One instance for all.  Who changes the file queues the event and wakes (fsnotify_insert_event).
 
-    An event of a watched file that is no folder carries no name: it has 16 bytes (inotify(7)).
+    An event of a watched file that is not a folder carries no name: it has 16 bytes (inotify(7)).
     """
 
     delivery = "utime returned: the task that changes the file issues the wake-ups itself"

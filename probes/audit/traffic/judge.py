@@ -19,7 +19,7 @@ SURE = (
 def judge(figures: TrafficFigures, seconds: float, tells_apart: bool) -> Judgement:
     """The verdict.  `tells_apart`: whether each connection was seen to arrive (TCP), or only all together."""
     if not figures.accepted and not figures.totals.arrived:
-        return _inconclusive(f"nobody connected within {seconds:g} s; a plain audit connects by itself")
+        return _inconclusive(f"nobody connected within {seconds:g} s; a plain audit makes connections of its own")
     if not figures.accepted:
         return _inconclusive(
             f"{figures.totals.arrived} connections came, and no system call of the workers was seen to accept any"
@@ -58,7 +58,7 @@ def _by_all(figures: TrafficFigures) -> Judgement:
         return Judgement(HERDS, f"herds: {words}", SURE)
     if each <= _CLEARLY_ONE and each > 0:
         return Judgement(WAKES_ONE, f"wakes one: {words}", SURE)
-    return _inconclusive(f"{words}; connections to a unix socket cannot be told apart, so that may be either")
+    return _inconclusive(f"{words}; connections to a unix socket cannot be distinguished, so this may be either")
 
 
 def _inconclusive(why: str) -> Judgement:

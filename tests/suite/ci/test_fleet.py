@@ -105,7 +105,7 @@ def test_what_goes_wrong_on_one_host_leaves_the_other_whole(folder: Path) -> Non
     assert load(folder / "results" / "one.json")["claims"][0]["verdict"] == "inconclusive"
     assert not (folder / "results" / "two.json").exists()
     assert f"two brought no run.json (pytest ended with 4): see {folder}/results/two.log" in output
-    assert "'none' is no number of trials" in (folder / "results" / "two.log").read_text(encoding="utf-8")
+    assert "'none' is not a number of trials" in (folder / "results" / "two.log").read_text(encoding="utf-8")
     assert left_on_the_hosts(folder) == []
 
 

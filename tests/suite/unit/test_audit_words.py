@@ -77,7 +77,7 @@ def test_who_could_not_be_looked_into_is_named() -> None:
         listener={"name": "x", "kind": "tcp4", "sockets": 1, "other_namespace": False, "also": []},
         server={"name": "x", "pids": [1], "unseen_processes": [7, 9]},
     )  # fmt: skip
-    assert "  processes 7 9 may not be looked into, so whether the listener is held there, too, is not known" in list(
+    assert "  processes 7 9 cannot be inspected, so it is not known whether they hold the listener, too" in list(
         lines(answer)
     )
 
@@ -139,7 +139,7 @@ def test_wakes_nobody_beside_the_lab() -> None:
         verdict=judge.WAKES_NOBODY, sentence="wakes nobody: x", sure="",
         lab={"scenario": "poll/tcp4/n4/accept/one-connection", "woken": spread, "why_not": None},
     )  # fmt: skip
-    said = "(the lab's listener does not wait for data: this is what to expect once data arrive)"
+    said = "(the lab's listener does not wait for data: expect this once data arrive)"
     assert any(said in line for line in lines(answer))
     assert said in audit_page.render(answer)
     answer["verdict"] = judge.HERDS

@@ -23,8 +23,8 @@ def test_what_is_no_file_is_refused_at_once(
         file.truncate(3 << 30)
     os.mkfifo(tmp_path / "pipe")
     for path, words in (
-        ("/dev/zero", "is no run.json: it is no regular file"),
-        (str(large), "is no run.json: it has 3,221,225,472 bytes, and there can be 268,435,456"),
+        ("/dev/zero", "is not a run.json: it is not a regular file"),
+        (str(large), "is not a run.json: it has 3,221,225,472 bytes, and there can be 268,435,456"),
         (str(tmp_path / "pipe"), "is empty"),
     ):
         assert __main__.main([*command, path]) == BAD_INPUT

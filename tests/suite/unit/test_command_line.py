@@ -225,7 +225,7 @@ def test_wrong_chapter_suggests_the_nearest(refused: Refused) -> None:
     [
         (["poll/tcp4/n8/hold/one-conection"], "did you mean poll/tcp4/n8/hold/one-connection"),
         (["nonsense"], "'nonsense' has no source"),
-        ([""], "'' is no id"),
+        ([""], "'' is not an id"),
         (["poll/tcp4/n0/hold/one-connection"], "0 waiters: a scenario has 1 to 10,000"),
         (["poll/tcp4/n10000000/hold/one-connection"], "10000000 waiters: a scenario has 1 to 10,000"),
         ([POLL, "--trials", "0"], "0 trials: there can be 1 to 100,000"),
@@ -267,7 +267,7 @@ def test_a_wrong_value_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> No
         __main__.main(["kernels", "run", "--cpus", "0"])
     assert ended.value.code == BAD_INPUT
     said = capsys.readouterr().err
-    assert said == "wakecheck kernels run: error: argument --cpus: '0' is no number from 1 to 64\n"
+    assert said == "wakecheck kernels run: error: argument --cpus: '0' is not a number from 1 to 64\n"
 
 
 def test_an_empty_name_is_named(refused: Refused) -> None:

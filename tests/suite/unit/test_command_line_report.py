@@ -29,9 +29,9 @@ SAMPLE = Path(__file__).parent / "samples" / "run-small-plain.json"
         ("", "is empty"),
         ('{"schema": 1, "label": "half of', "is half-written"),
         ("not json", "is no JSON"),
-        ("[]", "is no run"),
+        ("[]", "is not a run"),
         ('{"schema": 4}', "has schema 4: it was written by a newer wakecheck, and this one reads schemas 1 to 3"),
-        ('{"schema": 1}', "is no run of schema 1"),
+        ('{"schema": 1}', "is not a run of schema 1"),
     ],
 )
 def test_report_refuses(content: str | None, words: str, refused: Refused, tmp_path: Path) -> None:  # noqa: F811

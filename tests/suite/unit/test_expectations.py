@@ -102,8 +102,8 @@ def test_file_that_never_ends_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "large").write_bytes(b"#" * ((1 << 20) + 1))
     for name, words in (
-        ("/dev/zero", "it is no regular file"),
-        (str(tmp_path / "pipe"), "it is no regular file"),
+        ("/dev/zero", "it is not a regular file"),
+        (str(tmp_path / "pipe"), "it is not a regular file"),
         (str(tmp_path / "large"), "it has 1,048,577 bytes, and there can be 1,048,576"),
     ):
         with pytest.raises(expectation_file.BadExpectations) as caught:

@@ -54,7 +54,7 @@ def test_every_note_has_a_literal_id_with_one_meaning(file: Path) -> None:
     for name, sentence in _notes(file.read_text(encoding="utf-8")):
         assert isinstance(name, (ast.Constant, ast.Name)), ast.unparse(name)
         if isinstance(name, ast.Constant):
-            assert facts.ID.fullmatch(str(name.value)), f"{name.value!r} is no id"
+            assert facts.ID.fullmatch(str(name.value)), f"{name.value!r} is not an id"
             assert meanings.setdefault(str(name.value), ast.unparse(sentence)) == ast.unparse(sentence)
     assert len(set(meanings.values())) == len(meanings), "two ids with one sentence"
 

@@ -49,7 +49,7 @@ def test_a_timeout_is_a_number_of_seconds(seconds: str, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit) as ended:
         __main__.main(["kernels", "run", "6.1", f"--timeout={seconds}"])
     assert ended.value.code == BAD_INPUT
-    assert "is no number of seconds" in capsys.readouterr().err
+    assert "is not a number of seconds" in capsys.readouterr().err
 
 
 def test_what_is_not_fetched_is_told_and_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,7 +185,7 @@ def test_a_count_is_told_its_range(count: str, capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit) as ended:
         __main__.main(["kernels", "run", "6.1", f"--cpus={count}"])
     assert ended.value.code == BAD_INPUT
-    assert "is no number from 1 to 64" in capsys.readouterr().err
+    assert "is not a number from 1 to 64" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("record", ["{}", "[]", "1", '{"version": 1}', "{"])

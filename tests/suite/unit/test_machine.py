@@ -225,7 +225,7 @@ def test_both_kinds_of_waiters_come_to_the_same() -> None:
     assert len(answers) == 2 * len(SURE)
     for address, plain, python in answers:
         assert plain["inconclusive"] is None, (address, plain)
-        assert (plain.pop("runs"), python.pop("runs")) == ("they run system calls alone", "they run Python"), address
+        assert (plain.pop("runs"), python.pop("runs")) == ("they run only system calls", "they run Python"), address
         if "accept" not in address.partition("/")[0] and "/hold/" in address:
             assert plain == python, address
         for trial in (plain, python):

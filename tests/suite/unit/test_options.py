@@ -54,13 +54,13 @@ del test
         (["--herd-preset", "huge"], "invalid choice: 'huge'"),
         (["--herd-trials", "0"], "0 trials: there can be 1 to 1000"),
         (["--herd-trials", "1001"], "1001 trials: there can be 1 to 1000"),
-        (["--herd-trials", "many"], "'many' is no number of trials"),
+        (["--herd-trials", "many"], "'many' is not a number of trials"),
         (["--herd-sizes", "0"], "--herd-sizes: 0 waiters: a scenario has 1 to 10,000"),
         (["--herd-sizes", "8,10000000"], "--herd-sizes: 10000000 waiters: a scenario has 1 to 10,000"),
-        (["--herd-sizes", "8,x"], "--herd-sizes: 'x' is no number of waiters"),
-        (["--herd-sizes="], "--herd-sizes: '' is no number of waiters"),
+        (["--herd-sizes", "8,x"], "--herd-sizes: 'x' is not a number of waiters"),
+        (["--herd-sizes="], "--herd-sizes: '' is not a number of waiters"),
         (["--herd-one-in", "0"], "0 cases: there can be 1 to 1000"),
-        (["--herd-one-in", "few"], "'few' is no number of cases"),
+        (["--herd-one-in", "few"], "'few' is not a number of cases"),
         (["--herd-without", "telescope"], "invalid choice: 'telescope'"),
         (["--herd-level", "certain"], "invalid choice: 'certain'"),
         (["--herd-level", "measured"], "invalid choice: 'measured'"),
@@ -165,7 +165,7 @@ def test_star_without_sense_in_a_chapter_is_a_usage_error(run: Pytest, monkeypat
 def test_dash_is_no_file(run: Pytest, pytester: pytest.Pytester) -> None:
     done = run(WAKES_ONE, "--herd-ktap", "-")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
-    done.stderr.fnmatch_lines(["ERROR: - is no file to write (for standard output name /dev/stdout)*"])
+    done.stderr.fnmatch_lines(["ERROR: - is not a file to write (for standard output name /dev/stdout)*"])
     assert not (pytester.path / "-").exists()
 
 

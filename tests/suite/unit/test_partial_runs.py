@@ -84,7 +84,7 @@ def test_what_stands_in_the_place_of_a_folder_is_seen_before_the_run(
     done = run(WAKES_ONE, "--herd-preset=fast")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     (line,) = (line for line in done.errlines if line)
-    assert f"report/{name}/index.html cannot be written (report/{name} is no folder)" in line
+    assert f"report/{name}/index.html cannot be written (report/{name} is not a folder)" in line
 
 
 @pytest.mark.parametrize(
@@ -249,11 +249,11 @@ def test_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(
     done = run(WAKES_ONE, option)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     (line,) = (line for line in done.errlines if line)
-    assert line.endswith("run.json is no regular file: choose another place with --herd-report or --herd-run")
+    assert line.endswith("run.json is not a regular file: choose another place with --herd-report or --herd-run")
 
 
 def test_device_in_the_place_of_run_json_is_refused(run: Pytest) -> None:
-    assert "/dev/null is no regular file" in "\n".join(run(WAKES_ONE, "--herd-run=/dev/null").errlines)
+    assert "/dev/null is not a regular file" in "\n".join(run(WAKES_ONE, "--herd-run=/dev/null").errlines)
 
 
 def test_report_that_cannot_be_written_is_kept_where_nobody_can_guess(

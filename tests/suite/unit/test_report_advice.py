@@ -83,7 +83,7 @@ def test_nothing_is_recommended_by_a_run_that_saw_nothing() -> None:
     empty: dict[str, Any] = {"claims": []}
     assert {choice for pair in _chosen(empty).values() for choice in pair} == {None}
     first = advice.advice(empty)[0].choices[0]
-    assert first.reason == "Of none of them: this run saw nobody being woken."
+    assert first.reason == "None of them qualifies: this run did not observe who was woken."
 
 
 def test_reasons_are_of_this_run(healthy: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ def test_what_has_to_be_known_is_said(healthy: dict[str, Any]) -> None:
     said = {remark.strategy: " ".join(remark.sentences) for remark in advice.remarks(healthy)}
     assert "The worker that registered first gets every connection" in said[EXCLUSIVE]
     assert "delays that connection until the next one arrives" in said[EXCLUSIVE]
-    assert said["accept.nothing"] == "A worker that exits takes its queue along, and those clients read ECONNRESET."
+    assert said["accept.nothing"] == "A worker that exits takes its queue with it, and those clients read ECONNRESET."
     goes_round = _with_crashes(run_on(broken.ExclusiveGoesRound(1)))
     assert "registered first" not in {r.strategy: " ".join(r.sentences) for r in advice.remarks(goes_round)}[EXCLUSIVE]
 

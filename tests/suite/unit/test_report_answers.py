@@ -57,7 +57,7 @@ def test_who_is_next(healthy: dict[str, str]) -> None:
 
 def test_an_order_that_differs_between_trials_is_none() -> None:
     strip = orders.Strip("accept", "case", "hold", (0, 1, 2), "2 orders in 2 trials", several_orders=True)
-    assert _order_in_words(strip) == "in no order that can be relied on"
+    assert _order_in_words(strip) == "in no reliable order"
 
 
 def test_reuseport(healthy: dict[str, str]) -> None:

@@ -125,7 +125,7 @@ def test_pipe_that_is_read_gets_all(tmp_path: Path) -> None:
 def test_what_must_be_a_regular_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert why_not_writable(tmp_path / "pipe") is None
-    assert why_not_writable(tmp_path / "pipe", regular=True) == f"{tmp_path}/pipe is no regular file"
+    assert why_not_writable(tmp_path / "pipe", regular=True) == f"{tmp_path}/pipe is not a regular file"
     assert why_not_writable(tmp_path / "new" / "file", regular=True) is None
     assert not (tmp_path / "new").exists()
 

@@ -91,7 +91,7 @@ def test_a_serial_port_takes_a_journal_and_a_fifo_does_not(tmp_path: Path) -> No
     written.close()
     assert os.read(ours, 100).strip() == b'["cases",4]'
     os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(NoPlace, match="is no regular file"):
+    with pytest.raises(NoPlace, match="is not a regular file"):
         Places(str(tmp_path), None, {}, str(tmp_path / "fifo"), None).check()
     for fd in (ours, port):
         os.close(fd)

@@ -171,7 +171,7 @@ def test_report_writes_all_runs_into_one_file(tmp_path: Path) -> None:
 def test_report_refuses_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "kcidb.json"
     assert _report(tmp_path, "--kcidb", str(file), "--kcidb-origin", "My Lab") == BAD_INPUT
-    assert capsys.readouterr().err == "wakecheck: 'My Lab' is no origin: it is made of a-z, 0-9 and _\n"
+    assert capsys.readouterr().err == "wakecheck: 'My Lab' is not an origin: use a-z, 0-9 and _\n"
     assert not file.exists()
 
 

@@ -48,7 +48,7 @@ def test_a_claim_is_there_once(run: dict[str, Any], tmp_path: Path) -> None:
     run["claims"].append(run["claims"][0])
     path = tmp_path / "run.json"
     path.write_text(json.dumps(run), encoding="utf-8")
-    assert complaint(path) == f"is no run of schema 3: claims: {run['claims'][0]['id']} is there more than once."
+    assert complaint(path) == f"is not a run of schema 3: claims: {run['claims'][0]['id']} is there more than once."
 
 
 def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_fact_of_schema_1_gets_an_id_and_a_value(
 def test_what_is_no_run_of_schema_1_is_named(spoilt: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text(json.dumps({**json.loads(SAMPLE_1.read_text(encoding="utf-8")), **spoilt}), encoding="utf-8")
-    assert complaint(path).startswith("is no run of schema 1: claims")
+    assert complaint(path).startswith("is not a run of schema 1: claims")
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -116,8 +116,8 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     [
         (b"", "is empty."),
         (b" \n ", "is empty."),
-        (b"[1, 2]", "is no run: it holds an array, not an object."),
-        (b"7", "is no run: it holds a number, not an object."),
+        (b"[1, 2]", "is not a run: it holds an array, not an object."),
+        (b"7", "is not a run: it holds a number, not an object."),
         (b"verdicts\nof\nyesterday", "is no JSON: Expecting value in line 1, column 1."),
         (b'{"schema": \xff}', "is no JSON: it is not UTF-8 at byte 11."),
         (
@@ -177,7 +177,7 @@ def test_a_violation_names_its_place(run: dict[str, Any], tmp_path: Path) -> Non
     path = tmp_path / "run.json"
     write(run, path)
     assert complaint(path) == (
-        "is no run of schema 3: claims[1].cases[0].trials[0].woken: is a string, not integer or null."
+        "is not a run of schema 3: claims[1].cases[0].trials[0].woken: is a string, not integer or null."
     )
 
 

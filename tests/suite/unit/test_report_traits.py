@@ -60,7 +60,7 @@ def _claim(id: str, case: str, verdict: str = "held", **facts: Any) -> dict[str,
 
 CRASHES = {
     "yes": {"survivor_returned": 1, "survivor_took": 2, "left": 0},
-    "only when the next one comes": {"survivor_returned": 0, "survivor_took": 2, "left": 0},
+    "only when the next one arrives": {"survivor_returned": 0, "survivor_took": 2, "left": 0},
     "yes, except the one it had taken": {"survivor_returned": 0, "survivor_took": 1, "left": 0},
     "no, 1 of 2 left in the queue": {"survivor_returned": 0, "survivor_took": 1, "left": 1},
     "no, 2 of 2 left in the queue": {"left": 2},
@@ -115,7 +115,7 @@ def test_locks_are_read_from_their_claims() -> None:
             "1 and 3",
             "3",
             "not first come, first served",
-            "the one that waited has it",
+            "the one that waited gets it",
             "no, the lock is stuck",
         )
     ]

@@ -44,7 +44,7 @@ def test_observers_that_are_off_are_not_used() -> None:
     with (
         Lab(OF_ACTORS) as lab,
         pytest.raises(
-            Inconclusive, match="whether server was woken cannot be told: switches: switched off by --herd-without;"
+            Inconclusive, match="it is not known whether server was woken: switches: switched off by --herd-without;"
         ),
     ):
         lab.play(*CHILD_ENDS)
