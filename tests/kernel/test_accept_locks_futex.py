@@ -8,7 +8,7 @@ from probes.fixtures import Play
 
 @claim(
     "accept-locks.futex-wakes-as-many",
-    "FUTEX_WAKE wakes as many of those that wait as it is told to, and no more; all, where there are fewer.",
+    "FUTEX_WAKE wakes as many waiters as it is asked to, and no more; if there are fewer, it wakes all.",
     level=DOCUMENTED,
     basis=[man("futex", 2, "FUTEX_WAKE: wakes at most val of the waiters, and returns how many that were")],
 )

@@ -32,8 +32,9 @@ def _after_the_kill(seen: Facts, fate: str) -> None:
 
 @claim(
     "accept-locks.killed-holder",
-    "After SIGKILL the kernel gives a file lock or a semaphore taken with SEM_UNDO to one that waits or asks later,"
-    " a robust mutex too, with EOWNERDEAD; a plain mutex stays locked.",
+    "When the holder of a lock is killed with SIGKILL, the kernel gives a file lock or a semaphore taken with "
+    "SEM_UNDO to a process that waits or asks later, and a robust mutex, too, with EOWNERDEAD; a plain mutex stays "
+    "locked.",
     level=DOCUMENTED,
     basis=[
         man("flock", 2, "released when all such file descriptors have been closed"),

@@ -97,7 +97,8 @@ def test_wakes_all_for_one_winner(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "epoll-private.exclusive-wakes-one",
-    "One connection returns from epoll_wait in exactly one of N private EPOLLEXCLUSIVE instances, and wakes no other.",
+    "With N private EPOLLEXCLUSIVE instances, one connection returns exactly one waiter from epoll_wait, and wakes "
+    "no other.",
     level=OBSERVED,
     basis=[_MAN_EXCLUSIVE, _EXCLUSIVE, _REGISTERS, _CALLBACK],
     rows=["Q2", "L-C12", "L-C13", "Q10"],
@@ -157,7 +158,8 @@ def test_exclusive_wakes_some(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "epoll-private.exclusive-first-registered",
-    "Of idle private EPOLLEXCLUSIVE instances the one registered first gets the connection, whenever they blocked.",
+    "Of idle private EPOLLEXCLUSIVE instances, the one that registered first gets the connection, whichever blocked "
+    "first.",
     level=OBSERVED,
     basis=[_REGISTERS, _CALLBACK],
     rows=["N2", "Q2", "Q3"],

@@ -65,8 +65,8 @@ _RESTARTED = (("read", "pipe"), ("recvfrom", "unix-datagram"), ("mq_timedreceive
 
 @claim(
     "signals.readers-restart",
-    "A handler installed with SA_RESTART does not end read, recvfrom or mq_timedreceive: it goes on, and takes what "
-    "comes next.  One without ends it with EINTR.",
+    "A handler installed with SA_RESTART does not end read, recvfrom or mq_timedreceive: the call goes on, and takes "
+    "what arrives next.  A handler without it ends the call with EINTR.",
     level=DOCUMENTED,
     basis=[_SIGNAL7, man("mq_receive", 3, "ERRORS: EINTR")],
 )
@@ -85,7 +85,7 @@ def test_readers_restart(play: Play, call: str, source: str, restart: bool) -> N
 
 @claim(
     "signals.system-v-never-restarts",
-    "msgrcv and semop end with EINTR after any handler, also one installed with SA_RESTART.",
+    "msgrcv and semop end with EINTR after any handler, even one installed with SA_RESTART.",
     level=DOCUMENTED,
     basis=[_SIGNAL7],
 )

@@ -11,7 +11,7 @@ from probes.fixtures import Play
 @claim(
     "sockets.listener-ends-under-clients",
     "When a TCP listener is closed or shut down, clients whose connections it has not accepted are reset: one that "
-    "sleeps in recvfrom gets ECONNRESET, and one in poll is told of a hang-up.",
+    "sleeps in recvfrom gets ECONNRESET, and one in poll sees a hang-up.",
     level=OBSERVED,
     basis=[
         kernel("net/ipv4/inet_connection_sock.c", "inet_csk_listen_stop: inet_child_forget, for all in the queue"),
@@ -31,8 +31,8 @@ def test_listener_ends_under_clients(play: Play, how: str) -> None:
 
 @claim(
     "sockets.listener-ends-under-a-connect",
-    "A connect that waits because the listener's queue is full ends with ECONNREFUSED once the listener is closed and "
-    "the request is repeated.",
+    "A connect that waits because the listener's queue is full ends with ECONNREFUSED once the listener is closed "
+    "and the request is repeated.",
     level=OBSERVED,
     basis=[
         man("connect", 2, "ERRORS: ECONNREFUSED, no-one listening on the remote address"),
@@ -49,8 +49,8 @@ def test_listener_ends_under_a_connect(play: Play) -> None:
 
 @claim(
     "sockets.room-after-a-limit-is-told",
-    "Room that comes after a send has ended because its time was over (SO_SNDTIMEO) is an edge: who waits for EPOLLOUT "
-    "is told.",
+    "Room that becomes free after the time limit of a send has expired (SO_SNDTIMEO) is an edge: a waiter for "
+    "EPOLLOUT gets the event.",
     level=OBSERVED,
     basis=[
         linux("5.3", "ef8d8ccdc216", "tcp: make sure EPOLLOUT wont be missed"),

@@ -75,8 +75,8 @@ def test_no_reader_tells_all_writers(play: Play) -> None:
 
 @claim(
     "sources.no-reader-wakes-pollers",
-    "The same wakes all N that wait for room in a full pipe in poll, select or private epoll instances, EPOLLEXCLUSIVE "
-    "ones, too.",
+    "When the last reader of a full pipe closes it, all N that wait for room in poll, select or private epoll "
+    "instances wake, even with EPOLLEXCLUSIVE.",
     level=OBSERVED,
     basis=[kernel("fs/pipe.c", "pipe_release: wake_up_interruptible_all on both queues, exclusive waiters too"), _LAST],
 )
@@ -92,7 +92,7 @@ def test_no_reader_wakes_pollers(play: Play, strategy: str) -> None:
 
 @claim(
     "sources.killed-waiter-swallows-nothing",
-    "A waiter that is killed takes nothing with it: what comes next returns in the next one, and so on.",
+    "A waiter that is killed takes nothing with it: what arrives next returns the next waiter, and so on.",
     level=OBSERVED,
     basis=[
         kernel("kernel/sched/wait.c", "prepare_to_wait_event: one with a signal leaves the queue of exclusive waiters"),

@@ -62,7 +62,7 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
         PeerCase(
             "test1 to test3",
             "members that ask for no CPU, or for the same one, share what is left",
-            why_not="How members share is a hash: reuseport.spreads looks at its evenness, without SO_INCOMING_CPU.",
+            why_not="A hash decides how members share: reuseport.spreads judges its evenness, without SO_INCOMING_CPU.",
         ),
     ),
     "Linux, tools/testing/selftests/net: reuseport_bpf.c, reuseport_bpf_cpu.c, reuseport_addr_any.c": (
@@ -71,7 +71,7 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
         ),
         PeerCase(
             "reuseport_bpf, invalid filters and sockets",
-            "an index that nobody has, and a program for a socket outside a group",
+            "an index without a member, and a program for a socket outside a group",
             ("reuseport-group.invalid-index-falls-back",),
         ),
         PeerCase(
@@ -81,8 +81,8 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
         ),
         PeerCase(
             "reuseport_addr_any",
-            "a member bound to the very address comes before one bound to any",
-            why_not="Who is chosen by address is no matter of who is woken.",
+            "a member bound to the exact address comes before one bound to any",
+            why_not="The choice by address does not decide who wakes.",
         ),
     ),
     "Linux, tools/testing/selftests/bpf/prog_tests/migrate_reuseport.c": (
@@ -122,7 +122,7 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
             "epoll_ctl04, epoll_ctl05", "how deep instances nest, and no loops", ("epoll-instances.nests-five-deep",)
         ),
         PeerCase("pipe13", "the end of a pipe wakes every reader", ("sources.end-of-file-tells-all",)),
-        PeerCase("pipe15", "a pipe of one page", why_not="Everybody is woken; there is too little room."),
+        PeerCase("pipe15", "a pipe of one page", why_not="The wake-ups are right; there is too little room."),
         PeerCase(
             "select01 to select04, pselect01, ppoll01, poll01, poll02",
             "time limits, and what is ready",
@@ -130,7 +130,7 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
         ),
         PeerCase(
             "futex_wake01 to futex_wake03",
-            "as many are woken as are asked for",
+            "as many wake as asked",
             ("accept-locks.futex-wakes-as-many", "accept-locks.unlock-wakes-one"),
         ),
         PeerCase("futex_wake04", "two futexes in one huge page are two", why_not=KERNEL_CRASH),

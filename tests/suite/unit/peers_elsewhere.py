@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .peer_case import ERRORS, KERNEL_CRASH, NO_WAIT, RACE, PeerCase
 
-_ADDRESSES = "It is about addresses and ports, and about no wake-up."
-_PATH = "It is about another way into the same code, and about nobody else who is woken."
+_ADDRESSES = "It concerns addresses and ports, not wake-ups."
+_PATH = "It takes another way into the same code, and wakes nobody else."
 
 _ROOM, _LEVEL, _EDGE = (
     "epoll-instances.write-level",
@@ -22,28 +22,28 @@ _LOOPS, _LIMITS = "epoll-instances.not-in-itself", ("limits.never-early", "limit
 _ALL, _EINTR = "sources.wakes-all", "signals.multiplexers-never-restart"
 
 _GVISOR_EPOLL = (
-    PeerCase("AllWritable", "an instance with many eventfds tells that there is room in all of them", (_ROOM,)),
+    PeerCase("AllWritable", "an instance with many eventfds reports room in all of them", (_ROOM,)),
     PeerCase("LastReadable", "the same, when one of them can be read as well", (_ROOM, _LEVEL)),
     PeerCase("LastNonWritable", "the same, when one is full, and when it was read", (_ROOM,)),
-    PeerCase("Timeout, EpollPwait2Timeout", "a time limit is not over too early", _LIMITS),
+    PeerCase("Timeout, EpollPwait2Timeout", "a time limit does not expire too early", _LIMITS),
     PeerCase("TimeoutNoFds", "an instance that watches nothing, and a limit", ("limits.ends-with-zero",)),
     PeerCase("WaitThenUnblock", "a write ends a wait", (_ALL,)),
     PeerCase("UnblockWithSignal", "a signal ends a wait", (_EINTR,)),
-    PeerCase("UnblockWithNewFD", "what is ready is added while somebody waits", ("epoll-instances.empty-blocks",)),
-    PeerCase("Oneshot", "EPOLLONESHOT: told once", (_ONESHOT,)),
+    PeerCase("UnblockWithNewFD", "a ready descriptor is added while somebody waits", ("epoll-instances.empty-blocks",)),
+    PeerCase("Oneshot", "EPOLLONESHOT: reported once", (_ONESHOT,)),
     PeerCase(
         "DoubleEpollOneShot", "two instances with one socket each arm it again and again, 16,384 times", why_not=RACE
     ),
     PeerCase(
         "EdgeTriggered",
-        "room in an eventfd, edge-triggered: told once, and again after it was full",
+        "room in an eventfd, edge-triggered: reported once, and again after it was full",
         ("epoll-instances.write-edge",),
     ),
-    PeerCase("OneshotAndEdgeTriggered", "both flags: told once", (_ONESHOT,)),
-    PeerCase("CycleOfOneDisallowed, CycleOfThreeDisallowed", "instances in a circle", (_LOOPS,)),
-    PeerCase("CloseFile", "what is closed is told of no more", (_LAST_COPY,)),
-    PeerCase("PipeReaderHupAfterWriterClosed", "EPOLLHUP, though nobody asked", (_HUP,)),
-    PeerCase("PipeWriterErrAfterReaderClosed", "EPOLLERR, though nobody asked", (_HUP,)),
+    PeerCase("OneshotAndEdgeTriggered", "both flags: reported once", (_ONESHOT,)),
+    PeerCase("CycleOfOneDisallowed, CycleOfThreeDisallowed", "instances in a cycle", (_LOOPS,)),
+    PeerCase("CloseFile", "a closed descriptor is reported no more", (_LAST_COPY,)),
+    PeerCase("PipeReaderHupAfterWriterClosed", "EPOLLHUP, even if nobody asked", (_HUP,)),
+    PeerCase("PipeWriterErrAfterReaderClosed", "EPOLLERR, even if nobody asked", (_HUP,)),
     PeerCase("DoubleLayerEpoll", "an instance in another one, twice", (_NESTED, "epoll-graphs.level-again-edge-once")),
     PeerCase("RegularFiles", "EPERM for a regular file", why_not=ERRORS),
     PeerCase("ReadyMutexCircularity", "25,000 signals against a reader of a signalfd: no deadlock", why_not=RACE),
@@ -53,7 +53,7 @@ _GVISOR_POLL = (
     PeerCase("InvalidFds, Nfds", "EFAULT and EINVAL, and how many descriptors there may be", why_not=ERRORS),
     PeerCase("NullFds, ZeroTimeout", "a poll of nothing ends when its time is over", _LIMITS),
     PeerCase("NegativeTimeout", "a poll of nothing without a limit ends with a signal", (_EINTR,)),
-    PeerCase("NonBlockingEventPOLLIN and its like", "what is readable is told at once", ("sockets.readable-when",)),
+    PeerCase("NonBlockingEventPOLLIN and its like", "readable data are reported at once", ("sockets.readable-when",)),
     PeerCase("BlockingEventPOLLIN, ...POLLRDNORM", "a write ends a poll", (_ALL, "sources.normal-data-is-input")),
     PeerCase("NonBlockingEventPOLLOUT, BlockingEventPOLLOUT", "there is room", ("sockets.writable-when",)),
     PeerCase("NonBlockingEventPOLLHUP", "a pipe without a writer", (_HUP,)),
@@ -61,12 +61,14 @@ _GVISOR_POLL = (
     PeerCase("NonBlockingEventPOLLERR", "a pipe without a reader", (_HUP,)),
     PeerCase(
         "ImmediatelyReturnOnlyOnPollEvents",
-        "what was not asked for ends no wait",
+        "an event that was not asked for does not end a wait",
         ("sockets.readable-when", "sources.half-closed-is-rdhup"),
     ),
     PeerCase("PollLevelTriggered", "what was read in part is still readable", ("sockets.readable-when", _LEVEL)),
     PeerCase("UnpollableFile", "a directory is always ready", why_not=NO_WAIT),
-    PeerCase("EventsFieldNotModified, EventsFieldNotModifiedOnError", "the field events is left", why_not=NO_WAIT),
+    PeerCase(
+        "EventsFieldNotModified, EventsFieldNotModifiedOnError", "the field events is left unchanged", why_not=NO_WAIT
+    ),
 )
 
 _GVISOR_LOOPBACK = (
@@ -96,7 +98,7 @@ _GVISOR_LOOPBACK = (
         "the peer's shutdown for writing ends a poll for POLLRDHUP",
         ("sources.half-closed-is-rdhup",),
     ),
-    PeerCase("TCPInfoState", "the states that TCP_INFO tells", why_not=NO_WAIT),
+    PeerCase("TCPInfoState", "the states that TCP_INFO reports", why_not=NO_WAIT),
     PeerCase(
         "TCPListenCloseDuringConnect, TCPListenShutdownDuringConnect",
         "the listener goes away under a connect: its wait ends",
@@ -104,7 +106,7 @@ _GVISOR_LOOPBACK = (
     ),
     PeerCase(
         "TCPListenCloseConnectingRead, TCPListenShutdownConnectingRead",
-        "it goes away under clients that poll: they are told, and read ECONNRESET or ECONNREFUSED",
+        "it goes away under clients that poll: they are notified, and read ECONNRESET or ECONNREFUSED",
         ("sockets.listener-ends-under-clients", "reuseport-group.close-aborts-its-queue"),
     ),
     PeerCase("TCPNonBlockingConnectClose", "a client closes during its handshake", why_not=RACE),
@@ -169,14 +171,14 @@ _ILLUMOS = (
     PeerCase("test_depth1, test_depth2", "five deep, from either end", ("epoll-instances.nests-five-deep",)),
     PeerCase("test_dir, test_file", "EPERM for directories and files", why_not=ERRORS),
     PeerCase("test_errevent, test_hupevent", "EPOLLERR and EPOLLHUP unasked, also once alone", (_HUP, _ONESHOT)),
-    PeerCase("test_et", "a write to an eventfd after its room was told, edge-triggered", (_EDGE, _CHUNKS)),
+    PeerCase("test_et", "a write to an eventfd after its room was reported, edge-triggered", (_EDGE, _CHUNKS)),
     PeerCase("test_eventfd_et, test_pipe_et", "a second write is told though nothing was read", (_CHUNKS,)),
     PeerCase(
         "test_exclusive",
         "EPOLLEXCLUSIVE by ADD alone; and its event comes",
         ("epoll-ctl.exclusive-only-by-add", "epoll-private.exclusive-wakes-some"),
     ),
-    PeerCase("test_illumos", "an interface of illumos alone", why_not="It is no interface of Linux."),
+    PeerCase("test_illumos", "an interface that only illumos has", why_not="Linux does not have it."),
     PeerCase("test_loop", "two instances in each other", (_LOOPS,)),
     PeerCase("test_nested", "an instance in another one", (_NESTED, "epoll-graphs.level-again-edge-once")),
     PeerCase(
@@ -201,7 +203,7 @@ _BURST, _FULL, _GOES_ON = (
 )
 _MULTISHOT_POLL, _RING_READY = "io-uring.multishot-poll-is-an-edge", "io-uring.exclusive-useless-on-a-ring"
 _OTHER_LIMITS, _NEVER_RESTARTS = "limits.others-end-with-their-errno", "signals.system-v-never-restarts"
-_CANCEL = "It is about requests that are cancelled by who armed them, and about nobody else who is woken."
+_CANCEL = "It concerns requests that their owner cancels, and wakes nobody else."
 
 _LIBURING = (
     PeerCase(
@@ -273,13 +275,13 @@ _LTP_REST = (
     ),
     PeerCase(
         "futex_cmp_requeue01",
-        "so many are woken, and so many more moved to another futex",
+        "a given number wake, and another number move to another futex",
         ("accept-locks.requeue-wakes-as-many",),
     ),
     PeerCase("futex_cmp_requeue02, futex_cmp_requeue03, futex_waitv01", "errors", why_not=ERRORS),
     PeerCase(
         "futex_waitv02, futex_waitv03",
-        "one that waits for many futexes is told which was woken",
+        "a waiter for several futexes learns which was woken",
         ("accept-locks.waitv-tells-which",),
     ),
     PeerCase("futex_wait_bitset01", "an absolute limit", (_OTHER_LIMITS,)),

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from .peers import PEERS
 
 _WORDS = """\
-# The tests of others, and what judges the same here
+# Wake-up tests of other suites
 
-Cases of other suites that are about who is woken, how many, in what order, or how a wait ends: each in words of our
-own, and the claim that judges it here, or why none does.  `python -m tests.suite.unit.pages` writes this page from
-`tests/suite/unit/peers.py` and `peers_elsewhere.py`, and a test compares it."""
+This page lists test cases of other suites about who wakes, how many, in what order, or how a wait ends.  Each case is
+described in our own words, with the claim that judges the same here, or the reason why none does.
+`python -m tests.suite.unit.pages` writes this page from `tests/suite/unit/peers.py` and `peers_elsewhere.py`, and a
+test compares it."""
 
 
 def peers_page() -> str:

@@ -7,14 +7,14 @@ import inspect
 from .regressions import REGRESSIONS, Regression
 
 _WORDS = """\
-# Regressions, and what sees them
+# Regressions, and the claims that catch them
 
-Commits of the kernel that made a wake-up go wrong, or mended it, and the claims that break on a kernel which is wrong
-in that way: {all} of them, of which {unseen} cannot be seen.  `python -m tests.suite.unit.pages` writes this page from
-`tests/suite/unit/regressions.py` and `regressions_further.py`.  A test compares it, and looks: each claim is there,
-each kernel is expected to break one of them, and each model does break one.
+This page lists {all} kernel commits that broke or fixed a wake-up, with the claims that break on a kernel with that
+fault; no claim can catch {unseen} of them.  `python -m tests.suite.unit.pages` writes this page from
+`tests/suite/unit/regressions.py` and `regressions_further.py`.  Tests check that each claim exists, that each kernel
+named is expected to break one of them, and that each model does.
 
-| commit | what it did | seen by | how that is known |
+| commit | what it did | caught by | evidence |
 |---|---|---|---|"""
 
 
