@@ -48,8 +48,8 @@ def test_order_of_another_kernel() -> None:
 def test_lock_is_needed_against_a_herd(healthy: dict[str, Any]) -> None:
     traits_of = _traits(healthy)
     assert traits_of["accept"].lock == "no"
-    assert traits_of["poll"].lock == "yes, 8 are woken"
-    assert _traits(run_on(broken.AcceptHerdsSilently(1)))["accept"].lock == "yes, 8 are woken"
+    assert traits_of["poll"].lock == "yes, 8 wake"
+    assert _traits(run_on(broken.AcceptHerdsSilently(1)))["accept"].lock == "yes, 8 wake"
     assert _traits(run_on(broken.PollWakesOne(1)))["poll"].lock == "no"
 
 

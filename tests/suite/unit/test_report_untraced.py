@@ -67,7 +67,7 @@ def test_the_page_shows_traced_trials_in_the_evidence_alone() -> None:
                 if shown["traced"]:
                     shown.update(traced=True, woken=None, returned=None, won=0, spurious=None, steps=[])
     assert str(ABSURD) not in page.render(run)
-    assert "Figures are of untraced trials" in rendered
+    assert "figures are the lowest to highest of all untraced trials" in rendered
 
 
 def test_run_counts_untraced_trials_and_shows_the_traced_one_apart() -> None:
