@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from . import __version__
+from . import __version__, streams
 from .commands import SUMMARIES
 from .exits import BAD_INPUT, CANNOT_JUDGE, FAULT, OTHER_CODES, WELL, BadInput
 
@@ -32,6 +32,7 @@ Exit codes: 0 all is well, 1 a claim is broken or something got worse, 2 bad inp
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    streams.escape_what_the_locale_lacks()
     if (checkout := _other_checkout()) is not None:
         print(
             f"{_PROGRAM}: this is the code in {_HOME}, not that of the checkout {checkout}; "
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # All that follows is pytest's, --help too.
         from .commands import judge
 
+        streams.insist_on_streams()
         return judge.main(given[1:])
     ours, for_pytest = split(given)
     parser = parser_for(ours)

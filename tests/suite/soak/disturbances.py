@@ -20,6 +20,7 @@ _FREEZERS = (
     ("/sys/fs/cgroup/unified", "cgroup.freeze", "1", "0"),
     ("/sys/fs/cgroup/freezer", "freezer.state", "FROZEN", "THAWED"),
 )
+_SIGNALS = (signal.SIGALRM, signal.SIGCHLD, signal.SIGCONT, signal.SIGHUP, signal.SIGIO, signal.SIGURG, signal.SIGUSR1)
 
 
 def _sleepers(run: Run) -> list[Member]:
@@ -55,6 +56,19 @@ def kill_conductor(run: Run, dice: random.Random) -> None:
         _send(member, signal.SIGKILL)
 
 
+def kill_worker(run: Run, dice: random.Random) -> None:
+    """Seldom: whatever replaces it takes long to start."""
+    if dice.random() < 0.1:
+        for member in _some(run.workers(), dice)[:1]:
+            _send(member, signal.SIGKILL)
+
+
+def random_signals(run: Run, dice: random.Random) -> None:
+    """Some end a task, some stop it, some are ignored: as any program of the same user may send them."""
+    for member in _some(_sleepers(run), dice):
+        _send(member, dice.choice(_SIGNALS))
+
+
 def move_to_one_cpu(run: Run, dice: random.Random) -> None:
     for member in _some(run.members(), dice):
         with contextlib.suppress(OSError):
@@ -72,9 +86,16 @@ DISTURBANCES: Mapping[str, Disturb] = {
     "stop and continue": stop_and_continue,
     "kill sleepers": kill_sleepers,
     "kill the conductor": kill_conductor,
+    "kill workers": kill_worker,
+    "signals": random_signals,
     "one CPU": move_to_one_cpu,
     "nice": give_way,
 }
+
+
+def into(group: Path) -> list[str]:
+    """What puts the command that follows into this control group."""
+    return ["sh", "-c", f'echo $$ > "{group}/cgroup.procs" && exec "$0" "$@"']
 
 
 @dataclass(frozen=True)
@@ -89,7 +110,7 @@ class Freezer:
     @property
     def prefix(self) -> list[str]:
         """What puts a command there."""
-        return ["sh", "-c", f'echo $$ > "{self.group}/cgroup.procs" && exec "$0" "$@"']
+        return into(self.group)
 
     def take(self, pid: int) -> None:
         """Put a process there, and whatever it forks."""
@@ -121,33 +142,16 @@ def freezer() -> Iterator[Freezer | None]:
             try:
                 yield Freezer(group, group / file, freeze, thaw)
             finally:
-                _remove(group)
+                remove(group)
             return
     yield None
 
 
-def _remove(group: Path) -> None:
+def remove(group: Path) -> None:
+    """Remove a control group as soon as nobody is in it any more; ten seconds are enough for those that were killed."""
     end = time.monotonic() + 10
     while time.monotonic() < end:
         with contextlib.suppress(OSError):
             group.rmdir()
             return
         os.sched_yield()
-
-
-@contextlib.contextmanager
-def load(loops: int) -> Iterator[None]:
-    """So many busy loops."""
-    pids = []
-    try:
-        for _ in range(loops):
-            pid = os.fork()
-            if pid == 0:
-                while True:
-                    pass
-            pids.append(pid)
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)

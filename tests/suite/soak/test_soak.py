@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tests.suite.system.runs import SEED, Run, cases
 
-from .disturbances import DISTURBANCES, freezer, load
+from .beside import BESIDE, load
+from .disturbances import DISTURBANCES, freezer
 
 SECONDS = float(os.environ.get("WAKECHECK_SOAK_S", "600"))
 _FAST = ("tests/kernel", "--herd-preset=fast", "-n", "2", "-p", "no:cacheprovider", "-q")
@@ -32,23 +33,24 @@ def _chapters(dice: random.Random) -> list[str]:
 def _round(number: int, folder: Path, end: float) -> tuple[str, Counter[str], list[str]]:
     """One run; what was done to it, its verdicts, and what is broken."""
     dice = random.Random(f"{SEED} {number}")
-    loops = dice.choice((0, 0, 2, 4))
-    with freezer() as frozen, load(loops):
+    loops, beside = dice.choice((0, 0, 2, 4)), dice.choice(sorted(BESIDE))
+    with freezer() as frozen, load(loops), BESIDE[beside](folder) as before:
         acts = dict(DISTURBANCES)
         if frozen is not None:
             acts["freezer"] = frozen.act
-        name = sorted(acts)[number % len(acts)]
-        prefix = frozen.prefix if frozen is not None and name == "freezer" else ()
+        # Another first one with another seed: a slow machine does not come to all of them.
+        name = sorted(acts)[(SEED + number) % len(acts)]
+        prefix = [*before, *(frozen.prefix if frozen is not None and name == "freezer" else ())]
         with Run(folder, *_chapters(dice), *_FAST[1:], prefix=prefix) as run:
             while run.process.poll() is None and time.monotonic() < end:
                 run.go_on_for(dice.uniform(0.01, 0.5))
                 acts[name](run, dice)
             run.process.terminate()
-            run.finish()
+            run.finish(patience_s=300)
             run.assert_no_traceback()
             judged = list(cases(run.run_json())) if (run.report / "run.json").exists() else []
     broken = [f"{case['id']}: {case['reason']}" for case in judged if case["verdict"] == "broken"]
-    return f"{name}, {loops} busy loops", Counter(case["verdict"] for case in judged), broken
+    return f"{name}; beside it {beside}, {loops} busy loops", Counter(case["verdict"] for case in judged), broken
 
 
 def test_soak() -> None:

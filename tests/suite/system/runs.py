@@ -6,7 +6,6 @@ inherit, so that they can be found in /proc whoever their parent has become.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
@@ -141,11 +140,11 @@ class Run:
         while time.monotonic() < end and self._read(end):
             pass
 
-    def finish(self) -> int:
+    def finish(self, patience_s: float = PATIENCE_S) -> int:
         """Its exit code, once it has ended by itself.  AssertionError if it does not."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + patience_s
         while self._read(end):
-            assert time.monotonic() < end, f"the run did not end within {PATIENCE_S:.0f} s\n{self.output}"
+            assert time.monotonic() < end, f"the run did not end within {patience_s:.0f} s\n{self.output}"
         return self.process.wait()
 
     def _read(self, end: float) -> bool:
@@ -163,7 +162,7 @@ class Run:
 
     def members(self) -> list[Member]:
         """Every live process of the run; a zombie has no environment any more, and is none."""
-        return [member for pid in _pids() if (member := self._member(pid)) is not None]
+        return [member for pid in pids() if (member := self._member(pid)) is not None]
 
     def _member(self, pid: int) -> Member | None:
         try:
@@ -231,107 +230,9 @@ def kill(pid: int) -> bool:
     return True
 
 
-# --- what is left of it --------------------------------------------------------------------------
-
-CLEAN_WITHIN_S = 5.0
-
-
-class Host:
-    """What this host held before a run, of all that a run could leave behind."""
-
-    def __init__(self) -> None:
-        self._before = _inventory()
-
-    def assert_clean_after(self, run: Run, sweep: Callable[[], object] = lambda: None) -> None:
-        """Within five seconds nothing of the run is left.  AssertionError with what is.
-
-        `sweep` is called before each look.
-        """
-        end = time.monotonic() + CLEAN_WITHIN_S
-        while True:
-            sweep()
-            left = self.left_by(run)
-            if not left:
-                return
-            assert time.monotonic() < end, "left behind: " + "; ".join(left) + f"\n{run.output}"
-
-    def left_by(self, run: Run) -> list[str]:
-        """Everything that is there and was not, in words."""
-        left = [f"process {process.pid} ({process.comm}): {process.command[:60]}" for process in run.members()]
-        left += [f"{entry} in the temp folder" for entry in sorted(os.listdir(run.temporary))]
-        left += [
-            f"{kind}: {left_over}"
-            for kind, now in _inventory().items()
-            for left_over in sorted(now - self._before[kind])
-        ]
-        return left
-
-
-def _inventory() -> dict[str, set[str]]:
-    return {
-        "mount": set(Path("/proc/self/mountinfo").read_text().splitlines()),
-        "System V": {line for kind in ("sem", "shm", "msg") for line in _rows(f"/proc/sysvipc/{kind}")},
-        "/dev/shm": _names("/dev/shm"),
-        "tracefs instance": _names("/sys/kernel/tracing/instances"),
-        "socket": set(_sockets()),
-    }
-
-
-def _names(folder: str) -> set[str]:
-    try:
-        return set(os.listdir(folder))
-    except OSError:
-        return set()  # not mounted, or closed to us: nobody can have left anything in it through us
-
-
-def _rows(path: str) -> list[str]:
-    """The lines of a table in /proc below its heading."""
-    try:
-        # A neighbour may name its socket as it likes.
-        return Path(path).read_text(errors="replace").splitlines()[1:]
-    except OSError:
-        return []  # this kernel lacks it: no System V, no IPv6
-
-
-def _sockets() -> Iterator[str]:
-    """Listening TCP sockets and AF_UNIX sockets with a name, by inode; only those that nobody has open,
-    or a process whose folder is closed to us: a socket that another program uses is none of ours.
-    The sockets of a process of the run count through that process.
-    """
-    listening = "0A"
-    sockets = {}
-    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for row in map(str.split, _rows(path)):
-            if row[3] == listening:
-                sockets[row[9]] = f"{path} {row[1]}"
-    for row in map(str.split, _rows("/proc/net/unix")):
-        if len(row) > 7 and row[0].endswith(":"):
-            sockets[row[6]] = f"/proc/net/unix {row[7]}"
-    if sockets:
-        for inode in _open_sockets():
-            sockets.pop(inode, None)
-    yield from (f"{what} (inode {inode})" for inode, what in sockets.items())
-
-
-def _open_sockets() -> Iterator[str]:
-    """Inode of every socket that a process has open."""
-    for pid in _pids():
-        folder = f"/proc/{pid}/fd"
-        for fd in _names(folder):
-            with contextlib.suppress(OSError):
-                target = os.readlink(f"{folder}/{fd}")
-                if target.startswith("socket:["):
-                    yield target[8:-1]
-
-
-def _pids() -> list[int]:
+def pids() -> list[int]:
+    """Of every process that is seen here."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def mount_points(pid: int) -> list[str]:
-    """What process `pid` sees mounted, and of which kind; the numbers of a mount differ by namespace."""
-    rows = (line.split() for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines())
-    return sorted(f"{row[4]} ({row[row.index('-') + 1]})" for row in rows)
 
 
 def words(run: dict[str, Any]) -> str:

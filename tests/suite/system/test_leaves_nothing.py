@@ -20,7 +20,8 @@ from probes import catalogue
 from probes.interrupt import ENDS
 from probes.lab.sweep import sweep
 
-from .runs import Host, Run, assert_held_by_evidence, cases, kill, moment, mount_points, words
+from .left import Host, mount_points
+from .runs import Run, assert_held_by_evidence, cases, kill, moment, words
 
 INTERRUPTED = 2  # pytest.ExitCode
 HERD = ("tests/kernel/test_accept.py", "tests/kernel/test_select_poll.py", "--herd-preset=fast")
@@ -74,6 +75,26 @@ def _collected() -> int:
     """How many cases a run of HERD judges that nobody disturbs."""
     claims = {claim["id"] for claim in catalogue.load() if claim["test"].partition("::")[0] in HERD}
     return sum(len(names) for claim, names in catalogue.cases("fast").items() if claim in claims)
+
+
+EVERY_KIND = (
+    "tests/kernel/test_accept_locks.py",
+    "tests/kernel/test_every_strategy.py",
+    "tests/kernel/test_sources.py",
+)
+"""Locks, listeners and what else is waited for: semaphores, queues, namespaces, settings of a network."""
+
+
+@pytest.mark.parametrize("prefix", [(), WITHOUT_NAMESPACES], ids=["namespaces", "loopback"])
+def test_run_that_ends_by_itself(host: Host, folder: Path, prefix: tuple[str, ...]) -> None:
+    """No process, socket, semaphore, queue, file, mount, tracefs instance, control group or changed setting is left."""
+    if prefix and os.geteuid() != 0:
+        pytest.skip("a mount namespace of the test's own takes root")
+    with Run(folder, *EVERY_KIND, "--herd-preset=fast", "-n2", prefix=prefix) as run:
+        run.finish(patience_s=600)
+        run.assert_no_traceback()
+        host.assert_clean_after(run)
+        assert {case["verdict"] for case in cases(run.run_json())} >= {"held"}, words(run.run_json())
 
 
 def _kill_pytest(run: Run) -> None:
