@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from probes.locks import sysv
+
 from .runs import Run, pids
 
 CLEAN_WITHIN_S = 5.0
@@ -49,10 +51,9 @@ def _inventory() -> dict[str, set[str]]:
     """What outlives its maker.  Not namespaces: one lives as long as a process or a mount has it (namespaces(7))."""
     return {
         "mount": set(Path("/proc/self/mountinfo").read_text().splitlines()),
-        "System V": {line for kind in ("sem", "shm", "msg") for line in _rows(f"/proc/sysvipc/{kind}")},
+        "System V": {line for kind in ("shm", "msg") for line in _rows(f"/proc/sysvipc/{kind}")} | _semaphores(),
         "/dev/shm": _names("/dev/shm"),
         "/dev/mqueue": _names("/dev/mqueue"),
-        "control group": _groups(),
         "sysctl": set(_settings()),
         "tracefs instance": _names("/sys/kernel/tracing/instances"),
         "socket": set(_sockets()),
@@ -76,9 +77,16 @@ def _settings() -> Iterator[str]:
                         yield f"{path} is {Path(path).read_text(errors='replace').strip()}"
 
 
-def _groups() -> set[str]:
-    """Control groups of ours, by path."""
-    return {str(path) for path in Path("/sys/fs/cgroup").glob("**/wakecheck*")}
+def _semaphores() -> set[str]:
+    """System V semaphores but for those of another run that goes on beside this one."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for row in sysv.rows():
+            with contextlib.suppress(OSError):
+                owner = sysv.owner_of(row.id)
+                if owner is None or owner.is_gone():
+                    found.add(f"semaphore {row.id}")
+    return found
 
 
 def _names(folder: str) -> set[str]:

@@ -87,7 +87,7 @@ EVERY_KIND = (
 
 @pytest.mark.parametrize("prefix", [(), WITHOUT_NAMESPACES], ids=["namespaces", "loopback"])
 def test_run_that_ends_by_itself(host: Host, folder: Path, prefix: tuple[str, ...]) -> None:
-    """No process, socket, semaphore, queue, file, mount, tracefs instance, control group or changed setting is left."""
+    """No process, socket, semaphore, queue, file, mount, tracefs instance or changed setting is left."""
     if prefix and os.geteuid() != 0:
         pytest.skip("a mount namespace of the test's own takes root")
     with Run(folder, *EVERY_KIND, "--herd-preset=fast", "-n2", prefix=prefix) as run:
