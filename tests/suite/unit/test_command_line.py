@@ -149,7 +149,7 @@ def test_a_command_imports_what_it_needs_alone() -> None:
     version, modules = done.stdout.splitlines()
     assert version.startswith("wakecheck ")
     ours = [name for name in modules.split() if name.startswith("probes.")]
-    assert ours == ["probes.__main__", "probes.commands", "probes.exits"]
+    assert ours == ["probes.__main__", "probes.commands", "probes.exits", "probes.streams"]
 
 
 @pytest.mark.parametrize(
