@@ -161,6 +161,14 @@ SOURCES: Mapping[str, SourceKind] = {
     "unix-connected": SourceKind("connected.unix_stream", "a connected AF_UNIX stream socket", _SOCKET, piece=1),
     "unix-seqpacket-connected": SourceKind("connected.unix_seqpacket", "a connected AF_UNIX seqpacket socket", _SOCKET),
     "tcp4-connected": SourceKind("connected.tcp4", "a connected TCP socket on 127.0.0.1", _SOCKET, piece=1),
+    "vsock-connected": SourceKind(
+        "vsock.VsockConnected",
+        "a connected AF_VSOCK socket, to this machine itself",
+        _SOCKET,
+        rare=True,
+        piece=1,
+        carried=True,
+    ),
     "pty": SourceKind("pty.Pty", "a pseudoterminal", _READ, piece=1, carried=True),
     "epoll-instance": SourceKind(
         "epoll_instance.EpollInstance", "an epoll instance with an eventfd in it", frozenset({POLLING, WRITTEN_TO})

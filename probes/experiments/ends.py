@@ -23,7 +23,7 @@ from .waiting import Scene, now
 
 def closed_in_thread(stage: Stage, argument: dict[str, Any]) -> None:
     """The descriptor that a thread waits on is closed by another thread: a copy of it stays open, or none."""
-    scene = Scene(stage, argument["strategy"], n=1)
+    scene = Scene(stage, argument["strategy"], argument.get("listener", "tcp4"), n=1)
     go, start = os.pipe()
     done, said = os.pipe()
 

@@ -1,4 +1,4 @@
-"""AF_VSOCK, to this machine itself (vsock(7), VMADDR_CID_LOCAL)."""
+"""AF_VSOCK, to this machine itself (vsock(7), VMADDR_CID_LOCAL): listeners, and connected sockets."""
 
 from __future__ import annotations
 
@@ -8,9 +8,41 @@ from ..refusals import unavailable
 from ..scenario import Scenario
 from ..syscalls import set_socket_option, timeval
 from . import Source, client
+from .connected import Connected
 
 _AF_VSOCK, _CID_LOCAL, _PORT_ANY = 40, 1, 0xFFFFFFFF  # include/uapi/linux/vm_sockets.h
+_PATIENCE_S = 10.0
 _CONNECT_TIMEOUT = 6  # SO_VM_SOCKETS_CONNECT_TIMEOUT: two seconds unless told
+
+
+def _listening(backlog: int) -> socket.socket:
+    """A listening socket on a port that is free.
+
+    Raises NotApplicable where the kernel has no AF_VSOCK, or no way to itself.
+    """
+    try:
+        listening = socket.socket(_AF_VSOCK, socket.SOCK_STREAM)
+    except OSError as error:
+        raise unavailable("vsock", error) from error
+    try:
+        listening.bind((_CID_LOCAL, _PORT_ANY))
+        listening.listen(backlog)
+    except OSError as error:
+        listening.close()
+        raise unavailable("vsock, to this machine itself (vsock_loopback)", error) from error
+    return listening
+
+
+def _connected_to(address: tuple[int, int], patience_s: float) -> socket.socket:
+    """A client.  OSError past `patience_s`."""
+    sock = client(_AF_VSOCK, socket.SOCK_STREAM, patience_s)
+    try:
+        set_socket_option(sock.fileno(), _AF_VSOCK, _CONNECT_TIMEOUT, timeval(patience_s, _CONNECT_TIMEOUT))
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 class Vsock(Source):
@@ -26,28 +58,13 @@ class Vsock(Source):
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
         """Raises NotApplicable where the kernel has no AF_VSOCK, or no way to itself."""
-        try:
-            self._socket = socket.socket(_AF_VSOCK, socket.SOCK_STREAM)
-        except OSError as error:
-            raise unavailable("vsock", error) from error
-        try:
-            self._socket.bind((_CID_LOCAL, _PORT_ANY))
-            self._socket.listen(4096)
-        except OSError as error:
-            self._socket.close()
-            raise unavailable("vsock, to this machine itself (vsock_loopback)", error) from error
+        self._socket = _listening(4096)
+        self._address = self._socket.getsockname()
         self._socket.setblocking(scenario.takes)
         self.fds = [self._socket.fileno()] * scenario.n
 
     def connect(self, patience_s: float) -> socket.socket:
-        sock = client(_AF_VSOCK, socket.SOCK_STREAM, patience_s)
-        try:
-            set_socket_option(sock.fileno(), _AF_VSOCK, _CONNECT_TIMEOUT, timeval(patience_s, _CONNECT_TIMEOUT))
-            sock.connect(self._socket.getsockname())
-        except OSError:
-            sock.close()
-            raise
-        return sock
+        return _connected_to(self._address, patience_s)
 
     def queued(self) -> int | None:
         """The kernel does not tell it, and nothing here hangs on it: see `delivery`."""
@@ -58,3 +75,35 @@ class Vsock(Source):
 
     def close(self) -> None:
         self._socket.close()
+
+
+class VsockConnected(Connected):
+    """A connected socket; the conductor has the other end, and a listener of its own for the proof of delivery."""
+
+    delivery = "a connect that came behind it has returned: on AF_VSOCK loopback one work item carries all, in order"
+
+    def __init__(self, scenario: Scenario, folder: str | None) -> None:
+        """Raises NotApplicable where the kernel has no AF_VSOCK, or no way to itself."""
+        self._listening = _listening(16)
+        super().__init__(scenario, self._pair)
+
+    def _pair(self) -> tuple[socket.socket, socket.socket]:
+        ours = _connected_to(self._listening.getsockname(), _PATIENCE_S)
+        return self._listening.accept()[0], ours
+
+    def write(self, i: int) -> None:
+        super().write(i)
+        self._carry()
+
+    def finish(self) -> None:
+        super().finish()
+        self._carry()
+
+    def _carry(self) -> None:
+        """Return once whatever was sent before has been handled, and those that it wakes are woken (see `Vsock`)."""
+        for end in self._pair():
+            end.close()
+
+    def close(self) -> None:
+        super().close()
+        self._listening.close()

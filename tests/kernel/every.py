@@ -57,9 +57,9 @@ _DEPENDS_ON_WHO_ASKS = ("signalfd", "signalfd-of-parent", "mountinfo")
 WAITED_SOURCES = tuple(
     source
     for source in sources_that_can(POLLING)
-    if CONNECTIONS not in SOURCES[source].can and source not in _DEPENDS_ON_WHO_ASKS
+    if CONNECTIONS not in SOURCES[source].can and source not in _DEPENDS_ON_WHO_ASKS and not SOURCES[source].rare
 )
-"""What a multiplexer can wait for, takes no connections, and is ready for all that wait or for none."""
+"""What a multiplexer can wait for, takes no connections, is ready for all that wait or for none, and is no rarity."""
 
 ONCE_SOURCES = tuple(source for source in WAITED_SOURCES if source != "pidfd")
 """Those of them that one event wakes once: the end of a process wakes those that wait on its pidfd twice in 6.12, and

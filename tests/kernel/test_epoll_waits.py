@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, linux, man, text
+from probes.experiments.looks import LOOKERS, LOOKS
 from probes.experiments.modified import ROUNDS
 from probes.fixtures import Play
 
@@ -258,3 +259,23 @@ def test_mod_beside_a_wait(play: Play) -> None:
     seen = play("modified.against_a_wait")
     seen.expect("told", ROUNDS)
     seen.expect("more", False)
+
+
+@claim(
+    "epoll-instances.looks-beside-each-other",
+    f"What is ready, level-triggered, is found by each look without waiting, also while others look: {LOOKERS} "
+    f"processes, {LOOKS:,} looks each.",
+    level=DOCUMENTED,
+    basis=[
+        man("epoll", 7, "Level-triggered and edge-triggered: level-triggered, epoll is simply a faster poll(2)"),
+        linux("7.2", "0c4aefe3c2d0", "eventpoll: Fix epoll_wait() report false negative"),
+        kernel("tools/testing/selftests/filesystems/epoll/epoll_wakeup_test.c", "epoll65 looks at the same race"),
+    ],
+)
+def test_looks_beside_each_other(play: Play) -> None:
+    """
+    w0 w1 w2 w3      (epoll_wait with a limit of zero, again and again)
+      \\ |  /
+        e ---> fd, ready
+    """
+    play("looks.beside_each_other").expect("missed", 0)

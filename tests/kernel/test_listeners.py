@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
 from probes.evidence import Trial
-from probes.fixtures import RunTrials
+from probes.fixtures import Play, RunTrials
 from probes.scenario import Scenario
 from probes.star import Star, over
 
@@ -122,6 +124,69 @@ def test_vsock_readiness(herd: RunTrials, scenario: Scenario) -> None:
     returning = 1 if scenario.strategy in TOLD_ONE else scenario.n
     assert seen.returned == returning
     assert seen.woken == returning
+
+
+@claim(
+    "listeners.vsock-stream-wakes-all",
+    "One byte on a connected AF_VSOCK socket that N share wakes all N that wait for it: one returns from recvfrom with "
+    "it, and all return from poll.",
+    level=OBSERVED,
+    basis=[
+        kernel("net/vmw_vsock/af_vsock.c", "vsock_connectible_wait_data: prepare_to_wait, which is not exclusive"),
+        kernel("net/vmw_vsock/virtio_transport_common.c", "virtio_transport_recv_connected: vsock_data_ready"),
+        _WALK,
+    ],
+)
+@over(*(_at("vsock-connected", call, stimulus="one-write") for call in ("recvfrom", "poll")))
+def test_vsock_stream_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
+    """
+    w0 w1 ... wn      (recvfrom, poll)
+      \\ |   /
+        s  <- "x"     (AF_VSOCK)
+    """
+    seen = herd(scenario)
+    assert seen.woken == scenario.n
+    assert seen.returned == (1 if scenario.takes else scenario.n)
+
+
+@claim(
+    "listeners.vsock-shutdown-refused",
+    "An AF_VSOCK listener cannot be shut down: shutdown gives ENOTCONN, those that wait on it sleep on, and it goes on "
+    "taking connections.",
+    level=OBSERVED,
+    basis=[kernel("net/vmw_vsock/af_vsock.c", "vsock_shutdown: ENOTCONN for a stream socket that is SS_UNCONNECTED")],
+)
+@pytest.mark.parametrize("strategy", ["accept", "poll"])
+def test_vsock_shutdown_refused(play: Play, strategy: str) -> None:
+    """
+    w0 w1  (accept, poll)
+      \\ |
+       L  <- shutdown      (AF_VSOCK)
+    """
+    seen = play("ends.shut_down", {"strategy": strategy, "listener": "vsock"})
+    seen.expect("shutdown", "ENOTCONN")
+    seen.expect("waiters", ["blocked", "blocked"])
+    seen.expect("connection", "accepted")
+
+
+@claim(
+    "listeners.vsock-sleeper-keeps-it",
+    "An AF_VSOCK listener whose last descriptor is closed while a thread sleeps on it in accept or poll goes on "
+    "listening until that call has returned, as on TCP.",
+    level=OBSERVED,
+    basis=[man("close", 2, "Multithreaded processes and close()"), kernel("fs/select.c", "__pollwait: get_file")],
+)
+@pytest.mark.parametrize("call", ["accept", "poll"])
+def test_vsock_sleeper_keeps_it(play: Play, call: str) -> None:
+    """
+    w0: thread 0 (accept, poll)  thread 1: close(L), its last descriptor
+                    \\
+                     L  <- c0      (AF_VSOCK)
+    """
+    seen = play("ends.closed_in_thread", {"strategy": call, "last": True, "listener": "vsock"})
+    seen.expect("after-close", "blocked")
+    seen.expect("connection", "accepted")
+    seen.expect("waiter-after-connection", "took a connection" if call == "accept" else "returned")
 
 
 def _answered_once(trial: Trial) -> int:

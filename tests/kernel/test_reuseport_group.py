@@ -203,3 +203,24 @@ def test_incoming_cpu(play: Play) -> None:
     L0 (CPU 0)  L1 (CPU 1)  ...  Lk (no such CPU)  <- connections from each CPU
     """
     play("incoming_cpu.chosen").expect("astray", 0)
+
+
+@claim(
+    "reuseport-group.incoming-cpu-leaves-nothing",
+    "Where each CPU has a member that asks for it (SO_INCOMING_CPU), a further member that asks for none gets no "
+    "connection, and takes none with it when it is closed.",
+    level=OBSERVED,
+    basis=[
+        linux("6.2", "b261eda84ec1", "soreuseport: Fix socket selection for SO_INCOMING_CPU"),
+        kernel(
+            "net/core/sock_reuseport.c", "reuseport_select_sock_by_hash: the first whose CPU it is, from the hash on"
+        ),
+    ],
+)
+def test_incoming_cpu_leaves_nothing(play: Play) -> None:
+    """
+    L0 (CPU 0)  L1 (CPU 1)  ...  Lk (none)  <- connections from each CPU
+    """
+    seen = play("incoming_cpu.left_over")
+    seen.expect("got", 0)
+    seen.expect("astray-once-closed", 0)

@@ -201,3 +201,25 @@ def test_own_shutdown_is_rdhup(play: Play, source: str) -> None:
     w0 (poll: POLLRDHUP) ---> s  <- shutdown(SHUT_RD) here
     """
     play("hang_ups.shut_here", source).expect("after-shutdown", "RDHUP")
+
+
+@claim(
+    "sources.vsock-ends-are-told",
+    "The end of an AF_VSOCK connection is told as on TCP: when the peer shuts it down for writing, each of N blocked "
+    "readers returns with 0, and poll says POLLRDHUP, as it does when the waiter's own end is shut down for reading.",
+    level=OBSERVED,
+    basis=[
+        kernel("net/vmw_vsock/virtio_transport_common.c", "virtio_transport_recv_connected: sk_state_change"),
+        kernel("net/vmw_vsock/af_vsock.c", "vsock_shutdown: sk_state_change; vsock_poll: EPOLLRDHUP for either end"),
+    ],
+)
+def test_vsock_ends_are_told(play: Play) -> None:
+    """
+    w0 w1 w2 w3 (recvfrom), w0 (poll: POLLRDHUP) ---> s  <- shutdown there, shutdown here      (AF_VSOCK)
+    """
+    source = "vsock-connected"
+    play("hang_ups.end_of_file", {"strategy": "recvfrom", "source": source}).expect("answers", [0, 0, 0, 0])
+    seen = play("hang_ups.half_closed", source)
+    seen.expect("after-data", "blocked")
+    seen.expect("after-shutdown", "RDHUP")
+    play("hang_ups.shut_here", source).expect("after-shutdown", "RDHUP")

@@ -26,6 +26,7 @@ _AGAIN = {"every.level-comes-again"}
 
 _MPTCP_ONE, _MPTCP_ALL, _MPTCP_ORDER = (f"listeners.mptcp-{what}" for what in ("wakes-one", "wakes-all", "order"))
 _VSOCK, _VSOCK_ACCEPT = "listeners.vsock-readiness", "listeners.vsock-accept-herds"
+_VSOCK_STREAM = "listeners.vsock-stream-wakes-all"
 
 _ON_RARE_LISTENERS: dict[type[Kernel], set[str]] = {
     broken.AcceptHerdsSilently: {_MPTCP_ONE, _MPTCP_ORDER},
@@ -39,8 +40,8 @@ _ON_RARE_LISTENERS: dict[type[Kernel], set[str]] = {
     broken.SharedEdgeFirstInFirstOut: {_MPTCP_ORDER},
     broken.SharedEdgeWakesTwo: {_MPTCP_ONE, _VSOCK},
     broken.SharedEdgeHerdsSilently: {_MPTCP_ONE, _MPTCP_ORDER, _VSOCK},
-    broken.PollWakesOne: {_MPTCP_ALL, _VSOCK},
-    broken.PollForgetsTheLast: {_MPTCP_ALL, _VSOCK},
+    broken.PollWakesOne: {_MPTCP_ALL, _VSOCK, _VSOCK_STREAM},
+    broken.PollForgetsTheLast: {_MPTCP_ALL, _VSOCK, _VSOCK_STREAM},
     broken.PrivateLevelForgetsOne: {_MPTCP_ALL, _VSOCK},
     broken.WonTwice: {"listeners.no-lost-wake-up", _VSOCK_ACCEPT},
     broken_elsewhere.RingAcceptHerds: {_MPTCP_ONE},
@@ -123,7 +124,7 @@ _ANYWHERE: dict[type[Kernel], set[str]] = {
     broken_elsewhere.EventfdWakesOne: {"read.eventfd-wakes-all"},
     broken_elsewhere.VsockAcceptWakesOne: {"listeners.vsock-accept-herds"},
     broken_elsewhere.MptcpAcceptHerds: {"listeners.mptcp-wakes-one", "listeners.mptcp-order"},
-    broken_sources.StreamWakesOne: {"sources.stream-wakes-all"},
+    broken_sources.StreamWakesOne: {"sources.stream-wakes-all", _VSOCK_STREAM},
     broken_sources.EventWakesOneReader: {"sources.event-wakes-all-readers"},
     broken_sources.PtyHerdsSilently: {"sources.pty-wakes-two"},
     broken_sources.PtyForgetsTheLock: {"sources.pty-wakes-two"},

@@ -95,7 +95,18 @@ CAUGHT: dict[str, dict[str, str]] = {
             "limits.others-end-with-their-errno"
         ),
     },
+    "listeners": {
+        "a vsock listener that is shut down refuses connections, or ends what waits on it": (
+            "listeners.vsock-shutdown-refused"
+        ),
+        "a vsock listener is gone as soon as its last descriptor is closed, whoever sleeps on it": (
+            "listeners.vsock-sleeper-keeps-it"
+        ),
+    },
     "sources": {
+        "the end of a vsock connection is told to one of its readers, or not as POLLRDHUP": (
+            "sources.vsock-ends-are-told"
+        ),
         "when the last writer of a pipe closes it, only one of the readers wakes (pipes in Linux 5.6-rc1)": (
             "sources.end-of-file-tells-all"
         ),
@@ -137,6 +148,9 @@ CAUGHT: dict[str, dict[str, str]] = {
         "the selector that was attached first stays in force": "reuseport-group.last-selector-counts",
         "a datagram wakes a waiter on each member of the group": "reuseport-group.datagrams-of-one-sender",
         "SO_INCOMING_CPU is accepted and ignored (before Linux 6.2)": "reuseport-group.incoming-cpu",
+        "a member that asks for no CPU gets what another member asks for": (
+            "reuseport-group.incoming-cpu-leaves-nothing"
+        ),
     },
     "phantoms": {
         "a second listen wakes the waiters": "phantoms.no-connection-wakes-nobody",

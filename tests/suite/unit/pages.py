@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from math import factorial
 
 from probes import catalogue, host
-from probes.experiments import evenness, modified
+from probes.experiments import evenness, looks, modified
 
 from . import chances
 from .breaks import BREAKS, GAPS
@@ -194,6 +194,13 @@ def _lost_wake_ups() -> list[str]:
             "healthy kernel never fails: a MOD counts as lost only once the waiter is proven asleep.  A kernel that "
             f"loses one MOD in two hundred passes with probability {chance((1 - 1 / 200) ** modified.ROUNDS)}; one "
             f"that loses one in a thousand, with {chance((1 - 1 / 1000) ** modified.ROUNDS)}."
+        ),
+        "",
+        *_wrapped(
+            f"epoll-instances.looks-beside-each-other makes {looks.LOOKERS * looks.LOOKS:,} looks at an instance that "
+            "has something to report, and each must find it.  A kernel that misses it in one look of a thousand passes "
+            f"with probability {chance((1 - 1 / 1000) ** (looks.LOOKERS * looks.LOOKS))}; one that misses it in one of "
+            f"ten thousand, with {chance((1 - 1 / 10000) ** (looks.LOOKERS * looks.LOOKS))}."
         ),
     ]
 

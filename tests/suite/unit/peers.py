@@ -51,7 +51,11 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
             "two threads on a level-triggered instance both return",
             ("epoll-graphs.both-report", "sources.shared-level-wakes-all"),
         ),
-        PeerCase("epoll65", "64 threads look at an instance with one ready eventfd, at once", why_not=RACE),
+        PeerCase(
+            "epoll65",
+            "64 threads look at an instance with one ready eventfd, at once",
+            ("epoll-instances.looks-beside-each-other",),
+        ),
     ),
     "Linux, tools/testing/selftests/net/so_incoming_cpu.c": (
         PeerCase(
@@ -61,8 +65,8 @@ PEERS: dict[str, tuple[PeerCase, ...]] = {
         ),
         PeerCase(
             "test1 to test3",
-            "members that ask for no CPU, or for the same one, share what is left",
-            why_not="A hash decides how members share: reuseport.spreads judges its evenness, without SO_INCOMING_CPU.",
+            "the same, with a member for each CPU; with one more that asks for none, and was closed, or gets nothing",
+            ("reuseport-group.incoming-cpu", "reuseport-group.incoming-cpu-leaves-nothing"),
         ),
     ),
     "Linux, tools/testing/selftests/net: reuseport_bpf.c, reuseport_bpf_cpu.c, reuseport_addr_any.c": (

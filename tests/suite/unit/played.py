@@ -122,6 +122,7 @@ class Run:
             "eventfd-semaphore": self._kernel.eventfd_wakes,
             "unix-connected": self._kernel.stream_wakes,
             "tcp4-connected": self._kernel.stream_wakes,
+            "vsock-connected": self._kernel.stream_wakes,
             "timerfd": self._kernel.event_wakes,
             "inotify": self._kernel.event_wakes,
             "fanotify": self._kernel.event_wakes,

@@ -25,6 +25,14 @@ FURTHER = (
         why_not=RACE,
     ),
     Regression(
+        "0c4aefe3c2d0",
+        "eventpoll: Fix epoll_wait() report false negative",
+        "7.2",
+        "Mended: epoll_wait with a time limit of zero could find nothing while another task looked.",
+        claims=("epoll-instances.looks-beside-each-other",),
+        facts=True,
+    ),
+    Regression(
         "a16ceb139610",
         "epoll: autoremove wakers even more aggressively",
         "6.0",
@@ -51,6 +59,7 @@ FURTHER = (
         "5.5",
         "Introduced: a write to a pipe that was not empty was not an edge, and sent no SIGIO.",
         claims=("epoll-instances.each-chunk-an-edge", "sources.pipe-signals-each-write"),
+        seen_on=("uml-5.10",),
         facts=True,
     ),
     Regression(
@@ -67,6 +76,7 @@ FURTHER = (
         "5.14",
         "Fixed: no SIGIO came for a write to a pipe that was not empty.",
         claims=("sources.pipe-signals-each-write",),
+        seen_on=("uml-5.10",),
         facts=True,
     ),
     Regression(
@@ -83,6 +93,7 @@ FURTHER = (
         "5.17",
         "Fixed (introduced by 57087d515441): a waiter on a terminal for POLLRDNORM alone was not woken.",
         claims=("sources.normal-data-is-input",),
+        seen_on=("uml-5.10",),
         facts=True,
     ),
     Regression(
