@@ -6,6 +6,8 @@ import ctypes
 import errno
 import mmap
 import struct
+from collections.abc import Callable
+from typing import Any
 
 from .. import syscalls
 from ..errnos import errno_name
@@ -32,6 +34,21 @@ class _Words:
 
 def _futex(address: int, operation: int, value: int, fourth: int = 0, second: int = 0, third: int = 0) -> int:
     return syscalls.call(syscalls.number_of("futex"), address, operation, value, fourth, second, third)
+
+
+def asleep(stage: Stage, before: Callable[[], None]) -> tuple[Actor, Callable[[], Any]]:
+    """One that waits for a futex, having done first what is to be done `before`; and what wakes it.
+
+    It answers with what FUTEX_WAIT gave: 0, or minus the errno.
+    """
+    words = _Words()
+
+    def act(me: Me) -> int:
+        before()
+        me.ready()
+        return _futex(words.at(0), _WAIT, 0)
+
+    return stage.actor(act, "w0").blocked_in("futex"), lambda: _futex(words.at(0), _WAKE, 1)
 
 
 def requeued(stage: Stage) -> None:

@@ -7,6 +7,7 @@ import errno
 import os
 import select
 import socket
+from typing import Any
 
 from .. import rings
 from ..errnos import errno_name
@@ -16,41 +17,24 @@ from ..verdict import NotApplicable
 from .limits import SPINS, spins
 from .rings import all_of, insist_on_multishot, said
 
-_POLL, _CHANGE, _BUFFERS = 1, 2, 3
+_POLL, _CHANGE, _BUFFERS, _OTHER = 1, 2, 3, 4
 _GROUP, _ROOM = 7, 64
-_WRITES = 2
+_TIMES = 2
 
 
-def own_news(stage: Stage) -> None:
-    """A multishot poll on the eventfd that its own ring counts up for each completion; two writes to that eventfd.
+def own_news(stage: Stage, kind: str) -> None:
+    """A multishot poll on what a completion of its own ring makes ready, so that it could go round for ever.
 
-    Each completion is news of the eventfd, and so of the poll, which would complete for ever.
+    That is an eventfd which the ring counts up for each completion, or an epoll instance (`epoll`) that holds the ring.
+    Twice something happens there: a write to the eventfd, or a completion of another request.
     """
     Ring().close()  # NotApplicable is to be raised here, not in the actor
     done, tell = os.pipe()
 
-    def act(me: Me) -> list[object]:
-        fd = os.eventfd(0, os.EFD_NONBLOCK)
-        ring = Ring()
-        ring.tell_by(fd)
-        ring.submit(rings.poll_for(multishot=True), fd)
-        ring.enter(1, 0)
-        if any(completion.result == -errno.EINVAL for completion in ring.lying()):
-            os.write(tell, b"x")
-            return []
-        counts, more = [], True
-        for _ in range(_WRITES):
-            os.eventfd_write(fd, 1)
-            came = list(all_of(ring))
-            os.eventfd_read(fd)
-            came += all_of(ring)
-            counts.append(len(came))
-            if more and came:
-                more = came[-1].more
-            elif more or came:  # it says that it goes on, and is silent; or it has ended, and completes all the same
-                counts[-1] = -1
+    def act(me: Me) -> list[Any]:
+        answer = _go_round(Ring(), kind)
         os.write(tell, b"x")
-        return [counts, more]
+        return answer
 
     owner = stage.actor(act, "owner")
     spun = spins(owner, done)
@@ -60,10 +44,44 @@ def own_news(stage: Stage) -> None:
     if not (answer := owner.answer()):
         raise NotApplicable("a poll of io_uring that goes on (multishot): EINVAL")
     counts, more = answer
-    stage.note("counts", "completions of each write, -1 where the poll did not do as its last one had said", counts)
+    stage.note("counts", "completions each time, -1 where the poll did not do as its last one had said", counts)
     stage.note("more", "its last completion says that more will come", more)
-    stage.note("first-told", "the first write is reported", counts[0] > 0)
-    stage.note("truth", "each write is reported, until a completion says that the poll has ended", -1 not in counts)
+    stage.note("first-told", "the first event is reported", counts[0] > 0)
+    stage.note("truth", "each event is reported, until a completion says that the poll has ended", -1 not in counts)
+
+
+def _go_round(ring: Ring, kind: str) -> list[Any]:
+    """How often the poll completes each time, and whether its last completion says that more will come; nothing where
+    the kernel has no such poll."""
+    if kind == "epoll":
+        instance = select.epoll()
+        instance.register(ring.fd, select.EPOLLIN)
+        watched = instance.fileno()
+    else:
+        watched = os.eventfd(0, os.EFD_NONBLOCK)
+        ring.tell_by(watched)
+    ring.submit(rings.poll_for(multishot=True), watched, _POLL)
+    ring.enter(1, 0)
+    if any(completion.result == -errno.EINVAL for completion in ring.lying()):
+        return []
+    counts, more = [], True
+    for _ in range(_TIMES):
+        if kind == "epoll":
+            ring.submit(Request(rings.NOP), -1, _OTHER)
+            ring.enter(1, 0)
+            came = list(all_of(ring))
+        else:
+            os.eventfd_write(watched, 1)
+            came = list(all_of(ring))
+            os.eventfd_read(watched)
+            came += all_of(ring)
+        came = [completion for completion in came if completion.tag == _POLL]
+        counts.append(len(came))
+        if more and came:
+            more = came[-1].more
+        elif more or came:  # it says that it goes on, and is silent; or it has ended, and completes all the same
+            counts[-1] = -1
+    return [counts, more]
 
 
 def changed(stage: Stage) -> None:
@@ -96,7 +114,7 @@ def _change(ring: Ring, events: int) -> None:
         raise NotApplicable("changing a poll of io_uring (IORING_POLL_UPDATE_EVENTS): EINVAL")
 
 
-def _of_the_poll(ring: Ring) -> list[object]:
+def _of_the_poll(ring: Ring) -> list[Any]:
     """What the poll has completed with: `ready` for what it asked for, or an errno's name."""
     return [said(done.result) if done.result <= 0 else "ready" for done in all_of(ring) if done.tag == _POLL]
 

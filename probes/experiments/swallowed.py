@@ -13,6 +13,7 @@ from ..scenario import Scenario
 from ..sources import Source
 from ..strategies import Strategy, prepare
 from ..verdict import NotApplicable
+from . import futexes
 from .waiting import BLOCKED, RETURNS, now
 
 _N = 3
@@ -117,13 +118,21 @@ def handled(stage: Stage, argument: dict[str, Any]) -> None:
     if call == Semaphore.call:
         semaphore, _ = _taken(stage)
         waiter, move = _asking(stage, semaphore, 0, restart), semaphore.release
+    elif call == "futex":
+        waiter, move = futexes.asleep(stage, lambda: _handle(restart))
     else:
         scene = _Scene(stage, call, argument["source"], 1)
         waiter, move = scene.waiter(0, restart=restart), scene.move
     waiter.send(signal.SIGUSR1)
     stage.note("woken", "the waiter was woken by the signal", waiter.woken)
-    stage.note("after-signal", "the waiter, after the signal", after := now(waiter))
+    after = _where(waiter)
+    stage.note("after-signal", "the waiter, after the signal", after)
     if after == BLOCKED:
         move()
         stage.quiet([waiter])
-        stage.note("after-move", "the waiter, once there is something for it", now(waiter))
+        stage.note("after-move", "the waiter, once there is something for it", _where(waiter))
+
+
+def _where(waiter: Actor) -> Any:
+    answer = now(waiter)
+    return _in_a_word(answer) if isinstance(answer, int) else answer

@@ -114,12 +114,12 @@ class Stage:
         self.note(id, what, result if isinstance(result, (bool, int, str)) else OK)
         return result
 
-    def insist_on_proof(self, listener: Source) -> None:
-        """Raise Inconclusive where nobody could tell when a connection to `listener` has woken all it will."""
-        if not listener.asynchronous:
+    def insist_on_proof(self, source: Source) -> None:
+        """Raise Inconclusive where nobody could tell when what is made at `source` has woken all it will."""
+        if not source.asynchronous:
             return
         self.fence(needed=True)
-        # The kernel, not this listener, which may be closed by now.
+        # The kernel, not this source, which may be closed by now.
         if not tcp.tells_queue():
             raise Inconclusive(tcp.NOT_TOLD)
 

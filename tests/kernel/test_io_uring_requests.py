@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, linux, man
 from probes.fixtures import Play
 
@@ -10,8 +12,8 @@ _MORE = man("io_uring_multishot", 7, "IORING_CQE_F_MORE: without it the operatio
 
 @claim(
     "io-uring.own-news-end-a-poll",
-    "A multishot poll on the eventfd that its own ring signals does not complete forever: each write to the eventfd "
-    "is reported, until a completion says that the poll has ended.",
+    "A multishot poll on the eventfd that its own ring signals, or on an epoll instance that holds the ring, does not "
+    "complete forever: each event is reported, until a completion says that the poll has ended.",
     level=OBSERVED,
     basis=[
         _MORE,
@@ -19,11 +21,12 @@ _MORE = man("io_uring_multishot", 7, "IORING_CQE_F_MORE: without it the operatio
         linux("7.1", "1967f0b1cafd", "io_uring/poll: ensure EPOLL_ONESHOT is propagated for EPOLL_URING_WAKE"),
     ],
 )
-def test_own_news_end_a_poll(play: Play) -> None:
+@pytest.mark.parametrize("kind", ["eventfd", "epoll"])
+def test_own_news_end_a_poll(play: Play, kind: str) -> None:
     """
-    r (multishot poll) ---> eventfd  <- 1; and each completion of r
+    r (multishot poll) ---> eventfd, e  <- one event; and each completion of r
     """
-    seen = play("ring_requests.own_news")
+    seen = play("ring_requests.own_news", kind)
     seen.expect("spins", False)
     seen.expect("first-told", True)
     seen.expect("truth", True)

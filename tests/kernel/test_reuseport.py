@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
 from probes.evidence import Trial
 from probes.fixtures import Play, RunTrials
@@ -103,15 +105,20 @@ def test_spreads(herd: RunTrials, scenario: Scenario) -> None:
 
 @claim(
     "reuseport.even-shares",
-    "Of 1,600 connections to a reuseport group of 8, each member gets about its share of 200: at least 130, and at "
-    "most 276.",
+    "Of 1,600 connections, or datagrams, to a reuseport group of 8, each member gets about its share of 200: at least "
+    "130, and at most 276.",
     level=OBSERVED,
-    basis=[_SELECT, kernel("net/ipv4/inet_hashtables.c", "inet_ehashfn: jhash of both addresses and both ports")],
+    basis=[
+        _SELECT,
+        kernel("net/ipv4/inet_hashtables.c", "inet_ehashfn: jhash of both addresses and both ports"),
+        kernel("net/ipv4/udp.c", "udp_ehashfn: the same"),
+    ],
 )
-def test_even_shares(play: Play) -> None:
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+def test_even_shares(play: Play, kind: str) -> None:
     """
-    L0 L1 ... L7  <- 1,600 connections
+    L0 L1 ... L7  <- 1,600 connections, 1,600 datagrams
     """
-    seen = play("evenness.shares")
+    seen = play("evenness.shares", kind)
     seen.expect("at-most", True)
     seen.expect("at-least", True)

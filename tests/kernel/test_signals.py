@@ -60,21 +60,21 @@ def test_multiplexers_never_restart(play: Play, strategy: str, restart: bool) ->
     play("signals.interrupted", {"strategy": strategy, "restart": restart}).expect("after-signal", "EINTR")
 
 
-_RESTARTED = (("read", "pipe"), ("recvfrom", "unix-datagram"), ("mq_timedreceive", "mqueue"))
+_RESTARTED = (("read", "pipe"), ("recvfrom", "unix-datagram"), ("mq_timedreceive", "mqueue"), ("futex", ""))
 
 
 @claim(
     "signals.readers-restart",
-    "A handler installed with SA_RESTART does not end read, recvfrom or mq_timedreceive: the call goes on, and takes "
-    "what arrives next.  A handler without it ends the call with EINTR.",
+    "A handler installed with SA_RESTART does not end read, recvfrom, mq_timedreceive or FUTEX_WAIT: the call goes on, "
+    "and takes what arrives next.  A handler without it ends the call with EINTR.",
     level=DOCUMENTED,
-    basis=[_SIGNAL7, man("mq_receive", 3, "ERRORS: EINTR")],
+    basis=[_SIGNAL7, man("mq_receive", 3, "ERRORS: EINTR"), man("futex", 2, "ERRORS: EINTR")],
 )
 @pytest.mark.parametrize("restart", [True, False], ids=["SA_RESTART", "plain"])
 @pytest.mark.parametrize(("call", "source"), _RESTARTED)
 def test_readers_restart(play: Play, call: str, source: str, restart: bool) -> None:
     """
-    w0 (read, recvfrom, mq_timedreceive)  <- SIGUSR1, handler with or without SA_RESTART
+    w0 (read, recvfrom, mq_timedreceive, futex)  <- SIGUSR1, handler with or without SA_RESTART
     """
     seen = play("swallowed.handled", {"call": call, "source": source, "restart": restart})
     seen.expect("woken", True)

@@ -233,10 +233,11 @@ def _ratios() -> list[str]:
         ),
         "",
         *_wrapped(
-            f"reuseport.even-shares makes {evenness.CONNECTIONS:,} connections to {evenness.MEMBERS} sockets, once per "
-            f"run; each must get from {evenness.FEWEST} to {evenness.MOST}.  A healthy kernel fails with probability "
-            f"at most {chance(chances.share_outside())}.  A kernel that gives one socket twice as much as each of the "
-            f"others passes with {chance(chances.share_within(2))}; one that gives it half as much, with "
+            f"reuseport.even-shares makes {evenness.CONNECTIONS:,} connections to {evenness.MEMBERS} listeners, and "
+            f"sends as many datagrams to {evenness.MEMBERS} UDP sockets, once per run; each must get from "
+            f"{evenness.FEWEST} to {evenness.MOST}.  A healthy kernel fails either with probability at most "
+            f"{chance(chances.share_outside())}.  A kernel that gives one socket twice as much as each of the others "
+            f"passes with {chance(chances.share_within(2))}; one that gives it half as much, with "
             f"{chance(chances.share_within(0.5))}."
         ),
         "",

@@ -134,7 +134,7 @@ _GVISOR_LOOPBACK = (
     PeerCase(
         "UdpPortReuseMultiThread, UdpPortReuseMultiThreadShort",
         "a group of UDP sockets shares datagrams evenly; those of one sender go to one member",
-        ("reuseport-group.datagrams-of-one-sender",),
+        ("reuseport.even-shares", "reuseport-group.datagrams-of-one-sender"),
     ),
     PeerCase(
         "DualStack..., V4..., V6..., PortReuseTwoSockets, NoReusePortFollowingReusePort, LoopbackAddressRangeConnect",
@@ -217,6 +217,11 @@ _LIBURING = (
     PeerCase(
         "accept-link, link-timeout: with a timeout linked to it", "the timeout ends the request", (_OTHER_LIMITS,)
     ),
+    PeerCase(
+        "eploop",
+        "a ring that polls an epoll instance which holds that ring does not go round for ever",
+        ("io-uring.own-news-end-a-poll",),
+    ),
     PeerCase("timeout, wait-timeout", "a wait for completions has a limit", (_OTHER_LIMITS,)),
     PeerCase(
         "recv-multishot",
@@ -269,9 +274,9 @@ _LIBURING = (
 
 _LTP_REST = (
     PeerCase(
-        "futex_wait01 to futex_wait05",
-        "a wait ends with a wake-up, with its limit, or at once",
-        ("accept-locks.futex-wakes-as-many", _OTHER_LIMITS),
+        "futex_wait01 to futex_wait07",
+        "a wait ends with a wake-up, with its limit, with a signal, or at once",
+        ("accept-locks.futex-wakes-as-many", _OTHER_LIMITS, "signals.readers-restart"),
     ),
     PeerCase(
         "futex_cmp_requeue01",

@@ -29,5 +29,5 @@ def test_member_with_twice_its_share_is_named(seed: int) -> None:
 
 
 def test_a_healthy_kernel_fails_less_than_once_in_a_million_runs() -> None:
-    assert chances.share_outside() < 1e-6
+    assert 2 * chances.share_outside() < 1e-6, "connections, and datagrams"
     assert chances.share_within(2) < 1e-5
