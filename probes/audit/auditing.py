@@ -84,10 +84,11 @@ def _examine(
     release.callback(caller.close)
     if not caller.fence_proves:
         raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {caller.fence}")
-    family = {pid for holder in server.holders for pid in family_of(holder)} - {os.getpid(), caller.pid}
+    family = family_of(server.holders) - {os.getpid(), caller.pid}
     watch = ServerThreads(sorted(family))
     release.callback(watch.close)
     eyes = open_eyes(set(watch.threads), release)
+    watch.woken = eyes.woken
     known["observers"] = {"switches": None, **eyes.why_not}
 
     idle = measure(watch, lambda: [wait.tid for wait in watch.waits(server.holders) if wait.is_candidate], eyes, tell)
@@ -135,6 +136,7 @@ def _examine(
     verdict = judge.judge(figures, workers.number, sees_wakers, event)
     known.update(answer.counted(figures))
     known.update(verdict.as_dict())
+    watch.close()  # before the lab forks
     tell("measuring the same strategy in the lab")
     scenario = workers.way.scenario(server.listener.kind, workers.way.per_socket)
     known["lab"] = compare.measure(scenario).as_dict()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..axes import ACCEPTS
@@ -45,9 +45,10 @@ class Effect:
     """Threads that wait for the listener, and were woken by the server itself, not by the listener."""
     timers: set[int] | None = None
     """Threads that wait for the listener, and moved for a timer."""
-    disturbed: bool = False
-    """A timer, or somebody else, moved one of them before all were woken: it may not have slept at that moment.
-    Or another client came meanwhile: who returned, and who took what, cannot be told apart then."""
+    disturbed_by: str | None = None
+    """Who had moved one of them before all were woken (timer, client, other): it may not have slept at that moment."""
+    shared: bool = False
+    """Whether another client came meanwhile: who returned, and who took what, cannot be told apart then."""
     contradiction: str | None = None
     """What the observers disagree about: perf may lose a record, and says nothing of it.  Then it is disturbed, too."""
     window_s: float = 0.0
@@ -66,7 +67,12 @@ class Connection:
     @property
     def disturbed(self) -> bool:
         """Whether its figures say nothing: not all workers slept when it came, or the observers disagree."""
-        return self.herd.disturbed or self.contradiction is not None
+        return self.herd.disturbed_by is not None or self.contradiction is not None
+
+    @property
+    def shared(self) -> bool:
+        """Whether another client came meanwhile: who took what is not known then."""
+        return self.by_connect.shared or (self.by_data is not None and self.by_data.shared)
 
     @property
     def contradiction(self) -> str | None:
@@ -178,6 +184,8 @@ class Counter:
     def _settled(self, before: Looks, candidates: frozenset[int], began: float) -> Effect:
         self._caller.pass_fence()
         after = self._watch.at_rest(REST_S, "the server did not come to rest after a connection", pump=self._eyes.pump)
+        # The trace is held against the counts of those that matter.
+        after = {**after, **self._watch.look_again(candidates)}
         step = self._read(before, after, candidates)
         step.window_s = time.monotonic() - began
         return step
@@ -226,22 +234,21 @@ class Counter:
         step.woken = sources["connection"]
         step.handed_on = (sources["worker"] | sources["other"]) - step.woken
         step.timers = sources["timer"] - step.woken
-        step.disturbed = self._is_disturbed(wakings, candidates, server)
-
-    def _is_disturbed(self, wakings: list[TracedWakeUp], candidates: frozenset[int], server: set[int]) -> bool:
-        """Whether a timer, or somebody else's connection, woke a candidate before the last wake-up by this one."""
-        sources = [
+        issued = [
             (waking.at_ns, source_of(waking, self._caller.pid, self._eyes.softirqs, server))
             for waking in wakings
             # With --trace this process wakes them, too, from the stops that it caused.
             if waking.wakee in candidates and waking.waker != os.getpid()
         ]
-        last_ns = max((at_ns for at_ns, source in sources if source == "connection"), default=None)
-        if any(source == "client" for _, source in sources):
-            return True
-        return any(source in ("timer", "other") and (last_ns is None or at_ns < last_ns) for at_ns, source in sources)
+        # Over a unix socket a client wakes in its own context, so it is somebody else there.
+        step.shared = any(source in ("client", "other") for _, source in issued)
+        step.disturbed_by = disturbed_by(issued)
+        if step.shared and self._strategy.shared_with and step.disturbed_by is None:
+            step.disturbed_by = "client"  # whose connection a worker found when it woke the next is not known
 
     def _credit(self, step: Effect, returns: list[Return]) -> None:
+        if step.shared:
+            return
         calls = {wait.tid: wait.call for wait in self._waits}
         step.returned = {
             event.tid for event in returns if event.tid in step.woken and event.call == calls.get(event.tid)
@@ -252,7 +259,7 @@ class Counter:
 
     def _name_winner(self, step: Effect, client: tuple[str, int], held: dict[int, set[int]]) -> None:
         """Where no call showed it: the process that holds the connection's socket now."""
-        if step.winners or self._takes_datagrams:
+        if step.winners or step.shared or self._takes_datagrams:
             return
         pids: list[int]
         if self._server.listener.port:
@@ -267,6 +274,19 @@ class Counter:
         """The one thread of this process that waits for the listener; the process itself where there are several."""
         mine = [wait.tid for wait in self._waits if wait.pid == pid and wait.is_candidate]
         return mine[0] if len(mine) == 1 else pid
+
+
+def disturbed_by(issued: Sequence[tuple[int, str]]) -> str | None:
+    """Who woke a candidate before the last wake-up by the audit's own connection, or None: timer, client or other.
+
+    `issued` holds when each wake-up was issued, and where it came from (wakers.source_of).  Who comes later finds
+    workers whom this connection woke; that changes nothing of whom it woke.
+    """
+    last_ns = max((at_ns for at_ns, source in issued if source == "connection"), default=None)
+    for at_ns, source in sorted(issued):
+        if source in ("timer", "client", "other") and (last_ns is None or at_ns < last_ns):
+            return source
+    return None
 
 
 def run(

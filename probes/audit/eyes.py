@@ -44,6 +44,17 @@ class Eyes:
             raise Inconclusive(str(lost)) from lost
         self.let_go_on()
 
+    def take_in(self) -> None:
+        """As `pump`, where it does not matter yet whether a ring was full."""
+        for observer in (self.wakers, self.returns):
+            if observer is not None:
+                with contextlib.suppress(Lost):
+                    observer.pump()
+
+    def woken(self) -> set[int] | None:
+        """Threads that were woken since the last call; None where that is not known."""
+        return None if self.wakers is None else self.wakers.news()
+
     def let_go_on(self) -> None:
         """Let threads go on that ptrace has stopped, if it is used."""
         if self.traced is not None:

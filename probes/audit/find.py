@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..exits import BadInput
@@ -307,29 +307,39 @@ def parent_of(pid: int) -> int:
         return int(file.read().rpartition(b")")[2].split()[1])
 
 
-def family_of(pid: int) -> list[int]:
-    """Process `pid` and its descendants, without those in sessions of their own (setsid(2)).
+def family_of(heads: Iterable[int]) -> set[int]:
+    """These processes and their descendants, each without those in sessions other than its own (setsid(2)).
 
     They are other servers and logins: below systemd, which holds the listeners of its socket units, or below sshd.
     """
-    try:
-        session = os.getsid(pid)
-    except ProcessLookupError:
-        return [pid]
-    family = [pid]
-    for child in descendants(pid):
+    children = _children()
+    family = set()
+    for head in heads:
+        family.add(head)
         with contextlib.suppress(ProcessLookupError):
-            if os.getsid(child) == session:
-                family.append(child)
+            session = os.getsid(head)
+            for child in _below(head, children):
+                with contextlib.suppress(ProcessLookupError):
+                    if os.getsid(child) == session:
+                        family.add(child)
     return family
 
 
 def descendants(pid: int) -> list[int]:
     """Children of `pid`, their children, and so on."""
+    return _below(pid, _children())
+
+
+def _children() -> dict[int, list[int]]:
+    """The children of each process that has any."""
     children: dict[int, list[int]] = {}
     for process in pids():
         with contextlib.suppress(OSError):
             children.setdefault(parent_of(process), []).append(process)
+    return children
+
+
+def _below(pid: int, children: Mapping[int, list[int]]) -> list[int]:
     below: list[int] = []
     todo = [pid]
     while todo:

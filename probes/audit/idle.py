@@ -86,10 +86,14 @@ def _one_period(watch: ServerThreads, look: Callable[[], None], eyes: Eyes) -> I
             next_look += _LOOK_S
         # Waits for the end of a process, or of the period.
         watch.complain_about_end(min(_TURN_S, left_s) * 1000)
+        # Else a ring would be full before the period is over.
+        eyes.take_in()
         if watch.rescan():
             return None
     after = watch.looks()
     took_s = time.monotonic() - began
+    if watch.rescan():
+        return None
     return Idle(
         {tid: (look.switches - before[tid].switches) / took_s for tid, look in after.items() if tid in before}, took_s
     )

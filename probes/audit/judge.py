@@ -53,8 +53,8 @@ class AuditFigures:
     connections: int
     """Those that are judged: all but the disturbed ones."""
     disturbed: int
-    """Connections that came while a timer, or somebody else, had just woken a worker; they are not judged.  Nor are
-    those about which the observers disagree."""
+    """Connections that came while a timer, another client or somebody else had just woken a worker; they are not
+    judged.  Nor are those about which the observers disagree."""
     contradictory: int
     """So many of them are such."""
     woken: PerConnection
@@ -69,7 +69,8 @@ class AuditFigures:
     handed_on: PerConnection | None
     timers: PerConnection | None
     accidents: float
-    """How many workers timers are expected to move in the window of one connection, by the rate measured."""
+    """How many workers timers, or other clients, are expected to move in the window of one connection, by the rate
+    measured."""
     window_ms: float
     """Median length of that window."""
     deferred: bool
@@ -88,14 +89,16 @@ def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFig
     if len(contradictions) > max(1, MOST_CONTRADICTORY * len(tried)):
         raise Inconclusive(f"{contradictions[0]} (in {len(contradictions)} of {len(tried)} connections)")
     if len(connections) < wanted:
-        disturbed = len(tried) - len(connections) - len(contradictions)
         disagreed = f"; in {len(contradictions)} the observers disagreed" if contradictions else ""
         raise NotIdle(
-            f"a timer, or somebody else, had just woken a worker in {disturbed} of {len(tried)} "
-            f"connections: they were too seldom all asleep{disagreed}"
+            f"{_disturbers(tried)} had just woken a worker in {len(tried) - len(connections) - len(contradictions)} of "
+            f"{len(tried)} connections: they were too seldom all asleep{disagreed}"
         )
     steps = [connection.herd for connection in connections]
-    won = [_won(connection) for connection in connections]
+    # While another client's connection is there, nobody can tell who took which.
+    unshared = [connection for connection in connections if not connection.shared]
+    alone = [connection.herd for connection in unshared]
+    won = [_won(connection) for connection in unshared]
     window_s = statistics.median(step.window_s for step in steps)
     rate = max(idle.rate(connection.candidates) for connection in connections)
     known_winners = [who for who in won if who is not None]
@@ -104,10 +107,10 @@ def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFig
         len(tried) - len(connections),
         len(contradictions),
         _spread(len(step.woken) for step in steps),
-        _known(None if step.returned is None else len(step.returned) for step in steps),
+        _known(None if step.returned is None else len(step.returned) for step in alone),
         _known(None if who is None else len(who) for who in won),
         _known(
-            None if who is None else max(0, len(step.woken) - len(who)) for step, who in zip(steps, won, strict=True)
+            None if who is None else max(0, len(step.woken) - len(who)) for step, who in zip(alone, won, strict=True)
         ),
         dict(Counter(who for winners in known_winners for who in winners).most_common()),
         _spread(len(step.others) for step in steps),
@@ -117,6 +120,16 @@ def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFig
         window_s * 1000,
         any(connection.deferred for connection in connections),
     )
+
+
+_DISTURBERS = {"client": "another client", "timer": "a timer", "other": "somebody else"}
+
+
+def _disturbers(tried: Iterable[Connection]) -> str:
+    """Who disturbed them, the one that did so most often first: `another client, or a timer,`."""
+    times = Counter(connection.herd.disturbed_by for connection in tried if connection.contradiction is None)
+    names = [_DISTURBERS[source] for source, _ in times.most_common() if source is not None]
+    return names[0] if len(names) == 1 else f"{', or '.join(names)}," if names else "nobody"
 
 
 def _won(connection: Connection) -> set[int] | None:
@@ -135,7 +148,7 @@ def _spread(values: Iterable[int]) -> PerConnection:
 def _known(values: Iterable[int | None]) -> PerConnection | None:
     """The spread, if every connection has a value."""
     numbers = list(values)
-    return None if None in numbers else _spread(value for value in numbers if value is not None)
+    return None if None in numbers or not numbers else _spread(value for value in numbers if value is not None)
 
 
 @dataclass(frozen=True)
@@ -156,8 +169,9 @@ def judge(figures: AuditFigures, workers: int, sees_wakers: bool, event: str = "
     sure = _sure(figures, sees_wakers)
     if not sees_wakers and figures.accidents > MOST_ACCIDENTS:
         reason = (
-            f"inconclusive: timers move {figures.accidents:.1f} workers in the {figures.window_ms:.0f} ms of a "
-            f"{event}, and without sched_waking nobody can tell them from the herd; run it as root"
+            f"inconclusive: timers or other clients move {figures.accidents:.1f} workers in the "
+            f"{figures.window_ms:.0f} ms of a {event}, and without sched_waking nobody can tell them from the herd; "
+            "run it as root"
         )
         return Judgement(INCONCLUSIVE, reason, sure)
     woken = round(figures.woken.median)
@@ -190,8 +204,8 @@ def _sure(figures: AuditFigures, sees_wakers: bool) -> str:
     if figures.accidents == 0:
         return "nearly sure: context switches, and no worker moved while nobody connected; who woke whom was not seen"
     return (
-        f"nearly sure: context switches; timers are expected to move {figures.accidents:.3f} workers in the "
-        f"{figures.window_ms:.1f} ms of a connection; who woke whom was not seen"
+        f"nearly sure: context switches; timers or other clients are expected to move {figures.accidents:.3f} workers "
+        f"in the {figures.window_ms:.1f} ms of a connection; who woke whom was not seen"
     )
 
 

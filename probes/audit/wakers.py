@@ -20,6 +20,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ..lab.deadline import until
+from ..observers import Lost
 from ..observers.perf_rings import RAW, PerfRings, Tracepoint, offset_of
 from ..observers.task_files import TaskFiles
 from .names import comm_of
@@ -47,26 +48,51 @@ class Wakers(PerfRings):
         self._flags_at = RAW + offset_of("common_flags", tracepoint.format)
         self._tids: frozenset[int] = frozenset(tids)
         self._seen: list[TracedWakeUp] = []
+        self._lost: Lost | None = None
+        self._news: set[int] | None = None
         super().__init__(tracepoint, filter_for("pid", tids))
 
     def watch(self, tids: Collection[int]) -> None:
         """Watch these threads from now on."""
         if self._tids != frozenset(tids):
             self._tids = frozenset(tids)
+            self._news = None
             self.narrow(filter_for("pid", tids))
 
     def pump(self) -> None:
         """Take in what has come, so that no ring fills up.  Raises Lost where one did."""
-        for body in self.samples():
-            (wakee,) = struct.unpack_from("=i", body, self._pid_at)
-            if wakee in self._tids:
-                waker, at_ns = struct.unpack_from("=iQ", body, 4)
-                self._seen.append(TracedWakeUp(at_ns, waker, wakee, body[self._flags_at]))
+        if self._lost is not None:
+            raise self._lost
+        if self.is_crowded():
+            self._news = None
+        try:
+            for body in self.samples():
+                (wakee,) = struct.unpack_from("=i", body, self._pid_at)
+                if wakee in self._tids:
+                    waker, at_ns = struct.unpack_from("=iQ", body, 4)
+                    self._seen.append(TracedWakeUp(at_ns, waker, wakee, body[self._flags_at]))
+                    if self._news is not None:
+                        self._news.add(wakee)
+        except Lost as lost:
+            self._lost, self._news = lost, None
+            raise
+
+    def news(self) -> set[int] | None:
+        """Threads that were woken since the last call; None: not known, as at first.
+
+        The record of a wake-up is written before the thread is made runnable (try_to_wake_up, kernel/sched/core.c).
+        """
+        with contextlib.suppress(Lost):
+            self.pump()
+        news, self._news = self._news, set()
+        return news
 
     def forget(self) -> None:
-        """Drop everything seen so far: the count starts here."""
-        self._seen = []
-        super().forget()
+        """Drop everything seen so far: the count starts here.  Whom it has woken is still news."""
+        with contextlib.suppress(Lost):
+            self.pump()
+        self._seen, self._lost = [], None
+        self.start_here()
 
     def seen(self) -> list[TracedWakeUp]:
         """Every wake-up since the last call or `forget`, in order of time.  Raises Lost on overflow."""

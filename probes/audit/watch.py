@@ -2,6 +2,9 @@
 
 Reading /proc/PID/task/TID/status wakes nobody.  A thread that was woken between two looks has slept
 again in the second, and its count of context switches is higher.
+
+Of a thousand threads a connection moves a few.  Where the scheduler's trace tells who was woken, a thread that was seen
+at rest, and was not woken since, rests still: its files are not read again.
 """
 
 from __future__ import annotations
@@ -12,10 +15,12 @@ import select
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from ..axes import EPOLL_CALLS
 from ..lab.rest import two_equal_looks
-from ..observers.task_files import TaskFiles, parse_status
+from ..observers.task_files import parse_status
 from ..verdict import Inconclusive
-from .waits import Wait, threads_of, wait_of
+from .thread_files import ThreadFiles
+from .waits import Wait, wait_of
 
 
 class ThreadLook(NamedTuple):
@@ -56,6 +61,17 @@ class ServerThreads:
         """Those of them that no connection can wake through the listener: they need not rest."""
         self._looked_at_all = True
         """Whether the last look was at all that are to rest."""
+        self.woken: Callable[[], set[int] | None] = lambda: None
+        """Threads that were woken since the last call; None where that is not known."""
+        self._resting: Looks = {}
+        """The last look at each thread that was at rest then, and was not woken since."""
+        self._news: set[int] | None = None
+        """Who was woken before the last look."""
+        self._proves_rest = True
+        """Whether it can be seen here that a thread is off its CPU."""
+        self._last: Looks = {}
+        self._waits: dict[int, tuple[ThreadLook, Wait]] = {}
+        self._files = ThreadFiles()
         for pid in pids:
             self._add(pid)
         self.leave_out_ended()
@@ -83,7 +99,7 @@ class ServerThreads:
     def rescan(self) -> bool:
         """Look for threads that came or went; whether any did."""
         before = self.threads
-        self.threads = {tid: pid for pid in self._fds for tid in threads_of(pid)}
+        self.threads = {tid: pid for pid in self._fds for tid in self._files.threads(pid)}
         return before != self.threads
 
     def complain_about_end(self, wait_ms: float = 0) -> None:
@@ -94,16 +110,40 @@ class ServerThreads:
 
     def looks(self) -> Looks:
         """One look at every thread that is to rest; one that is gone is left out."""
+        self._take_news()
         looks = {}
         for tid, pid in self._to_rest():
-            try:
-                with open(f"/proc/{pid}/task/{tid}/status", "rb", buffering=0) as file:
-                    text = file.read(8192)
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if text:
-                looks[tid] = ThreadLook(parse_status(text)[0], switches_in(text))
+            look = self._resting.get(tid) or self._look_at(tid, pid)
+            if look is not None:
+                looks[tid] = look
+        self._last = looks
         return looks
+
+    def look_again(self, tids: Iterable[int]) -> Looks:
+        """A look at these, whatever the trace says of them."""
+        looks = {}
+        for tid in tids:
+            look = self._look_at(tid, self.threads[tid]) if tid in self.threads else None
+            if look is not None:
+                looks[tid] = look
+            if look != self._resting.get(tid):
+                self._resting.pop(tid, None)
+        return looks
+
+    def _look_at(self, tid: int, pid: int) -> ThreadLook | None:
+        """A look at one thread; None where it is gone."""
+        try:
+            text = self._files.of(pid, tid).status()
+        except (FileNotFoundError, ProcessLookupError):
+            self._files.gone(pid, tid)
+            return None
+        return ThreadLook(parse_status(text)[0], switches_in(text)) if text else None
+
+    def _take_news(self) -> None:
+        """Who was woken rests no more."""
+        self._news = self.woken()
+        for tid in list(self._resting) if self._news is None else self._news & self._resting.keys():
+            del self._resting[tid]
 
     def _to_rest(self) -> list[tuple[int, int]]:
         """Thread id and process id of each thread that is to rest."""
@@ -153,31 +193,56 @@ class ServerThreads:
     def still(self, seen: Looks) -> bool:
         """Whether all slept in this look, and still do, without having run since."""
         # Who has set its state to S and was preempted looks asleep, one switch short of its sleep.
-        at_rest = all(look.state in _AT_REST for look in seen.values())
-        return at_rest and self._are_off_cpu() and self.looks() == seen
+        if any(look.state not in _AT_REST for look in seen.values()):
+            return False
+        new = [(tid, pid) for tid, pid in self._to_rest() if tid not in self._resting]
+        if not self._are_off_cpu(new):
+            return False
+        if self.looks() != seen:
+            return False
+        # Whose wake-up was on record before it was seen off the run queue, which takes the same lock, sleeps again.
+        if self._news is not None and self._proves_rest:
+            rested = {tid: seen[tid] for tid, _ in new if tid in seen and tid not in self._news}
+            self._resting = {**self._resting, **rested}
+        return True
 
-    def _are_off_cpu(self) -> bool:
-        """Whether every thread is off the run queue: /proc/PID/task/TID/syscall waits for that (TaskFiles.syscall).
+    def _are_off_cpu(self, threads: Iterable[tuple[int, int]]) -> bool:
+        """Whether these are off the run queue: /proc/PID/task/TID/syscall waits for that (TaskFiles.syscall).
 
         Where that file is denied, nothing else tells, and the state has to do.
         """
-        for tid, pid in self._to_rest():
+        for tid, pid in threads:
             try:
-                if TaskFiles(pid, tid, True).syscall() is None:
+                if self._files.of(pid, tid).syscall() is None:
                     return False
             except PermissionError:
-                continue
+                self._proves_rest = False
             except (FileNotFoundError, ProcessLookupError):
+                self._files.gone(pid, tid)
                 return False
         return True
 
     def waits(self, holders: dict[int, dict[int, int]]) -> list[Wait]:
-        """How every thread waits, now."""
+        """How every thread waits, now.  One that has not moved since it was last seen waiting waits as it did then."""
         waits = []
         for tid, pid in self.threads.items():
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                waits.append(wait_of(pid, tid, holders.get(pid, {})))
+            look, wait = self._waits.get(tid, (None, None))
+            if wait is None or look != self._last.get(tid):
+                try:
+                    wait = wait_of(pid, tid, holders.get(pid, {}))
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+                self._keep(tid, wait)
+            waits.append(wait)
         return waits
+
+    def _keep(self, tid: int, wait: Wait) -> None:
+        """Remember how it waits until it moves; what an epoll instance holds, another thread may change meanwhile."""
+        look = self._last.get(tid)
+        if look is not None and look.state in _AT_REST and wait.call is not None and wait.call not in EPOLL_CALLS:
+            self._waits[tid] = look, wait
+        else:
+            self._waits.pop(tid, None)
 
     def look_at_candidates(self, waits: Iterable[Wait]) -> None:
         """From now on look at all that may be woken through the listener, whether they tick or not.
@@ -189,6 +254,7 @@ class ServerThreads:
         self.restless = restless
 
     def close(self) -> None:
+        self._files.close()
         for fd in self._fds.values():
             os.close(fd)
         self._fds = {}

@@ -118,11 +118,22 @@ class PerfRings:
 
     def forget(self) -> None:
         """Drop everything seen so far: the count starts here."""
-        self._forgotten = []
         for ring in self._rings:
             (head,) = struct.unpack_from("=Q", ring, _DATA_HEAD)
             struct.pack_into("=Q", ring, _DATA_TAIL, head)
-            self._forgotten.append(head)
+        self.start_here()
+
+    def start_here(self) -> None:
+        """The count starts with what was not read yet: nothing that was lost before matters."""
+        self._forgotten = [struct.unpack_from("=Q", ring, _DATA_TAIL)[0] for ring in self._rings]
+
+    def is_crowded(self) -> bool:
+        """Whether a ring is so full that the next records may be lost, or were: only a later one would tell."""
+        for ring in self._rings:
+            head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
+            if head - tail > self._data_bytes - _PAGE:
+                return True
+        return False
 
     def samples(self) -> Iterator[bytes]:
         """The body of every sample since the last call, CPU by CPU.  Raises Lost on overflow."""
@@ -137,7 +148,7 @@ class PerfRings:
             # What a full ring lost is said before the next record that finds room (perf_output_begin,
             # kernel/events/ring_buffer.c): the first after `forget` tells of what was forgotten.
             if kind == _RECORD_LOST and tail != forgotten:
-                self.forget()
+                PerfRings.forget(self)
                 raise Lost(f"{self._tracepoint.short_name} lost records: its ring was full")
             if kind == _RECORD_SAMPLE:
                 bodies.append(self._bytes(ring, tail + 8, size - 8))

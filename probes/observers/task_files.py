@@ -56,7 +56,11 @@ class TaskFiles:
         syscall = self.syscall() if self._syscall_readable else None
         if self._syscall_readable and syscall is None:
             return RUNNING
-        return Sighting(*parse_status(self._read("status")), syscall)
+        return Sighting(*parse_status(self.status()), syscall)
+
+    def status(self) -> bytes:
+        """The text of its status file (proc_pid_status(5))."""
+        return self._read("status")
 
     def syscall(self) -> int | None:
         """Number of the call that the task sleeps in; None while it runs.

@@ -51,7 +51,7 @@ def watch(
 
     Raises Inconclusive where nobody was seen waiting, and BadTarget as `find` does.
     """
-    family = {pid for holder in server.holders for pid in family_of(holder)}
+    family = family_of(server.holders)
     threads = ServerThreads(sorted(family))
     release.callback(threads.close)
     seen = WaitersSeen(server, threads)
@@ -307,7 +307,7 @@ class _Watch:
         """Look for threads that came; whether any of them waits for the listener, so that it is traced from now on."""
         before = set(self._threads.threads)
         parents = set(self._threads.pids)
-        came = {pid for holder in self._server.holders for pid in family_of(holder)} - parents
+        came = family_of(self._server.holders) - parents
         if came:
             holders, _ = holders_of(self._server.listener.inodes)
             self._server.holders.update({pid: held for pid, held in holders.items() if pid in came})

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from probes.audit.auditing import OFFER
+
 from .audits import audit
 from .conftest import need
 from .crowds import CROWDS
@@ -44,7 +46,7 @@ def test_a_stopped_child() -> None:
 def test_twenty_real_connections_a_second() -> None:
     """They were taken for timers, and the server was refused; the trace tells whose connection woke whom.
 
-    On a busy machine a connection takes longer than the next client leaves it, and then that is what is said.
+    Where workers have so little of the CPUs that they hardly ever sleep, that is said, and --watch is offered.
     """
     with Running(need(named("lighttpd"))) as running:
         line = [sys.executable, "-m", "tests.suite.audit.load", str(running.port), "20", "600", "--http"]
@@ -53,8 +55,15 @@ def test_twenty_real_connections_a_second() -> None:
                 answer = audit(running).answer
             finally:
                 clients.kill()
-    assert answer["verdict"] == "herds" or "or somebody else, had just woken a worker" in answer["reason"], answer
-    assert answer["idle"]["sources"] is None or answer["idle"]["sources"]["clients"] > 0
+    assert answer["idle"]["sources"]["clients"] > answer["idle"]["sources"].get("timers", 0), answer["idle"]
+    if answer["verdict"] != "herds":
+        assert answer["reason"].startswith("another client"), answer["sentence"]
+        assert answer["advice"] == [OFFER]
+        return
+    assert answer["woken"]["median"] == 4
+    # Of connections during which another client came, who took them is not known; each of the others has one winner.
+    assert answer["won"] in (None, {"min": 1, "median": 1, "max": 1}), answer
+    assert sum(answer["winners"].values()) <= answer["connections"]
 
 
 @pytest.mark.parametrize("name", ["hypercorn", "robyn", "nsd-reuseport"])

@@ -118,7 +118,7 @@ def _connection(
     woken: int, winner: int | None = 0, *, window_s: float = 0.005, disturbed: bool = False, deferred: bool = False
 ) -> Connection:
     step = Effect(set(range(woken)), {0} if woken else set(), None if winner is None else {winner}, set())
-    step.window_s, step.disturbed = window_s, disturbed
+    step.window_s, step.disturbed_by = window_s, "timer" if disturbed else None
     return Connection(step, None, deferred, frozenset(range(4)))
 
 
@@ -208,7 +208,7 @@ def test_disturbed_connections_are_not_judged() -> None:
 
 
 def test_mostly_disturbed_is_inconclusive() -> None:
-    with pytest.raises(Inconclusive, match="had just woken a worker in 2 of 3 connections"):
+    with pytest.raises(Inconclusive, match="a timer had just woken a worker in 2 of 3 connections"):
         figures_of([_connection(4), _connection(3, disturbed=True), _connection(3, disturbed=True)], 2, QUIET)
 
 

@@ -1,0 +1,163 @@
+"""Looks at a server's threads: which files are read again, and when a thread that the trace knows nothing of rests."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from probes import syscalls
+from probes.audit.count import disturbed_by
+from probes.audit.thread_files import ThreadFiles
+from probes.audit.watch import ServerThreads
+from probes.lab.deadline import until
+from probes.observers.task_files import TaskFiles
+
+
+@pytest.fixture
+def sleeper() -> Iterator[int]:
+    """A process that sleeps, and wakes for a moment whenever SIGUSR1 comes."""
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        syscalls.die_with_parent(parent)
+        signal.signal(signal.SIGUSR1, lambda *_: None)
+        while True:
+            signal.pause()
+    try:
+        until(lambda: TaskFiles(pid, pid, True).syscall() == syscalls.number("pause"), lambda: "it does not sleep")
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+@pytest.fixture
+def watched(sleeper: int) -> Iterator[ServerThreads]:
+    watch = ServerThreads([sleeper])
+    yield watch
+    watch.close()
+
+
+def _wake(pid: int, watch: ServerThreads) -> None:
+    """Wake it, and return when it sleeps again."""
+    before = watch.look_again([pid])[pid].switches
+    os.kill(pid, signal.SIGUSR1)
+    until(lambda: watch.look_again([pid])[pid].switches > before, lambda: "it did not wake")
+    until(lambda: watch.look_again([pid])[pid].state == "S", lambda: "it did not sleep again")
+
+
+def test_without_a_trace_every_look_reads(sleeper: int, watched: ServerThreads) -> None:
+    first = watched.at_rest(10, "rest")
+    _wake(sleeper, watched)
+    assert watched.looks()[sleeper].switches > first[sleeper].switches
+
+
+def test_who_was_not_woken_is_not_read_again(sleeper: int, watched: ServerThreads) -> None:
+    """The trace says who was woken; whoever is not among them is taken to rest as it did."""
+    news: list[set[int] | None] = [None]
+    watched.woken = lambda: news.pop() if news else set()
+    first = watched.at_rest(10, "rest")
+    _wake(sleeper, watched)
+    news.append({sleeper})
+    moved = watched.looks()
+    assert moved[sleeper].switches > first[sleeper].switches
+    again = watched.at_rest(10, "rest")
+    assert again == moved
+    reads: list[int] = []
+    watched._look_at = lambda tid, pid: reads.append(tid)  # type: ignore[method-assign, assignment]
+    assert (watched.looks(), reads) == (again, [])
+
+
+def test_where_the_trace_lost_records_all_are_read_again(sleeper: int, watched: ServerThreads) -> None:
+    news: list[set[int] | None] = [set()]
+    watched.woken = lambda: news[0]
+    first = watched.at_rest(10, "rest")
+    assert watched.at_rest(10, "rest") == first
+    _wake(sleeper, watched)
+    news[0] = None
+    assert watched.looks()[sleeper].switches > first[sleeper].switches
+
+
+def test_who_is_woken_during_the_last_look_is_read_again(sleeper: int, watched: ServerThreads) -> None:
+    """Its record may be there before its state has changed."""
+    watched.woken = lambda: {sleeper}
+    watched.at_rest(10, "rest")
+    reads: list[int] = []
+    look_at = watched._look_at
+
+    def counted(tid: int, pid: int) -> object:
+        reads.append(tid)
+        return look_at(tid, pid)
+
+    watched._look_at = counted  # type: ignore[method-assign, assignment]
+    watched.woken = set
+    watched.looks()
+    assert reads == [sleeper]
+
+
+def test_a_look_whatever_the_trace_says(sleeper: int, watched: ServerThreads) -> None:
+    """So the trace is held against the counts; and what it missed is missed once."""
+    watched.woken = set
+    first = watched.at_rest(10, "rest")
+    _wake(sleeper, watched)
+    moved = watched.look_again([sleeper])
+    assert moved[sleeper].switches > first[sleeper].switches
+    assert watched.looks() == moved
+
+
+def test_threads_that_come_and_go_are_noticed() -> None:
+    files = ThreadFiles()
+    over = threading.Event()
+    try:
+        alone = files.threads(os.getpid())
+        assert files.threads(os.getpid()) is alone
+        thread = threading.Thread(target=over.wait)
+        thread.start()
+        assert set(files.threads(os.getpid())) - set(alone) == {thread.native_id}
+        over.set()
+        thread.join()
+        tid = thread.native_id
+        assert tid is not None
+        until(lambda: not os.path.exists(f"/proc/self/task/{tid}"), lambda: "the thread did not end")
+        assert files.threads(os.getpid()) == alone
+    finally:
+        over.set()
+        files.close()
+
+
+def test_no_more_files_are_left_open_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a limit of 12 descriptors half are kept for all else; what has no room is opened each time."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (12, 12))
+    before = len(os.listdir("/proc/self/fd"))
+    files = ThreadFiles()
+    tids = files.threads(os.getpid())
+    for tid in range(10_000, 10_020):  # nobody has so many; none is opened before it is read
+        files.of(os.getpid(), tid)
+    own = files.of(os.getpid(), tids[0])
+    assert b"Name:" in own.status()
+    assert len(os.listdir("/proc/self/fd")) <= before + 6
+    files.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("issued", "by"),
+    [
+        ([], None),
+        ([(5, "connection")], None),
+        ([(1, "timer"), (5, "connection")], "timer"),
+        ([(9, "connection"), (5, "client"), (3, "connection")], "client"),
+        ([(9, "timer"), (5, "connection")], None),
+        ([(9, "client"), (7, "other"), (5, "connection")], None),
+        ([(1, "worker"), (5, "connection")], None),
+        ([(2, "other")], "other"),
+    ],
+)
+def test_who_disturbs_a_connection(issued: list[tuple[int, str]], by: str | None) -> None:
+    """Whoever woke a worker before the connection had woken the last; who comes later changes nothing of that."""
+    assert disturbed_by(issued) == by
