@@ -147,6 +147,8 @@ def _examine(
     known["exit_code"] = answer.exit_code(verdict.verdict, figures, request, sees_wakers)
     if verdict.verdict == judge.INCONCLUSIVE:
         known["reason"] = verdict.sentence.partition(": ")[2]
+        if figures.accidents > judge.MOST_ACCIDENTS and not sees_wakers:
+            known["advice"] = [OFFER]
 
 
 def _watch(
