@@ -130,8 +130,6 @@ def request_from(options: argparse.Namespace) -> AuditRequest:
     if options.max_woken is not None and options.max_woken < 0:
         raise BadTarget(f"--max-woken {options.max_woken}: a number of workers is 0 or more")
     if options.watch is not None:
-        if options.udp or options.dns is not None:
-            raise BadTarget("--watch counts connections, and a UDP socket has none: audit it with --send or --dns")
         return AuditRequest(wanted, (), 0, 0.0, b"", False, options.max_woken, _watch_s(options))
     options.connections = CONNECTIONS if options.connections is None else options.connections
     options.rate = RATE if options.rate is None else options.rate
@@ -172,7 +170,7 @@ def _watch_s(options: argparse.Namespace) -> float:
     """How long to watch.  Raises BadTarget for what cannot be together with it."""
     if options.server:
         raise BadTarget("--watch counts what a server's own clients do: one that the audit starts has none")
-    for name in ("connections", "rate", "send", "http", "trace"):
+    for name in ("connections", "rate", "send", "http", "dns", "trace"):
         if getattr(options, name) not in (None, False):
             raise BadTarget(f"--watch makes no connection, sends nothing and traces no thread: leave --{name} out")
     seconds = float(options.watch)
@@ -187,7 +185,7 @@ def _wanted(options: argparse.Namespace) -> Wanted | None:
     if options.unix == "":
         raise BadTarget("--unix '' names no socket: write its path, or @NAME of an abstract one")
     host, port = parse_port(options.port) if options.port is not None else (None, None)
-    udp, sends = options.udp or options.dns is not None, options.send is not None
+    udp, sends = options.udp or options.dns is not None, options.send is not None or options.watch is not None
     if udp and options.server and port is None:
         raise BadTarget("a UDP socket of a server that the audit starts: add --port to name it")
     if options.server:

@@ -6,6 +6,10 @@
 A wake-up is the connection's if the listener's own code issued it (symbols.py), or if a worker that the connection woke
 wakes the next one in an epoll instance that both share (ep_done_scan, fs/eventpoll.c).  A worker that was awake when a
 connection came cannot be woken by it; so each connection is held against those that slept.
+
+A datagram may have come to any UDP socket of the worker, such as one by which it asks others.  It was the audited one's
+if the worker then received from that, or found nothing for which to return from its wait: another worker was quicker,
+and only that socket do they share.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...axes import ACCEPTS, EPOLL_CALLS
+from ..waits import RECEIVES
 from .records import Arrival, Entered, Left, Record, Switched, WakeUpRecord
 
 _INTERRUPTS = 0x08 | 0x10  # TRACE_FLAG_HARDIRQ, TRACE_FLAG_SOFTIRQ (include/linux/trace_events.h)
@@ -49,6 +54,8 @@ class _Episode:
     """Whose doing it is; None: no connection's."""
     returned: bool = False
     taken: int = 0
+    tried: bool = False
+    """Whether it called accept, or received, from the listener."""
     slept: bool = False
     ran_ns: int = 0
 
@@ -85,12 +92,16 @@ class Account:
         waits_in: Mapping[int, WaitsIn],
         listeners: Mapping[int, Iterable[int]],
         share_an_instance: Callable[[int, int], bool] = lambda thread, other: False,
+        *,
+        datagrams: bool = False,
     ) -> None:
-        """`port` of the listener, 0 for a unix socket.
+        """`port` of the listener, 0 for a unix socket.  `datagrams`: it is a UDP socket.
 
         `waits_in` holds how each worker waits, `listeners` the descriptors by which each thread knows the listener.
         """
         self._port = port
+        self._datagrams = datagrams
+        self._takes = RECEIVES if datagrams else ACCEPTS
         self.waits_in = dict(waits_in)
         self._newcomers: set[int] = set()
         self._listeners = {tid: frozenset(fds) for tid, fds in listeners.items()}
@@ -149,7 +160,7 @@ class Account:
             self._asleep[tid] = self._in_wait[tid] = True
 
     def _arrived(self, arrival: Arrival) -> None:
-        if arrival.port != self._port:
+        if arrival.port != self._port or self._datagrams:
             self._latest[arrival.cpu] = None
             return
         known = all(tid in self._asleep for tid in self.waits_in)
@@ -166,7 +177,7 @@ class Account:
         connection = None
         if waking.by_listener:
             self._in_wait[waking.wakee] = True
-            connection = self._latest.get(waking.cpu) if self._port else WokenBy(None)
+            connection = self._latest.get(waking.cpu) if self._port and not self._datagrams else WokenBy(None)
             if connection is not None and waking.wakee not in self.waits_in:
                 self._newcomers.add(waking.wakee)
         elif not waking.flags & _INTERRUPTS and self._share(waking.waker, waking.wakee) and was_asleep:
@@ -174,7 +185,8 @@ class Account:
         self._episodes[waking.wakee] = _Episode(connection)
         if connection is not None:
             connection.woken += 1
-            self.totals.woken += 1
+            # Whether a datagram was the listener's, the worker's next steps tell.
+            self.totals.woken += not self._datagrams
         elif waking.wakee in self.waits_in:
             self.totals.otherwise += 1
 
@@ -184,7 +196,7 @@ class Account:
 
     def _entered(self, call: Entered) -> None:
         self._entered_with[call.tid] = call.first
-        if call.tid in self._newcomers and call.call not in ACCEPTS:
+        if call.tid in self._newcomers and call.call not in self._takes:
             self._newcomers.discard(call.tid)
             self.waits_in[call.tid] = WaitsIn(call.call, call.first if call.call in EPOLL_CALLS else None)
         if self._is_its_wait(call):
@@ -197,8 +209,8 @@ class Account:
             return False
         if way.call in EPOLL_CALLS:
             return call.call in EPOLL_CALLS and call.first == way.epoll
-        if way.call in ACCEPTS:
-            return call.call in ACCEPTS and call.first in self._listeners.get(call.tid, ())
+        if way.call in self._takes:
+            return call.call in self._takes and call.first in self._listeners.get(call.tid, ())
         return call.call == way.call
 
     def _left(self, call: Left) -> None:
@@ -207,15 +219,19 @@ class Account:
         episode = self._episodes.get(call.tid)
         if episode is not None:
             episode.returned = True
-        if call.call not in ACCEPTS:
+        if call.call not in self._takes:
             return
         fds = self._listeners.get(call.tid)
         if fds is not None and self._entered_with.get(call.tid) not in (None, *fds):
             return  # of another listener
+        if episode is not None:
+            episode.tried = True
         if call.result >= 0:
-            self.totals.accepted[call.tid] += 1
+            # recvmmsg says how many messages it took.
+            number = call.result if call.call == "recvmmsg" else 1
+            self.totals.accepted[call.tid] += number
             if episode is not None:
-                episode.taken += 1
+                episode.taken += number
         elif call.result == _EAGAIN:
             self.totals.found_nothing[call.tid] += 1
 
@@ -239,6 +255,11 @@ class Account:
         episode = self._episodes.pop(tid, None)
         if episode is None or episode.connection is None:
             return
+        if self._datagrams:
+            if episode.returned and not episode.tried:
+                self.totals.otherwise += 1
+                return
+            self.totals.woken += 1
         connection = episode.connection
         connection.returned += episode.returned
         self.totals.returned += episode.returned

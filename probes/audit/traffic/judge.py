@@ -16,15 +16,19 @@ SURE = (
 )
 
 
-def judge(figures: TrafficFigures, seconds: float, tells_apart: bool) -> Judgement:
-    """The verdict.  `tells_apart`: whether each connection was seen to arrive (TCP), or only all together."""
+def judge(figures: TrafficFigures, seconds: float, kind: str) -> Judgement:
+    """The verdict on a listener of this kind (ListeningSocket.kind).  Only of TCP each connection is seen to arrive."""
+    if kind.startswith("udp"):
+        if not figures.accepted:
+            return _inconclusive(f"no datagram was seen to be taken within {seconds:g} s")
+        return _by_all(figures, "datagram")
     if not figures.accepted and not figures.totals.arrived:
         return _inconclusive(f"nobody connected within {seconds:g} s; a plain audit makes connections of its own")
     if not figures.accepted:
         return _inconclusive(
             f"{figures.totals.arrived} connections came, and no system call of the workers was seen to accept any"
         )
-    return _by_connections(figures) if tells_apart else _by_all(figures)
+    return _by_connections(figures) if kind.startswith("tcp") else _by_all(figures, "connection")
 
 
 def _by_connections(figures: TrafficFigures) -> Judgement:
@@ -50,15 +54,17 @@ def _by_connections(figures: TrafficFigures) -> Judgement:
     )
 
 
-def _by_all(figures: TrafficFigures) -> Judgement:
+def _by_all(figures: TrafficFigures, event: str) -> Judgement:
     each = figures.each(figures.totals.woken) or 0.0
     in_vain = figures.each(figures.totals.in_vain) or 0.0
-    words = f"{each:.2g} wake-ups for each accepted connection, {in_vain:.2g} of them in vain"
+    what = "datagram that was taken" if event == "datagram" else "accepted connection"
+    words = f"{each:.2g} wake-ups for each {what}, {in_vain:.2g} of them in vain"
     if each >= _CLEARLY_MORE:
         return Judgement(HERDS, f"herds: {words}", SURE)
     if each <= _CLEARLY_ONE and each > 0:
         return Judgement(WAKES_ONE, f"wakes one: {words}", SURE)
-    return _inconclusive(f"{words}; connections to a unix socket cannot be distinguished, so this may be either")
+    which = "datagrams" if event == "datagram" else "connections to a unix socket"
+    return _inconclusive(f"{words}; {which} cannot be distinguished, so this may be either")
 
 
 def _inconclusive(why: str) -> Judgement:

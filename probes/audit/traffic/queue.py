@@ -60,7 +60,8 @@ class QueueWatch:
     def finish(self) -> QueueSeen:
         """Look for the last time, and at the namespace's counters."""
         self.look()
-        self.seen.overflows = self._since("ListenOverflows")
+        if not self._listener.takes_datagrams:
+            self.seen.overflows = self._since("ListenOverflows")
         return self.seen
 
     def passive_opens(self) -> int | None:

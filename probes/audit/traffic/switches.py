@@ -41,7 +41,7 @@ def watch(
         queue.look()
         tell(f"second {time.monotonic() - began:.0f} of {seconds:g}")
     moves = _moves(before, threads.looks(), seen)
-    opened = queue.passive_opens() if server.listener.port else None
+    opened = queue.passive_opens() if server.listener.kind.startswith("tcp") else None
     total = sum(moves.values())
     alone = bool(server.listener.port) and _is_alone(server)
     known["traffic"] = {
@@ -53,7 +53,7 @@ def watch(
         "jain": None if not total else round(jain([number / total for number in moves.values()]) or 0.0, 4),
         "watched": {"seconds": round(time.monotonic() - began, 2), "records": 0},
     }
-    return _judged(total, opened, alone, len(seen.waiting))
+    return _judged(total, opened, alone, len(seen.waiting), server.listener.takes_datagrams)
 
 
 def _moves(before: Looks, after: Looks, seen: WaitersSeen) -> dict[int, int]:
@@ -67,7 +67,7 @@ def _is_alone(server: AuditedServer) -> bool:
     return ports == {server.listener.port}
 
 
-def _judged(total: int, opened: int | None, alone: bool, workers: int) -> Judgement:
+def _judged(total: int, opened: int | None, alone: bool, workers: int, datagrams: bool) -> Judgement:
     sure = (
         "nearly sure: the workers changed context no more often than that in all, whatever for; who woke whom was not "
         "seen"
@@ -75,7 +75,8 @@ def _judged(total: int, opened: int | None, alone: bool, workers: int) -> Judgem
     if workers == 1:
         return Judgement(WAKES_ONE, "wakes one: the only worker wakes for a connection", sure)
     if opened is None:
-        return _inconclusive("without the tracepoints connections to a unix socket are not counted: run it as root")
+        what = "datagrams" if datagrams else "connections to a unix socket"
+        return _inconclusive(f"without the tracepoints {what} are not counted: run it as root")
     if opened < FEWEST:
         return _inconclusive(f"{opened} connections came; {FEWEST} are needed to judge by")
     each = total / opened

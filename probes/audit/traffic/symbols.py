@@ -6,6 +6,9 @@ net/ipv4/tcp_input.c, net/unix/af_unix.c):
     tcp_child_process    the last packet of a handshake has come: `parent->sk_data_ready(parent)`
     tcp_conn_request     a connection with data in its first packet (TCP Fast Open)
     unix_stream_connect  a client's connect
+
+A datagram is put into its socket's queue, and wakes who waits for it, in __udp_enqueue_schedule_skb (net/ipv4/udp.c,
+for IPv6, too; since Linux 4.10).
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 LISTENERS_WAKE = ("tcp_child_process", "tcp_conn_request", "unix_stream_connect")
+DATAGRAMS_WAKE = ("__udp_enqueue_schedule_skb",)
 
 
 class AddressRange(NamedTuple):
@@ -44,11 +48,14 @@ def ranges_of(names: Collection[str], lines: Iterable[str]) -> list[AddressRange
     return sorted(AddressRange(start, after[start]) for start in set(wanted))
 
 
-def listener_functions() -> list[AddressRange]:
-    """Where the functions lie that wake a listener's waiters; empty where this kernel does not show it to us."""
+def listener_functions(*, datagrams: bool = False) -> list[AddressRange]:
+    """Where the functions lie that wake a listener's waiters, or those of a UDP socket.
+
+    Empty where this kernel does not show it to us.
+    """
     try:
         with open("/proc/kallsyms") as lines:
-            return ranges_of(LISTENERS_WAKE, lines)
+            return ranges_of(DATAGRAMS_WAKE if datagrams else LISTENERS_WAKE, lines)
     except OSError:
         return []
 

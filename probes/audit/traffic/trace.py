@@ -69,13 +69,20 @@ class TraceStream(PerfRings):
     """These threads, from construction until `close`.  Raises OSError where the kernel denies it."""
 
     def __init__(
-        self, tracepoints: dict[str, Tracepoint], tids: Collection[int], listener_functions: Sequence[AddressRange]
+        self,
+        tracepoints: dict[str, Tracepoint],
+        tids: Collection[int],
+        listener_functions: Sequence[AddressRange],
+        calls: Sequence[str] = WAITS,
     ) -> None:
-        """`tracepoints` holds those of TRACEPOINTS that there are; `arrival` may be missing."""
+        """`tracepoints` holds those of TRACEPOINTS that there are; `arrival` may be missing.
+
+        `calls`: system calls that may wait for the listener, or take from it.
+        """
         self._tracepoints = tracepoints
         self._tids = frozenset(tids)
         self._functions = tuple(listener_functions)
-        self._names = {nr: name for nr in syscalls.NUMBERS.values() if (name := called(nr)) in WAITS}
+        self._names = {nr: name for nr in syscalls.NUMBERS.values() if (name := called(nr)) in calls}
         self._layout = self._new_layout()
         self.records = 0
         """Taken in so far, by all looks."""

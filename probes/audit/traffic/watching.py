@@ -16,7 +16,7 @@ from .. import answer, names, origin
 from ..find import AuditedServer, family_of, holders_of
 from ..judge import Judgement
 from ..tracepoints import descriptions
-from ..waits import Wait, wait_of
+from ..waits import RECEIVES, Wait, wait_of
 from ..wakers import knows_our_numbers
 from ..watch import Ended, ServerThreads
 from ..workers import Workers
@@ -26,7 +26,7 @@ from .later import Later
 from .queue import QueueWatch
 from .records import Raw, RecordReader
 from .symbols import listener_functions
-from .trace import TRACEPOINTS, TraceStream
+from .trace import TRACEPOINTS, WAITS, TraceStream
 from .waiters import WaitersSeen
 from .watched import Watched
 
@@ -123,14 +123,17 @@ def _traced(
     tracepoints: dict[str, Tracepoint],
 ) -> Judgement:
     watched = Watched(seconds, MOST_RECORDS_PER_S, cost=cost.measure(tracepoints))
-    stream = TraceStream(tracepoints, _to_trace(threads, seen), listener_functions())
+    datagrams = server.listener.takes_datagrams
+    calls = (*WAITS, *RECEIVES) if datagrams else WAITS
+    functions = listener_functions(datagrams=datagrams)
+    stream = TraceStream(tracepoints, _to_trace(threads, seen), functions, calls)
     with contextlib.ExitStack() as last:
         last.callback(stream.close)
         last.enter_context(_in_the_background())
         account = _Watch(server, threads, seen, queue, stream, watched, tell).run()
     workers = seen.workers()
     shown = figures.figures_of(account.totals, account.connections, [wait.tid for wait in workers.waiting])
-    verdict = judge.judge(shown, seconds, bool(server.listener.port))
+    verdict = judge.judge(shown, seconds, server.listener.kind)
     known["traffic"] = {**figures.as_dict(shown, threads.threads), "watched": watched.as_dict()}
     known["connections"] = shown.judged
     for name in ("woken", "returned", "won", "in_vain"):
@@ -178,7 +181,8 @@ class _Watch:
         self._server, self._threads, self._seen = server, threads, seen
         self._queue, self._stream, self._watched, self._tell = queue, stream, watched, tell
         self._way = seen.workers().way
-        self._account = Account(server.listener.port, {}, {}, self._shares)
+        datagrams = server.listener.takes_datagrams
+        self._account = Account(server.listener.port, {}, {}, self._shares, datagrams=datagrams)
         self._reader, self._later = RecordReader(), Later()
         self._learn()
 

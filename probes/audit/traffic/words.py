@@ -20,10 +20,15 @@ def head(answer: Mapping[str, Any]) -> Iterator[str]:
         return
     accepted, per_s = traffic["accepted"], traffic["accepted"] / max(0.001, traffic["watched"]["observed_s"])
     came = f"{traffic['arrived']:,} connections came, " if traffic["arrived"] else ""
-    yield f"watched {seconds:g} s of its own clients: {came}{accepted:,} were accepted, {per_s:,.0f} a second"
+    were = "datagrams were taken" if _datagrams(answer) else "were accepted"
+    yield f"watched {seconds:g} s of its own clients: {came}{accepted:,} {were}, {per_s:,.0f} a second"
     if answer["woken"] is not None:
         slept = "two workers or more" if answer["workers"] > 1 else "the worker"
         yield f"{traffic['judged']:,} came while {slept} slept; workers per connection:"
+
+
+def _datagrams(answer: Mapping[str, Any]) -> bool:
+    return bool(answer["listener"]["kind"].startswith("udp"))
 
 
 def tail(answer: Mapping[str, Any]) -> Iterator[str]:
@@ -33,7 +38,7 @@ def tail(answer: Mapping[str, Any]) -> Iterator[str]:
         if traffic["asleep"] is not None:
             spread = traffic["asleep"]
             yield f"  asleep    {_range(spread):22} it waited for the listener when the connection came"
-        yield from _sums(traffic)
+        yield from _sums(traffic, datagrams=_datagrams(answer))
     else:
         each = traffic["switches_per_opened"]
         per = "" if each is None else f", {each:.2f} for each connection that was opened"
@@ -49,15 +54,17 @@ def _range(spread: Mapping[str, Any]) -> str:
     return f"{spread['min']} to {spread['max']}, median {spread['median']:g}"
 
 
-def _sums(traffic: Mapping[str, Any]) -> Iterator[str]:
+def _sums(traffic: Mapping[str, Any], *, datagrams: bool) -> Iterator[str]:
     if not traffic["accepted"]:
         return
+    events, taken = ("datagrams", "taken") if datagrams else ("connections", "accepted")
     yield (
-        f"  in all    {traffic['woken']:,} woken by connections, {traffic['woken_per_accepted']:.2f} for each that was "
-        f"accepted; {traffic['in_vain']:,} of them in vain, {traffic['in_vain_per_accepted']:.2f} each"
+        f"  in all    {traffic['woken']:,} woken by {events}, {traffic['woken_per_accepted']:.2f} for each that was "
+        f"{taken}; {traffic['in_vain']:,} of them in vain, {traffic['in_vain_per_accepted']:.2f} each"
     )
     if traffic["found_nothing"]:
-        yield f"            {traffic['found_nothing']:,} calls of accept came back with EAGAIN"
+        call = "recvfrom, recvmsg or recvmmsg" if datagrams else "accept"
+        yield f"            {traffic['found_nothing']:,} calls of {call} came back with EAGAIN"
     spent, in_vain = traffic["cpu_ms"], traffic["in_vain_cpu_ms"]
     if spent:
         share = in_vain / spent

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 
 from probes.host import PROJECT
 from probes.lab.deadline import until
+from probes.observers.task_files import TaskFiles
 
 from .conftest import Audit, Server, Start
 from .watched import while_watched
@@ -171,18 +174,18 @@ def test_without_the_trace_in_a_namespace_of_its_own(start: Start) -> None:
     assert answer["verdict"] == "herds"
 
 
+def _workers_sleep(pid: int) -> Callable[[], bool]:
+    """Whether all four workers of this server sleep."""
+    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert len(workers) == 4
+    return lambda: all(TaskFiles(int(worker), int(worker), True).syscall() is not None for worker in workers)
+
+
 @needs_trace
 @pytest.mark.parametrize("kind", ["level", "exclusive"])
 def test_unix(start: Start, tmp_path: Path, kind: str) -> None:
     """Connections to a unix socket cannot be told apart, so each is made while all workers sleep."""
-    import socket
-
-    pid = start(kind, address=f"{tmp_path}/s").process.pid
-    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    assert len(workers) == 4
-
-    def asleep() -> bool:
-        return all(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] == "S" for worker in workers)
+    asleep = _workers_sleep(start(kind, address=f"{tmp_path}/s").process.pid)
 
     def connect() -> int:
         for _ in range(30):
@@ -196,6 +199,35 @@ def test_unix(start: Start, tmp_path: Path, kind: str) -> None:
     answer, connections = while_watched(["--unix", f"{tmp_path}/s", "--watch", 2], connect)
     assert answer["traffic"]["accepted"] == connections
     assert answer["verdict"] == ("herds" if kind == "level" else "wakes one"), answer["sentence"]
+
+
+@needs_trace
+@pytest.mark.parametrize(
+    ("kind", "woken"),
+    [("udp-epoll", 4), ("udp-poll", 4), ("udp-exclusive", 1), ("udp-recvfrom", 1), ("udp-reuseport", 1)],
+)
+def test_datagrams(start: Start, kind: str, woken: int) -> None:
+    """A herd of four wakes four for each, a group of four one: as a plain audit shows with datagrams of its own."""
+    server = start(kind)
+    asleep = _workers_sleep(server.process.pid)
+
+    def send() -> int:
+        for _ in range(30):
+            until(asleep, lambda: "the workers did not come to rest", limit_s=30)
+            # From a new port each time, by which a group chooses.
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.connect(("127.0.0.1", int(server.address)))
+                client.send(b"x")
+                assert client.recv(1) == b"x"
+        return 30
+
+    answer, sent = while_watched(["--port", server.address, "--watch", WATCH_S], send)
+    traffic = answer["traffic"]
+    assert (traffic["accepted"], traffic["woken"]) == (sent, woken * sent), answer
+    assert traffic["in_vain"] == (woken - 1) * sent
+    assert answer["verdict"] == ("herds" if woken > 1 else "wakes one"), answer["sentence"]
+    assert "for each datagram that was taken" in answer["sentence"]
+    assert answer["lab"]["woken"]["median"] == woken
 
 
 @needs_trace

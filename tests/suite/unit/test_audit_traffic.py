@@ -62,6 +62,10 @@ class Trace:
         self.records.append(Entered(self._now(), 1, tid, "accept4", fd))
         return self.returns(tid, "accept4", result)
 
+    def receives(self, tid: int, result: int = 100, fd: int = LISTENER, call: str = "recvmsg") -> Trace:
+        self.records.append(Entered(self._now(), 1, tid, call, fd))
+        return self.returns(tid, call, result)
+
     def waits(self, tid: int) -> Trace:
         self.records.append(Entered(self._now(), 1, tid, "epoll_wait", EPOLL))
         return self
@@ -83,6 +87,35 @@ def _counted(trace: Trace, account: Account | None = None) -> Account:
     account.add(trace.records)
     account.interrupted()
     return account
+
+
+def _datagrams(trace: Trace) -> Totals:
+    ways = {tid: WaitsIn("epoll_wait", EPOLL) for tid in WORKERS}
+    account = Account(PORT, ways, dict.fromkeys(WORKERS, (LISTENER,)), datagrams=True)
+    account.known_asleep(WORKERS)
+    return _counted(trace, account).totals
+
+
+def test_a_datagram_that_wakes_a_herd() -> None:
+    """One takes it; who finds nothing comes back from its wait for that, or sleeps on."""
+    trace = Trace().wakes(*WORKERS).runs(2).returns(2).receives(2).waits(2).sleeps(2)
+    trace.runs(1).returns(1).receives(1, -11).waits(1).sleeps(1).slumbers_on(3).slumbers_on(4)
+    totals = _datagrams(trace.arrives())
+    assert (totals.arrived, totals.woken, totals.in_vain, totals.accepted.total()) == (0, 4, 3, 1)
+    assert totals.found_nothing == {1: 1}
+
+
+def test_a_datagram_of_another_socket() -> None:
+    """An answer that a worker waited for: it is woken, and receives from elsewhere."""
+    trace = Trace().wakes(2).runs(2).returns(2).receives(2, fd=CONNECTION).waits(2).sleeps(2)
+    totals = _datagrams(trace)
+    assert (totals.woken, totals.otherwise, totals.in_vain, totals.accepted.total()) == (0, 1, 0, 0)
+
+
+def test_recvmmsg_takes_several() -> None:
+    trace = Trace().wakes(2).runs(2).returns(2).receives(2, 3, call="recvmmsg").waits(2).sleeps(2)
+    totals = _datagrams(trace)
+    assert (totals.woken, totals.in_vain, totals.accepted) == (1, 0, {2: 3})
 
 
 def test_a_herd() -> None:
@@ -197,24 +230,25 @@ def _figures(*woken: tuple[int, int], accepted: int = 20) -> TrafficFigures:
     ],
 )
 def test_verdicts(seen: list[tuple[int, int]], verdict: str) -> None:
-    judgement = judge(_figures(*seen), 10, True)
+    judgement = judge(_figures(*seen), 10, "tcp4")
     assert judgement.verdict == verdict, judgement.sentence
     assert judgement.sentence.startswith(verdict)
 
 
 def test_nobody_came() -> None:
-    assert "nobody connected within 10 s" in judge(figures_of(Totals(), [], WORKERS), 10, True).sentence
+    assert "nobody connected within 10 s" in judge(figures_of(Totals(), [], WORKERS), 10, "tcp4").sentence
 
 
 def test_nobody_was_seen_to_accept() -> None:
-    assert "no system call" in judge(_figures((4, 4), accepted=0), 10, True).sentence
+    assert "no system call" in judge(_figures((4, 4), accepted=0), 10, "tcp6").sentence
 
 
 @pytest.mark.parametrize(("woken", "verdict"), [(80, HERDS), (20, WAKES_ONE), (26, INCONCLUSIVE)])
 def test_verdicts_where_connections_are_not_told_apart(woken: int, verdict: str) -> None:
     totals = Totals(woken=woken)
     totals.accepted[1] = 20
-    assert judge(figures_of(totals, [], WORKERS), 10, False).verdict == verdict
+    assert judge(figures_of(totals, [], WORKERS), 10, "unix").verdict == verdict
+    assert judge(figures_of(totals, [], WORKERS), 10, "udp4").verdict == verdict
 
 
 def test_jain() -> None:

@@ -33,7 +33,7 @@ def _traced() -> dict[str, Any]:
     totals.accepted.update({11: 700, 12: 300})
     totals.found_nothing[11] = 100
     shown = figures.figures_of(totals, [WokenBy(4, 4, 1, 1, 3)] * 900, (11, 12, 13, 14))
-    assert judge(shown, 10, True).verdict == "herds"
+    assert judge(shown, 10, "tcp4").verdict == "herds"
     watched = Watched(10.0, 40_000, observed_s=10.0, records=30_000, cost=RecordCost(600, 100))
     return {
         **figures.as_dict(shown, {11: 11, 12: 12}),
