@@ -18,16 +18,8 @@ from . import refusals, syscalls
 from .errnos import errno_name
 from .verdict import Inconclusive, NotApplicable
 
-NOP, POLL_ADD, POLL_REMOVE, ACCEPT, LINK_TIMEOUT, READ, RECV, PROVIDE_BUFFERS = (
-    0,
-    6,
-    7,
-    13,
-    15,
-    22,
-    27,
-    31,
-)  # IORING_OP_
+NOP, POLL_ADD, POLL_REMOVE, ACCEPT, ASYNC_CANCEL, LINK_TIMEOUT = 0, 6, 7, 13, 14, 15  # IORING_OP_...
+READ, RECV, PROVIDE_BUFFERS = 22, 27, 31
 IO_LINK, BUFFER_SELECT = 1 << 2, 1 << 5  # IOSQE_...
 ACCEPT_MULTISHOT = 1 << 0
 POLL_MULTISHOT = 1 << 0  # IORING_POLL_ADD_MULTI, in the field len

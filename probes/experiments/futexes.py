@@ -16,6 +16,7 @@ from ..verdict import NotApplicable
 
 _WAIT, _WAKE, _CMP_REQUEUE = 0, 1, 4  # FUTEX_..., include/uapi/linux/futex.h
 _SIZE_U32 = 2  # FUTEX2_SIZE_U32
+_HUGE = 0x40000  # MAP_HUGETLB, include/uapi/asm-generic/mman-common.h
 _N = 4
 _WORD = 4
 
@@ -23,8 +24,8 @@ _WORD = 4
 class _Words:
     """Futexes in memory that all actors share."""
 
-    def __init__(self) -> None:
-        memory = mmap.mmap(-1, mmap.PAGESIZE)
+    def __init__(self, memory: mmap.mmap | None = None) -> None:
+        memory = memory or mmap.mmap(-1, mmap.PAGESIZE)
         self._keep = ctypes.c_char.from_buffer(memory)
         self._base = ctypes.addressof(self._keep)
 
@@ -89,6 +90,37 @@ def woken_as_many(stage: Stage) -> None:
 def _note(stage: Stage, waiters: list[Actor], id: str, what: str) -> None:
     stage.quiet(waiters)
     stage.note(id, what, sum(waiter.answered for waiter in waiters))
+
+
+def neighbours(stage: Stage, huge: bool) -> None:
+    """One waits for a futex, and another one for the futex in the next page, or in the next part of one huge page."""
+    words, apart = _Words(_pages(huge)), mmap.PAGESIZE // _WORD
+
+    def waiter(i: int) -> Actor:
+        def act(me: Me) -> str:
+            me.ready()
+            _futex(words.at(i * apart), _WAIT, 0)
+            return "woken"
+
+        return stage.actor(act, f"w{i}").blocked_in("futex")
+
+    waiters = [waiter(0), waiter(1)]
+    stage.note("woken", "waiters that the kernel says it woke on the second futex", _futex(words.at(apart), _WAKE, 9))
+    stage.quiet(waiters)
+    stage.note("first", "the waiter of the first futex has returned", waiters[0].answered)
+    stage.note("second", "the waiter of the second one has", waiters[1].answered)
+
+
+def _pages(huge: bool) -> mmap.mmap:
+    """Two pages, or one huge page.  Raises NotApplicable where there is none."""
+    if not huge:
+        return mmap.mmap(-1, 2 * mmap.PAGESIZE)
+    with open("/proc/meminfo") as file:
+        sizes = [int(line.split()[1]) * 1024 for line in file if line.startswith("Hugepagesize:")]
+    try:
+        return mmap.mmap(-1, sizes[0], mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | _HUGE)
+    except (OSError, IndexError):
+        raise NotApplicable("no huge page is to be had (vm.nr_hugepages)") from None
 
 
 def told_which(stage: Stage) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 
 from .. import rings
 from ..errnos import errno_name
+from ..lab.deadline import until
 from ..lab.stage import Me, Stage
 from ..rings import Request, Ring
 from ..verdict import NotApplicable
-from .limits import SPINS, spins
+from . import wire
 from .rings import all_of, insist_on_multishot, said
 
 _POLL, _CHANGE, _BUFFERS, _OTHER = 1, 2, 3, 4
@@ -28,18 +29,22 @@ def own_news(stage: Stage, kind: str) -> None:
     That is an eventfd which the ring counts up for each completion, or an epoll instance (`epoll`) that holds the ring.
     Twice something happens there: a write to the eventfd, or a completion of another request.
     """
-    Ring().close()  # NotApplicable is to be raised here, not in the actor
+    ring: Ring = stage.keep(Ring())
     done, tell = os.pipe()
 
     def act(me: Me) -> list[Any]:
-        answer = _go_round(Ring(), kind)
+        answer = _go_round(ring, kind)
         os.write(tell, b"x")
         return answer
 
     owner = stage.actor(act, "owner")
-    spun = spins(owner, done)
-    stage.note("spins", f"it {SPINS}", spun)
-    if spun:
+    # What is healthy leaves most of the queue free, all in all; what goes round fills it, and its owner comes nowhere.
+    is_full = _Full(ring)
+    until(
+        lambda: is_full() or bool(select.select([done], [], [], 0)[0]), lambda: "the owner of the ring was not heard of"
+    )
+    stage.note("goes-round", "it completes again and again, until the queue is full", is_full.seen)
+    if is_full.seen:
         return
     if not (answer := owner.answer()):
         raise NotApplicable("a poll of io_uring that goes on (multishot): EINVAL")
@@ -48,6 +53,18 @@ def own_news(stage: Stage, kind: str) -> None:
     stage.note("more", "its last completion says that more will come", more)
     stage.note("first-told", "the first event is reported", counts[0] > 0)
     stage.note("truth", "each event is reported, until a completion says that the poll has ended", -1 not in counts)
+
+
+class _Full:
+    """Whether the completion queue of a ring that another task uses was ever seen full."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self.seen = False
+
+    def __call__(self) -> bool:
+        self.seen = self.seen or sum(1 for _ in self._ring.lying()) >= self._ring.completions
+        return self.seen
 
 
 def _go_round(ring: Ring, kind: str) -> list[Any]:
@@ -117,6 +134,33 @@ def _change(ring: Ring, events: int) -> None:
 def _of_the_poll(ring: Ring) -> list[Any]:
     """What the poll has completed with: `ready` for what it asked for, or an errno's name."""
     return [said(done.result) if done.result <= 0 else "ready" for done in all_of(ring) if done.tag == _POLL]
+
+
+def cancelled(stage: Stage, kind: str) -> None:
+    """Two rings wait, with an accept or an exclusive poll; that of the first is cancelled, and then something comes."""
+    if kind == "accept":
+        listener = wire.listening(stage)
+        listener.setblocking(True)  # io_uring arms nothing on a socket that does not block
+        request, fd = Request(rings.ACCEPT), listener.fileno()
+    else:
+        fd = os.eventfd(0, os.EFD_NONBLOCK)
+        request = rings.poll_for(select.POLLIN | rings.EPOLLEXCLUSIVE)
+    first, second = stage.keep(Ring()), stage.keep(Ring())
+    for ring in (first, second):
+        ring.submit(request, fd, _POLL)
+        ring.enter(1, 0)
+    first.submit(Request(rings.ASYNC_CANCEL, address=_POLL), -1, _OTHER)
+    first.enter(1, 0)
+    results = {done.tag: said(done.result) for done in all_of(first)}
+    stage.note("cancel", "what cancelling gives", results.get(_OTHER))
+    stage.note("request", "what the request completes with", results.get(_POLL))
+    if kind == "accept":
+        wire.arrive(stage, listener)
+    else:
+        os.eventfd_write(fd, 1)
+        stage.fence(needed=True)
+    stage.note("first", "completions of the first ring, once there is something", len(list(all_of(first))))
+    stage.note("second", "completions of the second ring", len(list(all_of(second))))
 
 
 def data_and_end(stage: Stage) -> None:

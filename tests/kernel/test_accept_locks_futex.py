@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from probes.claims import DOCUMENTED, claim, kernel, man
+import pytest
+
+from probes.claims import DOCUMENTED, claim, kernel, linux, man
 from probes.fixtures import Play
 
 
@@ -22,6 +24,28 @@ def test_futex_wakes_as_many(play: Play) -> None:
     seen.expect("after-two", 2)
     seen.expect("rest", 2)
     seen.expect("in-all", 4)
+
+
+@claim(
+    "accept-locks.futex-wakes-its-own",
+    "FUTEX_WAKE wakes those that wait for this very futex, and none that waits for one in the next page, or elsewhere "
+    "in the same huge page.",
+    level=DOCUMENTED,
+    basis=[
+        man("futex", 2, "FUTEX_WAKE: of the waiters that are waiting on the futex word at the address uaddr"),
+        linux("3.11", "13d60f4b6ab5", "futex: Take hugepages into account when generating futex_key"),
+    ],
+)
+@pytest.mark.parametrize("huge", [False, True], ids=["pages", "huge-page"])
+def test_futex_wakes_its_own(play: Play, huge: bool) -> None:
+    """
+    w0  ->  f0      (futex)
+    w1  ->  f1  <- wake
+    """
+    seen = play("futexes.neighbours", huge)
+    seen.expect("woken", 1)
+    seen.expect("first", False)
+    seen.expect("second", True)
 
 
 @claim(

@@ -27,7 +27,7 @@ def test_own_news_end_a_poll(play: Play, kind: str) -> None:
     r (multishot poll) ---> eventfd, e  <- one event; and each completion of r
     """
     seen = play("ring_requests.own_news", kind)
-    seen.expect("spins", False)
+    seen.expect("goes-round", False)
     seen.expect("first-told", True)
     seen.expect("truth", True)
 
@@ -72,3 +72,27 @@ def test_multishot_receive_hears_the_end(play: Play) -> None:
     seen = play("ring_requests.data_and_end")
     seen.expect("results", [3, 0])
     seen.expect("ended", True)
+
+
+@claim(
+    "io-uring.cancelled-request-swallows-nothing",
+    "A request that is cancelled completes with ECANCELED, and takes nothing with it: what comes next completes the "
+    "request of the ring behind it.",
+    level=DOCUMENTED,
+    basis=[
+        man("io_uring_enter", 2, "IORING_OP_ASYNC_CANCEL: 0 where it was found; that one completes with ECANCELED"),
+        linux("5.18", "52dd86406dfa", "io_uring: enable EPOLLEXCLUSIVE for accept poll"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["accept", "poll"])
+def test_cancelled_request_swallows_nothing(play: Play, kind: str) -> None:
+    """
+    r0 (accept, exclusive poll: cancelled)   r1 (the same)
+                     \\                     /
+                           L, eventfd  <- one
+    """
+    seen = play("ring_requests.cancelled", kind)
+    seen.expect("cancel", 0)
+    seen.expect("request", "ECANCELED")
+    seen.expect("first", 0)
+    seen.expect("second", 1)

@@ -19,6 +19,9 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a lock waiter that is killed stays in line, and swallows the hand-over": "accept-locks.killed-waiter",
         "a requeue wakes all, or leaves those that it moves asleep forever": "accept-locks.requeue-wakes-as-many",
         "FUTEX_WAKE wakes everyone, whatever its number": "accept-locks.futex-wakes-as-many",
+        "FUTEX_WAKE wakes a waiter of another futex (one huge page, before Linux 3.11)": (
+            "accept-locks.futex-wakes-its-own"
+        ),
         "a wait for several futexes always reports the first, whichever was woken": "accept-locks.waitv-tells-which",
         "an IPC namespace shows the semaphores of another": "accept-locks.namespace-hides-semaphore",
     },
@@ -79,6 +82,9 @@ CAUGHT: dict[str, dict[str, str]] = {
         ),
         "a poll changed to ask for what is there is cancelled (before Linux 6.19), or sleeps on": (
             "io-uring.changed-poll-is-looked-at"
+        ),
+        "a cancelled request stays in the queue, and swallows what comes next": (
+            "io-uring.cancelled-request-swallows-nothing"
         ),
         "a multishot receive misses an end that comes right after data (before a68ed2df7213)": (
             "io-uring.multishot-receive-hears-the-end"

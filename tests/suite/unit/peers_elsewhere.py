@@ -203,7 +203,7 @@ _BURST, _FULL, _GOES_ON = (
 )
 _MULTISHOT_POLL, _RING_READY = "io-uring.multishot-poll-is-an-edge", "io-uring.exclusive-useless-on-a-ring"
 _OTHER_LIMITS, _NEVER_RESTARTS = "limits.others-end-with-their-errno", "signals.system-v-never-restarts"
-_CANCEL = "It concerns requests that their owner cancels, and wakes nobody else."
+_CANCEL = ("io-uring.cancelled-request-swallows-nothing",)
 
 _LIBURING = (
     PeerCase(
@@ -213,7 +213,8 @@ _LIBURING = (
     ),
     PeerCase("accept: multishot", "each connection completes", (_GOES_ON, _BURST)),
     PeerCase("accept: multishot, and an overflow", "more connections than the completion queue holds", (_FULL,)),
-    PeerCase("accept: pending at exit, cancelled", "the end of a request", why_not=_CANCEL),
+    PeerCase("accept: cancelled", "an accept is cancelled", _CANCEL),
+    PeerCase("accept: pending at exit", "a ring is closed with what is armed", why_not=KERNEL_CRASH),
     PeerCase(
         "accept-link, link-timeout: with a timeout linked to it", "the timeout ends the request", (_OTHER_LIMITS,)
     ),
@@ -224,7 +225,7 @@ _LIBURING = (
     ),
     PeerCase("timeout, wait-timeout", "a wait for completions has a limit", (_OTHER_LIMITS,)),
     PeerCase(
-        "recv-multishot",
+        "recv-multishot, mshot-shutdown-race",
         "a multishot receive tells of all that came, and of the end",
         ("io-uring.multishot-receive-hears-the-end",),
     ),
@@ -258,7 +259,7 @@ _LIBURING = (
     ),
     PeerCase("poll-update-trigger", "a poll is changed, and is ready then", ("io-uring.changed-poll-is-looked-at",)),
     PeerCase("poll-race, poll-race-mshot", "writers race with what a ring has just been told", why_not=RACE),
-    PeerCase("poll-cancel, poll-cancel-all, poll-cancel-ton, poll-link", "polls are cancelled", why_not=_CANCEL),
+    PeerCase("poll-cancel, poll-cancel-all, poll-cancel-ton, poll-link", "polls are cancelled", _CANCEL),
     PeerCase("pollfree, double-poll-crash, sq-poll-...", "crashes, and another way to submit", why_not=KERNEL_CRASH),
     PeerCase("cq-overflow, cq-full, iopoll-overflow", "what has no room in the queue comes later", (_FULL,)),
     PeerCase(

@@ -112,6 +112,14 @@ FURTHER = (
         why_not="It takes a machine without memory for sockets, which no claim can arrange.",
     ),
     Regression(
+        "13d60f4b6ab5",
+        "futex: Take hugepages into account when generating futex_key",
+        "3.11",
+        "Mended: FUTEX_WAKE on one futex of a shared huge page woke those that wait for another one.",
+        claims=("accept-locks.futex-wakes-its-own",),
+        facts=True,
+    ),
+    Regression(
         "76835b0ebf8a",
         "futex: Ensure get_futex_key_refs() always implies a barrier",
         "3.18",
