@@ -20,11 +20,13 @@ REMEDIES: Mapping[int, str] = {
     errno.ENFILE: "no file is left: raise fs.file-max",
     errno.ENOMEM: _MEMORY,
     errno.ENOBUFS: _MEMORY,
+    errno.ENOSPC: "a limit is reached: look at fs.epoll.max_user_watches, kernel.sem, kernel.msgmni, "
+    "fs.mqueue.queues_max, user.max_*_namespaces, and the temporary folder",
     errno.EADDRNOTAVAIL: "no port is free, or the address is not there: widen net.ipv4.ip_local_port_range; is lo up?",
 }
 """For each such error the reason, and what helps, in words.  No claim can be broken by one that it does not allow."""
 
-LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
+LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC)
 """Those of them that are limits: they may be gone with the next run."""
 
 _OF_AN_OPERATION: Mapping[int, str] = {
@@ -32,7 +34,6 @@ _OF_AN_OPERATION: Mapping[int, str] = {
     errno.EAGAIN: "a limit is reached: of processes (ulimit -u, pids.max of the control group), or of a queue",
     errno.EINPROGRESS: "a connection did not come about in time",
     errno.EADDRINUSE: "the port is taken, or none is free: widen net.ipv4.ip_local_port_range",
-    errno.ENOSPC: "a limit is reached: look at kernel.sem, fs.epoll.max_user_watches, and the temporary folder",
     errno.ENOENT: "something is missing: is there a temporary folder (TMPDIR), and is /proc mounted?",
     errno.EROFS: "a file system is read-only: give the run a temporary folder (TMPDIR)",
     errno.ENETUNREACH: "is lo up?",
@@ -46,7 +47,7 @@ def unavailable(what: str, error: OSError) -> Exception:
     Inconclusive where a limit is reached, which says nothing of the kernel; otherwise NotApplicable: the kernel lacks
     it, or grants it to others only.
     """
-    if error.errno in (*LIMITS, errno.ENOSPC):
+    if error.errno in LIMITS:
         return Inconclusive(f"{what}: {in_words(error)}")
     return NotApplicable(f"{what}: {error.strerror}")
 

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator
 
 from ..errnos import errno_of
+from ..refusals import LIMITS, unavailable
 from ..strategies.epoll import EPOLLEXCLUSIVE
 from ..verdict import NotApplicable
 
@@ -26,10 +27,15 @@ LACKING = (
 
 @contextlib.contextmanager
 def asking_for(feature: str) -> Iterator[None]:
-    """Raise NotApplicable, with what the kernel answered, where it refuses what is done here."""
+    """Raise NotApplicable, with what the kernel answered, where it refuses what is done here.
+
+    Inconclusive where a limit is reached, which tells nothing of the kernel.
+    """
     try:
         yield
     except OSError as error:
+        if error.errno in LIMITS:
+            raise unavailable(feature, error) from error
         raise NotApplicable(f"{feature}: {errno_of(error)}") from error
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from probes.claims import DOCUMENTED, claim, kernel, man
 from probes.fixtures import Ask
+from probes.refusals import unavailable
 from probes.strategies.epoll import EPOLLEXCLUSIVE
-from probes.verdict import NotApplicable
 
 _MAN = man("epoll_ctl", 2, "EPOLLEXCLUSIVE")
 _RULES = kernel("fs/eventpoll.c", "do_epoll_ctl and EPOLLEXCLUSIVE_OK_BITS")
@@ -48,7 +48,7 @@ def instance(target: socket.socket) -> Iterator[select.epoll]:
         try:
             epoll.register(target, select.EPOLLIN | EPOLLEXCLUSIVE)
         except OSError as error:
-            raise NotApplicable(f"EPOLLEXCLUSIVE: {error.strerror}") from error
+            raise unavailable("EPOLLEXCLUSIVE", error) from error
         epoll.unregister(target)
         yield epoll
 

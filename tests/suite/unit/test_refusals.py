@@ -33,6 +33,7 @@ def _judged(seen: Any, allowed: Any) -> tuple[str, str | None]:
         (["blocked", ["EACCES"]], ["blocked", ["blocked"]], INCONCLUSIVE),
         ("ENOSYS", "EINVAL", NOT_APPLICABLE),
         ("EMFILE", "ok", INCONCLUSIVE),
+        ("ENOSPC", "ok", INCONCLUSIVE),
         ("EMFILE", "EMFILE", HELD),  # what the claim asks about
         ("EINVAL", "blocked", BROKEN),
         ("EINTR", "blocked", BROKEN),
