@@ -100,6 +100,11 @@ class Actor:
         return lambda last: f"{self.name} was not seen {what} ({in_words(last)})"
 
     @property
+    def about_to_block(self) -> bool:
+        """Whether it has said that its next system call is the one to block in (`Me.ready`)."""
+        return self._mark[0] == 1
+
+    @property
     def woken(self) -> bool:
         """Whether it ran since `blocked_in` (or the last question), once it is at rest again.
 

@@ -60,7 +60,7 @@ def test_multiplexers_never_restart(play: Play, strategy: str, restart: bool) ->
     play("signals.interrupted", {"strategy": strategy, "restart": restart}).expect("after-signal", "EINTR")
 
 
-_RESTARTED = (("read", "pipe"), ("recvfrom", "unix-datagram"), ("mq_timedreceive", "mqueue"), ("futex", ""))
+_RESTARTED = (("read", "pipe"), ("recvfrom", "unix-datagram"), ("mq_timedreceive", "mqueue"), ("futex", "word"))
 
 
 @claim(
@@ -90,7 +90,7 @@ def test_readers_restart(play: Play, call: str, source: str, restart: bool) -> N
     basis=[_SIGNAL7],
 )
 @pytest.mark.parametrize("restart", [True, False], ids=["SA_RESTART", "plain"])
-@pytest.mark.parametrize(("call", "source"), [("msgrcv", "sysv-queue"), ("semop", "")])
+@pytest.mark.parametrize(("call", "source"), [("msgrcv", "sysv-queue"), ("semop", "semaphore")])
 def test_system_v_never_restarts(play: Play, call: str, source: str, restart: bool) -> None:
     """
     w0 (msgrcv, semop)  <- SIGUSR1, handler with or without SA_RESTART

@@ -21,13 +21,13 @@ from probes.verdict import Inconclusive
 
 
 @contextmanager
-def _process(act: Callable[[], None]) -> Iterator[Any]:
+def _process(act: Callable[[], None], *, ready: bool = True) -> Iterator[Any]:
     pid = os.fork()
     if pid == 0:
         act()
         os._exit(0)
     try:
-        yield SimpleNamespace(pid=pid)
+        yield SimpleNamespace(pid=pid, about_to_block=ready)
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -50,6 +50,14 @@ def test_call_that_spins_is_named(monkeypatch: pytest.MonkeyPatch, done: tuple[i
     monkeypatch.setattr(limits, "_SPINS_S", 0.05)
     with _process(_for_ever) as spinning:
         assert limits.spins(spinning, done[0])
+
+
+def test_what_leads_to_the_call_does_not_count(monkeypatch: pytest.MonkeyPatch, done: tuple[int, int]) -> None:
+    monkeypatch.setattr(limits, "_SPINS_S", 0.05)
+    monkeypatch.setattr(deadline, "LONGEST_S", 0.5)
+    monkeypatch.setattr(deadline, "patience_s", lambda: 0.5)
+    with _process(_for_ever, ready=False) as busy, pytest.raises(Inconclusive, match="neither returned nor"):
+        limits.spins(busy, done[0])
 
 
 def test_call_that_returned_does_not_spin(done: tuple[int, int]) -> None:
@@ -103,7 +111,7 @@ class _Stage:
             os._exit(0)
         os.close(mouth)
         self.pids.append(pid)
-        return SimpleNamespace(pid=pid, answer=lambda: json.loads(os.read(ear, 4096)))
+        return SimpleNamespace(pid=pid, about_to_block=True, answer=lambda: json.loads(os.read(ear, 4096)))
 
     def note(self, id: str, what: str, seen: Any) -> None:
         self.seen[id] = seen
