@@ -9,13 +9,15 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from probes.host import PROJECT
 
-from .conftest import PATIENCE_S, Audit, Server, Start
+from .conftest import PATIENCE_S, Answer, Audit, Server, Start
+from .ptraced import PtraceCalls, ptrace_calls
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 
@@ -23,8 +25,9 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 class TracerWatch(threading.Thread):
     """Looks for a tracer of any thread of the server, for as long as the audit runs."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, calls: PtraceCalls | None) -> None:
         super().__init__()
+        self._calls = calls
         self._files = [path for pid in server.pids() for path in Path(f"/proc/{pid}/task").glob("*/status")]
         self.over = threading.Event()
         self.tracers: set[str] = set()
@@ -38,6 +41,8 @@ class TracerWatch(threading.Thread):
                 assert match
                 self.tracers.add(match[1])
             self.looks += 1
+            if self._calls is not None:
+                self._calls.pump()
             self.over.wait(0.002)
 
 
@@ -47,18 +52,28 @@ def _echoes(server: Server) -> bool:
         return connection.recv(100) == b"still there?"
 
 
+def _let_alone(server: Server, act: Callable[[], Answer]) -> Answer:
+    """What `act` returned.  AssertionError where a thread of the server had a tracer, or ptrace was called for one."""
+    with ptrace_calls() as calls:
+        watch = TracerWatch(server, calls)
+        watch.start()
+        try:
+            answer = act()
+        finally:
+            watch.over.set()
+            watch.join()
+    assert watch.looks > 10
+    assert watch.tracers == {"0"}
+    assert calls is None or not calls.targets & set(server.pids())
+    return answer
+
+
 @pytest.mark.parametrize("kind", ["accept", "select", "level", "shared"])
 def test_undisturbed(start: Start, audit: Audit, kind: str) -> None:
     """No thread has a tracer at any time, no call returns EINTR, every connection is served, and so is the next."""
     server = start(kind)
-    watch = TracerWatch(server)
-    watch.start()
-    answer = audit("--port", server.address)
-    watch.over.set()
-    watch.join()
+    answer = _let_alone(server, lambda: audit("--port", server.address))
     assert answer["connections"] == 10, answer.text
-    assert watch.looks > 10
-    assert watch.tracers == {"0"}
     assert _echoes(server)
     server.end()
     assert server.count("EINTR") == 0
@@ -68,15 +83,18 @@ def test_undisturbed(start: Start, audit: Audit, kind: str) -> None:
 def test_trace_is_asked_for(start: Start, audit: Audit) -> None:
     """With --trace a tracer is attached, sees returns, and lets the server go again."""
     server = start("level")
-    watch = TracerWatch(server)
-    watch.start()
-    answer = audit("--port", server.address, "--trace")
-    watch.over.set()
-    watch.join()
+    with ptrace_calls() as calls:
+        watch = TracerWatch(server, calls)
+        watch.start()
+        answer = audit("--port", server.address, "--trace")
+        watch.over.set()
+        watch.join()
     if "--trace" in str(answer["reason"]):
         pytest.skip(answer["reason"])
     assert answer["connections"] == 10, answer.text
     assert watch.tracers - {"0"}
+    # So the look at its calls can fail.
+    assert calls is None or not calls.saw_all or calls.targets & set(server.pids())
     assert answer["woken"] == {"min": 4, "median": 4, "max": 4}
     assert answer["returned"]["min"] >= 1
     assert answer["won"] == {"min": 1, "median": 1, "max": 1}
@@ -126,11 +144,12 @@ def test_ordinary_user() -> None:
 
     In a process that has loaded all it needs before it becomes one, so that it may be installed where he cannot read.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", _AS_NOBODY], cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
+    line = [sys.executable, "-c", _AS_NOBODY]
+    with ptrace_calls() as calls:
+        done = subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     answer = json.loads(done.stdout)
+    assert calls is None or not calls.targets & set(answer["server"]["pids"])
     assert answer["user"] == "uid 65534"
     assert answer["woken"] == {"min": 4, "median": 4, "max": 4}
     assert answer["returned"] is None
@@ -157,3 +176,18 @@ def test_other_pid_namespace(start: Start, audit: Audit) -> None:
     answer = audit("--port", server.address)
     assert answer["woken"] == {"min": 4, "median": 4, "max": 4}, answer.text
     assert set(answer["server"]["pids"]) <= set(server.pids())
+
+
+@needs_root
+def test_container(start: Start, audit: Audit) -> None:
+    """All namespaces of its own, users too: audited from the host by its pid, and nothing of it is traced."""
+    namespaces = ("--user", "--map-root-user", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child")
+    inside = ("sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+    server = start("level", prefix=("unshare", *namespaces, "--mount-proc", *inside))
+    answer = _let_alone(server, lambda: audit("--pid", server.process.pid))
+    assert answer.code == 0, answer.text
+    assert answer["listener"]["other_namespace"] is True, answer.text
+    assert answer["woken"] == {"min": 4, "median": 4, "max": 4}, answer.text
+    assert set(answer["server"]["pids"]) <= set(server.pids())
+    server.end()
+    assert server.count("took") == 10

@@ -9,6 +9,7 @@ Exit codes: 0 all were judged, 2 bad input, 3 one was not.
 from __future__ import annotations
 
 import dataclasses
+import resource
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -69,6 +70,18 @@ CROWDS = (
 )  # fmt: skip
 
 
+HEADER = (
+    "| server | threads | workers | verdict | woken | won | CPU time | why not |",
+    "|---|---:|---:|---|---|---|---:|---|",
+)
+
+
+def _children_s() -> float:
+    """CPU time of all processes that this one has waited for (getrusage(2)); the server's are its children, too."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Audit, and print a table."""
     names = list(sys.argv[1:] if arguments is None else arguments)
@@ -76,13 +89,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [name for name in names if name not in known]:
         print(f"no server is called {unknown[0]}: choose from {' '.join(known)}", file=sys.stderr)
         return 2
-    print("| server | threads | workers | verdict | woken | won | why not |\n|---|---:|---:|---|---|---|---|")
+    print("\n".join(HEADER))
     refused = 0
     for server in [known[name] for name in names] or CROWDS:
         try:
             with Running(server) as running:
                 threads = sum(1 for _ in running.tasks())
+                before_s = _children_s()
                 audited = audit(running)
+                spent_s = _children_s() - before_s
         except (DidNotStart, FileNotFoundError, AssertionError) as problem:
             print(f"{server.name}: {problem}", file=sys.stderr, flush=True)
             refused += 1
@@ -90,7 +105,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answer = audited.answer
         refused += audited.exit_code != 0
         woken, won = (answer[name] and f"{answer[name]['median']:g}" for name in ("woken", "won"))
-        cells = (server.name, threads, answer["workers"], answer["verdict"], woken, won, answer["reason"] or "")
+        cells = (
+            server.name,
+            threads,
+            answer["workers"],
+            answer["verdict"],
+            woken,
+            won,
+            f"{spent_s:.1f} s",
+            answer["reason"] or "",
+        )
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
     return 3 if refused else 0
 

@@ -3,7 +3,7 @@
 It connects as any client does, and compares the context switches of every thread before and after
 (proc_pid_status(5)).  It knows neither who waits for the listener nor who woke whom, so threads that the server itself
 wakes move, too, and those that tick by themselves; a second count, over as long a time while nobody connects, says how
-many the latter are.
+many the latter are.  Where some thread always moves (a JVM's, Go's), only the waiters are awaited and counted.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ CONNECTIONS = 10
 _PATIENCE_S = 20.0
 _HTTP = b"GET / HTTP/1.0\r\n\r\n"
 
+ALL, WAITERS = "all threads", "the waiters"
+
 Moves = dict[int, int]
 """For each thread how often it has changed context."""
 
@@ -41,6 +43,8 @@ class Counted:
     """What these are called, and in how many connections one of the name moved."""
     idle: list[int] = field(default_factory=list)
     """How many threads moved in as long a time while nobody connected."""
+    at_rest: str = ALL
+    """Who was at rest before and after each connection."""
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -48,6 +52,7 @@ class Counted:
             "others": self.others,
             "names": dict(self.names.most_common(3)),
             "idle": self.idle,
+            "at_rest": self.at_rest,
         }
 
 
@@ -56,24 +61,32 @@ class NeverAtRest(Exception):
 
 
 def count(running: Running, waiters: Collection[int], datagram: bytes | None = None) -> Counted:
-    """Connect so many times, or send so many datagrams.  Raises NeverAtRest."""
-    counted = Counted()
+    """Connect so many times, or send so many datagrams.  Raises NeverAtRest where not even the waiters rest."""
+    try:
+        return _count(running, waiters, datagram, None)
+    except NeverAtRest:
+        return _count(running, waiters, datagram, frozenset(waiters))
+
+
+def _count(running: Running, waiters: Collection[int], datagram: bytes | None, only: frozenset[int] | None) -> Counted:
+    """`only` these are looked at; None: all threads of the server."""
+    counted = Counted(at_rest=ALL if only is None else WAITERS)
     for _ in range(CONNECTIONS):
-        before = _at_rest(running)
+        before = _at_rest(running, only)
         began = time.monotonic()
         with _client(running, datagram):
-            after = _at_rest(running)
+            after = _at_rest(running, only)
         lasted_s = time.monotonic() - began
         moved = {tid for tid, moves in after.items() if before.get(tid) != moves}
         counted.waiters.append(len(moved & set(waiters)))
         others = moved - set(waiters)
         counted.others.append(len(others))
         counted.names.update({_name(tid) for tid in others})
-        before = _at_rest(running)
+        before = _at_rest(running, only)
         end = time.monotonic() + lasted_s
         while (left_s := end - time.monotonic()) > 0:
             running.ends_within(left_s)
-        after = _moves(running)[0]
+        after = _moves(running, only)[0]
         counted.idle.append(sum(before.get(tid) != moves for tid, moves in after.items()))
     return counted
 
@@ -96,23 +109,25 @@ def _client(running: Running, datagram: bytes | None) -> socket.socket:
     return client
 
 
-def _at_rest(running: Running) -> Moves:
-    """Wait until every thread sleeps in two looks with the same counts: whom a connection wakes is runnable at once."""
+def _at_rest(running: Running, only: Collection[int] | None) -> Moves:
+    """Wait until each of them sleeps in two looks with the same counts: whom a connection wakes is runnable at once."""
     end = time.monotonic() + _PATIENCE_S
     while True:
-        moves, asleep = _moves(running)
-        if asleep and _moves(running) == (moves, True):
+        moves, asleep = _moves(running, only)
+        if asleep and _moves(running, only) == (moves, True):
             return moves
         if time.monotonic() > end:
             raise NeverAtRest(running.server.name)
         running.ends_within(LOOK_S)
 
 
-def _moves(running: Running) -> tuple[Moves, bool]:
-    """The counts of every thread, and whether all slept."""
+def _moves(running: Running, only: Collection[int] | None) -> tuple[Moves, bool]:
+    """The counts of each of them, and whether all slept."""
     moves: Moves = {}
     asleep = True
     for pid, tid in running.tasks():
+        if only is not None and tid not in only:
+            continue
         with contextlib.suppress(OSError):
             text = Path(f"/proc/{pid}/task/{tid}/status").read_text()
             moves[tid] = sum(map(int, re.findall(r"ctxt_switches:\t(\d+)", text)))
@@ -135,7 +150,8 @@ def in_words(counted: dict[str, Any] | None) -> str:
     if others:
         names = ", ".join(f"`{name}`" for name in counted["names"])
         text += f" + {others:g} other{'s' if others != 1 else ''} ({names})"
-    return text + (f"; {idle:g} tick" if idle else "")
+    text += f"; {idle:g} tick" if idle else ""
+    return text + ("; others never rest" if counted.get("at_rest") == WAITERS else "")
 
 
 def agrees(counted: dict[str, Any], woken: float, take_turns: bool = False) -> bool:

@@ -81,6 +81,7 @@ def test_an_unknown_server_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
         ({"others": [2, 2, 2], "names": {"a": 3, "b": 1}}, "4 + 2 others (`a`, `b`)"),
         ({"others": [1, 1, 0]}, "4 + 1 other (`it`)"),
         ({"idle": [3, 3, 3]}, "4; 3 tick"),
+        ({"at_rest": independent.WAITERS}, "4; others never rest"),
     ],
 )
 def test_what_a_counter_of_its_own_showed(changes: dict[str, Any], said: str) -> None:
