@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -14,7 +14,7 @@ from .claims import Claim
 from .exits import BadInput
 from .nearest import did_you_mean
 from .scenario import BadScenario
-from .star import Star, scenarios
+from .star import PRESETS, Word, few, scenarios
 
 
 class NoSuchClaim(BadInput):
@@ -31,7 +31,7 @@ def load(home: Path = chapters.HOME) -> list[dict[str, Any]]:
         {
             **_claim(test).as_json(),
             "test": f"{test.__module__.replace('.', '/')}.py::{test.__name__}",
-            "cases": _cases(test, "default"),
+            "cases": cases_of(test, "default"),
         }
         for test in _tests(home)
     ]
@@ -45,7 +45,7 @@ def cases(preset: str, sizes: Sequence[int] | None = None, one_in: int = 1) -> d
     `sizes`: the numbers of waiters, where they are not those of the preset; `one_in`: the first of so many cases alone.
     Raises chapters.NoChapters.
     """
-    return {_claim(test).id: _cases(test, preset, sizes)[::one_in] for test in _tests(chapters.HOME)}
+    return {_claim(test).id: cases_of(test, preset, sizes)[::one_in] for test in _tests(chapters.HOME)}
 
 
 def find(claim_id: str) -> dict[str, Any]:
@@ -72,26 +72,51 @@ def _claim(test: FunctionType) -> Claim:
     return claim
 
 
-def _cases(test: FunctionType, preset: str, sizes: Sequence[int] | None = None) -> list[str]:
+def cases_of(test: FunctionType, preset: str, sizes: Sequence[int] | None = None) -> list[str]:
     """Ids of scenarios, none where every size is too small; for a claim that is asked directly, pytest's parameters.
 
     Raises BadScenario, with the test's name, where the centre of one of its stars makes no sense.
     """
-    stars: Sequence[Star] = vars(test).get("stars", ())
-    if stars:
+    if "stars" in vars(test):
         try:
-            return list(scenarios(stars, preset, sizes))
+            return list(scenarios(test, PRESETS[preset], sizes))
         except BadScenario as error:
             raise BadScenario(f"{test.__name__}: {error}") from None
-    return parametrized(test) or [test.__name__]
+    found, most = parametrized(test), PRESETS[preset].most
+    return (few(found, most) if most else list(found)) or [test.__name__]
 
 
-def parametrized(test: FunctionType) -> list[str]:
-    """`name[a-b]` for every combination of its parameters, as pytest prints it; empty where it has none."""
+def parametrized(test: FunctionType) -> dict[str, list[Word]]:
+    """The values of every combination of its parameters, by what pytest calls it: `name[a-b]`.
+
+    Empty where it has none.  A value that says itself of which words it is made stands for those.
+    """
     marks = [mark for mark in vars(test).get("pytestmark", []) if mark.name == "parametrize"]
+    if not marks:
+        return {}
     # pytest lets the mark nearest to the function vary the slowest, and names it first.
-    words = [[_word(mark, place) for place in range(len(list(mark.args[1])))] for mark in marks]
-    return [f"{test.__name__}[{'-'.join(chosen)}]" for chosen in product(*words)] if words else []
+    places = product(*(range(len(list(mark.args[1]))) for mark in marks))
+    return {
+        f"{test.__name__}[{'-'.join(map(_word, marks, chosen))}]": [
+            word for mark, place in zip(marks, chosen, strict=True) for word in _words(mark, place)
+        ]
+        for chosen in places
+    }
+
+
+def _names(mark: Any) -> list[str]:
+    """Of the parameters that this mark gives values to."""
+    return mark.args[0].replace(" ", "").split(",") if isinstance(mark.args[0], str) else list(mark.args[0])
+
+
+def _values(mark: Any, place: int) -> list[Any]:
+    value = list(mark.args[1])[place]
+    return [value] if len(_names(mark)) == 1 else list(value)
+
+
+def _words(mark: Any, place: int) -> Iterator[Word]:
+    for name, value in zip(_names(mark), _values(mark, place), strict=True):
+        yield from ((name, word) for word in getattr(value, "words", (value,)))
 
 
 def _word(mark: Any, place: int) -> str:
@@ -99,10 +124,7 @@ def _word(mark: Any, place: int) -> str:
     ids = mark.kwargs.get("ids")
     if ids is not None and not callable(ids):
         return str(ids[place])
-    value = list(mark.args[1])[place]
-    names = mark.args[0].replace(" ", "").split(",") if isinstance(mark.args[0], str) else list(mark.args[0])
-    values = [value] if len(names) == 1 else value
     return "-".join(
         str(ids(part) if ids is not None else part if isinstance(part, (str, int, type(None))) else f"{name}{place}")
-        for name, part in zip(names, values, strict=True)
+        for name, part in zip(_names(mark), _values(mark, place), strict=True)
     )

@@ -18,11 +18,13 @@ import contextlib
 import signal
 from collections import Counter
 from collections.abc import Generator, Iterable
+from functools import cache
+from types import FunctionType
 from typing import Any
 
 import pytest
 
-from . import host, interrupt, outcome
+from . import catalogue, host, interrupt, outcome
 from .case import claim_of
 from .expectations import Expectations
 from .fixtures import ask, begin_case, case_of, close_lab, controls, controls_so_far, herd, lab_of, play
@@ -32,7 +34,7 @@ from .printable import printable
 from .report.places import NoPlace
 from .reporting import Reporting
 from .scenario import BadScenario
-from .star import Star, scenarios
+from .star import PRESETS, scenarios
 from .verdict import BROKEN, Inconclusive, NotApplicable
 
 __all__ = ["ask", "controls", "herd", "play"]
@@ -77,10 +79,10 @@ def _usage_errors() -> Generator[None, None, None]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    stars: tuple[Star, ...] | None = getattr(metafunc.function, "stars", None)
-    if stars is not None:
+    if hasattr(metafunc.function, "stars"):
         try:
-            chosen = scenarios(stars, metafunc.config.option.herd_preset, metafunc.config.option.herd_sizes)
+            options = metafunc.config.option
+            chosen = scenarios(metafunc.function, PRESETS[options.herd_preset], options.herd_sizes)
         except BadScenario as error:
             raise pytest.Collector.CollectError(f"{metafunc.function.__name__}: {error}") from None
         metafunc.parametrize("scenario", list(chosen.values()), ids=list(chosen))
@@ -91,6 +93,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     `-k` finds claims by a part of their id too.
     """
+    items[:] = [item for item in items if _is_of_preset(item, config.option.herd_preset)]
     wanted: list[pytest.Item] = []
     left: list[pytest.Item] = []
     places: Counter[str] = Counter()
@@ -106,6 +109,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = wanted
+
+
+def _is_of_preset(item: pytest.Item, preset: str) -> bool:
+    """Whether this preset has the case; scenarios were chosen where they were made."""
+    test = getattr(item, "function", None)
+    if claim_of(item) is None or not isinstance(test, FunctionType) or hasattr(test, "stars"):
+        return True
+    return item.name in _cases_of(test, preset)
+
+
+@cache
+def _cases_of(test: FunctionType, preset: str) -> frozenset[str]:
+    return frozenset(catalogue.cases_of(test, preset))
 
 
 # --- one test ----------------------------------------------------------------------------------

@@ -201,6 +201,12 @@ class Scenario:
         return strategy_name(self.call, self.trigger, self.sharing)
 
     @property
+    def words(self) -> tuple[tuple[str, str | int], ...]:
+        """What it is made of, each with its axis; call, trigger and sharing are one word."""
+        others = ("source", "n", "waiter", "reaction", "stimulus", "registered", "blocked")
+        return ("strategy", self.strategy), *((axis, getattr(self, axis)) for axis in others)
+
+    @property
     def takes(self) -> bool:
         """Whether the wait call itself takes what came (accept, read), so that returning is winning."""
         return CALLS[self.call].takes

@@ -1,12 +1,12 @@
 """Which scenarios a claim is tried on: a star, not the cross product.
 
 The centre is the strategy on tcp4 (a reader: on the first source that it reads) with 8 processes, unless a star says
-otherwise; then each other axis is varied alone.
+otherwise; then each other axis is varied alone.  A brief preset tries few of its cases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ class Preset:
     """What is waited for: the listeners among them are a spoke of the stars, and the others have stars of their own."""
     untraced: int
     sentence: str
+    most: int = 0
+    """How many ways to wait (WAYS) a claim is tried with at most, and then each of its other words once; such a preset
+    is brief.  Claims can want every word (`over`).  0: all cases."""
 
 
 EACH_WAY = ("pipe", "eventfd", "udp4", "unix-connected", "tcp4-connected", "timerfd", "pidfd")
@@ -36,20 +39,14 @@ PRESETS = {
         (8,),
         ("tcp4", "unix", *EACH_WAY),
         1,
-        "8 waiters, tcp4 and unix, a few other sources, 1 untraced and 1 traced trial",
+        "8 waiters, tcp4 and unix, a few other sources, 2 strategies or calls of most claims, 1 untraced and 1 traced",
+        most=2,
     ),
     "default": Preset(
         (1, 2, 8, 64),
         tuple(name for name, kind in SOURCES.items() if not kind.rare),
         3,
         "1, 2, 8 and 64 waiters, every listener and every other source, 3 untraced and 1 traced",
-    ),
-    # Abstract and seqpacket sockets run the same code of the kernel as path sockets do (net/unix/af_unix.c).
-    "matrix": Preset(
-        (8,),
-        ("tcp4", "tcp6", "unix", *EACH_WAY),
-        1,
-        "8 waiters, tcp4, tcp6 and unix, a few other sources, 1 untraced and 1 traced; for emulators",
     ),
 }
 
@@ -77,6 +74,8 @@ class Star:
     """What the waiters are, everywhere in the star: without the spoke of threads then."""
     one_of_many: bool = False
     """Whether it is there for its source's sake, so that a preset without this source leaves it out."""
+    one_more: bool = False
+    """Whether its strategy is one more of a sort that other stars of the claim try: a brief preset leaves it out."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a spoke that there is not: it would be left out, and nobody would see it."""
@@ -120,21 +119,68 @@ class Star:
             return None
 
 
-def over(*stars: Star) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Try a claim on every scenario of these stars: the test gets them one by one as `scenario`."""
+def over(*stars: Star, every_word: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Try a claim on every scenario of these stars: the test gets them one by one as `scenario`.
+
+    `every_word`: a brief preset, too, tries every word (`each_word_once`).
+    """
 
     def mark(test: Callable[..., Any]) -> Callable[..., Any]:
-        test.stars = stars  # type: ignore[attr-defined]  # read by the catalogue, and where pytest collects
+        test.stars, test.every_word = stars, every_word  # type: ignore[attr-defined]  # read where cases are chosen
         return test
 
     return mark
 
 
-def scenarios(stars: Iterable[Star], preset: str, sizes: Iterable[int] | None = None) -> dict[str, Scenario]:
-    """The scenarios of these stars by their ids, each once; `sizes` are those of the preset unless given."""
-    cut = PRESETS[preset]
-    sizes = tuple(sizes or cut.sizes)
-    return {scenario.id: scenario for star in stars for scenario in star.scenarios(sizes, cut.sources)}
+def scenarios(test: Callable[..., Any], cut: Preset, sizes: Iterable[int] | None = None) -> dict[str, Scenario]:
+    """What a test marked by `over` is tried on, by id, each once; `sizes` are those of the preset unless given."""
+    stars: tuple[Star, ...] = vars(test)["stars"]
+    chosen = [star for star in stars if not (cut.most and star.one_more)]
+    asked = tuple(sizes or cut.sizes)
+    found = {scenario.id: scenario for star in chosen for scenario in star.scenarios(asked, cut.sources)}
+    if not cut.most:
+        return found
+    words = {case: scenario.words for case, scenario in found.items()}
+    # Sizes that were asked for are all tried.
+    ids = each_word_once(words) if sizes or vars(test)["every_word"] else few(words, cut.most)
+    return {case: found[case] for case in ids}
+
+
+Word = tuple[str, Hashable]
+"""An axis, or the parameter of a test, and its value."""
+
+
+def each_word_once(words: Mapping[str, Sequence[Word]]) -> list[str]:
+    """Of cases, by their ids, those that have a word which none of the earlier ones has.
+
+    A claim over several things (calls, listeners, reactions) names them all, so each of them is tried; what is left out
+    are combinations of those that are tried elsewhere.
+    """
+    known: set[Word] = set()
+    chosen = []
+    for case, of_case in words.items():
+        fresh = set(of_case) - known
+        if fresh or not known:
+            chosen.append(case)
+            known |= fresh
+    return chosen
+
+
+WAYS = ("strategy", "call", "lock", "server")
+"""Axes, and parameters of tests, that say how a waiter waits: of many such words a brief preset tries few."""
+
+
+def few(words: Mapping[str, Sequence[Word]], most: int) -> list[str]:
+    """Of cases, by their ids, those that try each word once, but of the WAYS so many at most (two at least).
+
+    These are spread evenly from the first to the last: for a claim that holds however one waits.
+    """
+    for axis in WAYS:
+        ways = list(dict.fromkeys(word for of_case in words.values() for word in of_case if word[0] == axis))
+        if len(ways) > most:
+            left_out = set(ways) - {ways[-(-place * (len(ways) - 1) // (most - 1))] for place in range(most)}
+            words = {case: of_case for case, of_case in words.items() if not left_out.intersection(of_case)}
+    return each_word_once(words)
 
 
 def star(strategy: str, reaction: str = "hold", stimulus: str = "one-connection", further: str = "") -> Star:
@@ -142,6 +188,13 @@ def star(strategy: str, reaction: str = "hold", stimulus: str = "one-connection"
     return Star(strategy, reaction, stimulus, further)
 
 
-def centre(strategy: str, reaction: str = "hold", stimulus: str = "one-connection", further: str = "") -> Star:
+def centre(
+    strategy: str,
+    reaction: str = "hold",
+    stimulus: str = "one-connection",
+    further: str = "",
+    *,
+    one_more: bool = False,
+) -> Star:
     """The strategy with 8 processes alone, on the same source: for the sibling calls of one whose star is drawn."""
-    return Star(strategy, reaction, stimulus, further, spokes=())
+    return Star(strategy, reaction, stimulus, further, spokes=(), one_more=one_more)

@@ -8,12 +8,14 @@ with the stage, and the conductor waits for all of them.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import mmap
 import os
 import select
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +45,9 @@ from .waiter import park
 from .wakers import insist_on_our_wakers
 
 __all__ = ["Actor", "Me", "Stage", "play"]
+
+
+_EXPERIMENTS = "probes.experiments"
 
 
 class Stage:
@@ -212,6 +217,12 @@ def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
     Returns `facts`, what it noted, or `inconclusive` or `not_applicable` with the reason.  Raises
     Inconclusive where it takes too long.
     """
+    subject = name.split(".")[0]
+    # Here, so that not every stage has to; where that fails, the stage says so.
+    with contextlib.suppress(Exception):
+        if f"{_EXPERIMENTS}.{subject}" not in sys.modules:
+            importlib.import_module(f"{_EXPERIMENTS}.{subject}")
+            gc.freeze()
     answer, theirs = os.pipe()
     conductor = os.getpid()
     calm = bench.sentinel.look() if bench.sentinel is not None else None
@@ -247,7 +258,7 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
         stage = Stage(bench, conductor)
         sysv.own_what_follows()
         try:
-            act = getattr(importlib.import_module(f"probes.experiments.{subject}"), function)
+            act = getattr(importlib.import_module(f"{_EXPERIMENTS}.{subject}"), function)
             act(stage, argument) if argument is not None else act(stage)
             stage.insist_on_all()
             stage.close()

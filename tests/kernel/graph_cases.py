@@ -38,6 +38,12 @@ class Graph:
         return {name: value for name, value in asdict(self).items() if name != "number"}
 
     @property
+    def words(self) -> tuple[tuple[Any, ...], ...]:
+        """What it is made of, for a brief preset (probes/star.py): what holds what is one word."""
+        held = (self.outer, self.inner)
+        return ("waits", *self.waits), ("held", *held), ("sockets", self.sockets), ("first inside", self.first_inside)
+
+    @property
     def in_words(self) -> str:
         """`epoll_wait and poll on e0 (level) > e1 (edge) > s`."""
         inside = f" > e1 ({self.inner})" if self.inner else ""

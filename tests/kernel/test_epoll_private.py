@@ -42,7 +42,7 @@ def _exclusive(reaction: str) -> tuple[Star, ...]:
     basis=[_REGISTERS, kernel("kernel/sched/wait.c", "__wake_up_common")],
     rows=["L-A3", "L-C12", "L-C13", "Q1", "Q4"],
 )
-@over(*_plain("hold"))
+@over(*_plain("hold"), every_word=True)
 def test_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0   w1  ...  wn      (epoll_wait)

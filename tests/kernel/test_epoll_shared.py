@@ -206,7 +206,8 @@ def test_last_blocked_first(herd: RunTrials, scenario: Scenario) -> None:
     *(
         centre(f"epoll_wait.{trigger}.epoll", "loop", "one-by-one", "k24")
         for trigger in ("edge", "oneshot", "edge-exclusive")
-    )
+    ),
+    every_word=True,
 )
 def test_favours_last(herd: RunTrials, scenario: Scenario) -> None:
     """

@@ -29,6 +29,7 @@ _NOT_EXCLUSIVE = kernel("io_uring/poll.c", "__io_queue_proc: add_wait_queue, unl
     centre("io_uring_accept.nothing"),
     centre("io_uring_deferred"),
     centre("io_uring_deferred", "accept"),
+    every_word=True,
 )
 def test_accept_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """

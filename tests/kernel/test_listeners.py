@@ -206,7 +206,8 @@ def _answered_once(trial: Trial) -> int:
         _at(listener, strategy, "loop", "one-by-one", "k48")
         for listener in ("mptcp4", "vsock")
         for strategy in ("accept", "epoll_wait.edge.epoll")
-    )
+    ),
+    every_word=True,
 )
 def test_no_lost_wake_up(herd: RunTrials, scenario: Scenario) -> None:
     """

@@ -125,7 +125,7 @@ def test_first_in_first_out(herd: RunTrials, scenario: Scenario) -> None:
     ],
     rows=["W1"],
 )
-@over(*(_loop(who, "k48") for who in (PIPE, EVENTFD, DATAGRAM, MQUEUE, SYSV_QUEUE)))
+@over(*(_loop(who, "k48") for who in (PIPE, EVENTFD, DATAGRAM, MQUEUE, SYSV_QUEUE)), every_word=True)
 def test_no_lost_wake_up(herd: RunTrials, scenario: Scenario) -> None:
     """
     w0 w1 ... w7      (read, recvfrom, mq_timedreceive, msgrcv, and again)

@@ -42,6 +42,7 @@ def _each(strategy: str, sources: tuple[str, ...], reaction: str = "hold") -> tu
     *_each("poll", WAITED_SOURCES),
     *_each("epoll_wait.edge.listener", EACH_WAY),
     *(_at(source, strategy) for strategy in PLAIN for source in _EVERYWHERE),
+    every_word=True,
 )
 def test_wakes_all(herd: RunTrials, scenario: Scenario) -> None:
     """
@@ -86,6 +87,7 @@ def test_wakes_all_for_one_reader(herd: RunTrials, scenario: Scenario) -> None:
 @over(
     *_each("epoll_wait.exclusive.listener", EXCLUSIVE_SOURCES),
     *_each("epoll_wait.edge-exclusive.listener", _EVERYWHERE),
+    every_word=True,
 )
 def test_exclusive_wakes_one(herd: RunTrials, scenario: Scenario) -> None:
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations, product
 from math import comb, exp, factorial, fsum, lgamma, log, log1p, prod
 
+from probes import star
 from probes.experiments import evenness
 from probes.scenario import Scenario
 from probes.star import PRESETS, Preset
@@ -12,7 +13,7 @@ from tests.kernel.every import EVERY
 
 from .judging import claims_with_stars
 
-CUTS = ("default", "fast", "matrix")
+CUTS = ("default", "fast")
 ORDERS = (
     "accept.first-in-first-out",
     "accept.goes-round",
@@ -37,8 +38,7 @@ def cuts() -> list[Preset]:
 
 def scenarios(claim: str, preset: Preset) -> list[Scenario]:
     """What a claim is tried on under this preset, each once."""
-    stars = claims_with_stars()[claim].stars
-    return list({s.id: s for star in stars for s in star.scenarios(preset.sizes, preset.sources)}.values())
+    return list(star.scenarios(claims_with_stars()[claim], preset).values())
 
 
 def trials(preset: Preset) -> int:

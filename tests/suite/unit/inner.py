@@ -9,7 +9,7 @@ import pytest
 
 from probes import catalogue, claims
 from probes.report import run as run_files
-from probes.star import centre, scenarios, star
+from probes.star import PRESETS, centre, over, scenarios, star
 
 from .fake_lab import FakeLab
 
@@ -34,9 +34,10 @@ def test_also_here(herd, scenario):
 
 def cases_of_wakes_one(preset: str, sizes: Any = None, one_in: int = 1) -> dict[str, list[str]]:
     """What `catalogue.cases` would say if these were all claims that there are."""
+    stars = {"made.wakes-one": (centre("accept"), centre("poll", "accept")), "made.also-here": (star("accept"),)}
     return {
-        "made.wakes-one": list(scenarios([centre("accept"), centre("poll", "accept")], preset, sizes))[::one_in],
-        "made.also-here": list(scenarios([star("accept")], preset, sizes))[::one_in],
+        claim: list(scenarios(over(*of_claim)(lambda: None), PRESETS[preset], sizes))[::one_in]
+        for claim, of_claim in stars.items()
     }
 
 

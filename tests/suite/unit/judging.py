@@ -16,7 +16,7 @@ from probes.fixtures import RunTrials
 from probes.observers import WOKEN, names
 from probes.scenario import Scenario
 from probes.seen import Seen
-from probes.star import PRESETS
+from probes.star import PRESETS, Preset, scenarios
 from probes.verdict import BROKEN, INCONCLUSIVE, Inconclusive, of_claim
 
 from .builders import ALL_THERE, made_claim
@@ -37,11 +37,9 @@ def claims_with_stars() -> dict[str, FunctionType]:
 
 
 @cache
-def scenarios_of(id: str) -> tuple[Scenario, ...]:
-    """The scenarios of a claim in the default preset."""
-    stars = claims_with_stars()[id].stars
-    by_id = {s.id: s for star in stars for s in star.scenarios(PRESET.sizes, PRESET.sources)}
-    return tuple(by_id.values())
+def scenarios_of(id: str, preset: Preset = PRESET) -> tuple[Scenario, ...]:
+    """The scenarios of a claim in this preset, the default one unless another is given."""
+    return tuple(scenarios(claims_with_stars()[id], preset).values())
 
 
 def verdict_on(kernel: Kernel, id: str, scenario: Scenario, untraced: int = PRESET.untraced) -> tuple[str, str | None]:
@@ -70,26 +68,28 @@ def _judged(kernel: Kernel, claim: Claim, act: Callable[[RunTrials], None], untr
     return judge(case, None)
 
 
-def verdicts_on(kernel: Kernel, ids: Iterable[str] | None = None, untraced: int = PRESET.untraced) -> dict[str, str]:
+def verdicts_on(
+    kernel: Kernel, ids: Iterable[str] | None = None, untraced: int = PRESET.untraced, preset: Preset = PRESET
+) -> dict[str, str]:
     """The verdict of every claim on this kernel; a claim's first broken case is enough."""
-    return {name: _of_claim(kernel, name, untraced) for name in ids or claims_with_stars()}
+    return {name: _of_claim(kernel, name, untraced, preset) for name in ids or claims_with_stars()}
 
 
-def _of_claim(kernel: Kernel, id: str, untraced: int) -> str:
+def _of_claim(kernel: Kernel, id: str, untraced: int, preset: Preset = PRESET) -> str:
     verdicts = []
-    for scenario in scenarios_of(id):
+    for scenario in scenarios_of(id, preset):
         verdicts.append(verdict_on(kernel, id, scenario, untraced)[0])
         if verdicts[-1] == BROKEN:
             break
     return of_claim(verdicts)
 
 
-def broken_on(kernel: Kernel) -> set[str]:
+def broken_on(kernel: Kernel, preset: Preset = PRESET) -> set[str]:
     """The claims that break on this kernel, by name, and those that cannot be judged, with `?` in front.
 
     One untraced and one traced trial show a decision that is always taken wrongly.
     """
-    verdicts = verdicts_on(kernel, untraced=1)
+    verdicts = verdicts_on(kernel, untraced=1, preset=preset)
     return {name for name, verdict in verdicts.items() if verdict == BROKEN} | {
         f"?{name}" for name, verdict in verdicts.items() if verdict == INCONCLUSIVE
     }

@@ -106,8 +106,8 @@ def _orders_of_experiments() -> list[str]:
     return [
         "",
         *_wrapped(
-            "Experiments check orders in the same way, but once per run for each strategy or lock, whatever the "
-            "preset.  A healthy kernel never fails.  The last column is the probability that a kernel that chooses at "
+            "Experiments check orders in the same way, but once per run for each strategy or lock that the preset "
+            "tries.  A healthy kernel never fails.  The last column is the probability that a kernel that chooses at "
             "random passes."
         ),
         "",

@@ -116,7 +116,6 @@ def test_level(run: Pytest, pytester: pytest.Pytester, options: list[str], faile
     [
         ([], 11),
         (["--herd-preset", "fast"], 5),
-        (["--herd-preset", "matrix"], 6),
         (["--herd-sizes", "2,8,2"], 9),
         (["--herd-sizes", "200"], 8),
         (["--herd-one-in", "3"], 4),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from probes import catalogue
 from probes.axes import SOURCES
 from probes.scenario import BadScenario
-from probes.star import PRESETS, Star, centre, star
+from probes.star import EACH_WAY, PRESETS, Star, centre, each_word_once, few, over, scenarios, star
+from tests.kernel.every import EVERY, SIBLINGS, TAKEN_SOURCES
 
 from .judging import claims_with_stars
 
@@ -102,12 +104,64 @@ def test_size_that_makes_no_sense_is_refused() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("claim", claims_with_stars())
 def test_every_preset_judges_every_claim(claim: str, preset: str) -> None:
-    stars = claims_with_stars()[claim].stars
-    ids = [address for star in stars for address in _ids(star, preset)]
+    test = claims_with_stars()[claim]
+    ids = list(scenarios(test, PRESETS[preset]))
     assert ids
-    sizes = {star.size or 8 for star in stars}
+    assert set(ids) <= set(scenarios(test, PRESETS["default"]))
+    sizes = {star.size or 8 for star in test.stars}
     centres = [(f"/n{size}/", f"/n{size}t/") for size in sizes]
     assert all(any(mine in address or other in address for address in ids) for mine, other in centres)
+
+
+def test_fast_preset_judges_every_claim_that_has_no_star() -> None:
+    whole = catalogue.cases("default")
+    for claim, ids in catalogue.cases("fast").items():
+        assert ids, claim
+        assert set(ids) <= set(whole[claim]), claim
+
+
+def test_fast_preset_tries_every_strategy_and_each_way_of_a_wake_up_in_the_families() -> None:
+    families = [test for claim, test in claims_with_stars().items() if claim.startswith("every.")]
+    tried = [s for test in families for s in scenarios(test, PRESETS["fast"]).values()]
+    assert {s.strategy for s in tried} >= {*EVERY, *SIBLINGS}
+    assert {s.source for s in tried} >= {source for source in EACH_WAY if source in TAKEN_SOURCES}
+
+
+def _scenarios(*stars: Star, sizes: tuple[int, ...] = (), every_word: bool = False) -> list[str]:
+    return list(scenarios(over(*stars, every_word=every_word)(lambda: None), PRESETS["fast"], sizes))
+
+
+_MANY = (star("poll"), star("poll", "accept"), centre("ppoll"), centre("ppoll", "accept"), centre("select"))
+_EVERY_WORD = ["poll/tcp4/n8/hold", "poll/unix/n8/hold", "poll/tcp4/n8t/hold", "poll/tcp4/n8/accept"]
+
+
+def test_brief_preset_tries_two_strategies_and_each_other_word_once() -> None:
+    cases = [case.removesuffix("/one-connection") for case in _scenarios(*_MANY)]
+    assert cases == [*_EVERY_WORD, "select/tcp4/n8/hold"]
+
+
+def test_brief_preset_tries_every_word_once_of_a_claim_that_wants_that() -> None:
+    cases = [case.removesuffix("/one-connection") for case in _scenarios(*_MANY, every_word=True)]
+    assert cases == [*_EVERY_WORD, "ppoll/tcp4/n8/hold", "select/tcp4/n8/hold"]
+
+
+def test_brief_preset_tries_every_size_that_was_asked_for() -> None:
+    sizes = [case.split("/")[2] for case in _scenarios(star("poll"), sizes=(1, 2, 8, 30, 200))]
+    assert sizes == ["n8", "n1", "n2", "n30", "n200", "n8", "n8t"]
+
+
+def test_brief_preset_leaves_out_one_more_of_a_sort() -> None:
+    stars = (centre("poll"), centre("ppoll", one_more=True))
+    assert _scenarios(*stars) == ["poll/tcp4/n8/hold/one-connection"]
+    assert len(scenarios(over(*stars)(lambda: None), PRESETS["default"])) == 2
+
+
+def test_few_ways_are_spread_from_the_first_to_the_last() -> None:
+    words = {f"{lock}{why}": [("lock", lock), ("why", why)] for lock in "uvwxyz" for why in (1, 2)}
+    assert each_word_once(words) == ["u1", "u2", "v1", "w1", "x1", "y1", "z1"]
+    assert few(words, 2) == ["u1", "u2", "z1"]
+    assert few(words, 3) == ["u1", "u2", "x1", "z1"]
+    assert few({"alone": []}, 2) == ["alone"]
 
 
 def test_presets_say_what_they_are() -> None:
