@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import fastjsonschema
-
 from .. import __version__, host
+from ..schema import Validator, departure, validator
 from .figures import QUANTILES, figures, growth, jain_by_chance, over_rounds, quantile, ratios, shares
 from .plan import REST, Plan
 from .reading import Reading
@@ -146,16 +145,9 @@ def _growth(plan: Plan, readings: Sequence[Reading], absent: Mapping[str, str]) 
 
 def violation(answer: Mapping[str, Any]) -> str | None:
     """Where `answer` departs from the schema, or None."""
-    try:
-        _validator()(answer)
-    except fastjsonschema.JsonSchemaValueException as error:
-        return str(error.message)
-    return None
+    return departure(_validator(), answer)
 
 
 @cache
-def _validator() -> Callable[[Any], Any]:
-    validator: Callable[[Any], Any] = fastjsonschema.compile(
-        json.loads(SCHEMA_FILE.read_text(encoding="utf-8")), use_default=False
-    )
-    return validator
+def _validator() -> Validator:
+    return validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))

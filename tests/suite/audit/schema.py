@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import fastjsonschema
-
 from probes.audit.answer import SCHEMA_FILE
+from probes.schema import Validator, departure, validator
 
 Rules = dict[str, Any]
 
@@ -22,19 +20,14 @@ def rules() -> Rules:
 
 def violation(answer: dict[str, Any]) -> str | None:
     """Where the answer departs from the schema, or None.  A key that the schema does not know is one, too."""
-    try:
-        _validator()(answer)
-    except fastjsonschema.JsonSchemaValueException as error:
-        return str(error.message)
-    return None
+    return departure(_validator(), answer)
 
 
 @cache
-def _validator() -> Callable[[Any], Any]:
+def _validator() -> Validator:
     strict = rules()
     strict["definitions"] = {name: _closed(rule) for name, rule in strict["definitions"].items()}
-    validator: Callable[[Any], Any] = fastjsonschema.compile(strict, use_default=False)
-    return validator
+    return validator(strict)
 
 
 def _closed(rule: Rules) -> Rules:

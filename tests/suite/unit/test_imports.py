@@ -41,6 +41,7 @@ NOUNS = (
         "printable",
         "refusals",
         "rings",
+        "schema",
         "splats",
         "syscalls",
         "sysctls",
