@@ -86,6 +86,25 @@ STAND_INS = {
 """What does the work of a call where an architecture lacks it, as in glibc (sysdeps/unix/sysv/linux/): the same
 function of the kernel, with further arguments, which are null."""
 
+SOCKETCALL = NUMBERS.get("socketcall")
+"""By it the libc of i386 and s390x serves sockets, unless it was built for kernels from 4.3 on, which have the calls
+themselves (glibc: sysdeps/unix/sysv/linux/i386/kernel-features.h); None where an architecture never had it."""
+_BY_SOCKETCALL = {
+    3: "connect",
+    5: "accept",
+    9: "sendto",
+    10: "recvfrom",
+    11: "sendto",
+    12: "recvfrom",
+    16: "sendmsg",
+    17: "recvmsg",
+    18: "accept4",
+    19: "recvmmsg",
+    20: "sendmmsg",
+}
+"""What may sleep of all that it does, by its first argument (include/uapi/linux/net.h); send and recv are sendto and
+recvfrom without an address."""
+
 NEWNS, NEWIPC, NEWUSER, NEWNET = 0x00020000, 0x08000000, 0x10000000, 0x40000000
 """Namespaces of clone(2), unshare(2) and setns(2); os has them from Python 3.12 on."""
 WALL = 0x40000000
@@ -115,6 +134,11 @@ def number(name: str) -> int | None:
     """The number of the system call that serves `name` here, or None where there is none."""
     call = serving(name)
     return None if call is None else NUMBERS[call]
+
+
+def done_by_socketcall(first: int) -> str | None:
+    """The call whose work socketcall(2) does with this first argument; None where that is not known."""
+    return _BY_SOCKETCALL.get(first)
 
 
 def number_of(name: str) -> int:

@@ -19,6 +19,7 @@ from .eyes import open_eyes
 from .find import AuditedServer, family_of, find
 from .idle import measure
 from .namespace import network_of
+from .returns import why_none_is_told
 from .situation import situation_of
 from .sockets import destination
 from .start import Started
@@ -100,6 +101,8 @@ def _examine(
     known["server"]["name"] = names.name_of(origin.first_of_program(workers.waiting[0].pid, server.holders))
     known["waiters"] = [answer.described(wait, idle) for wait in workers.waiting]
     if request.trace:
+        if reason := why_none_is_told():
+            raise Inconclusive(f"--trace: {reason}")
         eyes.traced = Traced(wait.tid for wait in workers.waiting)
         release.callback(eyes.traced.close)
         eyes.returns = None

@@ -10,7 +10,7 @@ from ..observers import Lost
 from ..observers.perf_rings import Tracepoint
 from ..verdict import Inconclusive
 from .find import pids
-from .returns import Returns
+from .returns import Returns, why_none_is_told
 from .traced import Traced
 from .tracepoints import descriptions
 from .wakers import Wakers, knows_our_numbers, softirq_threads
@@ -94,6 +94,8 @@ def _opened(eyes: Eyes, name: str, description: Tracepoint, threads: Collection[
             eyes.wakers = Wakers(description, threads)
         elif eyes.wakers is None:
             return eyes.why_not["sched_waking"]
+        elif reason := why_none_is_told():
+            return reason
         else:
             eyes.returns = Returns(description, threads)
     except OSError as error:

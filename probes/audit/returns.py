@@ -6,6 +6,7 @@ import struct
 from collections.abc import Collection
 from typing import NamedTuple
 
+from .. import syscalls
 from ..axes import ACCEPTS
 from ..observers.perf_rings import RAW, PerfRings, Tracepoint, long_of, offset_of
 from .waits import RECEIVES, called
@@ -13,6 +14,13 @@ from .wakers import filter_for
 
 _RESTARTS = range(-516, -511)
 """The kernel goes back into the call, or turns it into EINTR (include/linux/errno.h)."""
+
+
+def why_none_is_told() -> str | None:
+    """Why the return of a call would not say which it was, or None."""
+    if syscalls.SOCKETCALL is None:
+        return None
+    return "connections may be taken by socketcall(2) here, whose return does not say what it did"
 
 
 class Return(NamedTuple):

@@ -157,9 +157,17 @@ def _answers(pid: int | str, request: bytes) -> Iterator[bytes]:
                 return iter(bodies)
             if kind == _ERROR:
                 (number,) = struct.unpack_from("=i", body)
-                raise OSError(-number or errno.EPROTO, f"sock_diag: {os.strerror(-number)}")
+                raise _refusal(-number or errno.EPROTO, *request[:2])
             bodies.append(body)
             at += max(_HEADER.size, (length + 3) & ~3)
+
+
+def _refusal(error: int, family: int, protocol: int) -> OSError:
+    """ENOENT: nobody answers for such sockets (net/core/sock_diag.c, net/ipv4/inet_diag.c), not even a module."""
+    kind = "unix" if family == socket.AF_UNIX else {6: "tcp", 17: "udp"}.get(protocol)
+    if error != errno.ENOENT or kind is None:
+        return OSError(error, f"sock_diag: {os.strerror(error)}")
+    return OSError(error, f"this kernel lists no {kind} sockets without its module {kind}_diag: modprobe {kind}_diag")
 
 
 def _line(pid: int | str) -> socket.socket:

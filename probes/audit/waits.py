@@ -14,6 +14,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from .. import syscalls
 from ..axes import ACCEPTS, EPOLL_CALLS
 from ..evidence import call_name
 from .locks import has_a_limit, waits_for_a_lock
@@ -84,6 +85,8 @@ def wait_of(pid: int, tid: int, held: Mapping[int, int]) -> Wait:
     if number is None:
         return Wait(pid, tid, name, None, False)
     call = called(number)
+    if number == syscalls.SOCKETCALL:
+        call, arguments = _by_socketcall(pid, arguments)
     if not held:
         return Wait(pid, tid, name, call, False)
     wait = _decoded(pid, tid, name, call, arguments, dict(held))
@@ -101,6 +104,18 @@ def parse_syscall(line: str) -> tuple[int | None, tuple[int, ...]]:
     if not fields or fields[0] == "running" or int(fields[0]) < 0:
         return None, ()
     return int(fields[0]), tuple(int(field, 16) for field in fields[1:7])
+
+
+def _by_socketcall(pid: int, arguments: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    """What socketcall(2) does, and with which arguments: they stand in memory, as longs; none where it may not be read.
+
+    One word is enough: no other is looked at of a call that takes a socket.
+    """
+    does = syscalls.done_by_socketcall(arguments[0])
+    word = _memory(pid, arguments[1], _LONG_BITS // 8)
+    if does is None or word is None:
+        return "socketcall", ()
+    return does, struct.unpack("@L", word)
 
 
 def _decoded(pid: int, tid: int, name: str, call: str, arguments: tuple[int, ...], held: dict[int, int]) -> Wait:

@@ -98,8 +98,16 @@ def parse_status(status: bytes) -> tuple[str, int | None]:
 
 
 def parse_syscall(line: bytes) -> int | None:
-    """Call number from /proc/PID/syscall: None while running, -1 blocked outside any call (proc_pid_syscall(5))."""
-    return None if line.startswith(b"running") else int(line.split(None, 1)[0])
+    """Call number from /proc/PID/syscall: None while running, -1 blocked outside any call (proc_pid_syscall(5)).
+
+    Of socketcall(2) it is the number of the call that it does.
+    """
+    if line.startswith(b"running"):
+        return None
+    number, _, arguments = line.partition(b" ")
+    if int(number) == syscalls.SOCKETCALL and (does := syscalls.done_by_socketcall(int(arguments.split()[0], 16))):
+        return syscalls.number(does)
+    return int(number)
 
 
 def parse_schedstat(line: bytes) -> int | None:

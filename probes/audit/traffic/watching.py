@@ -15,6 +15,7 @@ from ...verdict import Inconclusive
 from .. import answer, names, origin
 from ..find import AuditedServer, family_of, holders_of
 from ..judge import Judgement
+from ..returns import why_none_is_told
 from ..tracepoints import descriptions
 from ..waits import RECEIVES, Wait, wait_of
 from ..wakers import knows_our_numbers
@@ -94,6 +95,8 @@ def _tracepoints() -> tuple[dict[str, Tracepoint], dict[str, str | None]]:
             continue
         tracepoints[kind] = tracepoint
         why_not[name] = None
+    if reason := why_none_is_told():
+        why_not["sys_exit"] = reason
     if all(why is None for why in why_not.values()):
         why_not.update(_tried(tracepoints))
     return tracepoints, why_not

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -18,6 +19,20 @@ from probes.verdict import Inconclusive
 
 FORGED = b"x\n0000000000000000: 00000002 00000000 00010000 0001 01 8965 @forged"
 """A name that looks like two lines of /proc/net/unix."""
+
+
+@pytest.mark.parametrize(
+    ("family", "protocol", "module"),
+    [
+        (socket.AF_UNIX, 0, "unix_diag"),
+        (socket.AF_INET, socket.IPPROTO_TCP, "tcp_diag"),
+        (socket.AF_INET6, socket.IPPROTO_UDP, "udp_diag"),
+    ],
+)
+def test_a_module_that_is_not_there_is_named(family: int, protocol: int, module: str) -> None:
+    refused = sock_diag._refusal(errno.ENOENT, family, protocol)
+    assert (refused.errno, f"modprobe {module}" in str(refused)) == (errno.ENOENT, True)
+    assert "sock_diag: Operation not permitted" in str(sock_diag._refusal(errno.EPERM, family, protocol))
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from probes import syscalls
 from probes.observers.task_files import (
     RUNNING,
     Sighting,
@@ -83,6 +84,23 @@ def test_status_without_state_is_an_error() -> None:
 )
 def test_syscall(line: bytes, number: int | None) -> None:
     assert parse_syscall(line) == number
+
+
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        (b"102 0xc 0x3ffe 0x0 0x0 0x0 0x0 0x3ff 0x3fe\n", "recvfrom"),
+        (b"102 0xa 0x3ffe 0x0 0x0 0x0 0x0 0x3ff 0x3fe\n", "recvfrom"),  # recv
+        (b"102 0x3 0x3ffe 0x0 0x0 0x0 0x0 0x3ff 0x3fe\n", "connect"),
+        (b"102 0x12 0x3ffe 0x0 0x0 0x0 0x0 0x3ff 0x3fe\n", "accept4"),
+    ],
+)
+def test_socketcall_is_what_it_does(line: bytes, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As glibc of i386 and s390x waits on a socket."""
+    monkeypatch.setattr(syscalls, "SOCKETCALL", 102)
+    assert parse_syscall(line) == syscalls.number(call)
+    monkeypatch.setattr(syscalls, "SOCKETCALL", None)
+    assert parse_syscall(line) == 102
 
 
 @pytest.mark.parametrize(
