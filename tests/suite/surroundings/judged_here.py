@@ -18,7 +18,7 @@ import json
 import os
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict
 from itertools import product
 from types import FunctionType
@@ -26,7 +26,7 @@ from typing import Any
 
 import pytest
 
-from probes import chapters, experiments, syscalls
+from probes import chapters, experiments, refusals, syscalls
 from probes.case import Case, Facts, judge
 from probes.errnos import errno_of
 from probes.evidence import Trial
@@ -137,8 +137,7 @@ def judged(test: FunctionType, chosen: dict[str, Any], lab: HereLab) -> Outcome:
             test(**_resolved(test, test, fixtures, over))
         except Exception as error:  # noqa: BLE001  # as pytest: whatever a test raises is judged
             raised = pytest.ExceptionInfo.from_exception(error)
-    what = chosen["scenario"].id if "scenario" in chosen else " ".join(map(str, chosen.values()))
-    return (test.claim.id, what, *judge(case, raised))
+    return (test.claim.id, _case_of(chosen), *judge(case, raised))
 
 
 def _resolved(test: FunctionType, function: Any, given: dict[str, Any], over: contextlib.ExitStack) -> dict[str, Any]:
@@ -150,13 +149,34 @@ def _resolved(test: FunctionType, function: Any, given: dict[str, Any], over: co
     return {name: given[name] for name in inspect.signature(function).parameters}
 
 
-def main(place: str, *parts: str) -> list[Outcome]:
-    """Every case of the claims wanted."""
+CaseHere = tuple[FunctionType, dict[str, Any]]
+
+
+def cases_of(parts: Collection[str]) -> list[CaseHere]:
+    """Those whose claim and name hold one of `parts`, or all; what they import is there afterwards."""
     # What a test or an experiment imports is there before anything is denied.
     for module in pkgutil.iter_modules(experiments.__path__, f"{experiments.__name__}."):
         importlib.import_module(module.name)
     cases = [(test, chosen) for test, chosen in tests() if set(inspect.signature(test).parameters) - {"controls"}]
-    cases = [case for case in cases if not parts or any(part in case[0].claim.id for part in parts)]
+    return [case for case in cases if not parts or any(part in _named(*case) for part in parts)]
+
+
+def _named(test: FunctionType, chosen: dict[str, Any]) -> str:
+    """The claim's id, and the name of the case."""
+    return f"{test.claim.id} {_case_of(chosen)}"
+
+
+def _case_of(chosen: dict[str, Any]) -> str:
+    return chosen["scenario"].id if "scenario" in chosen else " ".join(map(str, chosen.values()))
+
+
+def main(place: str, *parts: str) -> list[Outcome]:
+    """Every case of the claims wanted."""
+    return judged_at(place, cases_of(parts))
+
+
+def judged_at(place: str, cases: Iterable[CaseHere]) -> list[Outcome]:
+    """These cases, after this process has gone to that place."""
     syscalls.adopt_orphans()
     inherited.settle()
     isolated = isolation.LOOPBACK
@@ -164,10 +184,15 @@ def main(place: str, *parts: str) -> list[Outcome]:
     if PLACES[place].isolated:
         folder, isolated = isolation.isolate(), isolation.NAMESPACES
     PLACES[place].enter()
+    return judged_in(folder, isolated, cases)
+
+
+def judged_in(folder: str | None, isolated: str, cases: Iterable[CaseHere]) -> list[Outcome]:
+    """These cases, by a conductor that this process becomes; `folder` and `isolated` as it got them."""
     try:
         bench = conductor._set_up(folder, isolated, [])
     except OSError as error:
-        return [("", "", INCONCLUSIVE, f"the conductor could not set itself up: {error.strerror}")]
+        return [("", "", INCONCLUSIVE, f"the conductor could not set itself up: {refusals.in_words(error)}")]
     deadline._patience_s = _PATIENCE_S
     lab = HereLab(bench)
     return [judged(*case, lab) for case in cases]

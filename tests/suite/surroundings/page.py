@@ -1,106 +1,204 @@
 """docs/surroundings.md: what came of every place.
 
-    python -m tests.suite.surroundings.page [--some] [--at-once N] [--kept FOLDER]
+    python -m tests.suite.surroundings.page [--some] [--guest] [--at-once N] [--kept FOLDER]
 
-goes to every place with every claim (with --some: a sample), and writes the page.  With a FOLDER what each place said
-is kept there, and a place that has said something before is not gone to again: it takes hours.
+goes to every place with every claim (with --some: a sample), and writes the page; with --guest it also boots a guest,
+for the settings of the whole machine.  With a FOLDER what each place said is kept there, and a place that has said
+something before is not gone to again: it takes hours.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 
 from probes import host
 from probes.verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE
 
-from .judged_here import Outcome
-from .outcomes import CODE, outcomes
+from . import judged_here, machine_wide
+from .judged_here import CaseHere, Outcome
+from .machine_wide import KERNEL, Measured
+from .outcomes import CODE
 from .places import PLACES
 
 SURROUNDINGS = host.PROJECT / "docs" / "surroundings.md"
 SAMPLE = (
     "accept-locks.inherited",
+    "accept-locks.unlock-wakes",
     "accept-queue",
     "death.shutdown",
+    "epoll-ctl.",
+    "epoll-graphs.inside",
     "epoll-instances.can-be-polled",
     "epoll-instances.nests",
     "epoll-instances.timeout",
+    "epoll-triggers.",
+    "every.cpus-do-not",
+    "every.level-comes",
+    "io-uring.",
+    "limits.ends-with-zero",
+    "mixed.plain-all",
+    "phantoms.group",
     "reuseport-group.own-queues",
+    "reuseport-group.selector",
     "server.child",
     "server.served-client",
+    "signal-driven.",
     "signals.",
     "sockets.defer",
     "sockets.full",
     "sockets.queue",
+    "sockets.write",
+    "sources.",
 )
 """What the ids of the claims hold that --some takes to each place."""
 _LONGEST = 160
+_LIMIT_S = 3600
 
 _HEAD = """\
 # Surroundings
 
 A sandbox, a limit or an unusual setting is no fault of the kernel, so it must never break a claim.  Where something is
 denied, scarce or set differently, each claim either holds as usual or cannot be judged, and the reason says what is in
-the way.  `python -m tests.suite.surroundings.page` judged {claims} claims ({cases} cases: every experiment, and every
-strategy in its smallest scenario) in each of these surroundings, on Linux {release}.  `tox -e surroundings` asserts the
-same.
+the way.  `python -m tests.suite.surroundings.page` judged {claims} claims ({cases} cases of locks, sockets, signals,
+reuseport groups, epoll, io_uring and other sources) in each of these surroundings, on Linux {release}.
+`tox -e surroundings` judges all experiments and every strategy there.
 
-Freezers, stray signals and kills come and go, so this table leaves them out.  `tests/suite/unit/test_wakers.py` and
-`test_disturbed.py` cover them.
+Freezers, debuggers, stray signals and kills come and go, so this table leaves them out.
+`tests/suite/unit/test_neighbours.py`, `test_wakers.py` and `test_disturbed.py` cover them.
+"""
+
+_MACHINE = """
+## Machine-wide settings
+
+No namespace holds these settings, or the run can make no namespace of its own.  Each was set to its extremes in a guest
+({kernel} in QEMU) by `tests/suite/surroundings/machine_wide.py`, which then judged {claims} claims ({cases} cases).
+That kernel lacks: {absent}.
 """
 
 
-def page(measured: dict[str, list[Outcome]], release: str) -> str:
-    """The page's text.  ValueError where a place broke a claim, or a reason is a line of Python: nothing to publish."""
-    some = next(iter(measured.values()))
-    head = _HEAD.format(release=release, claims=len({claim for claim, *_ in some}), cases=len(some))
-    lines = [*head.splitlines(), ""]
-    lines += ["| surroundings | held | inconclusive | not applicable | broken | most frequent reason |"]
+def page(measured: Measured, machine: Measured | None, release: str) -> str:
+    """The page's text, of what came of each place and of each setting of the machine.
+
+    ValueError where a claim is broken there, or a reason is a line of Python: nothing to publish.
+    """
+    claims, cases = _counted(measured)
+    lines = _HEAD.format(release=release, claims=claims, cases=cases).splitlines()
+    lines += _table("surroundings", {PLACES[name].what: judged for name, judged in measured.items()})
+    if machine is None:
+        return "\n".join(lines) + "\n"
+    claims, cases = _counted(machine)
+    absent = sorted({f"{name.split(' is ')[0]}" for name, judged in machine.items() if not judged})
+    text = _MACHINE.format(kernel=KERNEL, claims=claims, cases=cases, absent=", ".join(absent) or "none")
+    lines += text.splitlines()
+    lines += _table("setting", {name: judged for name, judged in machine.items() if judged})
+    return "\n".join(lines) + "\n"
+
+
+def _counted(measured: Measured) -> tuple[int, int]:
+    """How many claims, and how many cases of them, were taken to each place."""
+    first = next(iter(measured.values()))
+    return len({claim for claim, *_ in first}), len(first)
+
+
+def _table(heading: str, measured: Measured) -> list[str]:
+    lines = ["", f"| {heading} | held | inconclusive | not applicable | broken | most frequent reason |"]
     lines += ["|---|---|---|---|---|---|"]
-    for name, judged in measured.items():
+    for what, judged in measured.items():
         bad = [each for each in judged if each[2] == BROKEN or (each[3] and CODE.search(each[3]))]
         if bad:
-            raise ValueError(f"{name}: {bad}")
+            raise ValueError(f"{what}: {bad}")
         verdicts = Counter(verdict for *_, verdict, _ in judged)
         counts = [str(verdicts[verdict]) for verdict in (HELD, INCONCLUSIVE, NOT_APPLICABLE, BROKEN)]
         reasons = Counter(reason for *_, reason in judged if reason)
         reason = reasons.most_common(1)[0][0] if reasons else ""
         shown = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST].rsplit(' ', 1)[0]} ..."
-        lines.append(f"| {PLACES[name].what} | {' | '.join(counts)} | {shown.replace('|', '/')} |")
-    return "\n".join(lines) + "\n"
+        lines.append(f"| {what} | {' | '.join(counts)} | {shown.replace('|', '/')} |")
+    return lines
 
 
-def _said(place: str, parts: tuple[str, ...], kept: Path) -> list[Outcome]:
-    """What came of this place, now or earlier."""
-    file = kept / f"{place.replace('/', '-')}.json"
+def _forked(place: str, cases: list[CaseHere]) -> list[Outcome]:
+    """What judged_here says of these cases there, in a fork: what it imports is here already."""
+    answer, said = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        signal.alarm(_LIMIT_S)
+        kept = fcntl.fcntl(said, fcntl.F_DUPFD, 3)  # a place may have neither stdin nor stdout
+        try:
+            text = json.dumps(judged_here.judged_at(place, cases)).encode()
+            while text:
+                text = text[os.write(kept, text) :]
+        finally:
+            os._exit(0)
+    os.close(said)
+    with open(answer, "rb") as file:
+        text = file.read()
+    os.waitpid(pid, 0)
+    return [tuple(each) for each in json.loads(text)]
+
+
+def _go(places: Sequence[str], parts: Sequence[str], kept: Path) -> None:
+    """To each of these places, but those that have been gone to."""
+    cases = judged_here.cases_of(parts)
+    for place in places:
+        file = _file(kept, place)
+        if not file.exists():
+            said = _forked(place, cases)
+            print(place, dict(Counter(verdict for *_, verdict, _ in said)), file=sys.stderr, flush=True)
+            file.write_text(json.dumps(said))
+
+
+def _file(kept: Path, place: str) -> Path:
+    return kept / f"{place.replace('/', '-')}.json"
+
+
+def _go_to_all(at_once: int, kept: Path, *options: str) -> Measured:
+    """What came of each place; so many processes go to a share of them each.
+
+    They are programs of their own: conductors that were forked from one would give their waiters the same names.
+    """
+    command = [sys.executable, "-m", __spec__.name, f"--kept={kept}", *options]
+    shares = [subprocess.Popen([*command, f"--share={first}/{at_once}"]) for first in range(at_once)]
+    assert [share.wait() for share in shares] == [0] * at_once
+    return {place: [tuple(each) for each in json.loads(_file(kept, place).read_text())] for place in PLACES}
+
+
+def _machine_wide(kept: Path) -> Measured:
+    """What came of each setting of the machine, in a guest now or earlier."""
+    file = kept / "machine-wide.json"
     if not file.exists():
-        said = outcomes(place, *parts)
-        print(place, dict(Counter(verdict for *_, verdict, _ in said)), file=sys.stderr, flush=True)
-        file.write_text(json.dumps(said))
-    return [tuple(each) for each in json.loads(file.read_text())]
+        with tempfile.TemporaryDirectory(prefix="wakecheck-machine-wide-") as out:
+            file.write_text(json.dumps(machine_wide.measured(Path(out))))
+    return {name: [tuple(each) for each in judged] for name, judged in json.loads(file.read_text()).items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Goes to every place, and writes docs/surroundings.md.")
     parser.add_argument("--some", action="store_true", help="a sample of the claims")
+    parser.add_argument("--guest", action="store_true", help="boot a guest, for settings of the whole machine")
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help="so many places at once")
     parser.add_argument("--kept", type=Path, metavar="FOLDER", help="keep there what each place said")
+    parser.add_argument("--share", metavar="K/N", help="go to one part of N of the places, and write no page")
     options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="wakecheck-surroundings-") as new,
-        ThreadPoolExecutor(options.at_once) as go,
-    ):
-        kept, parts = options.kept or Path(new), SAMPLE if options.some else ()
-        said = go.map(lambda place: _said(place, parts, kept), PLACES)
-        measured = dict(zip(PLACES, said, strict=True))
-    SURROUNDINGS.write_text(page(measured, os.uname().release.partition("-")[0]))
+    if options.share:
+        first, step = map(int, options.share.split("/"))
+        _go(list(PLACES)[first::step], SAMPLE if options.some else (), options.kept)
+        return
+    with tempfile.TemporaryDirectory(prefix="wakecheck-surroundings-") as new:
+        kept = options.kept or Path(new)
+        measured = _go_to_all(options.at_once, kept, *(["--some"] if options.some else []))
+        machine = _machine_wide(kept) if options.guest else None
+    SURROUNDINGS.write_text(page(measured, machine, os.uname().release.partition("-")[0]))
 
 
 if __name__ == "__main__":

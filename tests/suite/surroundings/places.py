@@ -15,7 +15,7 @@ from probes import syscalls
 from probes.lab import isolation
 from tests.suite.system import seccomp
 
-_NOBODY = 65534
+NOBODY = 65534
 _MS_RDONLY, _MS_REC, _MS_PRIVATE = 1, 1 << 14, 1 << 18
 
 
@@ -34,6 +34,19 @@ class Place:
 
 DENIED_CALLS = tuple(sorted(set(seccomp.NUMBERS) - {"futex"}))
 """Without futex(2) the interpreter itself does not run: its locks end it (sem_wait(3) in glibc)."""
+
+REACHED = (
+    # Call, error, and the setting of the machine that makes it so.
+    ("epoll_ctl", "ENOSPC", "fs.epoll.max_user_watches"),
+    ("eventfd2", "ENFILE", "fs.file-max"),
+    ("inotify_init1", "EMFILE", "fs.inotify.max_user_instances"),
+    ("io_uring_setup", "ENOMEM", "the limit of locked memory"),
+    ("mq_open", "ENOSPC", "fs.mqueue.queues_max"),
+    ("msgget", "ENOSPC", "kernel.msgmni"),
+    ("perf_event_open", "EACCES", "kernel.perf_event_paranoid"),
+    ("semget", "ENOSPC", "kernel.sem"),
+)
+"""What a process sees of settings that are the whole machine's, and may not be changed here (machine_wide.py does)."""
 
 NETWORK = {
     "core/somaxconn": ("1", "4"),
@@ -75,15 +88,15 @@ def _limited(name: str, most: int) -> None:
 
 def _few_processes() -> None:
     """As an ordinary user who may have no more: of root the kernel asks nothing (copy_process, kernel/fork.c)."""
-    os.setgid(_NOBODY)
-    os.setuid(_NOBODY)
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
     _limited("NPROC", 3)
 
 
 def _ordinary() -> None:
     os.setgroups([])
-    os.setgid(_NOBODY)
-    os.setuid(_NOBODY)
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
 
 
 def _no_temporary_folder() -> None:
@@ -141,6 +154,10 @@ def _places() -> dict[str, Place]:
             places[f"{call}={error}"] = Place(
                 "a system call is denied", f"`{call}` gives {error}", partial(seccomp.deny, [call], error)
             )
+    for call, error, setting in REACHED:
+        places[f"{call}={error}"] = Place(
+            "a limit of the machine", f"`{call}` gives {error} ({setting})", partial(seccomp.deny, [call], error)
+        )
     for name, values in NETWORK.items():
         for value in values:
             setting = f"net.{name.replace('/', '.')}"

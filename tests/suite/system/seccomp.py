@@ -24,12 +24,14 @@ from collections.abc import Iterable
 
 NUMBERS = {
     "semget": 64,
+    "msgget": 68,
     "flock": 73,
     "ptrace": 101,
     "mount": 165,
     "futex": 202,
     "sched_setaffinity": 203,
     "epoll_wait": 232,
+    "mq_open": 240,
     "epoll_ctl": 233,
     "unshare": 272,
     "timerfd_create": 283,

@@ -1,0 +1,211 @@
+"""Settings that no namespace holds, at their extremes: they are the whole machine's, so they are tried in a guest.
+
+    python -m tests.suite.surroundings.machine_wide
+
+runs in a guest (tests/suite/guests/inside/machine_wide.py starts it), and prints one line of JSON for each setting and
+user: [setting, value, user, [outcome...]].  `measured` boots the guest, and reads those lines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from probes import host, syscalls
+from probes.lab import inherited, isolation
+from probes.scenario import Scenario
+from probes.verdict import INCONCLUSIVE
+from tests.kernel import test_read
+
+from . import judged_here
+from .judged_here import CaseHere, Outcome
+from .places import NOBODY
+
+KERNEL = "6.12"
+INSIDE = "tests/suite/guests/inside/machine_wide.py"
+MARK = "machine-wide: "
+_PATIENCE_S = 4.0
+"""An emulated kernel is slow, and a wait for what is denied ends at its deadline alone."""
+_DENIED = 77
+
+HANDFUL = (
+    "accept-locks.requeue",
+    "accept-locks.semaphores",
+    "every.won-once accept/",
+    "every.won-once epoll_wait.exclusive.listener/",
+    "every.won-once poll/",
+    "io-uring.deferred",
+    "reuseport-group.own-queues accept",
+    "sockets.full-unix-queue",
+    "sockets.queue-holds",
+    "sources.end-of-file-wakes-pollers poll",
+    "sources.larger-pipe",
+)
+"""What the claims, and the names of their cases, hold that are judged under each setting: each kind of thing once."""
+QUEUES = ("mq_timedreceive/mqueue/n2/loop/writes-one-by-one/k4", "msgrcv/sysv-queue/n2/loop/writes-one-by-one/k4")
+"""Scenarios of read.no-lost-wake-up that are judged, too."""
+
+_OF_IPC = ("fs.mqueue.", "kernel.msg", "kernel.sem")
+"""Those of an IPC namespace (ipc_namespaces(7)): they are the machine's where no other can be made."""
+ROOT, ORDINARY = "root", "an ordinary user"
+_BOTH = (ROOT, ORDINARY)
+
+SETTINGS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("kernel.io_uring_disabled", ("1", "2"), _BOTH),
+    ("kernel.perf_event_paranoid", ("-1", "4"), _BOTH),
+    ("kernel.unprivileged_userns_clone", ("0",), (ORDINARY,)),
+    ("user.max_user_namespaces", ("0",), (ORDINARY,)),
+    ("user.max_net_namespaces", ("0",), (ROOT,)),
+    ("user.max_ipc_namespaces", ("0",), (ROOT,)),
+    ("user.max_mnt_namespaces", ("0",), (ROOT,)),
+    ("fs.epoll.max_user_watches", ("0", "1"), (ORDINARY,)),
+    ("fs.file-max", ("0",), (ORDINARY,)),
+    ("fs.nr_open", ("64",), (ROOT,)),
+    ("fs.pipe-max-size", ("4096",), (ORDINARY,)),
+    ("fs.pipe-user-pages-hard", ("1",), (ORDINARY,)),
+    ("fs.pipe-user-pages-soft", ("1",), (ORDINARY,)),
+    ("kernel.pid_max", ("301",), (ROOT,)),
+    ("kernel.threads-max", ("20",), (ORDINARY,)),
+    ("kernel.sem", ("1 1 1 0",), (ROOT,)),
+    ("kernel.msgmax", ("0",), (ROOT,)),
+    ("kernel.msgmnb", ("0",), (ROOT,)),
+    ("kernel.msgmni", ("0",), (ROOT,)),
+    ("fs.mqueue.msg_max", ("1",), (ROOT, ORDINARY)),
+    ("fs.mqueue.msgsize_max", ("128",), (ORDINARY,)),
+    ("fs.mqueue.queues_max", ("0",), (ORDINARY,)),
+    ("kernel.sched_autogroup_enabled", ("0", "1"), (ROOT,)),
+    ("kernel.sched_cfs_bandwidth_slice_us", ("1",), (ROOT,)),
+    ("kernel.sched_rt_runtime_us", ("-1", "0"), (ROOT,)),
+    ("kernel.sched_schedstats", ("0", "1"), (ROOT,)),
+    ("kernel.sched_util_clamp_max", ("0",), (ROOT,)),
+    ("kernel.timer_migration", ("0",), (ROOT,)),
+    ("kernel.ftrace_enabled", ("0",), (ROOT,)),
+    ("kernel.perf_cpu_time_max_percent", ("1",), (ROOT,)),
+    ("kernel.perf_event_max_sample_rate", ("1",), (ROOT,)),
+    ("kernel.perf_event_mlock_kb", ("0",), (ROOT,)),
+    ("net.core.busy_poll", ("1000",), (ROOT,)),
+    ("net.core.busy_read", ("1000",), (ROOT,)),
+    ("net.core.dev_weight", ("1",), (ROOT,)),
+    ("net.core.netdev_budget", ("1",), (ROOT,)),
+    ("net.core.netdev_max_backlog", ("0",), (ROOT,)),
+    ("net.core.optmem_max", ("0",), (ROOT,)),
+    ("net.core.rmem_default", ("2304",), (ROOT,)),
+    ("net.core.rmem_max", ("2304",), (ROOT,)),
+    ("net.core.wmem_default", ("4608",), (ROOT,)),
+    ("net.core.wmem_max", ("4608",), (ROOT,)),
+    ("net.ipv4.tcp_max_orphans", ("0",), (ROOT,)),
+    ("net.ipv4.tcp_mem", ("1 1 1",), (ROOT,)),
+    ("net.ipv4.udp_mem", ("1 1 1",), (ROOT,)),
+    # The last, because the kernel lets nobody take 3 back (Documentation/admin-guide/LSM/Yama.rst).
+    ("kernel.yama.ptrace_scope", ("0", "1", "2", "3"), (ORDINARY,)),
+)
+"""Each with the values to try, and as whom."""
+
+
+def _file(setting: str) -> Path:
+    return Path("/proc/sys", setting.replace(".", "/"))
+
+
+def _child(setting: str, value: str, user: str, cases: list[CaseHere], said: int, *, isolate: bool) -> None:
+    """Set it, become that user, and judge, as a conductor does that is started by him.  Never returns."""
+    code = 1
+    try:
+        if setting:
+            _file(setting).write_text(value)
+        os.setsid()
+        syscalls.adopt_orphans()
+        inherited.settle()
+        if user == ORDINARY:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        folder, isolated = None, isolation.LOOPBACK
+        if isolate:
+            try:
+                folder, isolated = isolation.isolate(), isolation.NAMESPACES
+            except isolation.Denied:
+                os._exit(_DENIED)
+        text = json.dumps(judged_here.judged_in(folder, isolated, cases)).encode()
+        while text:
+            text = text[os.write(said, text) :]
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def judged(setting: str, value: str, user: str, cases: list[CaseHere]) -> list[Outcome]:
+    """What came of it; where no namespaces are to be had, without them, as in a session.  "" for no setting."""
+    before = _file(setting).read_text() if setting else ""
+    for isolate in (False,) if setting.startswith(_OF_IPC) else (True, False):
+        answer, said = os.pipe()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                _child(setting, value, user, cases, said, isolate=isolate)
+            os.close(said)
+            with open(answer, "rb") as file:
+                text = file.read()
+            _, status = os.waitpid(pid, 0)
+        finally:
+            if setting:
+                with contextlib.suppress(OSError):  # Yama takes nothing back
+                    _file(setting).write_text(before)
+        code = os.waitstatus_to_exitcode(status)
+        if code != _DENIED:
+            return [tuple(each) for each in json.loads(text)] if code == 0 else [("", "", f"died ({code})", None)]
+    return [("", "", INCONCLUSIVE, "no namespaces")]
+
+
+def main() -> None:
+    assert host.kernel()["emulated"], "this is no guest"
+    judged_here._PATIENCE_S = _PATIENCE_S
+    cases = judged_here.cases_of(HANDFUL)
+    cases += [(test_read.test_no_lost_wake_up, {"scenario": Scenario.parse(name)}) for name in QUEUES]
+    for setting, values, users in (("", ("",), _BOTH), *SETTINGS):
+        for value in values:
+            for user in users:
+                there = not setting or _file(setting).exists()
+                outcomes = judged(setting, value, user, cases) if there else []
+                print(f"{MARK}{json.dumps([setting, value, user, outcomes])}", flush=True)
+
+
+Measured = dict[str, list[Outcome]]
+"""What came of each setting, by how the page names it."""
+
+
+def measured(folder: Path) -> Measured:
+    """Boots the guest, which leaves its files in this folder.  AssertionError where it did not go to every setting."""
+    chosen = ("tests/kernel/test_accept.py", INSIDE, "-s", "-k=(wakes_one and tcp4 and n8 and not n8t) or machine_wide")
+    command = [sys.executable, "-m", "probes", "kernels", "run", KERNEL, f"--out={folder}", "--", *chosen]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    log = (folder / KERNEL / "log.txt").read_text(errors="replace")
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}{log}"
+    return dict(said(log))
+
+
+def said(log: str) -> Iterator[tuple[str, list[Outcome]]]:
+    """What the lines of this text tell, by setting; nothing of one that this kernel does not have."""
+    for line in log.splitlines():
+        if MARK in line:
+            setting, value, user, outcomes = json.loads(line.partition(MARK)[2])
+            yield called(setting, value, user), [tuple(each) for each in outcomes]
+
+
+def called(setting: str, value: str, user: str) -> str:
+    """How the page names it."""
+    return f"`{setting}` is {value}, for {user}" if setting else f"nothing is set, for {user}"
+
+
+def all_called() -> list[str]:
+    """Every setting, value and user, in order."""
+    tried = (("", ("",), _BOTH), *SETTINGS)
+    return [called(setting, value, user) for setting, values, users in tried for value in values for user in users]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""No setting of the whole machine breaks a claim; a guest is booted for it, because no namespace holds them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from . import machine_wide
+from .outcomes import CODE
+
+
+def test_nothing_is_broken(tmp_path: Path) -> None:
+    measured = machine_wide.measured(tmp_path)
+    assert list(measured) == machine_wide.all_called()
+    assert {each[2] for judged in measured.values() for each in judged} <= {"held", "inconclusive", "not applicable"}
+    assert [each for judged in measured.values() for each in judged if each[3] and CODE.search(each[3])] == []
+    for user in (machine_wide.ROOT, machine_wide.ORDINARY):
+        undisturbed = Counter(each[2] for each in measured[machine_wide.called("", "", user)])
+        assert undisturbed["held"] > 0.9 * undisturbed.total(), undisturbed
