@@ -80,7 +80,7 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a multishot poll on the eventfd of its own ring never ends (before 4464853277d0), or falls silent": (
             "io-uring.own-news-end-a-poll"
         ),
-        "a poll changed to ask for what is there is cancelled (before Linux 6.19), or sleeps on": (
+        "a poll changed to ask for what is there never completes (before Linux 6.19)": (
             "io-uring.changed-poll-is-looked-at"
         ),
         "a cancelled request stays in the queue, and swallows what comes next": (
