@@ -25,6 +25,10 @@ from .servers import named
 
 NAMES = ("nginx", "gunicorn-sync", "haproxy", "tomcat")
 WATCHED, ALONE, ALONE_AGAIN = "watched", "alone", "alone again"
+_WATCH_MORE_S = 3
+"""So much longer than the load a watch lasts."""
+_START_S, _READ_S = 0.5, 3.0
+"""What clients, or a server, take to start; and an audit to look for the workers, to read records, to ask the lab."""
 HEADER = (
     "| server | connections a second | made | accepted | woken of asleep | the lab | woken each | in vain each "
     "| CPU in vain | records | watched: 50, 90, 99 % | alone | alone again | adds | noise |",
@@ -41,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=5, metavar="N", help="of load, each time (default 5)")
     parser.add_argument("--turns", type=int, default=3, metavar="N", help="blocks of each kind (default 3)")
     options = parser.parse_args(arguments)
+    takes_s = expected_s(len(options.names), len(options.rates), options.seconds, options.turns)
+    print(f"some {takes_s / 60:.0f} minutes on an idle machine", file=sys.stderr, flush=True)
     print("\n".join(HEADER), flush=True)
     missed = 0
     for name in options.names:
@@ -49,6 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for rate in options.rates:
                 missed += _row(running, rate, options.seconds, options.turns)
     return 1 if missed else 0
+
+
+def expected_s(servers: int, rates: int, seconds: float, turns: int) -> float:
+    """How long it takes: three blocks of load each turn, one of them within a watch that is longer."""
+    turn_s = 3 * (seconds + _START_S) + _WATCH_MORE_S + _READ_S
+    return servers * (rates * turns * turn_s + 2 * _START_S)
 
 
 def _row(running: Running, rate: float, seconds: float, turns: int) -> int:
@@ -60,7 +72,7 @@ def _row(running: Running, rate: float, seconds: float, turns: int) -> int:
         kinds = list(loads)
         for kind in kinds[turn % 3 :] + kinds[: turn % 3]:
             if kind == WATCHED:
-                watch = ["--port", running.port, "--watch", seconds + 3]
+                watch = ["--port", running.port, "--watch", seconds + _WATCH_MORE_S]
                 answer, load = while_watched(watch, lambda: _load(running, rate, seconds))
                 answers.append(answer)
             else:
