@@ -105,7 +105,7 @@ def neighbours(stage: Stage, huge: bool) -> None:
         return stage.actor(act, f"w{i}").blocked_in("futex")
 
     waiters = [waiter(0), waiter(1)]
-    stage.note("woken", "waiters that the kernel says it woke on the second futex", _futex(words.at(apart), _WAKE, 9))
+    stage.note("woken", "waiters that the kernel says it woke", _futex(words.at(apart), _WAKE, 9))
     stage.quiet(waiters)
     stage.note("first", "the waiter of the first futex has returned", waiters[0].answered)
     stage.note("second", "the waiter of the second one has", waiters[1].answered)
