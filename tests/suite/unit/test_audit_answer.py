@@ -72,8 +72,8 @@ def _strategy(
         (
             _strategy(_waits("epoll_wait", "level"), same=None),
             None,
-            "4 workers, in epoll_wait, level-triggered, not exclusive, and which of them share an epoll instance "
-            "could not be told, on one inherited listener",
+            "4 workers, in epoll_wait, level-triggered, not exclusive, and it is not known which of them share an "
+            "epoll instance, on one inherited listener",
         ),
         (
             _strategy([*_waits("poll", n=1), *_waits("accept4", n=2)[1:]]),

@@ -215,7 +215,7 @@ def test_an_image_that_is_none_is_refused(tmp_path: Path) -> None:
     image = tmp_path / "bzImage"
     image.write_bytes(bytes(0x202) + b"HdrS")
     assert runner.own_image(str(image), None).name == "bzImage"
-    with pytest.raises(runner.CannotBegin, match="no folder of modules"):
+    with pytest.raises(runner.CannotBegin, match="not a folder of modules"):
         runner.own_image(str(image), str(tmp_path / "nothing"))
 
 
