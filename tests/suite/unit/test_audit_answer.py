@@ -294,7 +294,7 @@ def test_words() -> None:
         "-> do something else",
         "warning: mind the gap",
         "no sched_waking: perf_event_open: Permission denied",
-        "processes 7 9 may not be looked into",
+        "processes 7 9 cannot be inspected",
         "in a network namespace of its own",
         "not audited: [::]:80",
     ):

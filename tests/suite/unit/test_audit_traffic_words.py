@@ -69,7 +69,7 @@ def test_the_page() -> None:
         "1,000 came, 1,000 were accepted",
         "11: 70%",
         "at most 7 of 128 in 200 looks",
-        "connections of its own",
+        "connections from its own clients",
     ):
         assert said in page
 
