@@ -104,7 +104,11 @@ def _running(parser: argparse.ArgumentParser) -> None:
         "--boot-timeout", type=_seconds, default=240.0, metavar="S", help="seconds for booting (default 240)"
     )
     parser.add_argument(
-        "--timeout", type=_seconds, default=7200.0, metavar="S", help="seconds for pytest (default 7200)"
+        "--timeout",
+        type=_seconds,
+        default=7200.0,
+        metavar="S",
+        help="seconds for pytest (default 7200); a guest that prints nothing for 25 minutes is ended sooner",
     )
     parser.add_argument(
         "--cpus",

@@ -51,6 +51,9 @@ class Patience:
 
     boot_s: float
     command_s: float
+    silence_s: float = 1500.0
+    """How long the command may print nothing.  pytest ends a case after 1,200 s (pytest.ini), if its clock goes on: an
+    emulator that lost an interrupt under load slept for good, and its guest's clock with it."""
 
 
 @dataclass
@@ -159,7 +162,7 @@ def _read(
     watch: Watch,
 ) -> None:
     """Take in what comes until the guest has ended, or its time is up; then `story.reason` says so."""
-    start = time.monotonic()
+    start = heard = time.monotonic()
     end = start + patience.boot_s
     marks = b""
     with selectors.DefaultSelector() as selector, contextlib.closing(_PidFd(process.pid)) as ended:
@@ -175,12 +178,16 @@ def _read(
                 what = "the command did not end" if story.began else "the command did not begin"
                 story.reason = f"{what} within {limit:.0f} s"
                 return
+            if story.began and now > heard + patience.silence_s:
+                story.reason = f"the command printed nothing for {patience.silence_s:.0f} s: the guest hangs"
+                return
             over = False
             for key, _ in selector.select(min(_LOOK_EVERY_S, end - now)):
                 if key.data is None:
                     over = True
                     continue
                 part = os.read(key.fd, 1 << 16)
+                heard = time.monotonic()
                 if not part:
                     selector.unregister(key.fd)
                 elif key.data < len(keeps):
