@@ -154,7 +154,7 @@ FURTHER = (
         "7.1",
         "Fixed (introduced by 4464853277d0): such a poll could stay silent forever without saying that it had ended.",
         claims=("io-uring.own-news-end-a-poll",),
-        seen_on=("6.16",),
+        seen_on=("6.16", "6.18"),
         facts=True,
     ),
     Regression(
@@ -173,6 +173,7 @@ FURTHER = (
         "Fixed: data and an end that came before the owner ran were reported as one, and the end never; on "
         "AF_UNIX this shows from 6.17 on (df30285b3670).",
         claims=("io-uring.multishot-receive-hears-the-end",),
+        seen_on=("6.18",),
         facts=True,
     ),
     Regression(
