@@ -163,7 +163,7 @@ FURTHER = (
         "6.19",
         "Fixed: a poll that was changed to ask for what is there never completed.",
         claims=("io-uring.changed-poll-is-looked-at",),
-        seen_on=("6.16",),
+        seen_on=("5.10", "6.16"),
         facts=True,
     ),
     Regression(
