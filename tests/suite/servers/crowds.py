@@ -22,7 +22,7 @@ from .servers import named
 
 def _changed(name: str, crowd: str, *replaced: tuple[str, str], **fields: Any) -> Server:
     """The server of the table, with these texts of its files and its command line replaced.  How many processes it has
-    is not waited for: the audit waits until nobody comes or goes.
+    is waited for where `processes` says it; else the audit waits until nobody comes or goes.
 
     AssertionError where there is no such text.
     """
@@ -53,17 +53,17 @@ CROWDS = (
     _changed("haproxy", "64", ("nbthread 4", "nbthread 64")),
     _changed("haproxy-shards", "64", ("nbthread 4", "nbthread 64")),
     _changed("memcached", "128", ("4", "128")),
-    _changed("nginx", "64", ("worker_processes 4", "worker_processes 64")),
-    _changed("nginx-reuseport", "64", ("worker_processes 4", "worker_processes 64")),
-    _changed("uwsgi-thunder-lock", "100", ("4", "100")),
-    _changed("uwsgi", "100", ("4", "100")),
+    _changed("nginx", "64", ("worker_processes 4", "worker_processes 64"), processes=65, waiting=64),
+    _changed("nginx-reuseport", "64", ("worker_processes 4", "worker_processes 64"), processes=65, waiting=64),
+    _changed("uwsgi-thunder-lock", "100", ("4", "100"), processes=101, waiting=100),
+    _changed("uwsgi", "100", ("4", "100"), processes=101, waiting=100),
     _changed("h2o", "128", ("num-threads: 4", "num-threads: 128"), processes=2, waiting=0),
     _changed("unbound", "64", ("num-threads: 4", "num-threads: 64")),
     _changed("named", "64", ("4", "64")),
     _changed("knot", "200", ("tcp-workers: 4", "tcp-workers: 200")),
     _changed("dovecot", "50", ("process_min_avail = 4", "process_min_avail = 50"),
              ("process_limit = 4", "process_limit = 50")),
-    _changed("gunicorn-sync", "40", ("4", "40")),
+    _changed("gunicorn-sync", "40", ("4", "40"), processes=41, waiting=40),
     _changed("pgpool", "100", ("num_init_children = 4", "num_init_children = 100")),
     _changed("traffic-server", "200", ("exec_thread.limit INT 4", "exec_thread.limit INT 200"), processes=2, waiting=0),
     _changed("squid", "16", ("workers 4", "workers 16")),
