@@ -193,9 +193,11 @@ class _Life(Program):
         """
         step, futex = self.end, syscalls.number_of("futex")
         arguments = (futex, Place(_GATE, 0), FUTEX_WAIT, stage)
-        self.add(*arguments, keep=_cell(RESULT), against=-errno.EAGAIN, equal=step + 3)
-        self.load(_cell(RESULT), equal=step, above=step)
-        self.load(_cell(RESULT), against=-errno.EINTR, below=self._failed, equal=step, above=self._failed)
+        # Not in the board's result, which is that of the wait call.
+        self.add(*arguments, keep=self._came, against=-errno.EAGAIN, equal=step + 3)
+        self.load(self._came, equal=step, above=step)
+        late = self._failed_late
+        self.load(self._came, against=-errno.EINTR, below=late, equal=step, above=late)
 
     def _call(self, call: _Call, keep: Place | int = 0) -> int:
         """One of the strategy's calls."""
