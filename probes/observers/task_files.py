@@ -107,7 +107,8 @@ def parse_syscall(line: bytes) -> int | None:
     number, _, arguments = line.partition(b" ")
     if int(number) == syscalls.SOCKETCALL and (does := syscalls.done_by_socketcall(int(arguments.split()[0], 16))):
         return syscalls.number(does)
-    return int(number)
+    # 32-bit arm and powerpc have a call for recv(2), which is recvfrom without an address (net/socket.c).
+    return syscalls.NUMBERS["recvfrom"] if int(number) == syscalls.NUMBERS.get("recv") else int(number)
 
 
 def parse_schedstat(line: bytes) -> int | None:

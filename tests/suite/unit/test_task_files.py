@@ -103,6 +103,11 @@ def test_socketcall_is_what_it_does(line: bytes, call: str, monkeypatch: pytest.
     assert parse_syscall(line) == 102
 
 
+def test_recv_is_recvfrom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(syscalls.NUMBERS, "recv", 291)
+    assert parse_syscall(b"291 0x5 0x0 0x0 0x0 0x0 0x0 0x7e 0x7f\n") == syscalls.NUMBERS["recvfrom"]
+
+
 @pytest.mark.parametrize(
     ("line", "count"),
     [
