@@ -31,7 +31,7 @@ _CQSIZE = 1 << 3
 
 _AT_ITS_PLACE = (1 << 64) - 1  # an offset of -1: where the file stands (io_uring_enter(2), IORING_OP_READV)
 _ENTER_GETEVENTS, _ENTER_EXT_ARG = 1 << 0, 1 << 3
-_FEAT_SINGLE_MMAP, _FEAT_EXT_ARG = 1 << 0, 1 << 8
+_FEAT_SINGLE_MMAP, _FEAT_EXT_ARG, _FEAT_REG_REG_RING = 1 << 0, 1 << 8, 1 << 13
 _REGISTER_EVENTFD = 4
 _CQE_F_MORE = 1 << 1
 _OFF_SQES = 0x10000000
@@ -90,6 +90,8 @@ class Ring:
         features: int = struct.unpack_from("=I", params, 20)[0]
         self.takes_limits = bool(features & _FEAT_EXT_ARG)
         """Whether `enter` may have a time limit."""
+        self.is_of_6_3 = bool(features & _FEAT_REG_REG_RING)
+        """Whether its kernel has IORING_FEAT_REG_REG_RING: Linux 6.3 or later (io_uring_setup(2))."""
         if not features & _FEAT_SINGLE_MMAP:
             os.close(self.fd)
             raise NotApplicable("io_uring without IORING_FEAT_SINGLE_MMAP")
