@@ -81,9 +81,9 @@ def test_actors_that_are_frozen_break_nothing() -> None:
 
 _OFTEN = 5
 _TRACER = """
-import contextlib, ctypes, os, random, sys, time
+import contextlib, ctypes, os, random, re, sys, time
 SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
-session, whom = int(sys.argv[1]), sys.argv[2]
+session, whom = int(sys.argv[1]), re.compile(sys.argv[2] + "[0-9]")
 ptrace = ctypes.CDLL(None).ptrace
 ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 print(flush=True)
@@ -91,7 +91,7 @@ while True:
     meant = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            if os.getsid(int(pid)) == session and open(f"/proc/{pid}/comm").read().startswith(whom):
+            if os.getsid(int(pid)) == session and whom.match(open(f"/proc/{pid}/comm").read()):
                 meant.append(int(pid))
     if meant and ptrace(SEIZE, pid := random.choice(meant), None, None) == 0:
         ptrace(INTERRUPT, pid, None, None)
