@@ -232,7 +232,7 @@ def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
         _be_stage(name, bench, argument, theirs, conductor)
     os.close(theirs)
     try:
-        said = b"".join(_read_until_end(answer, min(3 * patience_s(), LONGEST_S)))
+        said = b"".join(_read_line(answer, min(3 * patience_s(), LONGEST_S)))
         message: dict[str, Any] = json.loads(said or b"{}")
         if "facts" in message:
             insist_on_calm(calm, bench.sentinel.look() if bench.sentinel is not None else None)
@@ -270,7 +270,7 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
             message = {"inconclusive": stage.cause_of(reason)}
         except Exception as error:  # noqa: BLE001  # a stage that dies says nothing; the reason must get out
             message = why_stopped(name, error)
-        os.write(answer_fd, json.dumps(message).encode())
+        os.write(answer_fd, json.dumps(message).encode() + b"\n")
     finally:
         os._exit(0)
 
@@ -293,9 +293,11 @@ def why_stopped(name: str, error: Exception) -> dict[str, str]:
     return {"inconclusive": f"a fault of Wakecheck in the experiment {name}{place}: {error}"}
 
 
-def _read_until_end(fd: int, limit_s: float) -> Iterator[bytes]:
+def _read_line(fd: int, limit_s: float) -> Iterator[bytes]:
+    """Not to the end of the pipe: an actor that somebody stopped as soon as it was forked holds that open for good."""
     end = time.monotonic() + limit_s
-    while True:
+    part = b""
+    while not part.endswith(b"\n"):
         if not select.select([fd], [], [], max(0.0, end - time.monotonic()))[0]:
             raise Inconclusive(f"the experiment did not end within {limit_s:.0f} s")
         part = os.read(fd, 65536)
