@@ -155,7 +155,7 @@ def _processes() -> Iterator[tuple[int, str, list[str]]]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
-                name, _, after = (folder / "stat").read_text().partition("(")[2].rpartition(")")
+                name, _, after = (folder / "stat").read_text(errors="replace").partition("(")[2].rpartition(")")
                 yield int(folder.name), name, after.split()
 
 
