@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from .namespace import is_ours, network_of, socket_beside
 
-LISTEN, SYN_RECV, CLOSE = 10, 3, 7
+ESTABLISHED, LISTEN, SYN_RECV, CLOSE = 1, 10, 3, 7
 """Socket states (include/net/tcp_states.h).  An unconnected UDP socket is in CLOSE."""
 _ALL_STATES = 0xFFFFFFFF
 _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG, include/uapi/linux/netlink.h

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .namespace import network_of
-from .sock_diag import CLOSE, LISTEN, SYN_RECV, InetSocket, inet_sockets, unix_listeners
+from .sock_diag import CLOSE, ESTABLISHED, LISTEN, SYN_RECV, InetSocket, inet_sockets, unix_listeners
 
 _LOOPBACK6 = ipaddress.IPv6Address("::1").packed
 _FAMILIES = {socket.AF_INET: "tcp4", socket.AF_INET6: "tcp6"}
@@ -80,6 +80,19 @@ def datagram_sockets(pid: int | str) -> list[ListeningSocket]:
                 if datagram.local[1]:
                     sockets.setdefault((kind, _text(datagram.local[0]), datagram.local[1]), []).append(datagram.inode)
     return [ListeningSocket(*key, tuple(sorted(inodes)), namespace) for key, inodes in sockets.items()]
+
+
+def udp_inodes(pid: int | str) -> set[int]:
+    """The inode of every UDP socket that is bound, connected ones too, in the network namespace of process `pid`.
+
+    OSError as `listeners`.
+    """
+    inodes: set[int] = set()
+    for family in _DATAGRAMS:
+        with _no_ipv6(family):
+            found = inet_sockets(pid, family, socket.IPPROTO_UDP, 1 << CLOSE | 1 << ESTABLISHED)
+            inodes.update(datagram.inode for datagram in found if datagram.local[1])
+    return inodes
 
 
 def is_udp_port(pid: int | str, port: int) -> bool:

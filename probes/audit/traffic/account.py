@@ -8,8 +8,9 @@ wakes the next one in an epoll instance that both share (ep_done_scan, fs/eventp
 connection came cannot be woken by it; so each connection is held against those that slept.
 
 A datagram may have come to any UDP socket of the worker, such as one by which it asks others.  It was the audited one's
-if the worker then received from that, or found nothing for which to return from its wait: another worker was quicker,
-and only that socket do they share.
+if the worker then received from that; or if it found nothing, and another worker received from that between its wake-up
+and its next sleep, and so was quicker.  Where they share another UDP socket, its datagrams may wake them in the same
+moment: then the wake-ups counted are the most that there can have been.
 """
 
 from __future__ import annotations
@@ -56,7 +57,10 @@ class _Episode:
     taken: int = 0
     tried: bool = False
     """Whether it called accept, or received, from the listener."""
-    slept: bool = False
+    slept_ns: int | None = None
+    """When it slept again."""
+    another_took: bool = False
+    """Whether another thread received from the listener before that."""
     ran_ns: int = 0
 
 
@@ -114,6 +118,8 @@ class Account:
         """For each CPU the connection that came last there; None: one of another listener."""
         self._episodes: dict[int, _Episode] = {}
         self._entered_with: dict[int, int] = {}
+        self._took_since: dict[int, int] = {}
+        """When each thread entered its call, or was woken in it: nothing was taken by that call before."""
         self._in_wait: dict[int, bool] = {}
         self._on_cpu_since: dict[int, int] = {}
 
@@ -136,7 +142,7 @@ class Account:
         for tid in list(self._episodes):
             self._end(tid)
         self._asleep, self._in_wait = {}, {}
-        self._latest, self._on_cpu_since = {}, {}
+        self._latest, self._on_cpu_since, self._took_since = {}, {}, {}
 
     def learn(self, tid: int, way: WaitsIn) -> None:
         """This thread waits for the listener, in this way."""
@@ -171,6 +177,7 @@ class Account:
 
     def _woken(self, waking: WakeUpRecord) -> None:
         self._end(waking.wakee)
+        self._took_since[waking.wakee] = waking.at_ns
         was_asleep = self._asleep.get(waking.wakee, False)
         if waking.wakee in self.waits_in:
             self._asleep[waking.wakee] = False
@@ -196,6 +203,7 @@ class Account:
 
     def _entered(self, call: Entered) -> None:
         self._entered_with[call.tid] = call.first
+        self._took_since[call.tid] = call.at_ns
         if call.tid in self._newcomers and call.call not in self._takes:
             self._newcomers.discard(call.tid)
             self.waits_in[call.tid] = WaitsIn(call.call, call.first if call.call in EPOLL_CALLS else None)
@@ -232,8 +240,16 @@ class Account:
             self.totals.accepted[call.tid] += number
             if episode is not None:
                 episode.taken += number
+            self._tell_others(call)
         elif call.result == _EAGAIN:
             self.totals.found_nothing[call.tid] += 1
+
+    def _tell_others(self, took: Left) -> None:
+        """Another was quicker than those who had not slept again when this call may have begun to take."""
+        since = self._took_since.get(took.tid, took.at_ns)
+        for tid, episode in self._episodes.items():
+            if tid != took.tid and (episode.slept_ns is None or episode.slept_ns >= since):
+                episode.another_took = True
 
     def _switched(self, switch: Switched) -> None:
         self._on_cpu_since[switch.after] = switch.at_ns
@@ -246,8 +262,8 @@ class Account:
             if episode is not None:
                 episode.ran_ns += ran_ns
         if switch.sleeps:
-            if episode is not None:
-                episode.slept = True
+            if episode is not None and episode.slept_ns is None:
+                episode.slept_ns = switch.at_ns
             if self._in_wait.get(tid):
                 self._asleep[tid] = True
 
@@ -256,7 +272,7 @@ class Account:
         if episode is None or episode.connection is None:
             return
         if self._datagrams:
-            if episode.returned and not episode.tried:
+            if (episode.returned and not episode.tried) or not (episode.taken or episode.another_took):
                 self.totals.otherwise += 1
                 return
             self.totals.woken += 1
@@ -265,7 +281,7 @@ class Account:
         self.totals.returned += episode.returned
         if episode.taken:
             connection.won += 1
-        elif episode.slept:
+        elif episode.slept_ns is not None:
             connection.in_vain += 1
             self.totals.in_vain += 1
             self.totals.in_vain_by[tid] += 1

@@ -23,6 +23,7 @@ from ..watch import Ended, ServerThreads
 from ..workers import Workers
 from . import cost, figures, judge, switches
 from .account import Account, WaitsIn
+from .beside import share_another
 from .later import Later
 from .queue import QueueWatch
 from .records import Raw, RecordReader
@@ -130,13 +131,15 @@ def _traced(
     calls = (*WAITS, *RECEIVES) if datagrams else WAITS
     functions = listener_functions(datagrams=datagrams)
     stream = TraceStream(tracepoints, _to_trace(threads, seen), functions, calls)
+    beside = datagrams and share_another(server, seen.waiting.values())
     with contextlib.ExitStack() as last:
         last.callback(stream.close)
         last.enter_context(_in_the_background())
         account = _Watch(server, threads, seen, queue, stream, watched, tell).run()
     workers = seen.workers()
     shown = figures.figures_of(account.totals, account.connections, [wait.tid for wait in workers.waiting])
-    verdict = judge.judge(shown, seconds, server.listener.kind)
+    beside = beside or (datagrams and share_another(server, workers.waiting))
+    verdict = judge.judge(shown, seconds, server.listener.kind, share_another=beside)
     known["traffic"] = {**figures.as_dict(shown, threads.threads), "watched": watched.as_dict()}
     known["connections"] = shown.judged
     for name in ("woken", "returned", "won", "in_vain"):

@@ -231,6 +231,34 @@ def test_datagrams(start: Start, kind: str, woken: int) -> None:
 
 
 @needs_trace
+@pytest.mark.parametrize(
+    ("kind", "verdict"), [("udp-exclusive-and-epoll", "wakes one"), ("udp-epoll-and-epoll", "inconclusive")]
+)
+def test_workers_that_share_two_udp_sockets(start: Start, kind: str, verdict: str) -> None:
+    """A datagram for the other wakes all four, and is not held against the audited one."""
+    server = start(kind)
+    until(lambda: server.count("other") == 1, lambda: "it did not say its other port", limit_s=30)
+    ports = [int(server.address), int(server.said[0].split()[1])]
+    asleep = _workers_sleep(server.process.pid)
+
+    def send() -> int:
+        for number in range(40):
+            until(asleep, lambda: "the workers did not come to rest", limit_s=30)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.connect(("127.0.0.1", ports[number % 2]))
+                client.send(b"x")
+                assert client.recv(1) == b"x"
+        return 20
+
+    answer, sent = while_watched(["--port", server.address, "--watch", WATCH_S], send)
+    traffic = answer["traffic"]
+    woken = 1 if verdict == "wakes one" else 4
+    assert (traffic["accepted"], traffic["woken"]) == (sent, woken * sent), answer
+    assert answer["verdict"] == verdict, answer["sentence"]
+    assert ("another UDP socket" in answer["sentence"]) == (verdict == "inconclusive")
+
+
+@needs_trace
 def test_a_server_that_does_not_idle_is_offered_it(start: Start, audit: Audit) -> None:
     answer = audit("--port", start("quick", 1).address, prefix=DENIED)
     assert answer.code == 3

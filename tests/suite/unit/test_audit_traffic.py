@@ -112,6 +112,39 @@ def test_a_datagram_of_another_socket() -> None:
     assert (totals.woken, totals.otherwise, totals.in_vain, totals.accepted.total()) == (0, 1, 0, 0)
 
 
+def test_datagrams_of_another_socket_that_all_share() -> None:
+    """One takes each, and the others sleep on; a datagram of the audited socket, which is exclusive, wakes one."""
+    trace = Trace()
+    for _ in range(20):
+        trace.wakes(*WORKERS).runs(2).returns(2).receives(2, fd=CONNECTION).waits(2).sleeps(2)
+        trace.slumbers_on(1).slumbers_on(3).slumbers_on(4)
+        trace.wakes(2).runs(2).returns(2).receives(2).waits(2).sleeps(2)
+    totals = _datagrams(trace)
+    assert (totals.woken, totals.in_vain, totals.accepted.total(), totals.otherwise) == (20, 0, 20, 80)
+
+
+def test_who_slept_before_another_took_is_not_in_vain() -> None:
+    """Its blocking call was entered long before; it may have taken nothing until it was woken in it."""
+    ways = {tid: WaitsIn("recvfrom") for tid in WORKERS}
+    account = Account(PORT, ways, dict.fromkeys(WORKERS, (LISTENER,)), datagrams=True)
+    trace = Trace()
+    for tid in WORKERS:
+        trace.records.append(Entered(1000 * len(trace.records), 1, tid, "recvfrom", LISTENER))
+        trace.sleeps(tid)
+    trace.wakes(1).slumbers_on(1).wakes(2).runs(2).returns(2, "recvfrom")
+    totals = _counted(trace, account).totals
+    assert (totals.woken, totals.in_vain, totals.otherwise) == (1, 0, 1)
+
+
+def test_who_slept_while_another_was_still_taking_is_in_vain() -> None:
+    """The datagram is gone when that call has taken it, before it returns."""
+    trace = Trace().wakes(1, 2).runs(2).returns(2)
+    trace.records.append(Entered(1000 * len(trace.records), 1, 2, "recvmsg", LISTENER))
+    trace.slumbers_on(1).returns(2, "recvmsg").waits(2).sleeps(2)
+    totals = _datagrams(trace)
+    assert (totals.woken, totals.in_vain, totals.otherwise) == (2, 1, 0)
+
+
 def test_recvmmsg_takes_several() -> None:
     trace = Trace().wakes(2).runs(2).returns(2).receives(2, 3, call="recvmmsg").waits(2).sleeps(2)
     totals = _datagrams(trace)
@@ -249,6 +282,23 @@ def test_verdicts_where_connections_are_not_told_apart(woken: int, verdict: str)
     totals.accepted[1] = 20
     assert judge(figures_of(totals, [], WORKERS), 10, "unix").verdict == verdict
     assert judge(figures_of(totals, [], WORKERS), 10, "udp4").verdict == verdict
+
+
+@pytest.mark.parametrize(("woken", "verdict"), [(80, INCONCLUSIVE), (20, WAKES_ONE)])
+def test_a_herd_beside_another_shared_socket_may_be_that_sockets(woken: int, verdict: str) -> None:
+    totals = Totals(woken=woken)
+    totals.accepted[1] = 20
+    judgement = judge(figures_of(totals, [], WORKERS), 10, "udp4", share_another=True)
+    assert judgement.verdict == verdict
+    assert ("its datagrams cannot be told from these" in judgement.sentence) == (verdict == INCONCLUSIVE)
+
+
+@pytest.mark.parametrize("kind", ["unix", "udp4"])
+def test_only_of_tcp_is_it_known_who_slept(kind: str) -> None:
+    totals = Totals(woken=80)
+    totals.accepted[1] = 20
+    assert "how many workers slept then is not known" in judge(figures_of(totals, [], WORKERS), 10, kind).sure
+    assert "held against the workers that slept" in judge(_figures(*[(4, 4)] * 9), 10, "tcp4").sure
 
 
 def test_jain() -> None:
