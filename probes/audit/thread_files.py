@@ -55,6 +55,10 @@ class ThreadFiles:
                 self._room -= 1
         return self._threads[pid]
 
+    def list_anew(self) -> None:
+        """Let `threads` list those of every process the next time: one may have ended when another came."""
+        self._threads.clear()
+
     def gone(self, pid: int, tid: int) -> None:
         """This thread has ended."""
         self._threads.pop(pid, None)

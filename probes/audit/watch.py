@@ -96,8 +96,13 @@ class ServerThreads:
                 self._poll.unregister(fd)
                 os.close(self._fds.pop(pid))
 
-    def rescan(self) -> bool:
-        """Look for threads that came or went; whether any did."""
+    def rescan(self, *, anew: bool = False) -> bool:
+        """Look for threads that came or went; whether any did.
+
+        One that came when another went, which neither `looks` nor `waits` has missed yet, is seen only with `anew`.
+        """
+        if anew:
+            self._files.list_anew()
         before = self.threads
         self.threads = {tid: pid for pid in self._fds for tid in self._files.threads(pid)}
         return before != self.threads
@@ -231,6 +236,7 @@ class ServerThreads:
                 try:
                     wait = wait_of(pid, tid, holders.get(pid, {}))
                 except (FileNotFoundError, ProcessLookupError):
+                    self._files.gone(pid, tid)
                     continue
                 self._keep(tid, wait)
             waits.append(wait)

@@ -322,7 +322,7 @@ class _Watch:
             holders, _ = holders_of(self._server.listener.inodes)
             self._server.holders.update({pid: held for pid, held in holders.items() if pid in came})
             self._threads.add(came & holders.keys())
-        self._threads.rescan()
+        self._threads.rescan(anew=True)  # nobody looks at them meanwhile, and so sees one that is gone
         new = set(self._threads.threads) - before
         known = len(self._seen.waiting)
         if new:

@@ -130,6 +130,41 @@ def test_threads_that_come_and_go_are_noticed() -> None:
         files.close()
 
 
+@pytest.fixture
+def replaced() -> Iterator[tuple[ServerThreads, int]]:
+    """The threads of this process; one of them has ended since, and this one came: they are as many as before."""
+    over = [threading.Event(), threading.Event()]
+    threads = [threading.Thread(target=event.wait) for event in over]
+    threads[0].start()
+    watch = ServerThreads([os.getpid()])
+    try:
+        first = threads[0].native_id
+        assert first in watch.threads
+        over[0].set()
+        threads[0].join()
+        until(lambda: not os.path.exists(f"/proc/self/task/{first}"), lambda: "the thread did not end")
+        threads[1].start()
+        assert threads[1].native_id is not None
+        yield watch, threads[1].native_id
+    finally:
+        for event in over:
+            event.set()
+        watch.close()
+
+
+def test_a_thread_that_came_when_another_ended_is_seen_when_that_is_missed(replaced: tuple[ServerThreads, int]) -> None:
+    watch, came = replaced
+    watch.waits({})
+    assert watch.rescan()
+    assert came in watch.threads
+
+
+def test_a_thread_that_came_when_another_ended_is_seen_anew(replaced: tuple[ServerThreads, int]) -> None:
+    watch, came = replaced
+    assert watch.rescan(anew=True)
+    assert came in watch.threads
+
+
 def test_no_more_files_are_left_open_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a limit of 12 descriptors half are kept for all else; what has no room is opened each time."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (12, 12))
