@@ -188,6 +188,7 @@ def child_ends(stage: Stage, argument: dict[str, Any]) -> None:
 
     pid_reader, pid_writer = socket.socketpair()
     server = stage.actor(act, "server").blocked_in(scene.scenario.system_call)
+    server.may_be_interrupted = argument["handler"] != "none"
     child = int(pid_reader.recv(16))
     os.write(opener, b"x")
     until(lambda: _state(child) == "Z", lambda: "the server's child did not end")

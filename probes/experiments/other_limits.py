@@ -25,6 +25,7 @@ from ..verdict import NotApplicable
 Wait = Callable[[], int]
 _FUTEX_WAIT, _FUTEX_WAIT_BITSET, _ANYBODY = 0, 9, 0xFFFFFFFF  # FUTEX_..., FUTEX_BITSET_MATCH_ANY
 _POLL, _LIMIT = 1, 2
+_BOTH = 2
 
 
 def _mq_timedreceive(stage: Stage, limit_ns: int) -> Wait:
@@ -100,7 +101,11 @@ def _linked_timeout(stage: Stage, limit_ns: int) -> Wait:
             ring.submit(Request(rings.POLL_ADD, events=select.POLLIN, how=rings.IO_LINK), empty, _POLL)
             timeout = Request(rings.LINK_TIMEOUT, address=ctypes.addressof(limit), length=1)
             ring.submit(timeout, -1, _LIMIT)
-            ring.enter(2, 2)
+            # Apart: a call that hands over requests gives their number, also where its wait was interrupted.
+            ring.enter(2, 0)
+            while len(list(ring.lying())) < _BOTH:  # an interrupted wait gives 0 where one lies there (io_cqring_wait)
+                if (waited := ring.enter(0, _BOTH)) < 0:
+                    return waited
             return next((done.result for done in ring.lying() if done.tag == _POLL), 0)
 
     return wait

@@ -34,15 +34,15 @@ def owner_elsewhere(stage: Stage, deferred: bool) -> None:
     listener = wire.listening(stage)
     ear, tell = os.pipe()
 
-    def act(me: Me) -> list[bool]:
+    def act(me: Me) -> list[Any]:
         ring = Ring(flags=flags)
         ring.submit(Request(rings.ACCEPT), listener.fileno())
         ring.enter(1, 0)
         me.ready()
         os.read(ear, 1)
         lay = any(ring.lying())
-        ring.enter(0, 1)
-        return [lay, any(ring.lying())]
+        entered = ring.enter(0, 1)
+        return [lay, said(entered) if entered < 0 else any(ring.lying())]
 
     listener.setblocking(True)  # io_uring arms nothing on a socket that does not block
     owner = stage.actor(act, "owner").blocked_in("read")

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from ..lab.actor import interrupted
 from ..lab.deadline import until
 from ..lab.stage import Actor, Me, Stage
 from ..lab.waiter import park
@@ -19,8 +20,8 @@ from ..verdict import Inconclusive
 from .serialised import SharedNumbers
 from .waiting import Scene
 
-TID, INSIDE, RETURNED = range(3)
-"""A thread's id, whether it has got past all locks, and whether its wait call came back."""
+TID, INSIDE, RETURNED, INTERRUPTED = range(4)
+"""A thread's id, whether it has got past all locks, its wait call came back, its wait for a lock gave EINTR."""
 
 
 class _Process:
@@ -28,7 +29,7 @@ class _Process:
 
     def __init__(self, stage: Stage, scene: Scene, outer: Lock | None, name: str, threads: int) -> None:
         self.name, self._stage, self._scene, self._outer = name, stage, scene, outer
-        self.board = SharedNumbers(threads)
+        self.board = SharedNumbers(threads, 4)
         self._marks = [mmap.mmap(-1, 1) for _ in range(threads)]
         self._orders, self._heard = socket.socketpair()
         self._inner = Mutex(shared=False)
@@ -77,8 +78,13 @@ class _Process:
         self._marks[i][0] = 1
         self._inner.acquire()
         if self._outer is not None:
-            with contextlib.suppress(OSError):  # removed: the experiment is over
+            try:
                 self._outer.acquire()
+            except InterruptedError:
+                self.board.put(i, INTERRUPTED, 1)
+                park()
+            except OSError:  # removed: the experiment is over
+                park()
         self.board.put(i, INSIDE, 1)
         waiting.wait()
         self.board.put(i, RETURNED, 1)
@@ -103,6 +109,9 @@ def processes_of_threads(stage: Stage, argument: dict[str, Any]) -> None:
 
         until(delivered, lambda: "the connection was not delivered")
         stage.note("woken", "threads woken by one connection", sum(thread.woken for thread, _ in started))
+        for host in hosts:
+            if host.board.total(INTERRUPTED):
+                raise interrupted(f"a thread of {host.name}")
 
 
 @contextlib.contextmanager

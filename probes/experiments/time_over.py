@@ -63,7 +63,7 @@ def _in_vain(stage: Stage, call: str, limit_ns: int) -> list[Any] | None:
     waiter = stage.actor(act, "w0")
     if not waiter.blocked_in_either((call, PARK), lambda: not _over(done)):
         return None
-    waiter.send(_OTHER)
+    waiter.send(_OTHER, interrupts=False)
     if spins(waiter, done):
         return ["", False, True]
     result, late_enough, slept_twice = waiter.answer()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
@@ -51,6 +52,8 @@ class Actor:
         self.pid = pid
         self.ended = False
         """Whether the experiment itself has killed it."""
+        self.may_be_interrupted = False
+        """Whether the experiment itself interrupts it with a signal, so that an EINTR is evidence."""
         self._stopped = False
         self._answer_fd = answer_fd
         self._mark = mark
@@ -129,7 +132,11 @@ class Actor:
         return self._has_said(0)
 
     def answer(self) -> Any:
-        """What its function returned; `errno NAME` for an OSError.  Raises Inconclusive at the deadline."""
+        """What its function returned; the errno's name for an OSError.
+
+        Raises Inconclusive at the deadline, and where a wait was interrupted by somebody else: by then it is known
+        that the answer holds an EINTR, and that the experiment has sent this actor no signal.
+        """
         if not self._has_said(patience_s()):
             raise Inconclusive(f"{self.name} gave no answer within {patience_s():.0f} s")
         data = b""
@@ -138,7 +145,15 @@ class Actor:
             if not part:
                 raise Inconclusive(self._how_it_ended())
             data += part
-        return json.loads(data)
+        answer = json.loads(data)
+        if _holds_eintr(answer) and not self.may_be_interrupted:
+            raise interrupted(self.name)
+        return answer
+
+    def complain_about_interruption(self) -> None:
+        """Raise Inconclusive where somebody else interrupted it, and nobody has heard so far what it answered."""
+        if not self.ended and self._answer_fd >= 0 and self._has_said(0):
+            self.answer()
 
     def _has_said(self, limit_s: float) -> bool:
         """Whether there is something to hear within this time.  Raises Inconclusive where it ended and said nothing."""
@@ -149,8 +164,9 @@ class Actor:
             raise Inconclusive(self._how_it_ended())
         return bool(events)
 
-    def send(self, number: int) -> None:
-        """Send it a signal."""
+    def send(self, number: int, *, interrupts: bool = True) -> None:
+        """Send it a signal; one that it blocks `interrupts` no wait."""
+        self.may_be_interrupted = self.may_be_interrupted or interrupts
         self.ended = self.ended or number == signal.SIGKILL
         os.kill(self.pid, number)
 
@@ -241,6 +257,18 @@ class Actor:
         # Whoever has set its state and not slept yet is named in no system call (task_current_syscall).
         off_cpu = sighting.syscall is not None or not self._stage.syscall_readable
         return sighting.state in "ST" and off_cpu
+
+
+def interrupted(who: str) -> Inconclusive:
+    """What to raise where a wait gave EINTR though the experiment has sent no signal: that tells nothing."""
+    return Inconclusive(f"somebody interrupted the wait of {who}: a debugger, a freezer, or a signal")
+
+
+def _holds_eintr(answer: Any) -> bool:
+    """Whether a wait call gave EINTR, by what its actor answered: the name, or the number as system calls give it."""
+    if isinstance(answer, list):
+        return any(_holds_eintr(part) for part in answer)
+    return answer in ("EINTR", -errno.EINTR)
 
 
 def _in_words(code: int, status: int) -> str:

@@ -172,6 +172,8 @@ class Stage:
         """The same at the end of an experiment, when all are at rest: one about to die has let go of things already."""
         all_at_rest([actor for actor in self._actors if not actor.ended], Actor.rests)
         self.complain_about_others()
+        for actor in self._actors:
+            actor.complain_about_interruption()
 
     def _act(self, act: Callable[[Me], Any], me: Me, answer_fd: int) -> NoReturn:
         try:

@@ -15,7 +15,7 @@ import pytest
 from probes.chapters import HOME
 from probes.lab.session import Lab
 from probes.scenario import Scenario
-from probes.verdict import Inconclusive
+from probes.verdict import Inconclusive, NotApplicable
 from tests.suite.soak.disturbances import freezer
 
 ACCEPT = Scenario.parse("accept/tcp4/n8/hold/one-connection")
@@ -83,7 +83,7 @@ _OFTEN = 5
 _TRACER = """
 import contextlib, ctypes, os, random, re, sys, time
 SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
-session, whom = int(sys.argv[1]), re.compile(sys.argv[2] + "[0-9]")
+session, whom, longest_s = int(sys.argv[1]), re.compile(sys.argv[2] + "[0-9]"), float(sys.argv[3])
 ptrace = ctypes.CDLL(None).ptrace
 ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 print(flush=True)
@@ -97,7 +97,7 @@ while True:
         ptrace(INTERRUPT, pid, None, None)
         with contextlib.suppress(OSError):
             os.waitpid(pid, WALL)
-        time.sleep(random.uniform(0, 0.15))  # how long it is traced; nothing is waited for
+        time.sleep(random.uniform(0, longest_s))  # how long it is traced; nothing is waited for
         # Until its tracer has waited for it, one that was killed meanwhile is nobody else's (ptrace(2)).
         if ptrace(DETACH, pid, None, None) != 0:
             with contextlib.suppress(OSError):
@@ -106,9 +106,9 @@ while True:
 
 
 @contextlib.contextmanager
-def _traced_now_and_then(lab: Lab, whom: str) -> Iterator[None]:
+def _traced_now_and_then(lab: Lab, whom: str, longest_s: float = 0.15) -> Iterator[None]:
     """As `strace -p` does it: one task at a time, which is stopped, and goes on when it is let go."""
-    command = [sys.executable, "-c", _TRACER, str(lab.greeting["pid"]), whom]
+    command = [sys.executable, "-c", _TRACER, str(lab.greeting["pid"]), whom, str(longest_s)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -144,6 +144,21 @@ def test_actor_that_a_debugger_attaches_to_breaks_nothing(lab: Lab) -> None:
                 if disturbed == _OFTEN:
                     return
     raise AssertionError(f"{disturbed} of {MOST} plays were disturbed")
+
+
+_LONG_ENOUGH_NS = 5 * 10**9
+"""Time enough for a debugger to come while a wait is under way."""
+
+
+@pytest.mark.parametrize(
+    "call", ["epoll_wait", "accept", "recvfrom", "semtimedop", "io_uring_enter", "io-uring-linked-timeout"]
+)
+def test_wait_with_a_limit_that_a_debugger_interrupts_breaks_nothing(lab: Lab, call: str) -> None:
+    """It ends with EINTR by it, also without a handler (signal(7), Interruption of system calls by stop signals)."""
+    wanted = {"call": call, "ns": _LONG_ENOUGH_NS}
+    with _traced_now_and_then(lab, "a", 0), pytest.raises((Inconclusive, NotApplicable)) as told:
+        lab.play("limits.expires", wanted)
+    assert told.type is NotApplicable or "somebody interrupted the wait of w0" in str(told.value)
 
 
 # --- names -------------------------------------------------------------------------------------

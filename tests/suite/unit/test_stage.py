@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
 import os
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,6 +122,47 @@ def test_observers_that_disagree_leave_it_open(switches: int, runs: int) -> None
     files.switches, files.runs = switches, runs
     with pytest.raises(Inconclusive, match="observers disagree whether w0 was woken: switches says"):
         _ = actor.woken
+
+
+_INTERRUPTED = "somebody interrupted the wait of w0: a debugger, a freezer, or a signal"
+
+
+@pytest.mark.parametrize("said", ["EINTR", -4, [["EINTR", True], ["EAGAIN", True]]])
+def test_wait_that_nobody_of_ours_has_interrupted_tells_nothing(said: Any) -> None:
+    with _that_says(said) as actor, pytest.raises(Inconclusive, match=_INTERRUPTED):
+        actor.answer()
+
+
+def test_interruption_that_nobody_has_heard_of_is_told_at_the_end() -> None:
+    with _that_says("EINTR") as actor, pytest.raises(Inconclusive, match=_INTERRUPTED):
+        actor.complain_about_interruption()
+
+
+def test_interruption_by_a_signal_of_our_own_is_evidence() -> None:
+    with _that_says("EINTR") as actor:
+        actor.send(0)  # kill(2): 0 sends none, but is otherwise treated as any
+        actor.complain_about_interruption()
+    with _that_says("EINTR") as actor:
+        actor.send(0)
+        assert actor.answer() == "EINTR"
+
+
+def test_signal_that_is_blocked_interrupts_nobody() -> None:
+    with _that_says(["EINTR", False]) as actor:
+        actor.send(0, interrupts=False)
+        with pytest.raises(Inconclusive, match=_INTERRUPTED):
+            actor.answer()
+
+
+@contextlib.contextmanager
+def _that_says(what: Any) -> Iterator[Actor]:
+    ear, mouth = os.pipe()
+    os.write(mouth, json.dumps(what).encode() + b"\n")
+    try:
+        yield Actor("w0", os.getpid(), ear, None, _Stage())  # type: ignore[arg-type]  # neither is asked for more
+    finally:
+        os.close(ear)
+        os.close(mouth)
 
 
 def _actor() -> tuple[Actor, _Asleep]:
