@@ -82,6 +82,7 @@ def _one_period(watch: ServerThreads, look: Callable[[], None], eyes: Eyes) -> I
     next_look = began
     while (left_s := began + PERIOD_S - time.monotonic()) > 0:
         if time.monotonic() >= next_look:
+            watch.looks()  # else `look` may be told how a thread waited before
             look()
             next_look += _LOOK_S
         # Waits for the end of a process, or of the period.

@@ -228,7 +228,8 @@ class ServerThreads:
         return True
 
     def waits(self, holders: dict[int, dict[int, int]]) -> list[Wait]:
-        """How every thread waits, now.  One that has not moved since it was last seen waiting waits as it did then."""
+        """How every thread waits.  One that had not moved at the last look, `looks`, waits as it was seen to before:
+        whoever wants to know how it waits now looks first."""
         waits = []
         for tid, pid in self.threads.items():
             look, wait = self._waits.get(tid, (None, None))

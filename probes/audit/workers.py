@@ -40,6 +40,7 @@ def workers_of(server: AuditedServer, watch: ServerThreads, limit_s: float) -> W
         watch.look_at_candidates(waits)
         return any(wait.is_candidate for wait in waits)
 
+    watch.looks()
     somebody_waits()
     watch.at_rest(limit_s, "no thread of the server was seen waiting for the listener", somebody_waits)
     waiting = [wait for wait in waits if wait.is_candidate]
