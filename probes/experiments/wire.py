@@ -78,7 +78,7 @@ def arrive(stage: Stage, at: socket.socket) -> socket.socket:
 
 
 def unacknowledged(sock: socket.socket) -> int:
-    """Bytes that the other end has not acknowledged (tcp(7), SIOCOUTQ)."""
+    """Bytes that the other end has not acknowledged (net/ipv4/tcp.c, tcp_ioctl: SIOCOUTQ)."""
     count = array.array("i", [1])
     fcntl.ioctl(sock, termios.TIOCOUTQ, count)
     return count[0]

@@ -80,7 +80,7 @@ def test_multishot_receive_hears_the_end(play: Play) -> None:
     "request of the ring behind it.",
     level=DOCUMENTED,
     basis=[
-        man("io_uring_enter", 2, "IORING_OP_ASYNC_CANCEL: 0 where it was found; that one completes with ECANCELED"),
+        man("io_uring_cancelation", 7, "Cancelation results: ECANCELED for the request, 0 for what cancelled it"),
         linux("5.18", "52dd86406dfa", "io_uring: enable EPOLLEXCLUSIVE for accept poll"),
     ],
 )

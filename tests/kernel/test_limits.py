@@ -84,7 +84,7 @@ def test_receivers_end_with_eagain(play: Play, call: str) -> None:
         man("mq_receive", 3, "ERRORS: ETIMEDOUT, the call timed out before a message could be transferred"),
         man("semop", 2, "semtimedop: if the time limit is reached, it fails with EAGAIN"),
         man("futex", 2, "ERRORS: ETIMEDOUT, the timeout expired before the operation completed"),
-        kernel("io_uring/io_uring.c", "io_cqring_timer_wakeup: ETIME, for a wait with IORING_ENTER_EXT_ARG"),
+        kernel("io_uring/io_uring.c", "io_cqring_schedule_timeout: ETIME, once io_cqring_timer_wakeup has run"),
         man("io_uring_enter", 2, "IORING_OP_LINK_TIMEOUT: the timeout cancels the linked command"),
     ],
 )

@@ -15,7 +15,7 @@ from probes.fixtures import Play
     level=OBSERVED,
     basis=[
         kernel("net/ipv4/inet_connection_sock.c", "inet_csk_listen_stop: inet_child_forget, for all in the queue"),
-        man("recv", 2, "ERRORS: ECONNRESET"),
+        kernel("net/ipv4/tcp_input.c", "tcp_reset: ECONNRESET"),
         man("poll", 2, "POLLHUP"),
     ],
 )

@@ -42,7 +42,9 @@ CAUGHT: dict[str, dict[str, str]] = {
         "a descriptor can be added twice": "epoll-ctl.twice-is-eexist",
     },
     "epoll-graphs": {
-        "a shared level-triggered instance wakes only one of its waiters (Linux 5.6)": "epoll-graphs.both-report",
+        "a shared level-triggered instance wakes only one of its waiters (Linux 5.5 to 5.12)": (
+            "epoll-graphs.both-report"
+        ),
         "two instances report one edge-triggered event": "epoll-graphs.edge-reports-once",
         "poll on an instance takes an event from it": "epoll-graphs.level-again-edge-once",
         "some of several simultaneous events wake nobody": "epoll-graphs.one-source-each",
@@ -53,7 +55,9 @@ CAUGHT: dict[str, dict[str, str]] = {
         ),
         "the ready list has another order": "epoll-instances.maxevents-order",
         "an edge that did not fit into the buffer is lost": "epoll-instances.maxevents-keeps-edges",
-        "two chunks, edge-triggered, are reported as one (pipes in Linux 5.5)": "epoll-instances.each-chunk-an-edge",
+        "two chunks, edge-triggered, are reported as one (pipes in Linux 5.5 to 5.13)": (
+            "epoll-instances.each-chunk-an-edge"
+        ),
         "EPOLL_CTL_MOD does not check whether the descriptor is ready": "epoll-instances.mod-looks-again",
         "EPOLL_CTL_MOD misses a waiter that is just about to sleep (as before 65759097d804)": (
             "epoll-instances.mod-beside-a-wait"
@@ -113,7 +117,7 @@ CAUGHT: dict[str, dict[str, str]] = {
         "the end of a vsock connection is told to one of its readers, or not as POLLRDHUP": (
             "sources.vsock-ends-are-told"
         ),
-        "when the last writer of a pipe closes it, only one of the readers wakes (pipes in Linux 5.6-rc1)": (
+        "when the last writer of a pipe closes it, only one of the readers wakes (pipes in Linux 5.6-rc1 and rc2)": (
             "sources.end-of-file-tells-all"
         ),
         "when the last reader of a pipe closes it, only one of the writers wakes": (
@@ -127,7 +131,7 @@ CAUGHT: dict[str, dict[str, str]] = {
         "shutdown leaves those that poll the same end asleep": "sources.own-shutdown-is-rdhup",
         "a terminal does not report POLLRDNORM (before Linux 5.17)": "sources.normal-data-is-input",
         "a write to a pipe that is not empty sends no signal (Linux 5.5 to 5.13)": "sources.pipe-signals-each-write",
-        "enlarging a pipe wakes no writer (before Linux 6.8)": "sources.larger-pipe-wakes-writers",
+        "enlarging a pipe wakes no writer (Linux 5.8 to 6.7)": "sources.larger-pipe-wakes-writers",
         "TCP never reports POLLRDHUP": "sources.half-closed-is-rdhup",
         "waiting on a socket that does not listen yet blocks": "sources.hangs-up-before-listen",
     },

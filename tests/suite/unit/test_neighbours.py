@@ -37,7 +37,8 @@ def lab() -> Iterator[Lab]:
 def _frozen_now_and_then(lab: Lab) -> Iterator[None]:
     """All processes of the lab are frozen for 1 to 20 ms, again and again, as by `docker pause` or a suspend.
 
-    Both interrupt every sleep (kernel/freezer.c, fake_signal_wake_up; kernel/cgroup/freezer.c).
+    The freezer of a control group (v2) interrupts every sleep that a signal can (kernel/cgroup/freezer.c,
+    cgroup_freeze_task); a suspend those that are not TASK_FREEZABLE (kernel/freezer.c, freeze_task).
     """
     with freezer() as group:
         if group is None:
