@@ -62,6 +62,7 @@ class Wakers(PerfRings):
     def pump(self) -> None:
         """Take in what has come, so that no ring fills up.  Raises Lost where one did."""
         if self._lost is not None:
+            self._news = None  # nothing is read until `forget`
             raise self._lost
         if self.is_crowded():
             self._news = None
@@ -89,6 +90,8 @@ class Wakers(PerfRings):
 
     def forget(self) -> None:
         """Drop everything seen so far: the count starts here.  Whom it has woken is still news."""
+        # What has come since a ring was full is read, too: else it would be counted with what comes from now on.
+        self._lost = None
         with contextlib.suppress(Lost):
             self.pump()
         self._seen, self._lost = [], None

@@ -1,0 +1,106 @@
+"""Who was woken since, also after a ring was full: then that is not known until the next count starts."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from probes.audit.wakers import Wakers
+from probes.observers import Lost
+
+TID, WAKER = 7, 1
+_PID_AT, _FLAGS_AT = 20, 24
+
+
+class _Rings(Wakers):
+    """With a ring that holds what `woken` writes, and is full when it is told so."""
+
+    def __init__(self) -> None:
+        # Without the kernel's rings.
+        self._pid_at, self._flags_at, self._tids = _PID_AT, _FLAGS_AT, frozenset({TID})
+        self._seen, self._lost, self._news = [], None, None
+        self._written: list[bytes] = []
+        self._at_ns = 0
+        self.full = self.crowded = False
+
+    def woken(self, tid: int = TID) -> None:
+        self._at_ns += 1
+        self._written.append(struct.pack("=iiQiiB", 0, WAKER, self._at_ns, 0, tid, 0))
+
+    def is_crowded(self) -> bool:
+        return self.crowded
+
+    def start_here(self) -> None: ...
+
+    def samples(self) -> Iterator[bytes]:
+        written, self._written = self._written, []
+        if self.full:
+            self.full = False
+            raise Lost("full")
+        yield from written
+
+
+@pytest.fixture
+def rings() -> _Rings:
+    """Everything that was woken so far is known."""
+    there = _Rings()
+    assert there.news() is None
+    assert there.news() == set()
+    return there
+
+
+def test_news(rings: _Rings) -> None:
+    rings.woken()
+    rings.woken(TID + 1)
+    assert rings.news() == {TID}
+    assert rings.news() == set()
+
+
+def test_after_a_full_ring_nothing_is_known(rings: _Rings) -> None:
+    rings.full = True
+    assert rings.news() is None
+    rings.woken()
+    assert rings.news() is None
+    with pytest.raises(Lost):
+        rings.seen()
+    assert rings.news() is None
+
+
+def test_what_came_after_a_full_ring_is_no_part_of_the_next_count(rings: _Rings) -> None:
+    rings.full = True
+    with contextlib.suppress(Lost):
+        rings.pump()
+    rings.woken()
+    rings.forget()
+    assert rings.seen() == []
+    rings.woken()
+    assert [waking.wakee for waking in rings.seen()] == [TID]
+
+
+def test_whom_what_is_forgotten_has_woken_is_news(rings: _Rings) -> None:
+    rings.woken()
+    rings.forget()
+    assert (rings.seen(), rings.news()) == ([], {TID})
+    rings.full = True
+    assert rings.news() is None
+    rings.woken()
+    rings.forget()
+    assert rings.news() == {TID}
+    assert rings.news() == set()
+
+
+def test_a_ring_that_is_full_when_the_count_starts(rings: _Rings) -> None:
+    rings.full = True
+    rings.forget()
+    assert rings.seen() == []
+    assert rings.news() is None
+    assert rings.news() == set()
+
+
+def test_a_crowded_ring_may_have_dropped_some(rings: _Rings) -> None:
+    rings.crowded = True
+    rings.woken()
+    assert rings.news() is None
