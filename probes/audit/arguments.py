@@ -39,10 +39,9 @@ EPILOG = f"""\
 --json prints one object, by probes/audit/audit.schema.json.  Its keys:
   verdict        herds, wakes one, wakes nobody, inconclusive;  sentence and sure say it in words
                  (wakes nobody: the listener waits for data, TCP_DEFER_ACCEPT; --http or --send sends some)
-  woken          workers that one connection woke: min, median, max over all connections
-  returned       workers whose wait call came back; null where not observed
-  won            workers that took the connection; null where not observed
-  in_vain        workers that were woken and took nothing; null where not observed
+  woken          workers that one connection woke: min, median, max over the connections judged
+  returned       workers whose wait call came back, won: that took the connection, in_vain: that were woken and took
+                 nothing: over those connections judged to which no other client came; null where not observed
   connections    how many were judged;  disturbed: how many were not, because a timer or another client woke a worker
   workers        how many wait for the listener
   strategy       how they wait, as the lab names it (epoll_wait.level.listener ...); null if it has no name for it

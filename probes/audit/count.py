@@ -49,6 +49,8 @@ class Effect:
     """Who had moved one of them before all were woken (timer, client, other): it may not have slept at that moment."""
     shared: bool = False
     """Whether another client came meanwhile: who returned, and who took what, cannot be told apart then."""
+    taken: int = 0
+    """Connections that threads which wait for the listener took meanwhile; 0, too, where that was not observed."""
     contradiction: str | None = None
     """What the observers disagree about: perf may lose a record, and says nothing of it.  Then it is disturbed, too."""
     window_s: float = 0.0
@@ -72,7 +74,8 @@ class Connection:
     @property
     def shared(self) -> bool:
         """Whether another client came meanwhile: who took what is not known then."""
-        return self.by_connect.shared or (self.by_data is not None and self.by_data.shared)
+        steps = [step for step in (self.by_connect, self.by_data) if step is not None]
+        return any(step.shared for step in steps) or sum(step.taken for step in steps) > 1
 
     @property
     def contradiction(self) -> str | None:
@@ -196,10 +199,11 @@ class Counter:
         try:
             if self._eyes.wakers is not None:
                 self._attribute(step, self._eyes.wakers.seen(), ran, candidates)
-            if self._eyes.returns is not None:
-                self._credit(step, self._eyes.returns.seen())
-            elif self._eyes.traced is not None:
-                self._credit(step, self._eyes.traced.seen())
+            observer = self._eyes.returns or self._eyes.traced
+            if observer is not None:
+                returns = observer.seen()
+                self._notice_others(step, returns, candidates)
+                self._credit(step, returns)
         except Lost as lost:
             raise Inconclusive(str(lost)) from lost
         return step
@@ -243,6 +247,17 @@ class Counter:
         # Over a unix socket a client wakes in its own context, so it is somebody else there.
         step.shared = any(source in ("client", "other") for _, source in issued)
         step.disturbed_by = disturbed_by(issued)
+        self._doubt(step)
+
+    def _notice_others(self, step: Effect, returns: list[Return], candidates: frozenset[int]) -> None:
+        """Whether workers took more than the audit's connection: another client's wakes nobody if all are awake."""
+        if self._takes_datagrams:
+            return  # one datagram may be the answer that a worker waited for
+        step.taken = sum(event.won and event.call in ACCEPTS and event.tid in candidates for event in returns)
+        step.shared = step.shared or step.taken > 1
+        self._doubt(step)
+
+    def _doubt(self, step: Effect) -> None:
         if step.shared and self._strategy.shared_with and step.disturbed_by is None:
             step.disturbed_by = "client"  # whose connection a worker found when it woke the next is not known
 

@@ -27,7 +27,7 @@ MOST_CONTRADICTORY = 0.25
 
 @dataclass(frozen=True)
 class PerConnection:
-    """One figure over all connections."""
+    """One figure over the connections that are judged, or over those of them to which no other client came."""
 
     min: int
     median: float

@@ -1,0 +1,92 @@
+"""What is made of the observers' counts of one connection: whether another client came meanwhile."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from probes.audit.count import Connection, Counter, Effect
+from probes.audit.eyes import Eyes
+from probes.audit.idle import Idle
+from probes.audit.judge import figures_of
+from probes.audit.returns import Return
+from probes.audit.strategy import WayOfWaiting
+from probes.audit.wakers import TracedWakeUp
+from probes.audit.watch import ThreadLook
+
+CALLER, WORKERS = 900, (1, 2, 3, 4)
+_SOFTIRQ = 0x10
+
+
+def _took(*tids: int, call: str = "accept4") -> list[Return]:
+    return [Return(at_ns, tid, call, 9) for at_ns, tid in enumerate(tids)]
+
+
+def _read(returns: list[Return], *, shares: bool = False, datagrams: bool = False, wakes: bool = True) -> Effect:
+    """The effect of a connection that wakes all workers (or nobody), none of whom anybody else wakes."""
+    wakings = [TracedWakeUp(tid, CALLER, tid, _SOFTIRQ) for tid in WORKERS if wakes]
+    eyes: Any = SimpleNamespace(
+        wakers=SimpleNamespace(seen=lambda: wakings),
+        returns=SimpleNamespace(seen=lambda: returns),
+        traced=None,
+        softirqs=(),
+    )
+    way = WayOfWaiting("epoll_wait.level.epoll", "", "epoll", 4, False, (frozenset(WORKERS),) if shares else ())
+    counter = Counter(
+        cast("Any", SimpleNamespace(listener=SimpleNamespace(takes_datagrams=datagrams))),
+        cast("Any", SimpleNamespace(threads=dict.fromkeys(WORKERS, 1))),
+        cast("Any", SimpleNamespace(pid=CALLER)),
+        cast("Eyes", eyes),
+        way,
+        fewest=4,
+        holds_back=False,
+    )
+    before = {tid: ThreadLook("S", 1) for tid in WORKERS}
+    after = {tid: ThreadLook("S", 1 + wakes) for tid in WORKERS}
+    return counter._read(before, after, frozenset(WORKERS))
+
+
+def test_the_audits_own_connection() -> None:
+    step = _read(_took(2))
+    assert (step.taken, step.shared, step.winners, step.disturbed_by) == (1, False, {2}, None)
+
+
+def test_a_second_that_was_taken_is_another_clients() -> None:
+    """It came while all workers were awake, and so woke nobody."""
+    step = _read(_took(2, 3))
+    assert (step.taken, step.shared, step.winners, step.returned) == (2, True, None, None)
+    # Whom the audit's own connection woke is known all the same.
+    assert (step.woken, step.disturbed_by) == (set(WORKERS), None)
+
+
+def test_the_same_worker_may_take_both() -> None:
+    assert _read(_took(2, 2)).shared
+
+
+def test_in_an_instance_that_they_share_it_is_not_judged() -> None:
+    """Whose connection a worker found when it woke the next is not known."""
+    assert _read(_took(2, 3), shares=True).disturbed_by == "client"
+    assert _read(_took(2), shares=True).disturbed_by is None
+
+
+def test_what_others_of_the_server_accept_is_not_the_listeners() -> None:
+    assert not _read(_took(2, 50)).shared
+
+
+def test_datagrams_may_be_answers_that_a_worker_waited_for() -> None:
+    step = _read(_took(2, 3, call="recvfrom"), datagrams=True)
+    assert (step.shared, step.winners) == (False, {2, 3})
+
+
+@pytest.mark.parametrize(("by_data", "won"), [(0, 1), (1, None)])
+def test_one_that_is_taken_when_data_come_is_another_clients(by_data: int, won: int | None) -> None:
+    """The audit's own was taken before."""
+    then = _read(_took(*WORKERS[:by_data]), wakes=False)
+    connection = Connection(_read(_took(2)), then, False, frozenset(WORKERS))
+    assert connection.shared == (by_data > 0)
+    assert not connection.disturbed
+    figures = figures_of([connection], 1, Idle({}, 1.0))
+    assert (None if figures.won is None else figures.won.max) == won
+    assert figures.woken.max == 4
