@@ -90,8 +90,10 @@ class Ring:
         features: int = struct.unpack_from("=I", params, 20)[0]
         self.takes_limits = bool(features & _FEAT_EXT_ARG)
         """Whether `enter` may have a time limit."""
-        self.is_of_6_3 = bool(features & _FEAT_REG_REG_RING)
-        """Whether its kernel has IORING_FEAT_REG_REG_RING: Linux 6.3 or later (io_uring_setup(2))."""
+        self.has_reg_reg_ring = bool(features & _FEAT_REG_REG_RING)
+        """Whether its kernel has IORING_FEAT_REG_REG_RING: Linux 6.3 or later (io_uring_setup(2)).
+
+        It stands for commit 4464853277d0 (6.2), which has no flag of its own."""
         if not features & _FEAT_SINGLE_MMAP:
             os.close(self.fd)
             raise NotApplicable("io_uring without IORING_FEAT_SINGLE_MMAP")

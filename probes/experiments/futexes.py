@@ -13,12 +13,14 @@ from .. import syscalls
 from ..errnos import errno_name
 from ..lab.stage import Actor, Me, Stage
 from ..verdict import NotApplicable
+from .waiting import now
 
 _WAIT, _WAKE, _CMP_REQUEUE = 0, 1, 4  # FUTEX_..., include/uapi/linux/futex.h
 _SIZE_U32 = 2  # FUTEX2_SIZE_U32
 _HUGE = 0x40000  # MAP_HUGETLB, include/uapi/asm-generic/mman-common.h
 _N = 4
 _WORD = 4
+_WOKEN = "woken"
 
 
 class _Words:
@@ -35,6 +37,12 @@ class _Words:
 
 def _futex(address: int, operation: int, value: int, fourth: int = 0, second: int = 0, third: int = 0) -> int:
     return syscalls.call(syscalls.number_of("futex"), address, operation, value, fourth, second, third)
+
+
+def _wait(address: int) -> str:
+    """FUTEX_WAIT for as long as the word is zero: `woken`, or the errno's name."""
+    result = _futex(address, _WAIT, 0)
+    return _WOKEN if result == 0 else errno_name(-result)
 
 
 def asleep(stage: Stage, before: Callable[[], None]) -> tuple[Actor, Callable[[], Any]]:
@@ -58,8 +66,7 @@ def requeued(stage: Stage) -> None:
 
     def act(me: Me) -> str:
         me.ready()
-        _futex(words.at(0), _WAIT, 0)
-        return "woken"
+        return _wait(words.at(0))
 
     waiters = [stage.actor(act, f"w{i}").blocked_in("futex") for i in range(_N)]
     affected = _futex(words.at(0), _CMP_REQUEUE, 1, 2, words.at(1), 0)
@@ -77,8 +84,7 @@ def woken_as_many(stage: Stage) -> None:
 
     def act(me: Me) -> str:
         me.ready()
-        _futex(words.at(0), _WAIT, 0)
-        return "woken"
+        return _wait(words.at(0))
 
     waiters = [stage.actor(act, f"w{i}").blocked_in("futex") for i in range(_N)]
     stage.note("two", "waiters that the kernel says it woke, of two", _futex(words.at(0), _WAKE, 2))
@@ -99,16 +105,15 @@ def neighbours(stage: Stage, huge: bool) -> None:
     def waiter(i: int) -> Actor:
         def act(me: Me) -> str:
             me.ready()
-            _futex(words.at(i * apart), _WAIT, 0)
-            return "woken"
+            return _wait(words.at(i * apart))
 
         return stage.actor(act, f"w{i}").blocked_in("futex")
 
     waiters = [waiter(0), waiter(1)]
     stage.note("woken", "waiters that the kernel says it woke", _futex(words.at(apart), _WAKE, 9))
     stage.quiet(waiters)
-    stage.note("first", "the waiter of the first futex has returned", waiters[0].answered)
-    stage.note("second", "the waiter of the second one has", waiters[1].answered)
+    stage.note("first", "the waiter of the first futex", now(waiters[0]))
+    stage.note("second", "the waiter of the second one", now(waiters[1]))
 
 
 def _pages(huge: bool) -> mmap.mmap:

@@ -93,20 +93,18 @@ def _io_uring_enter(stage: Stage, limit_ns: int) -> Wait:
 
 def _linked_timeout(stage: Stage, limit_ns: int) -> Wait:
     """For a poll of an empty pipe with a timeout linked to it; what the poll completes with."""
-    Ring().close()
+    ring: Ring = stage.keep(Ring())
     limit, empty = _kernel_timespec(limit_ns), os.pipe()[0]
+    ring.submit(Request(rings.POLL_ADD, events=select.POLLIN, how=rings.IO_LINK), empty, _POLL)
+    ring.submit(Request(rings.LINK_TIMEOUT, address=ctypes.addressof(limit), length=1), -1, _LIMIT)
 
     def wait() -> int:
-        with Ring() as ring:
-            ring.submit(Request(rings.POLL_ADD, events=select.POLLIN, how=rings.IO_LINK), empty, _POLL)
-            timeout = Request(rings.LINK_TIMEOUT, address=ctypes.addressof(limit), length=1)
-            ring.submit(timeout, -1, _LIMIT)
-            # Apart: a call that hands over requests gives their number, also where its wait was interrupted.
-            ring.enter(2, 0)
-            while len(list(ring.lying())) < _BOTH:  # an interrupted wait gives 0 where one lies there (io_cqring_wait)
-                if (waited := ring.enter(0, _BOTH)) < 0:
-                    return waited
-            return next((done.result for done in ring.lying() if done.tag == _POLL), 0)
+        # Apart: a call that hands over requests gives their number, also where its wait was interrupted.
+        ring.enter(_BOTH, 0)
+        while len(list(ring.lying())) < _BOTH:  # an interrupted wait gives 0 where one lies there (io_cqring_wait)
+            if (waited := ring.enter(0, _BOTH)) < 0:
+                return waited
+        return next((done.result for done in ring.lying() if done.tag == _POLL), 0)
 
     return wait
 

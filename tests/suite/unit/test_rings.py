@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from probes.experiments import futexes, ring_requests
+from probes.experiments.other_limits import MAKERS
 from probes.rings import Ring
 from probes.verdict import Inconclusive, NotApplicable
 
@@ -35,3 +38,24 @@ def test_memory_that_is_not_to_be_had(
         with pytest.raises(kind, match="io_uring: mmap: "):
             Ring()
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_poll_that_could_go_round_is_asked_of_no_ring_that_does_not_show_its_age() -> None:
+    old = SimpleNamespace(has_reg_reg_ring=False)
+    stage = SimpleNamespace(keep=lambda _: old)
+    with pytest.raises(NotApplicable, match=r"IORING_FEAT_REG_REG_RING, from Linux 6\.3 on"):
+        ring_requests.own_news(stage, "eventfd")  # type: ignore[arg-type]  # it is asked for no more
+
+
+def test_clock_of_a_linked_timeout_starts_when_its_ring_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = SimpleNamespace(keep=lambda ring: ring)
+    try:
+        wait = MAKERS["io-uring-linked-timeout"](stage, 1_000_000)  # type: ignore[arg-type]  # as above
+    except NotApplicable as reason:
+        pytest.skip(str(reason))
+    monkeypatch.delattr("probes.experiments.other_limits.Ring")
+    assert wait() == -errno.ECANCELED
+
+
+def test_wait_for_a_futex_that_fails_is_not_taken_for_a_wake_up() -> None:
+    assert futexes._wait(1) == "EINVAL"  # futex(2): uaddr is not aligned on a four-byte boundary
