@@ -3,9 +3,10 @@
 Verdicts have a rank: held and measured, then not applicable (the kernel lost the feature), then inconclusive and not
 judged (nobody can tell any more), then broken.  *Worse* is a claim, a case or a control whose rank rose, and a kernel
 that complained where it did not before, unless the complaint is understood (probes/splats.py).  A case that only one of
-the runs tried is no change; a claim is.  *Better* is one that is held (or measured) now.  *Changed* is what is left:
-from broken to inconclusive, say.  *Numbers* are figures of a case whose verdict stayed, as far as neither a hash nor a
-race decides them (numbers.py), and ratios of costs that no two rounds of the runs have in common (cost.py).
+the runs tried is no change; a claim is.  *Better* is one that is held (or measured) now, if the second run tried any of
+the cases that decided the first.  *Changed* is what is left: from broken to inconclusive, say.  *Numbers* are figures
+of a case whose verdict stayed, as far as neither a hash nor a race decides them (numbers.py), and ratios of
+costs that no two rounds of the runs have in common (cost.py).
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def show(before: Run, after: Run, console: Console) -> None:
             )
         for change in same_kind:
             terminal.line(console, _in_words(change))
-            if change.reason and (change.kind == WORSE or (change.kind == CHANGED and change.what == "kernel")):
+            if change.reason and change.kind in (WORSE, CHANGED):
                 terminal.line(console, Text(f"      {one_line(change.reason)}"))
             if change.expected:
                 terminal.line(console, Text(f"      expected: {one_line(change.expected)}"))
@@ -123,9 +124,17 @@ def _claims(before: Run, after: Run) -> Iterator[Change]:
         kind = _kind(*verdicts)
         if kind is not None:
             reason, excuse = (new_claim["reason"], expected.reason(new_claim)) if new_claim else (None, None)
+            if kind == BETTER and old_claim and new_claim and _tried_none_again(old_claim, new_claim):
+                kind, reason = CHANGED, f"its {verdicts[0]} cases were not tried"
             yield Change(kind, "claim", name, None, None, verdicts[0], verdicts[1], reason, excuse)
         if old_claim and new_claim:
             yield from _cases(old_claim, new_claim, only_figures=kind is not None)
+
+
+def _tried_none_again(old_claim: Mapping[str, Any], new_claim: Mapping[str, Any]) -> bool:
+    """Whether the second run left out every case that the verdict of the first one came of."""
+    decided = {case["id"] for case in old_claim["cases"] if case["verdict"] == old_claim["verdict"]}
+    return bool(decided) and decided.isdisjoint(case["id"] for case in new_claim["cases"])
 
 
 def _cases(old_claim: Mapping[str, Any], new_claim: Mapping[str, Any], *, only_figures: bool) -> Iterator[Change]:

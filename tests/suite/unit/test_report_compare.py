@@ -106,6 +106,22 @@ def test_a_case_that_only_one_preset_has_is_no_change(healthy: Run, after: Run) 
     assert changes(healthy, after) == []
 
 
+def test_a_claim_whose_broken_cases_were_not_tried_again_is_not_better(healthy: Run, after: Run) -> None:
+    before = copy.deepcopy(healthy)
+    old, new = (_claim_of(run, "epoll-private.wakes-all") for run in (before, after))
+    old["verdict"] = old["cases"][1]["verdict"] = "broken"
+    assert kinds(before, after) == [(BETTER, "epoll-private.wakes-all", "broken", "held")]
+    del new["cases"][1]
+    (change,) = changes(before, after)
+    assert (change.kind, change.before, change.after) == (CHANGED, "broken", "held")
+    assert "      its broken cases were not tried" in _shown(before, after)
+
+
+def _claim_of(run: Run, id: str) -> Run:
+    claim: Run = next(claim for claim in run["claims"] if claim["id"] == id)
+    return claim
+
+
 def test_controls_and_complaints(healthy: Run, after: Run) -> None:
     after["controls"]["silent"] = "not applicable"
     after["kernel"]["splats"] = ["BUG: sleeping function"]
@@ -189,10 +205,14 @@ def test_what_makes_the_comparison_doubtful_is_said(healthy: Run, after: Run) ->
         assert words in said
 
 
-def test_for_people(healthy: Run, after: Run) -> None:
+def _shown(before: Run, after: Run) -> list[str]:
     file = io.StringIO()
-    compare.show(healthy, say(after, ONE, "broken", "8 of 8\nwere woken"), Console(file=file, width=200))
-    lines = [line.rstrip() for line in file.getvalue().splitlines()]
+    compare.show(before, after, Console(file=file, width=200))
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def test_for_people(healthy: Run, after: Run) -> None:
+    lines = _shown(healthy, say(after, ONE, "broken", "8 of 8\nwere woken"))
     assert lines[:4] == [
         "before (6.12.22)  ->  before (6.12.22)",
         "worse (1)",
