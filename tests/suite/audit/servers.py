@@ -5,7 +5,7 @@ or fd:N for a listener that is descriptor N already.
 KIND handed+KIND has a supervisor, which binds the listener, hands it over and keeps it.
 
 The server prints its address, then one line for each connection that a worker took ("took PID") and for each call
-that a signal cut short ("EINTR PID").
+that a signal cut short ("EINTR PID"); quick, for each wait whose time was over ("ticked").
 A client that sends a line gets it back.  Workers wait by raw system calls, because Python repeats a call
 after EINTR by itself (PEP 475).
 """
@@ -26,7 +26,7 @@ from collections.abc import Callable
 from probes import syscalls
 from probes.audit.registered import EDGE, EXCLUSIVE
 
-TIMER_MS, QUICK_MS = 100, 22
+TIMER_MS, QUICK_MS = 100, 10
 _NUMBERS = syscalls.NUMBERS
 _EINTR, _EAGAIN = -4, -11
 _IN = 1
@@ -81,6 +81,16 @@ def _epoll(listener: socket.socket, flags: int = 0, timeout_ms: int = -1) -> Cal
     epoll = select.epoll()
     epoll.register(listener.fileno(), _IN | flags)
     return lambda: _epoll_wait(epoll.fileno(), timeout_ms)
+
+
+def _counting(wait: Callable[[], object]) -> Callable[[], object]:
+    """The same wait, which says when its time was over."""
+
+    def waits() -> None:
+        if wait() == 0:
+            _say("ticked")
+
+    return waits
 
 
 def _serve(wait: Callable[[], object], listener: socket.socket, drain: bool = False) -> None:
@@ -277,7 +287,7 @@ def main(kind: str, workers: int, address: str) -> None:
             "orphan": lambda: _epoll(mine),
             "exclusive": lambda: _epoll(mine, EXCLUSIVE),
             "timer": lambda: _epoll(mine, timeout_ms=TIMER_MS),
-            "quick": lambda: _epoll(mine, timeout_ms=QUICK_MS),
+            "quick": lambda: _counting(_epoll(mine, timeout_ms=QUICK_MS)),
             "shared": lambda: shared or (lambda: None),
             "shared-edge": lambda: shared or (lambda: None),
         }

@@ -34,10 +34,13 @@ class Clients(threading.Thread):
 
 @needs_root
 def test_a_quick_timer(start: Start, audit: Audit) -> None:
-    """Some 45 moves a second, as of an idle Go program; fewer on a busy machine."""
-    answer = audit("--port", start("quick", 1).address)
+    """Up to 100 moves a second, as of a busy Go program; fewer on a busy machine."""
+    server = start("quick", 1)
+    answer = audit("--port", server.address)
     assert answer["verdict"] == "wakes one", answer.text
     assert answer["waiters"][0]["timer_per_s"] > 0
+    # Each wake-up by the timer that the audit saw before it connected ended a wait.
+    assert 0 < answer["idle"]["sources"]["timers"] <= server.count("ticked")
     assert answer["woken"] == {"min": 1, "median": 1, "max": 1}
     assert answer["connections"] == 10
 
@@ -61,10 +64,9 @@ def test_real_clients_meanwhile(start: Start, audit: Audit, kind: str, woken: in
 
 
 def test_without_the_trace_a_busy_server_is_refused(start: Start, audit: Audit) -> None:
-    """Before the audit connects, or after: on a busy machine the timer ticks more slowly."""
+    """A thousand moves a second; far more than 30 on a busy machine, too."""
     denied = ("setpriv", "--bounding-set=-sys_admin,-perfmon", "--inh-caps=-all") if os.geteuid() == 0 else ()
-    answer = audit("--port", start("quick", 1).address, prefix=denied)
+    answer = audit("--port", start("spin", 1).address, prefix=denied)
     assert answer.code == 3
-    before, after = "as root, the scheduler's trace tells", "without sched_waking nobody can tell them"
-    assert before in answer["reason"] or after in answer["reason"], answer.text
+    assert "as root, the scheduler's trace tells" in answer["reason"], answer.text
     assert answer["advice"] == [OFFER]

@@ -260,6 +260,6 @@ def test_workers_that_share_two_udp_sockets(start: Start, kind: str, verdict: st
 
 @needs_trace
 def test_a_server_that_does_not_idle_is_offered_it(start: Start, audit: Audit) -> None:
-    answer = audit("--port", start("quick", 1).address, prefix=DENIED)
+    answer = audit("--port", start("spin", 1).address, prefix=DENIED)
     assert answer.code == 3
     assert [line for line in answer["advice"] if line.startswith("add --watch 10")], answer.text
