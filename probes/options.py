@@ -28,12 +28,15 @@ def add_options(parser: pytest.Parser) -> None:
         help="judge only this claim (its id as `wakecheck list` prints it); may be given again",
     )
     group.addoption(
-        "--herd-trials", type=_count("trials", 1000), metavar="N", help="untraced trials per case; one traced is added"
+        "--herd-trials",
+        type=_count("--herd-trials", "trials", 1000),
+        metavar="N",
+        help="untraced trials per case; one traced is added",
     )
     group.addoption("--herd-sizes", type=_sizes, metavar="N,N", help="numbers of waiters, for example 2,8,200")
     group.addoption(
         "--herd-one-in",
-        type=_count("cases", 1000),
+        type=_count("--herd-one-in", "cases", 1000),
         metavar="N",
         default=1,
         help="of each claim judge only the first of every N cases, and at least one: for slow machines",
@@ -120,14 +123,14 @@ def judging(chosen: Any) -> dict[str, Any]:
     return {name: value for name, value in named if name.startswith("herd_") and name not in _PLACES}
 
 
-def _count(what: str, most: int) -> Callable[[str], int]:
+def _count(option: str, what: str, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
-            raise pytest.UsageError(f"{text!r} is not a number of {what}") from None
+            raise pytest.UsageError(f"{option}: {text!r} is not a number of {what}") from None
         if not 1 <= value <= most:
-            raise pytest.UsageError(f"{value} {what}: there can be 1 to {most}")
+            raise pytest.UsageError(f"{option}: {value} {what}: there can be 1 to {most}")
         return value
 
     return parse

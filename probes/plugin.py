@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from functools import cache
 from types import FunctionType
 from typing import Any
@@ -88,27 +88,55 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("scenario", list(chosen.values()), ids=list(chosen))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """--herd-claim leaves the cases of those claims alone, --herd-one-in the first of every so many.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Leave the preset's cases, and with --herd-claim those of these claims; then what `-k` and others leave, of which
+    --herd-one-in judges the first of every so many.
 
     `-k` finds claims by a part of their id too.
     """
-    items[:] = [item for item in items if _is_of_preset(item, config.option.herd_preset)]
+    options = config.option
+    cut = _keep(config, items, lambda item: _is_of_preset(item, options.herd_preset))
+    if by_hand := [item.name for item in cut if _is_asked_for(item, config)]:
+        raise pytest.UsageError(f"{by_hand[0]} is no case of the preset {options.herd_preset}: choose another one")
+    for item in items:
+        if (claim := claim_of(item)) is not None:
+            item.extra_keyword_matches.add(claim.id)
+    wanted = options.herd_claim
+    _keep(config, items, lambda item: not wanted or ((claim := claim_of(item)) is not None and claim.id in wanted))
+    yield
+    places: Counter[str] = Counter()
+
+    def is_next(item: pytest.Item) -> bool:
+        if (claim := claim_of(item)) is None:
+            return True
+        places[claim.id] += 1
+        return bool((places[claim.id] - 1) % options.herd_one_in == 0)
+
+    _keep(config, items, is_next)
+
+
+def _keep(
+    config: pytest.Config, items: list[pytest.Item], is_wanted: Callable[[pytest.Item], bool]
+) -> list[pytest.Item]:
+    """Leave nothing but what is wanted in the list, have pytest count the rest as deselected, and give it."""
     wanted: list[pytest.Item] = []
     left: list[pytest.Item] = []
-    places: Counter[str] = Counter()
     for item in items:
-        claim = claim_of(item)
-        if claim is not None:
-            item.extra_keyword_matches.add(claim.id)
-        chosen = not config.option.herd_claim or (claim is not None and claim.id in config.option.herd_claim)
-        if claim is not None:
-            chosen = chosen and places[claim.id] % config.option.herd_one_in == 0
-            places[claim.id] += 1
-        (wanted if chosen else left).append(item)
+        (wanted if is_wanted(item) else left).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = wanted
+    return left
+
+
+def _is_asked_for(item: pytest.Item, config: pytest.Config) -> bool:
+    """Whether this very case was named on the command line."""
+    for argument in config.args:
+        path, _, name = argument.partition("::")
+        if "[" in name and name == item.nodeid.partition("::")[2]:
+            return bool((config.invocation_params.dir / path).resolve() == item.path.resolve())
+    return False
 
 
 def _is_of_preset(item: pytest.Item, preset: str) -> bool:

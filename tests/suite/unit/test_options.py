@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -52,14 +53,14 @@ del test
     ("options", "words"),
     [
         (["--herd-preset", "huge"], "invalid choice: 'huge'"),
-        (["--herd-trials", "0"], "0 trials: there can be 1 to 1000"),
+        (["--herd-trials", "0"], "--herd-trials: 0 trials: there can be 1 to 1000"),
         (["--herd-trials", "1001"], "1001 trials: there can be 1 to 1000"),
         (["--herd-trials", "many"], "'many' is not a number of trials"),
         (["--herd-sizes", "0"], "--herd-sizes: 0 waiters: a scenario has 1 to 10,000"),
         (["--herd-sizes", "8,10000000"], "--herd-sizes: 10000000 waiters: a scenario has 1 to 10,000"),
         (["--herd-sizes", "8,x"], "--herd-sizes: 'x' is not a number of waiters"),
         (["--herd-sizes="], "--herd-sizes: '' is not a number of waiters"),
-        (["--herd-one-in", "0"], "0 cases: there can be 1 to 1000"),
+        (["--herd-one-in", "0"], "--herd-one-in: 0 cases: there can be 1 to 1000"),
         (["--herd-one-in", "few"], "'few' is not a number of cases"),
         (["--herd-without", "telescope"], "invalid choice: 'telescope'"),
         (["--herd-level", "certain"], "invalid choice: 'certain'"),
@@ -80,6 +81,22 @@ def test_bad_value(run: Pytest, pytester: pytest.Pytester, options: list[str], w
     assert words in said
     assert "Traceback" not in said + "\n".join(done.outlines)
     assert len([line for line in done.errlines if words in line]) == 1
+
+
+_BEYOND_FAST = "test_never_early[poll-20000000]"
+
+
+def test_case_that_the_preset_lacks_is_named() -> None:
+    """Where it was asked for by hand; all others are counted as deselected."""
+    limits = "tests/kernel/test_limits.py"
+    command = [sys.executable, "-m", "pytest", "--herd-preset=fast", "--collect-only", "-q"]
+    done = subprocess.run(
+        [*command, f"{limits}::{_BEYOND_FAST}"], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stderr.strip() == f"ERROR: {_BEYOND_FAST} is no case of the preset fast: choose another one"
+    done = subprocess.run([*command, limits], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert re.search(r"\d+/\d+ tests collected \(\d+ deselected\)", done.stdout)
 
 
 def test_real_program_refuses_too() -> None:
@@ -121,6 +138,7 @@ def test_level(run: Pytest, pytester: pytest.Pytester, options: list[str], faile
         (["--herd-one-in", "3"], 4),
         (["--herd-one-in", "20"], 2),
         (["--herd-one-in", "3", "-k", "made.also-here"], 3),
+        (["--herd-one-in", "3", "-k", "made.wakes-one and poll"], 1),
         (["-k", "made.also-here"], 9),
         (["-k", "made.wakes-one"], 2),
     ],
