@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from ..axes import ACCEPTS
@@ -114,6 +114,8 @@ class Counter:
         self._fewest = fewest
         self._held_back_s = 0.0 if holds_back else _HELD_BACK_S
         self._waits: list[Wait] = []
+        self._all_issued_ns = 0
+        """When every wake-up by the connection itself had been issued, on the clock of the trace (CLOCK_MONOTONIC)."""
         self._takes_datagrams = server.listener.takes_datagrams
 
     def connection(self, data: bytes) -> Connection:
@@ -186,6 +188,7 @@ class Counter:
 
     def _settled(self, before: Looks, candidates: frozenset[int], began: float) -> Effect:
         self._caller.pass_fence()
+        self._all_issued_ns = time.monotonic_ns()
         after = self._watch.at_rest(REST_S, "the server did not come to rest after a connection", pump=self._eyes.pump)
         # The trace is held against the counts of those that matter.
         after = {**after, **self._watch.look_again(candidates)}
@@ -239,14 +242,14 @@ class Counter:
         step.handed_on = (sources["worker"] | sources["other"]) - step.woken
         step.timers = sources["timer"] - step.woken
         issued = [
-            (waking.at_ns, source_of(waking, self._caller.pid, self._eyes.softirqs, server))
+            (waking.at_ns, source_of(waking, self._caller.pid, self._eyes.softirqs, server), waking.wakee)
             for waking in wakings
             # With --trace this process wakes them, too, from the stops that it caused.
             if waking.wakee in candidates and waking.waker != os.getpid()
         ]
         # Over a unix socket a client wakes in its own context, so it is somebody else there.
-        step.shared = any(source in ("client", "other") for _, source in issued)
-        step.disturbed_by = disturbed_by(issued)
+        step.shared = any(source in ("client", "other") for _, source, _ in issued)
+        step.disturbed_by = disturbed_by(issued, step.woken, self._all_issued_ns)
         self._doubt(step)
 
     def _notice_others(self, step: Effect, returns: list[Return], candidates: frozenset[int]) -> None:
@@ -291,15 +294,18 @@ class Counter:
         return mine[0] if len(mine) == 1 else pid
 
 
-def disturbed_by(issued: Sequence[tuple[int, str]]) -> str | None:
-    """Who woke a candidate before the last wake-up by the audit's own connection, or None: timer, client or other.
+def disturbed_by(issued: Sequence[tuple[int, str, int]], woken: Collection[int], all_issued_ns: int) -> str | None:
+    """Who woke a candidate before the audit's own connection might have done so, or None: timer, client or other.
 
-    `issued` holds when each wake-up was issued, and where it came from (wakers.source_of).  Who comes later finds
-    workers whom this connection woke; that changes nothing of whom it woke.
+    `issued` holds when each wake-up was issued, where it came from (wakers.source_of), and whom it woke.  Who comes
+    after the last wake-up by the connection finds workers whom it woke; that changes nothing of whom it woke.  But one
+    that is not among the `woken` may have been its next, until `all_issued_ns`: there is no wake-up of who is awake
+    (try_to_wake_up, kernel/sched/core.c).
     """
-    last_ns = max((at_ns for at_ns, source in issued if source == "connection"), default=None)
-    for at_ns, source in sorted(issued):
-        if source in ("timer", "client", "other") and (last_ns is None or at_ns < last_ns):
+    last_ns = max((at_ns for at_ns, source, _ in issued if source == "connection"), default=None)
+    for at_ns, source, wakee in sorted(issued):
+        too_early = last_ns is None or at_ns < last_ns or (wakee not in woken and at_ns <= all_issued_ns)
+        if source in ("timer", "client", "other") and too_early:
             return source
     return None
 

@@ -17,16 +17,22 @@ from probes.audit.wakers import TracedWakeUp
 from probes.audit.watch import ThreadLook
 
 CALLER, WORKERS = 900, (1, 2, 3, 4)
-_SOFTIRQ = 0x10
+_HARDIRQ, _SOFTIRQ = 0x08, 0x10
 
 
 def _took(*tids: int, call: str = "accept4") -> list[Return]:
     return [Return(at_ns, tid, call, 9) for at_ns, tid in enumerate(tids)]
 
 
-def _read(returns: list[Return], *, shares: bool = False, datagrams: bool = False, wakes: bool = True) -> Effect:
-    """The effect of a connection that wakes all workers (or nobody), none of whom anybody else wakes."""
-    wakings = [TracedWakeUp(tid, CALLER, tid, _SOFTIRQ) for tid in WORKERS if wakes]
+def _read(
+    returns: list[Return], *, shares: bool = False, datagrams: bool = False, wakes: bool = True, timer: int = 0
+) -> Effect:
+    """The effect of a connection that wakes all workers (or nobody), but for the one that a timer wakes."""
+    wakings = [
+        TracedWakeUp(tid, 0, tid, _HARDIRQ) if tid == timer else TracedWakeUp(tid, CALLER, tid, _SOFTIRQ)
+        for tid in WORKERS
+        if wakes
+    ]
     eyes: Any = SimpleNamespace(
         wakers=SimpleNamespace(seen=lambda: wakings),
         returns=SimpleNamespace(seen=lambda: returns),
@@ -43,6 +49,7 @@ def _read(returns: list[Return], *, shares: bool = False, datagrams: bool = Fals
         fewest=4,
         holds_back=False,
     )
+    counter._all_issued_ns = WORKERS[-1]
     before = {tid: ThreadLook("S", 1) for tid in WORKERS}
     after = {tid: ThreadLook("S", 1 + wakes) for tid in WORKERS}
     return counter._read(before, after, frozenset(WORKERS))
@@ -59,6 +66,12 @@ def test_a_second_that_was_taken_is_another_clients() -> None:
     assert (step.taken, step.shared, step.winners, step.returned) == (2, True, None, None)
     # Whom the audit's own connection woke is known all the same.
     assert (step.woken, step.disturbed_by) == (set(WORKERS), None)
+
+
+def test_a_timer_that_is_quicker_than_the_connection() -> None:
+    """It wakes the worker whom the connection would have woken next: three are woken, and that says nothing."""
+    step = _read(_took(2), timer=4)
+    assert (step.woken, step.timers, step.disturbed_by) == ({1, 2, 3}, {4}, "timer")
 
 
 def test_the_same_worker_may_take_both() -> None:

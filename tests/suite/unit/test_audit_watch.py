@@ -184,15 +184,22 @@ def test_no_more_files_are_left_open_than_there_is_room_for(monkeypatch: pytest.
     ("issued", "by"),
     [
         ([], None),
-        ([(5, "connection")], None),
-        ([(1, "timer"), (5, "connection")], "timer"),
-        ([(9, "connection"), (5, "client"), (3, "connection")], "client"),
-        ([(9, "timer"), (5, "connection")], None),
-        ([(9, "client"), (7, "other"), (5, "connection")], None),
-        ([(1, "worker"), (5, "connection")], None),
-        ([(2, "other")], "other"),
+        ([(5, "connection", 1)], None),
+        ([(1, "timer", 2), (5, "connection", 1)], "timer"),
+        ([(9, "connection", 2), (5, "client", 3), (3, "connection", 1)], "client"),
+        ([(9, "timer", 1), (5, "connection", 1)], None),
+        ([(9, "client", 1), (7, "other", 1), (5, "connection", 1)], None),
+        ([(1, "worker", 2), (5, "connection", 1)], None),
+        ([(2, "other", 1)], "other"),
+        # The connection may have been about to wake this one.
+        ([(5, "connection", 1), (6, "timer", 2)], "timer"),
+        ([(5, "connection", 1), (8, "timer", 2)], "timer"),
+        ([(5, "connection", 1), (9, "timer", 2)], None),
+        ([(5, "connection", 1), (6, "worker", 2)], None),
     ],
 )
-def test_who_disturbs_a_connection(issued: list[tuple[int, str]], by: str | None) -> None:
-    """Whoever woke a worker before the connection had woken the last; who comes later changes nothing of that."""
-    assert disturbed_by(issued) == by
+def test_who_disturbs_a_connection(issued: list[tuple[int, str, int]], by: str | None) -> None:
+    """Whoever woke a worker before the connection had woken the last; who comes later changes nothing of that.  At 8 it
+    had issued all its wake-ups."""
+    woken = {wakee for _, source, wakee in issued if source == "connection"}
+    assert disturbed_by(issued, woken, 8) == by
