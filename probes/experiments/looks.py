@@ -13,7 +13,10 @@ LOOKS = 3000
 
 
 def beside_each_other(stage: Stage) -> None:
-    """One eventfd is ready, level-triggered, and stays so; each looks again and again, with a time limit of zero."""
+    """One eventfd is ready, level-triggered, and stays so; each looks again and again, with a time limit of zero.
+
+    With one CPU a kernel can hardly fail: one task must be preempted while it looks, and another one look meanwhile.
+    """
     instance: select.epoll = stage.keep(select.epoll())
     instance.register(os.eventfd(1, os.EFD_CLOEXEC | os.EFD_NONBLOCK), select.EPOLLIN)
     go, start = os.pipe()
