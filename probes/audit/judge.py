@@ -89,11 +89,7 @@ def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFig
     if len(contradictions) > max(1, MOST_CONTRADICTORY * len(tried)):
         raise Inconclusive(f"{contradictions[0]} (in {len(contradictions)} of {len(tried)} connections)")
     if len(connections) < wanted:
-        disagreed = f"; in {len(contradictions)} the observers disagreed" if contradictions else ""
-        raise NotIdle(
-            f"{_disturbers(tried)} had just woken a worker in {len(tried) - len(connections) - len(contradictions)} of "
-            f"{len(tried)} connections: they were too seldom all asleep{disagreed}"
-        )
+        raise NotIdle(_too_few(tried, len(tried) - len(connections) - len(contradictions), len(contradictions)))
     steps = [connection.herd for connection in connections]
     # While another client's connection is there, nobody can tell who took which.
     unshared = [connection for connection in connections if not connection.shared]
@@ -119,6 +115,17 @@ def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFig
         rate * window_s,
         window_s * 1000,
         any(connection.deferred for connection in connections),
+    )
+
+
+def _too_few(tried: Sequence[Connection], disturbed: int, contradictory: int) -> str:
+    """Why too few of these connections can be judged."""
+    if not disturbed:
+        return f"in {contradictory} of {len(tried)} connections the observers disagreed: too few are left to judge"
+    disagreed = f"; in {contradictory} the observers disagreed" if contradictory else ""
+    return (
+        f"{_disturbers(tried)} had just woken a worker in {disturbed} of {len(tried)} connections: they were too "
+        f"seldom all asleep{disagreed}"
     )
 
 

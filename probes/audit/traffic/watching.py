@@ -74,6 +74,7 @@ def watch(
     known["server"]["name"] = names.name_of(origin.first_of_program(workers.waiting[0].pid, server.holders))
     known["waiters"] = [_described(wait) for wait in workers.waiting]
     known["traffic"]["queue"] = queue.finish().as_dict()
+    threads.close()  # before the lab forks
     return verdict, workers
 
 

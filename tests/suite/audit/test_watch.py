@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import json
 import os
 import re
@@ -15,9 +17,13 @@ from typing import Any
 
 import pytest
 
+from probes.audit import compare
+from probes.audit.arguments import add_to, request_from
+from probes.audit.auditing import audit as audit_of
 from probes.host import PROJECT
 from probes.lab.deadline import until
 from probes.observers.task_files import TaskFiles
+from probes.verdict import Inconclusive
 
 from .conftest import Audit, Server, Start
 from .watched import while_watched
@@ -110,6 +116,33 @@ def test_a_worker_that_ends_is_left_out(start: Start) -> None:
     assert answer["verdict"] == "herds"
     assert answer["traffic"]["asleep"]["max"] == 3
     assert [line for line in answer["warnings"] if "of the server ended during the audit" in line]
+
+
+def _open_files() -> set[str]:
+    links = set()
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # that of the listing itself
+            links.add(os.readlink(f"/proc/self/fd/{fd}"))
+    return links
+
+
+def test_nothing_of_the_server_is_open_when_the_lab_forks(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its workers would hold it, and a descriptor for each thread and file adds up."""
+    parser = argparse.ArgumentParser()
+    add_to(parser)
+    request = request_from(parser.parse_args(["--port", start("level").address, "--watch", "0.5"]))
+    seen: list[set[str]] = []
+
+    def measure(*_: object) -> None:
+        seen.append(_open_files())
+        raise Inconclusive("that will do")
+
+    monkeypatch.setattr(compare, "measure", measure)
+    before = _open_files()
+    answer = audit_of(request, lambda _: None)
+    assert answer["reason"] == "that will do"
+    left = seen[0] - before
+    assert not [name for name in left if "/task" in name or "pidfd" in name], left
 
 
 @needs_trace

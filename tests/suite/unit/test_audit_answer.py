@@ -16,6 +16,7 @@ from probes.audit.judge import HERDS, INCONCLUSIVE, WAKES_ONE, figures_of, over_
 from probes.audit.sockets import ListeningSocket
 from probes.audit.strategy import WayOfWaiting, strategy_of
 from probes.audit.waits import Wait
+from probes.audit.watch import NotIdle
 from probes.exits import BROKEN, CANNOT_JUDGE, WELL
 from probes.report import audit_page
 from probes.verdict import Inconclusive
@@ -216,6 +217,19 @@ def _contradictory() -> Connection:
     connection = _connection(3)
     connection.by_connect.contradiction = "the observers disagree about thread 7"
     return connection
+
+
+def test_who_disturbed_too_many() -> None:
+    tried = [_connection(4), *[_connection(4, disturbed=True)] * 3, _contradictory()]
+    with pytest.raises(
+        NotIdle, match=r"^a timer had just woken a worker in 3 of 5 connections: .*; in 1 the observers"
+    ):
+        figures_of(tried, 5, QUIET)
+
+
+def test_where_nobody_disturbed_any_the_observers_are_named_alone() -> None:
+    with pytest.raises(NotIdle, match=r"^in 1 of 3 connections the observers disagreed: too few are left to judge$"):
+        figures_of([_connection(4), _connection(4), _contradictory()], 3, QUIET)
 
 
 def test_where_the_observers_disagree_a_connection_is_not_judged() -> None:
