@@ -14,7 +14,7 @@ from .claims import Claim
 from .exits import BadInput
 from .nearest import did_you_mean
 from .scenario import BadScenario
-from .star import PRESETS, Word, few, scenarios
+from .star import PRESETS, Word, each_word_once, few, scenarios
 
 
 class NoSuchClaim(BadInput):
@@ -83,7 +83,9 @@ def cases_of(test: FunctionType, preset: str, sizes: Sequence[int] | None = None
         except BadScenario as error:
             raise BadScenario(f"{test.__name__}: {error}") from None
     found, most = parametrized(test), PRESETS[preset].most
-    return (few(found, most) if most else list(found)) or [test.__name__]
+    if not most:
+        return list(found) or [test.__name__]
+    return (each_word_once(found) if vars(test).get("every_word") else few(found, most)) or [test.__name__]
 
 
 def parametrized(test: FunctionType) -> dict[str, list[Word]]:

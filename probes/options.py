@@ -68,7 +68,7 @@ def add_options(parser: pytest.Parser) -> None:
         type=argument.path,
         metavar="DIR",
         help="where the report goes (default: report; report/partial for a run that left cases out; report/PRESET for "
-        f"another preset; report/{OTHER} with other sizes or trials, or without an observer)",
+        f"another preset; report/{OTHER} with other sizes or trials, fewer cases, or without an observer)",
     )
     group.addoption(
         "--herd-run",

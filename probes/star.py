@@ -132,6 +132,12 @@ def over(*stars: Star, every_word: bool = False) -> Callable[[Callable[..., Any]
     return mark
 
 
+def tries_every_word(test: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a test without stars, whose sentence names each of its parameters."""
+    test.every_word = True  # type: ignore[attr-defined]  # read where cases are chosen
+    return test
+
+
 def scenarios(test: Callable[..., Any], cut: Preset, sizes: Iterable[int] | None = None) -> dict[str, Scenario]:
     """What a test marked by `over` is tried on, by id, each once; `sizes` are those of the preset unless given."""
     stars: tuple[Star, ...] = vars(test)["stars"]

@@ -6,6 +6,7 @@ import pytest
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, linux, man
 from probes.fixtures import Play
+from probes.star import tries_every_word
 
 _MILLISECOND = 1_000_000
 _FINE = ("pselect6", "ppoll", "epoll_pwait2")
@@ -88,6 +89,7 @@ def test_receivers_end_with_eagain(play: Play, call: str) -> None:
         man("io_uring_enter", 2, "IORING_OP_LINK_TIMEOUT: the timeout cancels the linked command"),
     ],
 )
+@tries_every_word
 @pytest.mark.parametrize(
     ("call", "error"),
     [

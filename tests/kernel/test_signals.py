@@ -6,6 +6,7 @@ import pytest
 
 from probes.claims import DOCUMENTED, claim, kernel, man
 from probes.fixtures import Play
+from probes.star import tries_every_word
 
 _SIGNAL7 = man("signal", 7, "Interruption of system calls and library functions by signal handlers")
 MULTIPLEXERS = ("select", "pselect6", "poll", "ppoll", "epoll_wait.level.listener", "epoll_pwait.level.listener")
@@ -70,6 +71,7 @@ _RESTARTED = (("read", "pipe"), ("recvfrom", "unix-datagram"), ("mq_timedreceive
     level=DOCUMENTED,
     basis=[_SIGNAL7, man("mq_receive", 3, "ERRORS: EINTR"), man("futex", 2, "ERRORS: EINTR")],
 )
+@tries_every_word
 @pytest.mark.parametrize("restart", [True, False], ids=["SA_RESTART", "plain"])
 @pytest.mark.parametrize(("call", "source"), _RESTARTED)
 def test_readers_restart(play: Play, call: str, source: str, restart: bool) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
 from probes.fixtures import Play
+from probes.star import tries_every_word
 
 EACH, ONE, WINNER_AND_NEXT = "each", "one", "the winner, and the next in accept"
 SERVERS = {
@@ -41,6 +42,7 @@ def _started(server: str) -> dict[str, object]:
     ],
     rows=["Q1", "Q2", "Q6", "Q9", "Q10"],
 )
+@tries_every_word
 @pytest.mark.parametrize("server", list(SERVERS))
 def test_woken_per_connection(play: Play, server: str) -> None:
     """

@@ -120,6 +120,14 @@ def test_fast_preset_judges_every_claim_that_has_no_star() -> None:
         assert set(ids) <= set(whole[claim]), claim
 
 
+@pytest.mark.parametrize(
+    ("claim", "calls"),
+    [("limits.others-end-with-their-errno", 6), ("signals.readers-restart", 5), ("server.woken-per-connection", 6)],
+)
+def test_fast_preset_tries_all_that_a_sentence_names(claim: str, calls: int) -> None:
+    assert len(catalogue.cases("fast")[claim]) >= calls
+
+
 def test_fast_preset_tries_every_strategy_and_each_way_of_a_wake_up_in_the_families() -> None:
     families = [test for claim, test in claims_with_stars().items() if claim.startswith("every.")]
     tried = [s for test in families for s in scenarios(test, PRESETS["fast"]).values()]
