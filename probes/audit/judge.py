@@ -57,6 +57,9 @@ class AuditFigures:
     judged.  Nor are those about which the observers disagree."""
     contradictory: int
     """So many of them are such."""
+    shared: int
+    """Judged connections during which another client's or somebody else's wake-up came: nobody can tell who took which,
+    so they count for `woken` and have no winner."""
     woken: PerConnection
     returned: PerConnection | None
     won: PerConnection | None
@@ -102,6 +105,7 @@ def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFig
         len(connections),
         len(tried) - len(connections),
         len(contradictions),
+        len(connections) - len(unshared),
         _spread(len(step.woken) for step in steps),
         _known(None if step.returned is None else len(step.returned) for step in alone),
         _known(None if who is None else len(who) for who in won),

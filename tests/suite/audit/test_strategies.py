@@ -43,7 +43,7 @@ def test_woken(start: Start, audit: Audit, kind: str, strategy: str, woken: int)
     assert answer["woken"] == _spread(woken), answer.text
     assert answer["lab"]["woken"] == _spread(woken), answer.text
     assert answer["won"] == _spread(1)
-    assert sum(answer["winners"].values()) == answer["connections"]
+    assert sum(answer["winners"].values()) + answer["shared"] == answer["connections"]
     assert answer["verdict"] == ("herds" if woken > 1 else "wakes one")
     assert bool(answer["advice"]) == (woken > 1)
     assert answer.code == 0
