@@ -8,8 +8,8 @@ import sys
 
 from probes.chapters import HOME
 
-ASCII = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-"""Python takes UTF-8 for the C locale unless it is told not to (PEP 538, PEP 540)."""
+ASCII = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
+"""Python takes UTF-8 for the C locale unless it is told not to (PEP 538, PEP 540); tox sets PYTHONIOENCODING."""
 
 
 def test_a_sign_that_the_locale_lacks_is_escaped() -> None:
