@@ -1,11 +1,11 @@
-"""Application servers that run only where all servers are asked for: Python, Ruby, PHP, Java, JavaScript, Go."""
+"""Application servers that run only where all servers are asked for: Python, Ruby, PHP."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .core_rows import APP, GUNICORN
-from .server import EPOLL, SELECT, WORKERS, Program, Server, apt, npm, pip
+from .server import ALONE, EPOLL, SELECT, WORKERS, Program, Server, apt, pip
 
 HYPERCORN = pip("hypercorn", "hypercorn")
 SANIC = pip("sanic", "sanic")
@@ -17,13 +17,7 @@ PUMA = apt("puma", "puma")
 UNICORN = apt("unicorn", "unicorn")
 PHP = apt("php", "php8.2-cli")
 PHP_FPM = apt("php-fpm8.2", "php8.2-fpm")
-ETCD = apt("etcd", "etcd-server")
-NATS = apt("nats-server", "nats-server")
-TOMCAT = apt("java", "tomcat10")
-JETTY = apt("java", "jetty9")
 ACTIVATE = apt("systemd-socket-activate", "systemd")
-DENO = npm("deno")
-BUN = npm("bun")
 
 _RACK = """\
 run lambda { |env| [200, {"content-type" => "text/plain"}, ["ok\\n"]] }
@@ -104,40 +98,6 @@ group = nogroup
 """
 _GET_VALUES = b"\x01\x09\x00\x00\x00\x00\x00\x00"  # FastCGI specification, 4.1
 
-_TOMCAT = (
-    *("-cp", "/usr/share/tomcat10/bin/bootstrap.jar:/usr/share/tomcat10/bin/tomcat-juli.jar"),
-    *("-Dcatalina.home=/usr/share/tomcat10", "-Dcatalina.base=$folder", "-Djava.io.tmpdir=$folder/temp"),
-)
-_SERVER_XML = """\
-<Server port="-1">
-  <Service name="it">
-    <Connector port="$port" address="127.0.0.1"/>
-    <Engine name="it" defaultHost="localhost"><Host name="localhost" appBase="webapps"/></Engine>
-  </Service>
-</Server>
-"""
-
-_JETTY = (
-    *("-Djetty.home=/usr/share/jetty9", "-Djetty.base=$folder", "-Djava.io.tmpdir=$folder/temp"),
-    *("-jar", "/usr/share/jetty9/start.jar"),
-)
-
-_DENO = "export default { fetch() { return new Response('ok\\n'); } };\n"
-
-_BUN = """\
-const cluster = require("node:cluster");
-if (cluster.isPrimary) {
-  for (let i = 0; i < 4; i++) cluster.fork();
-} else {
-  Bun.serve({ port: $port, hostname: "127.0.0.1", reusePort: true, fetch() { return new Response("ok\\n"); } });
-  console.log("listening");
-}
-"""
-
-
-_ALONE = {"processes": 1, "waiting": 1, "workers": 1}
-"""One process, of which one thread waits."""
-
 
 def _more(
     name: str, title: str, program: Program, command: tuple[str, ...], files: dict[str, str], **fields: Any
@@ -216,7 +176,7 @@ ROWS = (
         ("--host", "127.0.0.1", "--port", "$port", "app:wsgi"),
         {"app.py": APP},
         calls=(*SELECT, "poll"),
-        **_ALONE,
+        **ALONE,
         strategy="select",
     ),
     _more(
@@ -225,7 +185,7 @@ ROWS = (
         DAPHNE,
         ("-b", "127.0.0.1", "-p", "$port", "app:asgi"),
         {"app.py": APP},
-        **_ALONE,
+        **ALONE,
     ),
     _more(
         "puma",
@@ -281,85 +241,5 @@ ROWS = (
         calls=SELECT,
         strategy="select",
         woken=WORKERS,
-    ),
-    _more(
-        "tomcat",
-        "Tomcat (Java)",
-        TOMCAT,
-        (*_TOMCAT, "org.apache.catalina.startup.Bootstrap", "start"),
-        {"conf/server.xml": _SERVER_XML, "conf/web.xml": "<web-app/>"},
-        calls=("accept", "accept4", "poll", "ppoll"),
-        **_ALONE,
-        strategy="accept",
-        ask=b"GET / HTTP/1.0\r\n\r\n",
-        hears=b"HTTP/1",
-        before="mkdir webapps logs temp",
-    ),
-    _more(
-        "jetty",
-        "Jetty (Java)",
-        JETTY,
-        (*_JETTY, "jetty.http.port=$port", "jetty.http.host=127.0.0.1"),
-        {},
-        calls=("accept", "accept4"),
-        **_ALONE,
-        strategy="accept",
-        ask=b"GET / HTTP/1.0\r\n\r\n",
-        hears=b"HTTP/1",
-        before=f"mkdir temp && java {' '.join(_JETTY)} --create-startd --add-to-start=http".replace("$folder", "."),
-    ),
-    _more(
-        "etcd",
-        "etcd (Go)",
-        ETCD,
-        (
-            "--data-dir",
-            "$folder/d",
-            "--listen-client-urls",
-            "http://127.0.0.1:$port",
-            "--advertise-client-urls",
-            "http://127.0.0.1:$port",
-            "--listen-peer-urls",
-            "http://127.0.0.1:0",
-            "--log-level",
-            "error",
-        ),
-        {},
-        **_ALONE,
-        strategy="epoll.edge.listener",
-        ask=b"GET /version HTTP/1.0\r\n\r\n",
-        hears=b"HTTP/1",
-    ),
-    _more(
-        "nats",
-        "NATS (Go)",
-        NATS,
-        ("-a", "127.0.0.1", "-p", "$port"),
-        {},
-        **_ALONE,
-        strategy="epoll.edge.listener",
-        ask=b"PING\r\n",
-        hears=b"INFO",
-    ),
-    _more(
-        "deno",
-        "Deno, `serve --parallel`",
-        DENO,
-        ("serve", "--parallel", "--host", "127.0.0.1", "--port", "$port", "app.js"),
-        {"app.js": _DENO},
-        environment={"DENO_JOBS": str(WORKERS)},
-        processes=1,
-        strategy="epoll.edge.listener",
-        woken=WORKERS,
-    ),
-    _more(
-        "bun",
-        "Bun, four with `reusePort`",
-        BUN,
-        ("app.js",),
-        {"app.js": _BUN},
-        calls=(*EPOLL, "epoll_pwait2"),
-        http=True,
-        strategy="epoll.level.nothing",
     ),
 )

@@ -17,6 +17,9 @@ WORKERS = 4
 SELECT = ("select", "pselect6")
 EPOLL = ("epoll_wait", "epoll_pwait")
 
+ALONE = {"processes": 1, "waiting": 1, "workers": 1}
+"""Fields of a server that is one process, of which one thread waits."""
+
 PATH = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where programs are looked for: beside this Python first (console scripts), and where Debian has daemons,
 which is not in an ordinary user's PATH."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from . import app_rows, core_rows, dns_rows, network_rows, web_rows
+from . import app_rows, core_rows, dns_rows, network_rows, runtime_rows, web_rows
 from .server import Server
 
-SERVERS = (*core_rows.ROWS, *web_rows.ROWS, *app_rows.ROWS, *dns_rows.ROWS, *network_rows.ROWS)
+SERVERS = (
+    *core_rows.ROWS,
+    *web_rows.ROWS,
+    *app_rows.ROWS,
+    *runtime_rows.ROWS,
+    *dns_rows.ROWS,
+    *network_rows.ROWS,
+)
 
 MENDED = {
     "gunicorn-sync": ("gunicorn-reuse-port", "`--reuse-port`"),
