@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -18,10 +19,7 @@ from probes.scenario import Scenario
 from probes.verdict import Inconclusive, NotApplicable
 from tests.suite.soak.disturbances import freezer
 
-ACCEPT = Scenario.parse("accept/tcp4/n8/hold/one-connection")
-CHILD_ENDS = ("concurrent_server.child_ends", {"strategy": "accept", "handler": "none"})
-MOST = 300
-"""In so many measurements at least one moment is met, also on a busy machine."""
+from .neighbour import ACCEPT, CHILD_ENDS, MOST, neighbour
 
 
 @pytest.fixture
@@ -82,23 +80,17 @@ def test_actors_that_are_frozen_break_nothing() -> None:
 
 _OFTEN = 5
 _TRACER = """
-import contextlib, ctypes, os, random, re, sys, time
+import ctypes
 SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
-session, whom, longest_s = int(sys.argv[1]), re.compile(sys.argv[2] + "[0-9]"), float(sys.argv[3])
 ptrace = ctypes.CDLL(None).ptrace
 ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-print(flush=True)
 while True:
-    meant = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            if os.getsid(int(pid)) == session and whom.match(open(f"/proc/{pid}/comm").read()):
-                meant.append(int(pid))
+    meant = [pid for pid, _ in tasks()]
     if meant and ptrace(SEIZE, pid := random.choice(meant), None, None) == 0:
         ptrace(INTERRUPT, pid, None, None)
         with contextlib.suppress(OSError):
             os.waitpid(pid, WALL)
-        time.sleep(random.uniform(0, longest_s))  # how long it is traced; nothing is waited for
+        time.sleep(random.uniform(0, float(sys.argv[3])))  # how long it is traced; nothing is waited for
         # Until its tracer has waited for it, one that was killed meanwhile is nobody else's (ptrace(2)).
         if ptrace(DETACH, pid, None, None) != 0:
             with contextlib.suppress(OSError):
@@ -106,17 +98,10 @@ while True:
 """
 
 
-@contextlib.contextmanager
-def _traced_now_and_then(lab: Lab, whom: str, longest_s: float = 0.15) -> Iterator[None]:
+def _traced_now_and_then(lab: Lab, whom: str, longest_s: float = 0.15) -> AbstractContextManager[None]:
     """As `strace -p` does it: one task at a time, which is stopped, and goes on when it is let go."""
-    command = [sys.executable, "-c", _TRACER, str(lab.greeting["pid"]), whom, str(longest_s)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        try:
-            yield
-        finally:
-            process.kill()
+    # A digit follows, or the conductor is meant, too: the run is traced then, which is another matter.
+    return neighbour(lab, f"{whom}[0-9]", _TRACER, str(longest_s))
 
 
 @pytest.mark.parametrize("call", ["accept", "epoll_wait.level.listener"])
@@ -202,19 +187,11 @@ def test_conductors_with_the_same_pids_in_two_containers_are_no_concern_of_each_
 
 
 _IMPOSTOR = """
-import contextlib, os, sys
 from probes import syscalls
-session, whom = int(sys.argv[1]), sys.argv[2]
 a, b = os.pipe(), os.pipe()
-print(flush=True)
-def name():
-    while True:
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError):
-                comm = open(f"/proc/{pid}/comm").read().strip()
-                if os.getsid(int(pid)) == session and comm.startswith(whom):
-                    return comm
-syscalls.set_name(name())
+while not (names := [name for _, name in tasks()]):
+    pass
+syscalls.set_name(names[0])
 # Two of that name wake each other, for ever.
 reads, writes = (a[0], b[1]) if os.fork() else (b[0], a[1])
 syscalls.die_with_parent(os.getppid())
@@ -224,21 +201,9 @@ while True:
 """
 
 
-@contextlib.contextmanager
-def _impostor(lab: Lab, whom: str) -> Iterator[None]:
-    command = [sys.executable, "-c", _IMPOSTOR, str(lab.greeting["pid"]), whom]
-    with subprocess.Popen(command, cwd=HOME, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        try:
-            yield
-        finally:
-            process.kill()
-
-
 def test_task_that_takes_the_name_of_a_waiter_breaks_nothing(lab: Lab) -> None:
     """Any user may read a name and take it (prctl(2), PR_SET_NAME): then the tracepoint speaks of two tasks."""
-    with _impostor(lab, "w0."):
+    with neighbour(lab, "w0[.]", _IMPOSTOR):
         for _ in range(MOST):
             trial = lab.run(ACCEPT, traced=False)
             assert trial.inconclusive or (trial.woken, trial.returned) == (1, 1)
@@ -248,7 +213,7 @@ def test_task_that_takes_the_name_of_a_waiter_breaks_nothing(lab: Lab) -> None:
 
 
 def test_task_that_takes_the_name_of_an_actor_breaks_nothing(lab: Lab) -> None:
-    with _impostor(lab, "a0."):
+    with neighbour(lab, "a0[.]", _IMPOSTOR):
         for _ in range(MOST):
             try:
                 assert lab.play(*CHILD_ENDS)["server-woken"]["seen"] is False

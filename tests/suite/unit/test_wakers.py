@@ -5,10 +5,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,8 +14,9 @@ from probes.lab.session import Lab
 from probes.lab.wakers import by_others, in_words, insist_on_our_wakers
 from probes.observers import Waking
 from probes.observers.task_files import Sighting
-from probes.scenario import Scenario
 from probes.verdict import Inconclusive
+
+from .neighbour import ACCEPT, CHILD_ENDS, MOST, neighbour
 
 INIT = 1
 """A process that is surely none of ours."""
@@ -129,44 +126,16 @@ def test_sentinel_that_has_run() -> None:
 # --- on this kernel ----------------------------------------------------------------------------
 
 _STORM = """
-import os, random, signal, sys, time
-session = int(sys.argv[1])
-def is_meant(pid):
-    try:
-        return os.getsid(int(pid)) == session and open(f"/proc/{pid}/comm").read()[0] in sys.argv[2]
-    except OSError:
-        return False
-print(flush=True)
 while True:
-    if meant := [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and is_meant(pid)]:
+    if meant := [pid for pid, _ in tasks()]:
         pid = random.choice(meant)
-        try:
+        with contextlib.suppress(OSError):
             for number in map(int, sys.argv[3:]):
                 os.kill(pid, number)
-        except OSError:
-            pass
     # About once in a measurement, at whatever moment of it: more often, and none would get to its stimulus.
     time.sleep(random.uniform(0, 0.02))
 """
 _STOP_AND_CONTINUE = (str(int(signal.SIGSTOP)), str(int(signal.SIGCONT)))
-
-
-@contextmanager
-def _storm(lab: Lab, whom: str, *numbers: str) -> Iterator[None]:
-    """Somebody else sends these signals to processes of the lab whose name begins so, one by one."""
-    command = [sys.executable, "-c", _STORM, str(lab.greeting["pid"]), whom, *numbers]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        try:
-            yield
-        finally:
-            process.kill()
-
-
-MOST = 300
-"""In so many measurements at least one moment is met, also on a busy machine."""
-ACCEPT = Scenario.parse("accept/tcp4/n8/hold/one-connection")
 
 
 def test_waiters_that_somebody_stops_and_continues() -> None:
@@ -174,7 +143,7 @@ def test_waiters_that_somebody_stops_and_continues() -> None:
     with Lab() as lab:
         if lab.greeting["why_not"]["sched_waking"] is not None:
             pytest.skip("only the scheduler's tracepoint tells this")
-        with _storm(lab, "w", *_STOP_AND_CONTINUE):
+        with neighbour(lab, "w", _STORM, *_STOP_AND_CONTINUE):
             for _ in range(MOST):
                 trial = lab.run(ACCEPT, traced=False)
                 assert trial.inconclusive or trial.woken == 1
@@ -187,11 +156,10 @@ def test_actor_that_somebody_stops_and_continues() -> None:
     with Lab() as lab:
         if lab.greeting["why_not"]["sched_waking"] is not None:
             pytest.skip("only the scheduler's tracepoint tells this")
-        play = ("concurrent_server.child_ends", {"strategy": "accept", "handler": "none"})
-        with _storm(lab, "a", *_STOP_AND_CONTINUE):
+        with neighbour(lab, "a", _STORM, *_STOP_AND_CONTINUE):
             for _ in range(MOST):
                 try:
-                    assert lab.play(*play)["server-woken"]["seen"] is False
+                    assert lab.play(*CHILD_ENDS)["server-woken"]["seen"] is False
                 except Inconclusive as reason:
                     if "woken by somebody else: process" in str(reason):
                         return
@@ -202,7 +170,7 @@ def test_sentinel_wakes_with_all_others() -> None:
     """Without any privilege: a freezer interrupts every task that it comes by, and so the sentinel."""
     with Lab(("sched_waking",)) as lab:
         assert lab.run(ACCEPT, traced=False).inconclusive is None
-        with _storm(lab, "p", *_STOP_AND_CONTINUE):  # the sentinel alone has kept Python's name
+        with neighbour(lab, "p", _STORM, *_STOP_AND_CONTINUE):  # the sentinel alone has kept Python's name
             trials = (lab.run(ACCEPT, traced=False) for _ in range(MOST))
             assert any("docker pause" in (trial.inconclusive or "") for trial in trials)
         assert lab.run(ACCEPT, traced=False).inconclusive is None
