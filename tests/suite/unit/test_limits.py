@@ -129,42 +129,35 @@ def stage() -> Iterator[_Stage]:
 _LIMIT_NS = 30 * 10**6
 
 
-def _facts_of(stage: _Stage, monkeypatch: pytest.MonkeyPatch, wait: Callable[[int], int]) -> dict[str, Any]:
-    """What is noted of a call that is done by this function of its time limit."""
-    monkeypatch.setattr(limits, "waiting", lambda call, fd, limit_ns: lambda: wait(limit_ns))
+def _facts_of(
+    stage: _Stage, monkeypatch: pytest.MonkeyPatch, took_ns: int, then: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """What is noted of a call that takes so long, by a clock that nothing else moves, and `then` returns."""
+    now_ns = 0
+
+    def wait() -> int:
+        nonlocal now_ns
+        now_ns += took_ns
+        then()
+        return 0
+
+    clock = SimpleNamespace(monotonic_ns=lambda: now_ns, time_ns=lambda: now_ns)
+    monkeypatch.setattr(limits, "time", clock)
+    monkeypatch.setattr(limits, "waiting", lambda call, fd, limit_ns: wait)
     limits.expires(stage, {"call": "poll", "ns": _LIMIT_NS})  # type: ignore[arg-type]  # a double
     return stage.seen
 
 
-def _sleep(limit_ns: int) -> int:
-    """As a healthy kernel does: never less than asked for (time.sleep, by CLOCK_MONOTONIC)."""
-    time.sleep(limit_ns / 10**9)
-    return 0
-
-
-def test_kernel_that_keeps_its_time_holds(stage: _Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _facts_of(stage, monkeypatch, _sleep) == {"spins": False, "result": 0, "not-early": True}
-
-
-def test_kernel_that_returns_a_third_too_early_is_named(stage: _Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It wakes after two thirds; where a loaded machine lets it run so late that nobody could tell, it waits again."""
-
-    def two_thirds(limit_ns: int) -> int:
-        time.sleep(limit_ns * 2 / 3 / 10**9)
-        return 0
-
-    for _ in range(50):
-        if not _facts_of(stage, monkeypatch, two_thirds)["not-early"]:
-            return
-    pytest.fail("fifty waits that ended too early were taken for waits that did not")
+@pytest.mark.parametrize(
+    ("took_ns", "not_early"),
+    [(_LIMIT_NS, True), (2 * _LIMIT_NS, True), (_LIMIT_NS - 1, False), (_LIMIT_NS * 2 // 3, False)],
+)
+def test_kernel_that_returns_too_early_is_named(
+    stage: _Stage, monkeypatch: pytest.MonkeyPatch, took_ns: int, not_early: bool
+) -> None:
+    assert _facts_of(stage, monkeypatch, took_ns) == {"spins": False, "result": 0, "not-early": not_early}
 
 
 def test_kernel_whose_expired_limit_spins_is_named(stage: _Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_SPINS_S", 0.05)
-
-    def spin(limit_ns: int) -> int:
-        _sleep(limit_ns)
-        _for_ever()
-        return 0
-
-    assert _facts_of(stage, monkeypatch, spin) == {"spins": True}
+    assert _facts_of(stage, monkeypatch, _LIMIT_NS, _for_ever) == {"spins": True}
