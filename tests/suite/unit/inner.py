@@ -31,6 +31,20 @@ def test_also_here(herd, scenario):
     assert herd(scenario).won == 1
 """
 
+ALL_LEVELS = """
+import pytest
+from probes.claims import claim, man
+
+for level, truth in (("documented", None), ("observed", None), ("lore", "true")):
+    def test(ask):
+        ask("answer", "the answer", "EINVAL", lambda: None)
+    test.__name__ = test.__qualname__ = f"test_{level}"
+    globals()[test.__name__] = claim(
+        f"made.{level}", "So it is.", level=level, basis=[man("poll", 2)], truth=truth
+    )(test)
+del test
+"""
+
 
 def cases_of_wakes_one(preset: str, sizes: Any = None, one_in: int = 1) -> dict[str, list[str]]:
     """What `catalogue.cases` would say if these were all claims that there are."""
