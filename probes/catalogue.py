@@ -14,7 +14,7 @@ from .claims import Claim
 from .exits import BadInput
 from .nearest import did_you_mean
 from .scenario import BadScenario
-from .star import PRESETS, Word, each_word_once, few, scenarios
+from .star import PRESETS, Word, scenarios, tried
 
 
 class NoSuchClaim(BadInput):
@@ -82,10 +82,7 @@ def cases_of(test: FunctionType, preset: str, sizes: Sequence[int] | None = None
             return list(scenarios(test, PRESETS[preset], sizes))
         except BadScenario as error:
             raise BadScenario(f"{test.__name__}: {error}") from None
-    found, most = parametrized(test), PRESETS[preset].most
-    if not most:
-        return list(found) or [test.__name__]
-    return (each_word_once(found) if vars(test).get("every_word") else few(found, most)) or [test.__name__]
+    return tried(test, parametrized(test), PRESETS[preset]) or [test.__name__]
 
 
 def parametrized(test: FunctionType) -> dict[str, list[Word]]:

@@ -144,16 +144,25 @@ def scenarios(test: Callable[..., Any], cut: Preset, sizes: Iterable[int] | None
     chosen = [star for star in stars if not (cut.most and star.one_more)]
     asked = tuple(sizes or cut.sizes)
     found = {scenario.id: scenario for star in chosen for scenario in star.scenarios(asked, cut.sources)}
-    if not cut.most:
-        return found
     words = {case: scenario.words for case, scenario in found.items()}
     # Sizes that were asked for are all tried.
-    ids = each_word_once(words) if sizes or vars(test)["every_word"] else few(words, cut.most)
-    return {case: found[case] for case in ids}
+    return {case: found[case] for case in tried(test, words, cut, every_word=bool(sizes))}
 
 
 Word = tuple[str, Hashable]
 """An axis, or the parameter of a test, and its value."""
+
+
+def tried(
+    test: Callable[..., Any], words: Mapping[str, Sequence[Word]], cut: Preset, *, every_word: bool = False
+) -> list[str]:
+    """Of a test's cases, by their ids with the words of each, those that this preset tries.
+
+    `every_word`: a brief one, too, tries every word, as where the test itself wants that (`over`, `tries_every_word`).
+    """
+    if not cut.most:
+        return list(words)
+    return each_word_once(words) if every_word or vars(test).get("every_word") else few(words, cut.most)
 
 
 def each_word_once(words: Mapping[str, Sequence[Word]]) -> list[str]:
