@@ -11,13 +11,14 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
+from typing import Any
 
 WORKERS = 4
 
 SELECT = ("select", "pselect6")
 EPOLL = ("epoll_wait", "epoll_pwait")
 
-ALONE = {"processes": 1, "waiting": 1, "workers": 1}
+ALONE: dict[str, Any] = {"processes": 1, "waiting": 1, "workers": 1}
 """Fields of a server that is one process, of which one thread waits."""
 
 PATH = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
