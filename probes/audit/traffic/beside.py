@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 
-from ..find import AuditedServer, sockets_of
+from ..find import AuditedServer
 from ..sockets import udp_inodes
 from ..waits import Wait
+from ..winners import sockets_by_process
 
 
-def share_another(server: AuditedServer, waiting: Iterable[Wait]) -> bool:
+def share_another(server: AuditedServer, waiting: Collection[Wait]) -> bool:
     """Whether two of these workers or more hold a UDP socket other than the audited one; threads of a process hold all
     that it holds.  True, too, where the kernel does not list them."""
-    holds: Counter[int] = Counter()
-    for wait in waiting:
-        with contextlib.suppress(OSError):  # it has ended
-            holds.update(set(sockets_of(wait.pid).values()))
+    held = sockets_by_process({wait.pid for wait in waiting})
+    holds = Counter(inode for wait in waiting for inode in held[wait.pid])
     try:
         others = udp_inodes(server.anyone) - set(server.listener.inodes)
     except OSError:
