@@ -94,8 +94,12 @@ def wait_of(pid: int, tid: int, held: Mapping[int, int]) -> Wait:
 
 
 def called(number: int) -> str:
-    """The name of a system call, of several that differ in the width of time alone the one of the man page."""
-    return call_name(number).removesuffix("_time64")
+    """The name of a system call, of several that differ in the width of time alone the one of the man page.
+
+    recv(2), where there is such a call (32-bit arm, powerpc), is recvfrom without an address (net/socket.c).
+    """
+    name = call_name(number).removesuffix("_time64")
+    return "recvfrom" if name == "recv" else name
 
 
 def parse_syscall(line: str) -> tuple[int | None, tuple[int, ...]]:
