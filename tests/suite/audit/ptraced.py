@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import struct
 from collections.abc import Iterator
 
 from probes import syscalls
 from probes.audit.tracepoints import descriptions
 from probes.observers import Lost
-from probes.observers.perf_rings import RAW, PerfRings, Tracepoint, offset_of
+from probes.observers.perf_rings import RAW, PerfRings, Tracepoint, long_of, offset_of
 
 _SYS_ENTER = "raw_syscalls/sys_enter"
-_LONG = struct.calcsize("@l")
 
 
 class PtraceCalls(PerfRings):
     """Calls of ptrace.  Raises OSError where the kernel denies the tracepoint."""
 
     def __init__(self, tracepoint: Tracepoint) -> None:
-        self._args_at = RAW + offset_of(r"args\[6\]", tracepoint.format)
+        self._long = long_of("id", tracepoint.format)
+        self._target_at = RAW + offset_of(r"args\[6\]", tracepoint.format) + self._long.size
         self.targets: set[int] = set()
         """Thread ids that calls have named so far (their second argument)."""
         self.saw_all = True
@@ -31,7 +30,7 @@ class PtraceCalls(PerfRings):
         self.saw_all &= not self.is_crowded()
         try:
             for body in self.samples():
-                self.targets.add(struct.unpack_from("@l", body, self._args_at + _LONG)[0])
+                self.targets.add(self._long.unpack_from(body, self._target_at)[0])
         except Lost:
             self.saw_all = False
 
