@@ -67,7 +67,10 @@ def insist_on_call(call: str) -> None:
 
 
 def spins(waiter: Actor, done: int) -> bool:
-    """Whether it computes instead of returning.  Raises Inconclusive where it does neither until the deadline."""
+    """Whether it computes instead of returning; then it is given up: it would never come to rest.
+
+    Raises Inconclusive where it does neither until the deadline.
+    """
     ticks = os.sysconf("SC_CLK_TCK")
     ear = select.poll()
     ear.register(done, select.POLLIN)
@@ -87,6 +90,8 @@ def spins(waiter: Actor, done: int) -> bool:
         return spun
 
     until(decided, lambda: "the call neither returned nor took CPU time")
+    if spun:
+        waiter.give_up()
     return spun
 
 

@@ -51,6 +51,7 @@ def own_news(stage: Stage, kind: str) -> None:
     )
     stage.note("goes-round", "it completes again and again, until the queue is full", is_full.seen)
     if is_full.seen:
+        owner.give_up()
         return
     if not (answer := owner.answer()):
         raise NotApplicable("a poll of io_uring that goes on (multishot): EINVAL")

@@ -170,10 +170,14 @@ class Actor:
         self.ended = self.ended or number == signal.SIGKILL
         os.kill(self.pid, number)
 
-    def kill(self) -> None:
-        """End it with SIGKILL, and wait until it is gone."""
+    def give_up(self) -> None:
+        """Send SIGKILL to one that computes for ever, whose end nobody waits for: it may never come."""
         self.complain_about_others()
         self.send(signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End it with SIGKILL, and wait until it is gone."""
+        self.give_up()
         os.waitpid(self.pid, 0)
 
     def stop(self) -> None:

@@ -27,7 +27,7 @@ def _process(act: Callable[[], None], *, ready: bool = True) -> Iterator[Any]:
         act()
         os._exit(0)
     try:
-        yield SimpleNamespace(pid=pid, about_to_block=ready)
+        yield SimpleNamespace(pid=pid, about_to_block=ready, give_up=lambda: None)
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -111,7 +111,8 @@ class _Stage:
             os._exit(0)
         os.close(mouth)
         self.pids.append(pid)
-        return SimpleNamespace(pid=pid, about_to_block=True, answer=lambda: json.loads(os.read(ear, 4096)))
+        hears = {"answer": lambda: json.loads(os.read(ear, 4096)), "give_up": lambda: None}
+        return SimpleNamespace(pid=pid, about_to_block=True, **hears)
 
     def note(self, id: str, what: str, seen: Any) -> None:
         self.seen[id] = seen

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pkgutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 
 from probes import experiments, syscalls
-from probes.lab.actor import Actor
+from probes.experiments import limits
+from probes.lab.actor import Actor, Me
 from probes.lab.network import _counters
 from probes.lab.session import Lab
 from probes.lab.stage import Stage
@@ -82,6 +84,28 @@ def test_no_experiment_opens_a_source_by_itself() -> None:
     for module in pkgutil.iter_modules(experiments.__path__):
         code = Path(experiments.__path__[0], f"{module.name}.py").read_text()
         assert "open_source" not in code, module.name
+
+
+def test_an_actor_that_computes_for_ever_does_not_keep_a_stage_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else that a call spins would be noted, and never told: nobody who spins comes to rest."""
+    monkeypatch.setattr(limits, "_SPINS_S", 0.05)
+    stage = Stage(_Bench(), os.getpid())
+
+    def act(me: Me) -> None:
+        me.ready()
+        while True:
+            pass
+
+    done, said = os.pipe()
+    spinner = stage.actor(act, "w0")
+    try:
+        assert limits.spins(spinner, done)
+        stage.insist_on_all()
+    finally:
+        os.kill(spinner.pid, signal.SIGKILL)
+        os.waitpid(spinner.pid, 0)
+        os.close(done)
+        os.close(said)
 
 
 class _Asleep:
