@@ -74,18 +74,21 @@ def spins(waiter: Actor, done: int) -> bool:
     ticks = os.sysconf("SC_CLK_TCK")
     ear = select.poll()
     ear.register(done, select.POLLIN)
-    spun, before = False, 0.0
+    spun = called = False
+    before = 0.0
 
     def decided() -> bool:
-        nonlocal spun, before
+        nonlocal spun, called, before
         if ear.poll(0):
             return True
+        about_to_block = waiter.about_to_block
         with open(f"/proc/{waiter.pid}/stat") as file:
             fields = file.read().rpartition(")")[2].split()
         used = (int(fields[11]) + int(fields[12])) / ticks  # utime and stime, proc_pid_stat(5)
-        if not waiter.about_to_block:
-            # An emulated machine may count a second for what leads to the call, if others use its host's CPUs.
-            before = used
+        if not called:
+            # What leads to the call does not count, however late the first look at the call itself comes: an emulated
+            # machine may count a second for it, if others use its host's CPUs.
+            called, before = about_to_block, used
         spun = used - before > _SPINS_S
         return spun
 

@@ -60,6 +60,27 @@ def test_what_leads_to_the_call_does_not_count(monkeypatch: pytest.MonkeyPatch, 
         limits.spins(busy, done[0])
 
 
+def test_what_led_to_the_call_before_the_first_look_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, done: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(limits, "_SPINS_S", 0.05)
+    monkeypatch.setattr(deadline, "LONGEST_S", 0.5)
+    ready, tell = os.pipe()
+
+    def act() -> None:
+        while time.process_time() < 0.2:
+            pass
+        os.write(tell, b"x")
+        signal.pause()
+
+    with _process(act) as asleep:
+        os.read(ready, 1)
+        with pytest.raises(Inconclusive, match="neither returned nor"):
+            limits.spins(asleep, done[0])
+    os.close(ready)
+    os.close(tell)
+
+
 def test_call_that_returned_does_not_spin(done: tuple[int, int]) -> None:
     os.write(done[1], b"x")
     with _process(signal.pause) as ended:
