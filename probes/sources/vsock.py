@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 
 from ..refusals import unavailable
@@ -34,11 +36,18 @@ def _listening(backlog: int) -> socket.socket:
 
 
 def _connected_to(address: tuple[int, int], patience_s: float) -> socket.socket:
-    """A client.  OSError past `patience_s`."""
+    """A client.  OSError past `patience_s`; ECONNREFUSED where nobody takes the connection, as on TCP.
+
+    The kernel gives ECONNRESET for a request that is refused (virtio_transport_recv_connecting,
+    net/vmw_vsock/virtio_transport_common.c); on TCP that would say that there was a connection.
+    """
     sock = client(_AF_VSOCK, socket.SOCK_STREAM, patience_s)
     try:
         set_socket_option(sock.fileno(), _AF_VSOCK, _CONNECT_TIMEOUT, timeval(patience_s, _CONNECT_TIMEOUT))
         sock.connect(address)
+    except ConnectionResetError as error:
+        sock.close()
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)) from error
     except OSError:
         sock.close()
         raise

@@ -11,7 +11,7 @@ import pytest
 
 from probes.axes import RARE_LISTENERS
 from probes.scenario import Scenario
-from probes.sources import open_source
+from probes.sources import open_source, vsock
 from probes.verdict import NotApplicable
 
 
@@ -55,6 +55,21 @@ def test_without_the_socket(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_way_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     said = _open("vsock", "bind", monkeypatch)
     assert said == "vsock, to this machine itself (vsock_loopback): Cannot assign requested address"
+
+
+def test_vsock_that_nobody_listens_on_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its ECONNRESET would be taken for a connection that was there (`ends.shut_down`)."""
+
+    class Resets(socket.socket):
+        def connect(self, address: Any) -> None:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
+    monkeypatch.setattr(vsock, "client", lambda *_: Resets())
+    monkeypatch.setattr(vsock, "set_socket_option", lambda *_: None)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(ConnectionRefusedError):
+        vsock._connected_to((1, 1024), 1.0)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_connections_that_fall_back_to_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
