@@ -15,7 +15,7 @@ from ..lab.stage import Actor, Me, Stage
 from ..verdict import NotApplicable
 from .waiting import now
 
-_WAIT, _WAKE, _CMP_REQUEUE = 0, 1, 4  # FUTEX_..., include/uapi/linux/futex.h
+WAIT, WAIT_BITSET, _WAKE, _CMP_REQUEUE = 0, 9, 1, 4  # FUTEX_..., include/uapi/linux/futex.h
 _SIZE_U32 = 2  # FUTEX2_SIZE_U32
 _HUGE = 0x40000  # MAP_HUGETLB, include/uapi/asm-generic/mman-common.h
 _N = 4
@@ -23,7 +23,7 @@ _WORD = 4
 _WOKEN = "woken"
 
 
-class _Words:
+class Words:
     """Futexes in memory that all actors share."""
 
     def __init__(self, memory: mmap.mmap | None = None) -> None:
@@ -35,13 +35,14 @@ class _Words:
         return self._base + _WORD * i
 
 
-def _futex(address: int, operation: int, value: int, fourth: int = 0, second: int = 0, third: int = 0) -> int:
+def futex(address: int, operation: int, value: int, fourth: int = 0, second: int = 0, third: int = 0) -> int:
+    """futex(2) with its arguments in order: its result, or minus its errno."""
     return syscalls.call(syscalls.number_of("futex"), address, operation, value, fourth, second, third)
 
 
 def _wait(address: int) -> str:
     """FUTEX_WAIT for as long as the word is zero: `woken`, or the errno's name."""
-    result = _futex(address, _WAIT, 0)
+    result = futex(address, WAIT, 0)
     return _WOKEN if result == 0 else errno_name(-result)
 
 
@@ -50,46 +51,46 @@ def asleep(stage: Stage, before: Callable[[], None]) -> tuple[Actor, Callable[[]
 
     It answers with what FUTEX_WAIT gave: 0, or minus the errno.
     """
-    words = _Words()
+    words = Words()
 
     def act(me: Me) -> int:
         before()
         me.ready()
-        return _futex(words.at(0), _WAIT, 0)
+        return futex(words.at(0), WAIT, 0)
 
-    return stage.actor(act, "w0").blocked_in("futex"), lambda: _futex(words.at(0), _WAKE, 1)
+    return stage.actor(act, "w0").blocked_in("futex"), lambda: futex(words.at(0), _WAKE, 1)
 
 
 def requeued(stage: Stage) -> None:
     """Four wait on one futex; a requeue wakes one of them, and moves two to another; then that one is woken."""
-    words = _Words()
+    words = Words()
 
     def act(me: Me) -> str:
         me.ready()
         return _wait(words.at(0))
 
     waiters = [stage.actor(act, f"w{i}").blocked_in("futex") for i in range(_N)]
-    affected = _futex(words.at(0), _CMP_REQUEUE, 1, 2, words.at(1), 0)
+    affected = futex(words.at(0), _CMP_REQUEUE, 1, 2, words.at(1), 0)
     stage.note("affected", "waiters that the requeue woke or moved", affected)
     _note(stage, waiters, "after-requeue", "waiters that have returned after it")
-    _futex(words.at(1), _WAKE, _N)
+    futex(words.at(1), _WAKE, _N)
     _note(stage, waiters, "after-second", "waiters that have returned once all on the second futex were woken")
-    _futex(words.at(0), _WAKE, _N)
+    futex(words.at(0), _WAKE, _N)
     _note(stage, waiters, "in-all", "waiters that have returned once all on the first were woken, too")
 
 
 def woken_as_many(stage: Stage) -> None:
     """Four wait on one futex; it is told to wake two, and then as many as there are."""
-    words = _Words()
+    words = Words()
 
     def act(me: Me) -> str:
         me.ready()
         return _wait(words.at(0))
 
     waiters = [stage.actor(act, f"w{i}").blocked_in("futex") for i in range(_N)]
-    stage.note("two", "waiters that the kernel says it woke, of two", _futex(words.at(0), _WAKE, 2))
+    stage.note("two", "waiters that the kernel says it woke, of two", futex(words.at(0), _WAKE, 2))
     _note(stage, waiters, "after-two", "waiters that have returned after it")
-    stage.note("rest", "waiters that it says it woke, of a thousand", _futex(words.at(0), _WAKE, 1000))
+    stage.note("rest", "waiters that it says it woke, of a thousand", futex(words.at(0), _WAKE, 1000))
     _note(stage, waiters, "in-all", "waiters that have returned after that")
 
 
@@ -100,7 +101,7 @@ def _note(stage: Stage, waiters: list[Actor], id: str, what: str) -> None:
 
 def neighbours(stage: Stage, huge: bool) -> None:
     """One waits for a futex, and another one for the futex in the next page, or in the next part of one huge page."""
-    words, apart = _Words(_pages(huge)), mmap.PAGESIZE // _WORD
+    words, apart = Words(_pages(huge)), mmap.PAGESIZE // _WORD
 
     def waiter(i: int) -> Actor:
         def act(me: Me) -> str:
@@ -110,7 +111,7 @@ def neighbours(stage: Stage, huge: bool) -> None:
         return stage.actor(act, f"w{i}").blocked_in("futex")
 
     waiters = [waiter(0), waiter(1)]
-    stage.note("woken", "waiters that the kernel says it woke", _futex(words.at(apart), _WAKE, 9))
+    stage.note("woken", "waiters that the kernel says it woke", futex(words.at(apart), _WAKE, 9))
     stage.quiet(waiters)
     stage.note("first", "the waiter of the first futex", now(waiters[0]))
     stage.note("second", "the waiter of the second one", now(waiters[1]))
@@ -133,7 +134,7 @@ def told_which(stage: Stage) -> None:
     number = syscalls.number("futex_waitv")
     if number is None or (refused := syscalls.call(number, 0, 0, 0, 0, 0)) == -errno.ENOSYS:
         raise NotApplicable(f"futex_waitv: {'no such call here' if number is None else errno_name(-refused)}")
-    words = _Words()
+    words = Words()
 
     def act(me: Me) -> int:
         wanted = ctypes.create_string_buffer(
@@ -143,6 +144,6 @@ def told_which(stage: Stage) -> None:
         return syscalls.call(number, ctypes.addressof(wanted), 3, 0, 0, 0)
 
     waiter = stage.actor(act, "w0").blocked_in("futex_waitv")
-    stage.note("woken", "waiters that the kernel says it woke", _futex(words.at(1), _WAKE, 1))
+    stage.note("woken", "waiters that the kernel says it woke", futex(words.at(1), _WAKE, 1))
     stage.quiet([waiter])
     stage.note("told", "the futex that is reported, from 0", waiter.answer())

@@ -6,24 +6,23 @@ Each is made by the stage, which opens what it waits for; the actor that is fork
 from __future__ import annotations
 
 import ctypes
-import mmap
 import os
 import select
 import struct
 import time
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 
 from .. import rings, syscalls
 from ..lab.stage import Stage
-from ..locks.sysv import Semaphore
 from ..rings import Request, Ring
 from ..scenario import Scenario
 from ..sources.mqueue import MESSAGE
 from ..verdict import NotApplicable
+from .futexes import WAIT, WAIT_BITSET, Words, futex
+from .swallowed import taken_semaphore
 
 Wait = Callable[[], int]
-_FUTEX_WAIT, _FUTEX_WAIT_BITSET, _ANYBODY = 0, 9, 0xFFFFFFFF  # FUTEX_..., FUTEX_BITSET_MATCH_ANY
+_ANYBODY = 0xFFFFFFFF  # FUTEX_BITSET_MATCH_ANY
 _POLL, _LIMIT = 1, 2
 _BOTH = 2
 
@@ -42,42 +41,25 @@ def _mq_timedreceive(stage: Stage, limit_ns: int) -> Wait:
 
 def _semtimedop(stage: Stage, limit_ns: int) -> Wait:
     """For a System V semaphore that somebody has taken."""
-    if stage.folder is None:
-        raise NotApplicable("System V semaphore: there is no IPC namespace of our own")
-    semaphore = Semaphore(undo=False)
-    stage.keep(SimpleNamespace(close=semaphore.destroy))
-    semaphore.acquire()
+    semaphore, _ = taken_semaphore(stage)
     number, limit = syscalls.number_of("semtimedop"), syscalls.timespec("semtimedop", limit_ns)
     take = ctypes.create_string_buffer(struct.pack("Hhh", 0, -1, 0))  # struct sembuf
     return lambda: syscalls.call(number, semaphore.id, ctypes.addressof(take), 1, ctypes.addressof(limit))
 
 
-def _word() -> tuple[int, ctypes.c_char]:
-    """A futex whose value is zero: where it is, and what keeps it there."""
-    keep = ctypes.c_char.from_buffer(mmap.mmap(-1, mmap.PAGESIZE))
-    return ctypes.addressof(keep), keep
-
-
 def _futex_wait(stage: Stage, limit_ns: int) -> Wait:
     """FUTEX_WAIT, whose limit is an interval."""
-    (address, keep), limit = _word(), syscalls.timespec("futex", limit_ns)
-
-    def wait() -> int:
-        assert keep is not None
-        return syscalls.call(syscalls.number_of("futex"), address, _FUTEX_WAIT, 0, ctypes.addressof(limit), 0, 0)
-
-    return wait
+    words, limit = Words(), syscalls.timespec("futex", limit_ns)
+    return lambda: futex(words.at(0), WAIT, 0, ctypes.addressof(limit))
 
 
 def _futex_wait_bitset(stage: Stage, limit_ns: int) -> Wait:
     """FUTEX_WAIT_BITSET, whose limit is a moment of CLOCK_MONOTONIC."""
-    address, keep = _word()
+    words = Words()
 
     def wait() -> int:
-        assert keep is not None
         until = syscalls.timespec("futex", time.monotonic_ns() + limit_ns)
-        number, place = syscalls.number_of("futex"), ctypes.addressof(until)
-        return syscalls.call(number, address, _FUTEX_WAIT_BITSET, 0, place, 0, _ANYBODY)
+        return futex(words.at(0), WAIT_BITSET, 0, ctypes.addressof(until), 0, _ANYBODY)
 
     return wait
 

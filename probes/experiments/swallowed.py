@@ -75,15 +75,18 @@ def removed(stage: Stage, kind: str) -> None:
         waiters = [scene.waiter(i) for i in range(_N)]
         scene.source.close()
     else:
-        semaphore, destroy = _taken(stage)
+        semaphore, destroy = taken_semaphore(stage)
         waiters = [_asking(stage, semaphore, i) for i in range(_N)]
         destroy()
     stage.quiet(waiters)
     stage.note("answers", "what each waiter's call gave", [now(waiter) for waiter in waiters])
 
 
-def _taken(stage: Stage) -> tuple[Semaphore, Any]:
-    """A semaphore that nobody can take, and what removes it; the stage does so, unless it is gone by then."""
+def taken_semaphore(stage: Stage) -> tuple[Semaphore, Any]:
+    """A System V semaphore that nobody can take, and what removes it; the stage does so, unless it is gone by then.
+
+    Raises NotApplicable.
+    """
     if stage.folder is None:
         raise NotApplicable("System V semaphore: there is no IPC namespace of our own")
     semaphore = Semaphore(undo=False)
@@ -116,7 +119,7 @@ def handled(stage: Stage, argument: dict[str, Any]) -> None:
     """A handler runs in a waiter, with SA_RESTART or without; if it waits on, there is something for it then."""
     call, restart = argument["call"], argument["restart"]
     if call == Semaphore.call:
-        semaphore, _ = _taken(stage)
+        semaphore, _ = taken_semaphore(stage)
         waiter, move = _asking(stage, semaphore, 0, restart), semaphore.release
     elif call == "futex":
         waiter, move = futexes.asleep(stage, lambda: _handle(restart))
