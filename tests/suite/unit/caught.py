@@ -176,7 +176,7 @@ CAUGHT: dict[str, dict[str, str]] = {
     "server": {
         "accept without a free descriptor loses the connection": "server.emfile-keeps-the-connection",
         "a dead child disappears before its parent has waited for it": "server.zombie-until-waited-for",
-        "SIGCHLD without a handler ends a wait": "server.unhandled-sigchld-wakes-nobody",
+        "SIGCHLD without a handler wakes those that wait": "server.unhandled-sigchld-wakes-nobody",
         "a port is free while a child still listens on it": "server.child-keeps-the-port",
         "EPOLLEXCLUSIVE does nothing, or releasing a file lock wakes all": "server.woken-per-connection",
         "the queue of a listener is reset when its last worker dies, although the parent keeps it open": (
