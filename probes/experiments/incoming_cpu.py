@@ -44,7 +44,8 @@ def left_over(stage: Stage) -> None:
 
 
 def _group(stage: Stage, cpus: list[int]) -> dict[int, socket.socket]:
-    """A member for each of these CPUs."""
+    """A member for each of these CPUs.  Raises Inconclusive where packets move to other CPUs."""
+    stage.insist_on_the_senders_cpu()
     group: dict[int, socket.socket] = {}
     port = 0
     for cpu in cpus:

@@ -79,6 +79,7 @@ def _took(member: socket.socket) -> bool:
 
 def by_cpu(stage: Stage, kind: str) -> None:
     """The selector gives the CPU, modulo the size of the group; what comes from each CPU in turn."""
+    stage.insist_on_the_senders_cpu()
     members = _group(stage, _KINDS[kind])
     _attach(members[-1], (_LOAD, _CPU), (_MODULO, _SIZE), (_RETURN_A, 0))
     before = os.sched_getaffinity(0)

@@ -88,6 +88,14 @@ def _why_not_visit() -> str | None:
         visit()
     except OSError as error:
         return f"sched_setaffinity: {error.strerror}"
+    return why_steered()
+
+
+def why_steered() -> str | None:
+    """Why what is sent over lo may be handled on another CPU than the sender's; None where it is not.
+
+    Of the network namespace that /sys was mounted in, which need not be ours.
+    """
     try:
         with open("/sys/class/net/lo/queues/rx-0/rps_cpus") as file:
             if file.read().strip("0,\n"):

@@ -36,8 +36,10 @@ from .actor import Actor, Me
 from .deadline import LONGEST_S, patience_s
 from .denial import insist_on_no_denial
 from .features import LACKING
+from .fence import why_steered
 from .fork import fork
 from .herd import reap_all
+from .isolation import LOOPBACK
 from .rest import all_at_rest
 from .sentinel import insist_on_calm
 from .trial import Bench
@@ -127,6 +129,12 @@ class Stage:
         # The kernel, not this source, which may be closed by now.
         if not tcp.tells_queue():
             raise Inconclusive(tcp.NOT_TOLD)
+
+    def insist_on_the_senders_cpu(self) -> None:
+        """Raise Inconclusive where what is sent over lo may be handled on another CPU than the sender's."""
+        # In a network namespace of our own lo is new and steers nothing, and /sys tells of another one.
+        if self._bench.isolation == LOOPBACK and (why := why_steered()):
+            raise Inconclusive(why)
 
     def actor(self, act: Callable[[Me], Any], name: str = "actor") -> Actor:
         """Fork a process that runs `act`, answers with what it returned, and then parks."""

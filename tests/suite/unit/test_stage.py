@@ -17,6 +17,7 @@ import pytest
 from probes import experiments, syscalls
 from probes.experiments import limits
 from probes.lab.actor import Actor, Me
+from probes.lab.isolation import LOOPBACK, NAMESPACES
 from probes.lab.network import _counters
 from probes.lab.session import Lab
 from probes.lab.stage import Stage
@@ -106,6 +107,25 @@ def test_an_actor_that_computes_for_ever_does_not_keep_a_stage_from_its_end(monk
         os.waitpid(spinner.pid, 0)
         os.close(done)
         os.close(said)
+
+
+@pytest.mark.parametrize(
+    ("isolation", "steered", "complains"),
+    [
+        (LOOPBACK, "steered", True),
+        (LOOPBACK, None, False),
+        (NAMESPACES, "steered", False),
+    ],
+)
+def test_steering_of_the_lo_that_is_used_is_no_fault_of_the_kernel(
+    isolation: str, steered: str | None, complains: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With it a connection arrives on another CPU than its client's; /sys shows the lo of another namespace."""
+    monkeypatch.setattr(_Bench, "isolation", isolation, raising=False)
+    monkeypatch.setattr("probes.lab.stage.why_steered", lambda: steered)
+    stage = Stage(_Bench(), os.getpid())
+    with pytest.raises(Inconclusive, match="steered") if complains else contextlib.nullcontext():
+        stage.insist_on_the_senders_cpu()
 
 
 class _Asleep:
