@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__, host
-from ..schema import Validator, departure, validator
+from ..schema import Schema
 from .figures import QUANTILES, figures, growth, jain_by_chance, over_rounds, quantile, ratios, shares
 from .plan import REST, Plan
 from .reading import Reading
@@ -145,9 +145,9 @@ def _growth(plan: Plan, readings: Sequence[Reading], absent: Mapping[str, str]) 
 
 def violation(answer: Mapping[str, Any]) -> str | None:
     """Where `answer` departs from the schema, or None."""
-    return departure(_validator(), answer)
+    return _schema().departure(answer)
 
 
 @cache
-def _validator() -> Validator:
-    return validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+def _schema() -> Schema:
+    return Schema(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))

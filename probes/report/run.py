@@ -11,12 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import fastjsonschema
-
 from .. import bounded
 from ..cost import answer
 from ..printable import printable
-from ..schema import Validator, validator
+from ..schema import Schema, as_json, kind_of, shortened
 from ..verdict import VERDICTS
 from . import packed, upgrade
 from .files import write_whole
@@ -25,7 +23,6 @@ SCHEMA = 3
 """The version of run.json that this suite writes.  It reads the older ones, too."""
 
 SCHEMA_FILE = Path(__file__).with_name("run.schema.json")
-_LONGEST_COMPLAINT = 120
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """Some editors begin UTF-8 with it; a reader of JSON may ignore it (RFC 8259, section 8.1)."""
 
@@ -52,12 +49,14 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     except ValueError as error:  # sys.set_int_max_str_digits
         raise BadRun(f"{path} is no JSON that can be read here: it holds a number of too many digits.") from error
     if not isinstance(run, dict):
-        raise BadRun(f"{path} is not a run: it holds {_kind(run)}, not an object.")
+        raise BadRun(f"{path} is not a run: it holds {kind_of(run)}, not an object.")
     number = run.get("schema", SCHEMA)
     if isinstance(number, bool) or number not in range(1, SCHEMA + 1):
         newer = isinstance(number, int) and number > SCHEMA
         why = "it was written by a newer wakecheck" if newer else "there is no such schema"
-        raise BadRun(f"{path} has schema {_short(_as_json(number))}: {why}, and this one reads schemas 1 to {SCHEMA}.")
+        raise BadRun(
+            f"{path} has schema {shortened(as_json(number))}: {why}, and this one reads schemas 1 to {SCHEMA}."
+        )
     if number == SCHEMA:
         packed.unpack(run)
     else:
@@ -70,16 +69,13 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def violation(run: Mapping[str, Any]) -> str | None:
     """Where and how `run` (unpacked; dicts and lists, as JSON gives them) departs from the schema, or None."""
-    try:
-        _validator()(run)
-    except fastjsonschema.JsonSchemaValueException as error:
-        place = _short(printable(str(error.name).removeprefix("data").removeprefix(".")))
-        return f"{place or 'the top level'}: {_complaint(error)}"
+    if problem := _schema().departure(run):
+        return problem
     twice = next((claim for claim, times in Counter(claim["id"] for claim in run["claims"]).items() if times > 1), None)
     if twice is not None:
-        return f"claims: {_short(printable(twice))} is there more than once"
+        return f"claims: {shortened(printable(twice))} is there more than once"
     problem = answer.violation(run["cost"]) if run.get("cost") is not None else None
-    return f"cost: {_short(printable(problem))}" if problem else None
+    return f"cost: {problem}" if problem else None
 
 
 def write(run: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
@@ -143,8 +139,8 @@ def _ends_early(error: json.JSONDecodeError) -> bool:
 
 
 @cache
-def _validator() -> Validator:
-    return validator(unpacked_rules())
+def _schema() -> Schema:
+    return Schema(unpacked_rules())
 
 
 def unpacked_rules() -> dict[str, Any]:
@@ -153,47 +149,3 @@ def unpacked_rules() -> dict[str, Any]:
     rules["required"] = [key for key in rules["required"] if key not in packed.TABLES]
     rules["definitions"]["packed-trial"] = rules["definitions"]["trial"]
     return rules
-
-
-def _complaint(error: fastjsonschema.JsonSchemaValueException) -> str:
-    """What is wrong, in a few words: the library's own message may list the keys of megabytes of evidence."""
-    if error.rule == "type":
-        wanted = error.rule_definition
-        names = [wanted] if isinstance(wanted, str) else list(wanted)
-        return f"is {_kind(error.value)}, not {' or '.join(names)}"
-    if error.rule == "required":
-        absent = sorted(set(error.rule_definition) - set(error.value))
-        return f"lacks {', '.join(absent)}"
-    if error.rule == "enum":
-        known = ", ".join(repr(value) for value in error.rule_definition)
-        return f"{_short(_as_json(error.value))} is none of {known}"
-    if error.rule == "propertyNames":
-        # Of the summary, the one place where the schema names its keys by a rule.
-        unknown = sorted(set(error.value) - set(VERDICTS))
-        return f"{_short(repr(unknown[0]))} is none of {', '.join(map(repr, VERDICTS))}"
-    if error.rule == "anyOf":
-        return f"{_short(_as_json(error.value))} is none of what is allowed there"
-    return _short(printable(error.message.removeprefix(str(error.name)).strip()))
-
-
-def _kind(value: object) -> str:
-    if value is None:
-        return "null"
-    names = {
-        bool: "a boolean",
-        int: "a number",
-        float: "a number",
-        str: "a string",
-        list: "an array",
-        dict: "an object",
-    }
-    return names.get(type(value), type(value).__name__)
-
-
-def _as_json(value: object) -> str:
-    """As the file has it: null, true, Infinity; a text in quotes, with nothing that steers a terminal."""
-    return repr(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_COMPLAINT else f"{text[:_LONGEST_COMPLAINT]}..."

@@ -7,9 +7,7 @@ from functools import cache
 from typing import Any
 
 from probes.audit.answer import SCHEMA_FILE
-from probes.schema import Validator, departure, validator
-
-Rules = dict[str, Any]
+from probes.schema import Rules, Schema
 
 
 def rules() -> Rules:
@@ -20,14 +18,14 @@ def rules() -> Rules:
 
 def violation(answer: dict[str, Any]) -> str | None:
     """Where the answer departs from the schema, or None.  A key that the schema does not know is one, too."""
-    return departure(_validator(), answer)
+    return _schema().departure(answer)
 
 
 @cache
-def _validator() -> Validator:
+def _schema() -> Schema:
     strict = rules()
     strict["definitions"] = {name: _closed(rule) for name, rule in strict["definitions"].items()}
-    return validator(strict)
+    return Schema(strict)
 
 
 def _closed(rule: Rules) -> Rules:
