@@ -209,6 +209,8 @@ class Counter:
                 self._credit(step, returns)
         except Lost as lost:
             raise Inconclusive(str(lost)) from lost
+        if step.shared and self._strategy.shared_with and step.disturbed_by is None:
+            step.disturbed_by = "client"  # whose connection a worker found when it woke the next is not known
         return step
 
     def _attribute(self, step: Effect, wakings: list[TracedWakeUp], ran: set[int], candidates: frozenset[int]) -> None:
@@ -250,7 +252,6 @@ class Counter:
         # Over a unix socket a client wakes in its own context, so it is somebody else there.
         step.shared = any(source in ("client", "other") for _, source, _ in issued)
         step.disturbed_by = disturbed_by(issued, step.woken, self._all_issued_ns)
-        self._doubt(step)
 
     def _notice_others(self, step: Effect, returns: list[Return], candidates: frozenset[int]) -> None:
         """Whether workers took more than the audit's connection: another client's wakes nobody if all are awake."""
@@ -258,11 +259,6 @@ class Counter:
             return  # one datagram may be the answer that a worker waited for
         step.taken = sum(event.won and event.call in ACCEPTS and event.tid in candidates for event in returns)
         step.shared = step.shared or step.taken > 1
-        self._doubt(step)
-
-    def _doubt(self, step: Effect) -> None:
-        if step.shared and self._strategy.shared_with and step.disturbed_by is None:
-            step.disturbed_by = "client"  # whose connection a worker found when it woke the next is not known
 
     def _credit(self, step: Effect, returns: list[Return]) -> None:
         if step.shared:
