@@ -20,7 +20,7 @@ from .sockets import is_half_open, server_end
 from .strategy import WayOfWaiting
 from .waits import Wait
 from .wakers import TracedWakeUp, source_of
-from .watch import Looks, ServerThreads, moved
+from .watch import Looks, NotIdle, ServerThreads, moved
 
 REST_S = 10.0
 """How long the server may take to come to rest after a connection, and to wait again after its end."""
@@ -164,7 +164,7 @@ class Counter:
             if self._watch.still(looks):
                 return looks
             if time.monotonic() > end:
-                raise Inconclusive(f"{what} within {REST_S:.0f} s")
+                raise NotIdle(f"the server moved again whenever it had come to rest, for {REST_S:.0f} s")
             self._watch.at_rest(REST_S, what, also, self._eyes.let_go_on)
 
     def _delivered(self, client: tuple[str, int]) -> bool:

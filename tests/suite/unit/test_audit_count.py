@@ -7,14 +7,14 @@ from typing import Any, cast
 
 import pytest
 
+from probes.audit import count
 from probes.audit.count import Connection, Counter, Effect
-from probes.audit.eyes import Eyes
 from probes.audit.idle import Idle
 from probes.audit.judge import figures_of
 from probes.audit.returns import Return
 from probes.audit.strategy import WayOfWaiting
 from probes.audit.wakers import TracedWakeUp
-from probes.audit.watch import ThreadLook
+from probes.audit.watch import NotIdle, ThreadLook
 
 CALLER, WORKERS = 900, (1, 2, 3, 4)
 _HARDIRQ, _SOFTIRQ = 0x08, 0x10
@@ -22,6 +22,18 @@ _HARDIRQ, _SOFTIRQ = 0x08, 0x10
 
 def _took(*tids: int, call: str = "accept4") -> list[Return]:
     return [Return(at_ns, tid, call, 9) for at_ns, tid in enumerate(tids)]
+
+
+def _counter(watch: Any, eyes: Any, way: Any = None, *, datagrams: bool = False) -> Counter:
+    return Counter(
+        cast("Any", SimpleNamespace(listener=SimpleNamespace(takes_datagrams=datagrams))),
+        watch,
+        cast("Any", SimpleNamespace(pid=CALLER)),
+        eyes,
+        way,
+        fewest=4,
+        holds_back=False,
+    )
 
 
 def _read(
@@ -40,15 +52,7 @@ def _read(
         softirqs=(),
     )
     way = WayOfWaiting("epoll_wait.level.epoll", "", "epoll", 4, False, (frozenset(WORKERS),) if shares else ())
-    counter = Counter(
-        cast("Any", SimpleNamespace(listener=SimpleNamespace(takes_datagrams=datagrams))),
-        cast("Any", SimpleNamespace(threads=dict.fromkeys(WORKERS, 1))),
-        cast("Any", SimpleNamespace(pid=CALLER)),
-        cast("Eyes", eyes),
-        way,
-        fewest=4,
-        holds_back=False,
-    )
+    counter = _counter(SimpleNamespace(threads=dict.fromkeys(WORKERS, 1)), eyes, way, datagrams=datagrams)
     counter._all_issued_ns = WORKERS[-1]
     before = {tid: ThreadLook("S", 1) for tid in WORKERS}
     after = {tid: ThreadLook("S", 1 + wakes) for tid in WORKERS}
@@ -103,3 +107,12 @@ def test_one_that_is_taken_when_data_come_is_another_clients(by_data: int, won: 
     figures = figures_of([connection], 1, Idle({}, 1.0))
     assert (None if figures.won is None else figures.won.max) == won
     assert figures.woken.max == 4
+
+
+def test_a_server_that_moves_again_and_again_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It did come back to where it waits; --watch is offered for such a one (auditing.audit)."""
+    monkeypatch.setattr(count, "REST_S", 0.0)
+    rests: Any = SimpleNamespace(threads={}, at_rest=lambda *_: None, looks=dict, still=lambda _: False)
+    eyes: Any = SimpleNamespace(forget=lambda _: None, let_go_on=lambda: None)
+    with pytest.raises(NotIdle, match="moved again whenever it had come to rest"):
+        _counter(rests, eyes)._ready()
