@@ -61,6 +61,7 @@ SAMPLE = (
     "sources.",
 )
 """What the ids of the claims hold that --some takes to each place."""
+_FINE = (HELD, INCONCLUSIVE, NOT_APPLICABLE)
 _LONGEST = 160
 _LIMIT_S = 3600
 
@@ -89,7 +90,7 @@ That kernel lacks: {absent}.
 def page(measured: Measured, machine: Measured | None, release: str) -> str:
     """The page's text, of what came of each place and of each setting of the machine.
 
-    ValueError where a claim is broken there, or a reason is a line of Python: nothing to publish.
+    ValueError where a claim is broken there, or was not judged, or a reason is a line of Python: nothing to publish.
     """
     claims, cases = _counted(measured)
     lines = _HEAD.format(release=release, claims=claims, cases=cases).splitlines()
@@ -114,7 +115,8 @@ def _table(heading: str, measured: Measured) -> list[str]:
     lines = ["", f"| {heading} | held | inconclusive | not applicable | broken | most frequent reason |"]
     lines += ["|---|---|---|---|---|---|"]
     for what, judged in measured.items():
-        bad = [each for each in judged if each[2] == BROKEN or (each[3] and CODE.search(each[3]))]
+        # What is no verdict says that who judged there died (machine_wide.judged).
+        bad = [each for each in judged if each[2] not in _FINE or (each[3] and CODE.search(each[3]))]
         if bad:
             raise ValueError(f"{what}: {bad}")
         verdicts = Counter(verdict for *_, verdict, _ in judged)
