@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from probes import host, syscalls
@@ -23,6 +24,7 @@ from probes.verdict import INCONCLUSIVE
 from tests.kernel import test_read
 
 from . import judged_here
+from .child import as_outcomes, outcomes_of_child
 from .judged_here import CaseHere, Outcome
 from .places import NOBODY
 
@@ -111,53 +113,37 @@ def _file(setting: str) -> Path:
     return Path("/proc/sys", setting.replace(".", "/"))
 
 
-def _child(setting: str, value: str, user: str, cases: list[CaseHere], said: int, *, isolate: bool) -> None:
-    """Set it, become that user, and judge, as a conductor does that is started by him.  Never returns."""
-    code = 1
-    try:
-        if setting:
-            _file(setting).write_text(value)
-        os.setsid()
-        syscalls.adopt_orphans()
-        inherited.settle()
-        if user == ORDINARY:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-        folder, isolated = None, isolation.LOOPBACK
-        if isolate:
-            try:
-                folder, isolated = isolation.isolate(), isolation.NAMESPACES
-            except isolation.Denied:
-                os._exit(_DENIED)
-        text = json.dumps(judged_here.judged_in(folder, isolated, cases)).encode()
-        while text:
-            text = text[os.write(said, text) :]
-        code = 0
-    finally:
-        os._exit(code)
+def _judged_by_child(setting: str, value: str, user: str, cases: list[CaseHere], *, isolate: bool) -> list[Outcome]:
+    """Set it, become that user, and judge, as a conductor does that is started by him; or end with _DENIED."""
+    if setting:
+        _file(setting).write_text(value)
+    syscalls.adopt_orphans()
+    inherited.settle()
+    if user == ORDINARY:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    folder, isolated = None, isolation.LOOPBACK
+    if isolate:
+        try:
+            folder, isolated = isolation.isolate(), isolation.NAMESPACES
+        except isolation.Denied:
+            os._exit(_DENIED)
+    return judged_here.judged_in(folder, isolated, cases)
 
 
 def judged(setting: str, value: str, user: str, cases: list[CaseHere]) -> list[Outcome]:
     """What came of it; where no namespaces are to be had, without them, as in a session.  "" for no setting."""
     before = _file(setting).read_text() if setting else ""
     for isolate in (False,) if setting.startswith(_OF_IPC) else (True, False):
-        answer, said = os.pipe()
         try:
-            pid = os.fork()
-            if pid == 0:
-                _child(setting, value, user, cases, said, isolate=isolate)
-            os.close(said)
-            with open(answer, "rb") as file:
-                text = file.read()
-            _, status = os.waitpid(pid, 0)
+            code, outcomes = outcomes_of_child(partial(_judged_by_child, setting, value, user, cases, isolate=isolate))
         finally:
             if setting:
                 with contextlib.suppress(OSError):  # Yama takes nothing back
                     _file(setting).write_text(before)
-        code = os.waitstatus_to_exitcode(status)
         if code != _DENIED:
-            return [tuple(each) for each in json.loads(text)] if code == 0 else [("", "", f"died ({code})", None)]
+            return outcomes if code == 0 else [("", "", f"died ({code})", None)]
     return [("", "", INCONCLUSIVE, "no namespaces")]
 
 
@@ -166,12 +152,16 @@ def main() -> None:
     judged_here._PATIENCE_S = _PATIENCE_S
     cases = judged_here.cases_of(HANDFUL)
     cases += [(test_read.test_no_lost_wake_up, {"scenario": Scenario.parse(name)}) for name in QUEUES]
+    for setting, value, user in _tried():
+        there = not setting or _file(setting).exists()
+        outcomes = judged(setting, value, user, cases) if there else []
+        print(f"{MARK}{json.dumps([setting, value, user, outcomes])}", flush=True)
+
+
+def _tried() -> Iterator[tuple[str, str, str]]:
+    """Each setting with each of its values, for each user; first none, which is ""."""
     for setting, values, users in (("", ("",), _BOTH), *SETTINGS):
-        for value in values:
-            for user in users:
-                there = not setting or _file(setting).exists()
-                outcomes = judged(setting, value, user, cases) if there else []
-                print(f"{MARK}{json.dumps([setting, value, user, outcomes])}", flush=True)
+        yield from ((setting, value, user) for value in values for user in users)
 
 
 Measured = dict[str, list[Outcome]]
@@ -193,7 +183,7 @@ def said(log: str) -> Iterator[tuple[str, list[Outcome]]]:
     for line in log.splitlines():
         if MARK in line:
             setting, value, user, outcomes = json.loads(line.partition(MARK)[2])
-            yield called(setting, value, user), [tuple(each) for each in outcomes]
+            yield called(setting, value, user), as_outcomes(outcomes)
 
 
 def called(setting: str, value: str, user: str) -> str:
@@ -203,8 +193,7 @@ def called(setting: str, value: str, user: str) -> str:
 
 def all_called() -> list[str]:
     """Every setting, value and user, in order."""
-    tried = (("", ("",), _BOTH), *SETTINGS)
-    return [called(setting, value, user) for setting, values, users in tried for value in values for user in users]
+    return [called(*each) for each in _tried()]
 
 
 if __name__ == "__main__":

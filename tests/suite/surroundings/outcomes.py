@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .child import as_outcomes
 from .judged_here import Outcome
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,7 +21,7 @@ CODE = re.compile(r"Traceback|\.py\b|\b[A-Z]\w*(?:Error|Exception)\b|[\w.]+\(\)|
 
 def outcomes(place: str, *parts: str) -> list[Outcome]:
     """Every case in this place, of the claims whose id holds one of `parts`.  AssertionError where it said more."""
-    return [tuple(each) for each in _said("judged_here", place, *parts)]
+    return as_outcomes(_said("judged_here", place, *parts))
 
 
 def beside(neighbour: str, seed: object, *parts: str) -> list[tuple[str, str, str, str | None, bool]]:

@@ -10,7 +10,6 @@ something before is not gone to again: it takes hours.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import signal
@@ -25,6 +24,7 @@ from probes import host
 from probes.verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE
 
 from . import judged_here, machine_wide
+from .child import as_outcomes, outcomes_of_child
 from .judged_here import CaseHere, Outcome
 from .machine_wide import KERNEL, Measured
 from .outcomes import CODE
@@ -129,24 +129,15 @@ def _table(heading: str, measured: Measured) -> list[str]:
 
 
 def _forked(place: str, cases: list[CaseHere]) -> list[Outcome]:
-    """What judged_here says of these cases there, in a fork: what it imports is here already."""
-    answer, said = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.setsid()
+    """What judged_here says of these cases there.  AssertionError where it does not say so in time."""
+
+    def act() -> list[Outcome]:
         signal.alarm(_LIMIT_S)
-        kept = fcntl.fcntl(said, fcntl.F_DUPFD, 3)  # a place may have neither stdin nor stdout
-        try:
-            text = json.dumps(judged_here.judged_at(place, cases)).encode()
-            while text:
-                text = text[os.write(kept, text) :]
-        finally:
-            os._exit(0)
-    os.close(said)
-    with open(answer, "rb") as file:
-        text = file.read()
-    os.waitpid(pid, 0)
-    return [tuple(each) for each in json.loads(text)]
+        return judged_here.judged_at(place, cases)
+
+    code, outcomes = outcomes_of_child(act)
+    assert code == 0, f"{place}: who judged there ended with {code}"
+    return outcomes
 
 
 def _go(places: Sequence[str], parts: Sequence[str], kept: Path) -> None:
@@ -172,7 +163,7 @@ def _go_to_all(at_once: int, kept: Path, *options: str) -> Measured:
     command = [sys.executable, "-m", __spec__.name, f"--kept={kept}", *options]
     shares = [subprocess.Popen([*command, f"--share={first}/{at_once}"]) for first in range(at_once)]
     assert [share.wait() for share in shares] == [0] * at_once
-    return {place: [tuple(each) for each in json.loads(_file(kept, place).read_text())] for place in PLACES}
+    return {place: as_outcomes(json.loads(_file(kept, place).read_text())) for place in PLACES}
 
 
 def _machine_wide(kept: Path) -> Measured:
@@ -181,7 +172,7 @@ def _machine_wide(kept: Path) -> Measured:
     if not file.exists():
         with tempfile.TemporaryDirectory(prefix="wakecheck-machine-wide-") as out:
             file.write_text(json.dumps(machine_wide.measured(Path(out))))
-    return {name: [tuple(each) for each in judged] for name, judged in json.loads(file.read_text()).items()}
+    return {name: as_outcomes(judged) for name, judged in json.loads(file.read_text()).items()}
 
 
 def main() -> None:
