@@ -88,7 +88,7 @@ def _examine(
     family = family_of(server.holders) - {os.getpid(), caller.pid}
     watch = ServerThreads(sorted(family))
     release.callback(watch.close)
-    eyes = open_eyes(set(watch.threads), release)
+    eyes = open_eyes(set(watch.threads), release, over_lo=bool(server.listener.port))
     watch.woken = eyes.woken
     known["observers"] = {"switches": None, **eyes.why_not}
 

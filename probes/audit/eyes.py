@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from ..lab.fence import why_steered
 from ..observers import Lost
 from ..observers.perf_rings import Tracepoint
 from ..verdict import Inconclusive
@@ -72,10 +73,16 @@ class Eyes:
             self.traced.seen()
 
 
-def open_eyes(threads: Collection[int], release: contextlib.ExitStack) -> Eyes:
-    """What may be had here, until `release` closes it."""
+def open_eyes(threads: Collection[int], release: contextlib.ExitStack, *, over_lo: bool = False) -> Eyes:
+    """What may be had here, until `release` closes it.
+
+    `over_lo`: the audit's connections come over the loopback interface.  Where that steers packets, they wake workers
+    from a softirq of another CPU, as another client's do, so nothing tells whose wake-up was whose.
+    """
     eyes = Eyes(softirqs=softirq_threads(pids()))
     described = descriptions(list(_TRACEPOINTS.values()))
+    if over_lo and (steered := why_steered()):
+        described = dict.fromkeys(described, steered)
     for name, path in _TRACEPOINTS.items():
         description = described[path]
         eyes.why_not[name] = description if isinstance(description, str) else _opened(eyes, name, description, threads)

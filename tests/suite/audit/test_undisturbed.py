@@ -16,7 +16,7 @@ import pytest
 
 from probes.host import PROJECT
 
-from .conftest import PATIENCE_S, Answer, Audit, Server, Start
+from .conftest import PATIENCE_S, Answer, Audit, Server, Start, command
 from .ptraced import PtraceCalls, ptrace_calls
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
@@ -197,3 +197,21 @@ def test_container(start: Start, audit: Audit) -> None:
     server.end()
     assert answer["connections"] == 10
     assert server.count("took") == _made(answer)
+
+
+_STEERED = """
+mount -t sysfs none /sys && mount -t tracefs none /sys/kernel/tracing && ip link set lo up || exit 99
+echo 1 > /sys/class/net/lo/queues/rx-0/rps_cpus && exec "$@"
+"""
+
+
+@needs_root
+def test_steered_packets_are_no_other_clients(audit: Audit) -> None:
+    """They wake workers from a softirq of another CPU; who issued which wake-up is not known then, and is not told."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("takes two CPUs")
+    prefix = ("unshare", "--net", "--mount", "sh", "-c", _STEERED, "sh")
+    answer = audit(prefix=prefix, server=tuple(command("level", 4, "0")))
+    assert "receive packet steering" in answer["observers"]["sched_waking"], answer.text
+    assert answer["woken"]["median"] == 4, answer.text
+    assert answer["verdict"] == "herds"
