@@ -62,7 +62,8 @@ def _inventory() -> dict[str, set[str]]:
 
 _MOVES_BY_ITSELF = re.compile(
     r"/proc/sys/(fs/(aio-nr|dentry-state|file-nr|inode-nr|inode-state|quota/.*)|kernel/(random/.*|pty/nr|ns_last_pid)"
-    r"|kernel/(perf_event_max_sample_rate|hung_task_(warnings|detect_count)|sched_domain/.*)|net/netfilter/nf_conntrack_count|.*/neigh/.*|.*/conf/.*)"
+    r"|kernel/(perf_event_max_sample_rate|hung_task_(warnings|detect_count)|sched_domain/.*)"
+    r"|net/netfilter/nf_conntrack_count|.*/neigh/.*|.*/conf/.*)"
 )
 """What the kernel counts there or sets itself, and what comes and goes with a network interface."""
 
