@@ -64,7 +64,7 @@ def marks(machine: Sequence[Mapping[str, float | None]], *, emulated: bool) -> l
         reasons.append(f"the machine was busy: others used up to {100 * max(foreign):.0f} % of its CPU time")
     stolen = [each["stolen"] or 0.0 for each in machine]
     if sum(share > STOLEN for share in stolen):
-        reasons.append(f"its host took up to {100 * max(stolen):.0f} % of its CPU time for others (steal)")
+        reasons.append(f"the host gave up to {100 * max(stolen):.0f} % of this machine's CPU time to others (steal)")
     return reasons
 
 

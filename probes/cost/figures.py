@@ -110,7 +110,7 @@ class RoundSpread:
 
     @classmethod
     def of(cls, values: Iterable[float | None]) -> RoundSpread | None:
-        """None where a round has no such figure."""
+        """The spread of the values that are known; None if no round has any."""
         known = [value for value in values if value is not None]
         if not known:
             return None

@@ -1,4 +1,4 @@
-"""Figures out of the answers of `wakecheck cost`, as ratios within a round."""
+"""Figures from the answers of `wakecheck cost`, and ratios of two figures of the same round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from probes.cost.figures import RoundSpread
 
 
 class Measured:
-    """One or several answers of one machine."""
+    """One or more answers of `wakecheck cost`, all from one machine."""
 
     def __init__(self, answers: Iterable[dict[str, Any]]) -> None:
         self._cells = {
@@ -29,8 +29,8 @@ class Measured:
         return _spread(each[figure] / base[figure] for each, base in pairs if base[figure])
 
     def most_to_least(self, way: str, load: str, workers: int, work: str = "0") -> RoundSpread:
-        """How many times as many connections the busiest worker took as the idlest.  Raises LookupError where the
-        idlest took none."""
+        """How many times as many connections the busiest worker took as the idlest.  Raises LookupError if the idlest
+        took none in every round."""
         return _spread(_most_to_least(shares) for shares in self._cells[way, load, work, workers]["shares"])
 
 

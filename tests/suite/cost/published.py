@@ -1,10 +1,10 @@
 """docs/published.md: published figures beside those of this machine.
 
-    python -m tests.suite.cost.published measure     run `wakecheck cost`, some minutes, on an idle machine
-    python -m tests.suite.cost.published page        write the page anew from what was measured last
+    python -m tests.suite.cost.published measure     run `wakecheck cost` (takes minutes; use an idle machine)
+    python -m tests.suite.cost.published page        write the page again from the last measurement
 
-What was measured is kept in docs/published.json, and a test compares the page with it.
-Exit codes: 0 written, 2 bad input, 3 it could not be measured.
+The measurement is kept in docs/published.json, and a test compares the page with it.
+Exit codes: 0 written, 2 bad input, 3 the measurement failed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,23 @@ from typing import Any
 from probes import host
 from probes.cost.figures import RoundSpread
 
-from .figures import ACCEPT, EXCLUSIVE, LEVEL, MULTISHOT, ONE_SHOT, POLL, PUBLISHED, SERIAL, SHARDS, Published
+from .figures import (
+    ACCEPT,
+    DIRECTION,
+    EXCLUSIVE,
+    LEVEL,
+    MULTISHOT,
+    NO,
+    ONE_SHOT,
+    PART,
+    POLL,
+    PUBLISHED,
+    SERIAL,
+    SHARDS,
+    UNCLEAR,
+    YES,
+    Published,
+)
 from .measured import Measured
 
 PAGE = host.PROJECT / "docs" / "published.md"
@@ -63,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def kept() -> dict[str, Any] | None:
-    """What was measured last; None where nothing was yet."""
+    """The last measurement; None if there is none yet."""
     if not KEPT.exists():
         return None
     measured: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
@@ -83,7 +99,7 @@ def _run(run: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 def extract(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The figures of the page, out of whole answers."""
+    """The figures that the page shows, from the answers of `wakecheck cost`."""
     measured = Measured(answers)
     kernel = answers[0]["kernel"]
     return {
@@ -97,7 +113,7 @@ def extract(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def worst_of(marks: Iterable[str]) -> list[str]:
-    """Of marks that differ in their number alone, the one with the highest."""
+    """The marks; of those that differ only in a number, the one with the highest."""
     worst: dict[str, tuple[int, str]] = {}
     for mark in marks:
         number = max(map(int, re.findall(r"\d+", mark)), default=0)
@@ -118,23 +134,28 @@ def _head(measured: dict[str, Any] | None) -> Iterator[str]:
     yield "# Published figures, beside this machine's"
     yield ""
     yield from _wrapped(
-        "What articles, commit messages and manuals say that waiting costs, and what `wakecheck cost` measures in its "
-        "place.  A machine, a kernel and a server differ in every one of them, so only ratios are compared: how many "
-        "times as much, and which way."
+        "What articles, commit messages and manuals say about the cost of waiting, and what `wakecheck cost` measures "
+        "on this machine.  Each of them measured another server, on another machine and kernel.  So only ratios and "
+        "shares are compared: in which direction they go, and how far."
     )
     yield ""
     if measured is None:
-        yield from _wrapped(
-            "Not measured yet: `python -m tests.suite.cost.published measure`, on an idle machine, fills this page."
-        )
+        yield from _wrapped("Not measured yet: run `python -m tests.suite.cost.published measure` on an idle machine.")
     else:
         yield from _wrapped(
-            f"Here: {measured['kernel']}, {measured['rounds']} rounds, median and middle half of the rounds.  "
-            "`python -m tests.suite.cost.published measure` measures anew."
+            f"Measured here: {measured['kernel']}, {measured['rounds']} rounds.  The tables show the median of the "
+            "rounds, and their middle half (first to third quartile).  `python -m tests.suite.cost.published measure` "
+            "measures again."
         )
         for mark in measured["marks"]:
             yield ""
             yield from _wrapped(f"**Take care: {mark}.**")
+    yield ""
+    yield from _wrapped(
+        f"Whether the two agree: *{YES}*; *{DIRECTION}*, if the effect is the same but much smaller here; *{PART}*, if "
+        f"one of two comparisons agrees; *{NO}*, if the measurement contradicts the figure; *{UNCLEAR}*, if the middle "
+        "half of the rounds lies on both sides of the limit."
+    )
     yield ""
     yield "| figure | agrees |"
     yield "|---|---|"
@@ -148,7 +169,7 @@ def _section(figure: Published, measured: dict[str, Any] | None) -> Iterator[str
     yield ""
     yield from _wrapped(f"Source: {figure.source}.")
     yield ""
-    yield from _wrapped(f"Then: {figure.then}")
+    yield from _wrapped(f"Published: {figure.then}")
     yield ""
     yield "| measured here | median | middle half |"
     yield "|---|---:|---:|"
