@@ -32,7 +32,7 @@ class Remedy:
     threads: bool = False
     """Whether it is for threads of one process; else for processes."""
     also: Callable[[Situation], str | None] = lambda situation: None
-    """Why it does nothing here; None where it does."""
+    """Why it does nothing here; None if it does."""
 
 
 def _enough_cpus(situation: Situation) -> str | None:

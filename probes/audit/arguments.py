@@ -71,7 +71,7 @@ class AuditRequest:
     """What was asked for, checked."""
 
     wanted: Wanted | None
-    """None where the audit starts the server and takes the listener that it opens."""
+    """None if the audit starts the server and takes the listener that it opens."""
     command: tuple[str, ...]
     connections: int
     rate: float

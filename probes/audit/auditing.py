@@ -66,7 +66,7 @@ def audit(request: AuditRequest, tell: Tell) -> Answer:
 
 
 def _insist_on_our_numbers(server: AuditedServer) -> None:
-    """Raises Inconclusive where it is a program of another word size, whose system calls have other numbers."""
+    """Raises Inconclusive if it is a program of another word size, whose system calls have other numbers."""
     for pid in server.holders:
         theirs = syscalls.architecture_of(pid)
         if theirs not in (None, syscalls.ARCHITECTURE):

@@ -32,7 +32,7 @@ class Caller:
         `beside` is a process whose network namespace the listener is in; None: ours.  `datagram`: what `connect` sends
         to a UDP socket, each time from a new one; None: it connects.
 
-        Raises Inconclusive where that namespace may not be entered.
+        Raises Inconclusive if that namespace may not be entered.
         """
         ours, theirs = socket.socketpair()
         parent = os.getpid()
@@ -59,7 +59,7 @@ class Caller:
         self.fence_proves: bool = greeting["proves"]
 
     def connect(self) -> tuple[str, int]:
-        """Connect, wait for it; the client's address.  Raises Inconclusive where it fails."""
+        """Connect, wait for it; the client's address.  Raises Inconclusive if it fails."""
         host, port = self._ask({"do": "connect"})["client"]
         return host, port
 

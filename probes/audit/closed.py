@@ -20,7 +20,7 @@ def why_closed(pid: int) -> str:
 
 
 def _permitted(pid: int | str) -> int:
-    """The capabilities that a process may use, as a set of bits (proc_pid_status(5), CapPrm); none where it is gone."""
+    """The capabilities that a process may use, as a set of bits (proc_pid_status(5), CapPrm); none if it is gone."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/status", "rb") as file:
         for line in file:
             if line.startswith(b"CapPrm:"):

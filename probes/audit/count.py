@@ -121,7 +121,7 @@ class Counter:
     def connection(self, data: bytes) -> Connection:
         """One connection; `data` is sent over it, if there is any, once the server has come to rest.
 
-        Raises Inconclusive where the server does not come to rest, or an observer lost its count.
+        Raises Inconclusive if the server does not come to rest, or an observer lost its count.
         """
         before = self._ready()
         candidates = frozenset(wait.tid for wait in self._waits if wait.is_candidate)

@@ -34,7 +34,7 @@ class Eyes:
     def pump(self) -> None:
         """Take in what has come, so that no ring fills while something else is waited for.
 
-        Raises Inconclusive where one was full.
+        Raises Inconclusive if one was full.
         """
         try:
             if self.wakers is not None:
@@ -53,7 +53,7 @@ class Eyes:
                     observer.pump()
 
     def woken(self) -> set[int] | None:
-        """Threads that were woken since the last call; None where that is not known."""
+        """Threads that were woken since the last call; None if that is not known."""
         return None if self.wakers is None else self.wakers.news()
 
     def let_go_on(self) -> None:

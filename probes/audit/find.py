@@ -64,7 +64,7 @@ class AuditedServer:
 
 
 def find(wanted: Wanted) -> AuditedServer:
-    """The server that is meant.  Raises BadTarget with one sentence where there is none, or more than one."""
+    """The server that is meant.  Raises BadTarget with one sentence if there is none, or more than one."""
     if wanted.pid is not None:
         _complain_about_pid(wanted.pid)
         candidates = _of_pid(wanted)
@@ -102,7 +102,7 @@ def listeners_of(wanted: Wanted) -> list[ListeningSocket]:
 def the_one_of(candidates: Sequence[ListeningSocket], whose: str) -> ListeningSocket:
     """The listener that is meant where none was named: that of the only TCP port, else the only one.
 
-    A server may have a unix socket beside its port, to be steered by.  Raises BadTarget where it has several.
+    A server may have a unix socket beside its port, to be steered by.  Raises BadTarget if it has several.
     """
     by_port = [candidate for candidate in candidates if candidate.port] or candidates
     if len({candidate.port or candidate.address for candidate in by_port}) > 1:

@@ -51,7 +51,7 @@ def measure(
 ) -> Idle:
     """Watch the server for a while.  `candidates` says which threads a connection may wake, now.
 
-    Raises NotIdle where it is busy, or its threads keep coming and going, and Ended where it ends.
+    Raises NotIdle if it is busy, or its threads keep coming and going, and Ended where it ends.
     """
     deadline = time.monotonic() + PATIENCE_S
     waiting: set[int] = set()
@@ -74,7 +74,7 @@ def measure(
 
 
 def _one_period(watch: ServerThreads, look: Callable[[], None], eyes: Eyes) -> Idle | None:
-    """Rates over one period, in which `look` is called now and then; None where threads came or went."""
+    """Rates over one period, in which `look` is called now and then; None if threads came or went."""
     watch.rescan()
     eyes.forget(set(watch.threads))
     before = watch.looks()

@@ -81,7 +81,7 @@ class AuditFigures:
 
 
 def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFigures:
-    """The figures of these connections.  Raises NotIdle where fewer than `wanted` were undisturbed, and Inconclusive
+    """The figures of these connections.  Raises NotIdle if fewer than `wanted` were undisturbed, and Inconclusive
     where the observers disagree about too many.
 
     How many were disturbed depends on the clients and on the machine's load, not on whom this connection wakes:

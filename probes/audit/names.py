@@ -27,7 +27,7 @@ _HOME = re.compile(r"/lib(?:exec|64)?/(?!systemd/)([a-z][\w.+-]*)/(?:.*/)?s?bin/
 
 
 def command_line(pid: int) -> list[str]:
-    """The words that process `pid` was started with, unless it wrote a title over them; empty where it is gone."""
+    """The words that process `pid` was started with, unless it wrote a title over them; empty if it is gone."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
         text = os.fsdecode(file.read(_MOST_BYTES)).rstrip("\0")
         return text.split("\0") if text else []
@@ -35,7 +35,7 @@ def command_line(pid: int) -> list[str]:
 
 
 def environment(pid: int) -> dict[str, str]:
-    """The variables that process `pid` was started with (proc_pid_environ(5)); empty where they may not be read."""
+    """The variables that process `pid` was started with (proc_pid_environ(5)); empty if they may not be read."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
         pairs = (entry.partition("=") for entry in os.fsdecode(file.read(_MOST_BYTES)).split("\0"))
         return {key: value for key, equals, value in pairs if equals}
@@ -49,7 +49,7 @@ def comm_of(pid: int) -> str:
 
 
 def program_of(pid: int) -> str:
-    """The file that process `pid` runs; empty where that may not be read."""
+    """The file that process `pid` runs; empty if that may not be read."""
     with contextlib.suppress(OSError):
         return os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
     return ""
@@ -67,7 +67,7 @@ def name_of(pid: int) -> str:
 
 
 def _parent_of(pid: int) -> int:
-    """OSError where it is gone."""
+    """Raises OSError if it is gone."""
     with open(f"/proc/{pid}/stat", "rb") as file:
         return int(file.read().rpartition(b")")[2].split()[1])
 
@@ -96,7 +96,7 @@ def is_title(words: Sequence[str]) -> bool:
 
 
 def _script(words: Sequence[str], with_value: set[str], interpreter: str) -> str | None:
-    """What an interpreter runs, by its arguments; None where that is not a file (`-c`, or nothing)."""
+    """What an interpreter runs, by its arguments; None if that is not a file (`-c`, or nothing)."""
     rest = iter(words)
     for word in rest:
         if word in ("-m", "--module", "-jar"):
@@ -117,7 +117,7 @@ def options_of(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:
 
 
 def version_of(pid: int, package: str) -> tuple[int, ...] | None:
-    """The version of a Python package that process `pid` was started from; None where that is not plain.
+    """The version of a Python package that process `pid` was started from; None if that is not plain.
 
     As pip and Debian note it beside the package's modules, under the folder whose bin/ holds the script.
     """

@@ -39,7 +39,7 @@ def enter_network(pid: int) -> None:
 def socket_beside(pid: int, family: int, kind: int, protocol: int) -> socket.socket:
     """A new socket in the network namespace of process `pid`: it stays there, whoever uses it (namespaces(7)).
 
-    OSError where that may not be entered.
+    Raises OSError if that may not be entered.
     """
     ours, theirs = socket.socketpair()
     child = os.fork()

@@ -23,7 +23,7 @@ _STACK, _ARGUMENTS, _ENVIRONMENT = 28, 48, 50
 def image_of(pid: int) -> Image:
     """What fork(2) copies and execve(2) draws anew: addresses of the stack and of what lies on it.
 
-    OSError where the process is gone.  Zeros where they may not be read.
+    Raises OSError if the process is gone.  Zeros if they may not be read.
     """
     with open(f"/proc/{pid}/stat", "rb") as file:
         fields = file.read().rpartition(b")")[2].split()
@@ -50,7 +50,7 @@ def first_of_program(pid: int, others: Collection[int]) -> int:
 
 
 def handed_over_by(workers: Collection[int], holders: Collection[int]) -> str | None:
-    """Who handed the listener to these workers, in words; None where nothing says that anybody did.
+    """Who handed the listener to these workers, in words; None if nothing says that anybody did.
 
     `holders` are all processes that hold it.  OSError where a worker is gone.
     """

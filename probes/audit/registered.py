@@ -52,7 +52,7 @@ def _sockets_device() -> int:
 def flags_for(pid: int, epoll_fd: int, inodes: Iterable[int], held: dict[int, int]) -> int | None:
     """The event mask with which one of these sockets is registered in this epoll instance, for reading.
 
-    None where none is.  `held` maps the process' own descriptors of the sockets to their inodes; it
+    None if none is.  `held` maps the process' own descriptors of the sockets to their inodes; it
     serves where the kernel does not show inodes.  OSError where the file cannot be read.
     """
     with open(f"/proc/{pid}/fdinfo/{epoll_fd}") as file:
@@ -83,7 +83,7 @@ def trigger_of(events: int) -> str:
 
 
 def same_instance(first: tuple[int, int], second: tuple[int, int]) -> bool | None:
-    """Whether two (pid, descriptor) pairs are one open file, by kcmp(2); None where it may not be asked."""
+    """Whether two (pid, descriptor) pairs are one open file, by kcmp(2); None if it may not be asked."""
     if first == second:
         return True
     number = syscalls.number("kcmp")

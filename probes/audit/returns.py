@@ -38,7 +38,7 @@ class Return(NamedTuple):
 
 
 class Returns(PerfRings):
-    """System calls that come back in some threads.  Raises OSError where the kernel denies it."""
+    """System calls that come back in some threads.  Raises OSError if the kernel denies it."""
 
     def __init__(self, tracepoint: Tracepoint, tids: Collection[int]) -> None:
         self._id_at = RAW + offset_of("id", tracepoint.format)
@@ -55,7 +55,7 @@ class Returns(PerfRings):
             self.narrow(filter_for("common_pid", tids))
 
     def pump(self) -> None:
-        """Take in what has come, so that no ring fills up.  Raises Lost where one did."""
+        """Take in what has come, so that no ring fills up.  Raises Lost if one did."""
         for body in self.samples():
             tid, at_ns = struct.unpack_from("=iQ", body, 4)
             (number,) = self._long.unpack_from(body, self._id_at)

@@ -18,7 +18,7 @@ _ORDER = (BROKEN, CANNOT_JUDGE, WELL)
 def requests_for(request: AuditRequest) -> list[AuditRequest]:
     """One request for each listener that is meant: several where `--pid` alone names a server that has several.
 
-    Raises BadTarget where there is none.
+    Raises BadTarget if there is none.
     """
     wanted = request.wanted
     if request.command or wanted is None or wanted.pid is None or wanted.port is not None or wanted.path is not None:

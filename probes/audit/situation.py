@@ -30,7 +30,7 @@ class Situation:
     sockets: int
     """Listening sockets at this address; more than one is a SO_REUSEPORT group."""
     reuseport: bool | None
-    """Whether the listener has SO_REUSEPORT; None where that could not be read."""
+    """Whether the listener has SO_REUSEPORT; None if that could not be read."""
     handed_over_by: str | None
     """Who bound the listener, where it was not the server itself."""
     names: frozenset[str]
@@ -40,14 +40,14 @@ class Situation:
     options: Sequence[str] = field(default_factory=list)
     """The words that it was started with."""
     options_known: bool = True
-    """False where it wrote a title over them."""
+    """False if it wrote a title over them."""
     version: tuple[int, ...] | None = None
     """Of the server, where it could be found out."""
     cpus: int = field(default_factory=lambda: os.sysconf("SC_NPROCESSORS_ONLN"))
 
 
 def situation_of(verdict: str, server: AuditedServer, workers: Workers, settings: Mapping[str, Any]) -> Situation:
-    """The situation of this server.  Raises Inconclusive where it has just ended."""
+    """The situation of this server.  Raises Inconclusive if it has just ended."""
     pids = sorted({wait.pid for wait in workers.waiting})
     try:
         program = origin.same_program(pids[0], server.holders)

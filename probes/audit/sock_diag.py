@@ -69,7 +69,7 @@ class SocketQueue(NamedTuple):
     most: int
     """How long the queue of a listener may become."""
     dropped: int | None
-    """What the socket has dropped since it is there (sk_drops); None where this kernel does not say."""
+    """What the socket has dropped since it is there (sk_drops); None if this kernel does not say."""
 
 
 _lines: dict[int, socket.socket] = {}

@@ -50,7 +50,7 @@ class ListeningSocket:
 def listeners(pid: int | str) -> list[ListeningSocket]:
     """Every listener in the network namespace of process `pid` (or "self").
 
-    OSError where it is gone, or its namespace may not be entered.
+    Raises OSError if it is gone, or its namespace may not be entered.
     """
     namespace = network_of(pid)
     sockets: dict[tuple[str, str, int], list[int]] = {}
@@ -117,7 +117,7 @@ def _text(packed: bytes) -> str:
 
 
 def server_end(pid: int, port: int, client: tuple[str, int]) -> InetSocket | None:
-    """The server's end of the connection from `client` to `port`; None where there is none (yet)."""
+    """The server's end of the connection from `client` to `port`; None if there is none (yet)."""
     for family in _FAMILIES:
         with _no_ipv6(family):
             for end in inet_sockets(pid, family, socket.IPPROTO_TCP, local_port=port, remote_port=client[1]):

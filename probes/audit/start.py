@@ -43,7 +43,7 @@ _TURN_S = 0.05
 
 
 class Started:
-    """The command, running.  Raises BadTarget where it cannot be started."""
+    """The command, running.  Raises BadTarget if it cannot be started."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
@@ -70,7 +70,7 @@ class Started:
             raise BadTarget(f"{command[0]} cannot be started: {why_not}")
 
     def wait_for(self, wanted: Wanted | None, tell: Callable[[str], None]) -> AuditedServer:
-        """The server, once it listens and has started its workers.  Raises Inconclusive where it does not, or ends."""
+        """The server, once it listens and has started its workers.  Raises Inconclusive if it does not, or ends."""
         tell(f"waiting until {os.path.basename(self._command[0])} listens")
         deadline = time.monotonic() + START_S
         last: object = None

@@ -29,10 +29,10 @@ class WayOfWaiting:
     """What the workers have in common."""
 
     id: str | None
-    """CALL[.TRIGGER][.SHARING] as in a scenario; None where they differ, or it could not be seen."""
+    """CALL[.TRIGGER][.SHARING] as in a scenario; None if they differ, or it could not be seen."""
     sentence: str
     sharing: str | None
-    """listener, epoll or nothing; None where it could not be seen."""
+    """listener, epoll or nothing; None if it could not be seen."""
     per_socket: int
     """Workers that wait for the same socket: all, or one each in a plain reuseport group."""
     threads: bool
@@ -45,7 +45,7 @@ class WayOfWaiting:
         return any({thread, other} <= together for together in self.shared_with)
 
     def scenario(self, kind: str, workers: int) -> Scenario | None:
-        """The scenario in which the lab has this strategy, or None where it has not."""
+        """The scenario in which the lab has this strategy, or None if it has not."""
         if self.id is None or workers < 1:
             return None
         size = f"n{workers}{'t' if self.threads else ''}"

@@ -40,7 +40,7 @@ class _Tracee:
 
 
 class Traced:
-    """These threads, from construction until `close`.  Raises Inconclusive where ptrace is denied."""
+    """These threads, from construction until `close`.  Raises Inconclusive if ptrace is denied."""
 
     def __init__(self, tids: Iterable[int]) -> None:
         self._stops = Stops()

@@ -24,7 +24,7 @@ _PATH_ONLY = os.O_PATH | os.O_CLOEXEC
 def open_file(listener: ListeningSocket, holders: Iterable[int]) -> int:
     """A descriptor (O_PATH) of the socket's file, to connect to by /proc/self/fd/N; the caller closes it.
 
-    Raises Inconclusive where none of the processes that hold the listener has it at this path.
+    Raises Inconclusive if none of the processes that hold the listener has it at this path.
     """
     why_not = f"{listener.address} is there no more"
     for pid in holders:

@@ -65,7 +65,7 @@ class Wait:
 
 
 def threads_of(pid: int) -> list[int]:
-    """Thread ids of process `pid`; empty where it is gone."""
+    """Thread ids of process `pid`; empty if it is gone."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))
     return []
@@ -74,7 +74,7 @@ def threads_of(pid: int) -> list[int]:
 def wait_of(pid: int, tid: int, held: Mapping[int, int]) -> Wait:
     """How thread `tid` waits; `held` maps the process' descriptors of the listener to inodes (it may be empty).
 
-    OSError (ENOENT, ESRCH) where the thread is gone.
+    Raises OSError (ENOENT, ESRCH) if the thread is gone.
     """
     name = _text(f"/proc/{pid}/task/{tid}/comm").removesuffix("\n")
     try:
@@ -111,7 +111,7 @@ def parse_syscall(line: str) -> tuple[int | None, tuple[int, ...]]:
 
 
 def _by_socketcall(pid: int, arguments: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
-    """What socketcall(2) does, and with which arguments: they stand in memory, as longs; none where it may not be read.
+    """What socketcall(2) does, and with which arguments: they stand in memory, as longs; none if it may not be read.
 
     One word is enough: no other is looked at of a call that takes a socket.
     """
@@ -182,7 +182,7 @@ def _polled(pid: int, arguments: tuple[int, ...]) -> set[int] | None:
 
 
 def _memory(pid: int, address: int, size: int) -> bytes | None:
-    """Bytes of the process' memory; None where they may not be read."""
+    """Bytes of the process' memory; None if they may not be read."""
     try:
         fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

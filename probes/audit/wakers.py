@@ -41,7 +41,7 @@ class TracedWakeUp(NamedTuple):
 
 
 class Wakers(PerfRings):
-    """Wake-ups of some threads.  Raises OSError where the kernel denies it."""
+    """Wake-ups of some threads.  Raises OSError if the kernel denies it."""
 
     def __init__(self, tracepoint: Tracepoint, tids: Collection[int]) -> None:
         self._pid_at = RAW + offset_of("pid", tracepoint.format)
@@ -60,7 +60,7 @@ class Wakers(PerfRings):
             self.narrow(filter_for("pid", tids))
 
     def pump(self) -> None:
-        """Take in what has come, so that no ring fills up.  Raises Lost where one did."""
+        """Take in what has come, so that no ring fills up.  Raises Lost if one did."""
         if self._lost is not None:
             self._news = None  # nothing is read until `forget`
             raise self._lost

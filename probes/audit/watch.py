@@ -62,7 +62,7 @@ class ServerThreads:
         self._looked_at_all = True
         """Whether the last look was at all that are to rest."""
         self.woken: Callable[[], set[int] | None] = lambda: None
-        """Threads that were woken since the last call; None where that is not known."""
+        """Threads that were woken since the last call; None if that is not known."""
         self._resting: Looks = {}
         """The last look at each thread that was at rest then, and was not woken since."""
         self._news: set[int] | None = None
@@ -136,7 +136,7 @@ class ServerThreads:
         return looks
 
     def _look_at(self, tid: int, pid: int) -> ThreadLook | None:
-        """A look at one thread; None where it is gone."""
+        """A look at one thread; None if it is gone."""
         try:
             text = self._files.of(pid, tid).status()
         except (FileNotFoundError, ProcessLookupError):
@@ -168,7 +168,7 @@ class ServerThreads:
     ) -> Looks:
         """Return once all that are to rest sleep, off their CPUs, with two successive looks equal, and `also` holds.
 
-        `pump` is called in between.  Raises Inconclusive at the deadline, with `what` where `also` does not hold then,
+        `pump` is called in between.  Raises Inconclusive at the deadline, with `what` if `also` does not hold then,
         and Ended where a process ends; it is NotIdle where the server moves.
         """
 

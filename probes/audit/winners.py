@@ -12,7 +12,7 @@ from .sockets import server_end
 def holder_of(connection: tuple[str, int], port: int, pids: Iterable[int], beside: int) -> int | None:
     """The process that accepted the connection from this client address, and still holds it.
 
-    None where nobody does: not taken yet, or closed again already.
+    None if nobody does: not taken yet, or closed again already.
     """
     end = server_end(beside, port, connection)
     if end is None or not end.inode:

@@ -32,7 +32,7 @@ class Workers:
 
 
 def workers_of(server: AuditedServer, watch: ServerThreads, limit_s: float) -> Workers:
-    """The workers, once the server is at rest.  Raises Inconclusive where nobody waits for the listener."""
+    """The workers, once the server is at rest.  Raises Inconclusive if nobody waits for the listener."""
     waits: list[Wait] = []
 
     def somebody_waits() -> bool:

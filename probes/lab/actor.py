@@ -111,7 +111,7 @@ class Actor:
     def woken(self) -> bool:
         """Whether it ran since `blocked_in` (or the last question), once it is at rest again.
 
-        Raises Inconclusive where no observer is there that could tell, or two of them disagree.
+        Raises Inconclusive if no observer is there that could tell, or two of them disagree.
         """
         self._stage.fence()
         before, self._counts = self._counts, self._count_at_rest()
@@ -134,7 +134,7 @@ class Actor:
     def answer(self) -> Any:
         """What its function returned; the errno's name for an OSError.
 
-        Raises Inconclusive at the deadline, and where a wait was interrupted by somebody else: by then it is known
+        Raises Inconclusive at the deadline, and if a wait was interrupted by somebody else: by then it is known
         that the answer holds an EINTR, and that the experiment has sent this actor no signal.
         """
         if not self._has_said(patience_s()):
@@ -151,12 +151,12 @@ class Actor:
         return answer
 
     def complain_about_interruption(self) -> None:
-        """Raise Inconclusive where somebody else interrupted it, and nobody has heard so far what it answered."""
+        """Raise Inconclusive if somebody else interrupted it, and nobody has heard so far what it answered."""
         if not self.ended and self._answer_fd >= 0 and self._has_said(0):
             self.answer()
 
     def _has_said(self, limit_s: float) -> bool:
-        """Whether there is something to hear within this time.  Raises Inconclusive where it ended and said nothing."""
+        """Whether there is something to hear within this time.  Raises Inconclusive if it ended and said nothing."""
         ear = select.poll()
         ear.register(self._answer_fd, select.POLLIN)
         events = {event for _, event in ear.poll(limit_s * 1000)}
@@ -198,7 +198,7 @@ class Actor:
         self._take_news(os.WCONTINUED)
 
     def complain_about_others(self) -> None:
-        """Raise Inconclusive where somebody else has ended it, stopped it, or let it go on since it was forked."""
+        """Raise Inconclusive if somebody else has ended it, stopped it, or let it go on since it was forked."""
         if not self.ended and (news := self._news(os.WEXITED | os.WSTOPPED | os.WCONTINUED | os.WNOWAIT)):
             raise Inconclusive(f"{self.name} {news}")
 
@@ -209,7 +209,7 @@ class Actor:
     def _news(self, of: int) -> str | None:
         """What the kernel tells us, as its parent, of an end, a stop or a continuation, however short a stop was.
 
-        None where there is nothing to tell, or it is not our child (a thread, or a worker of a server): then
+        None if there is nothing to tell, or it is not our child (a thread, or a worker of a server): then
         nothing but its state tells.
         """
         try:
@@ -245,7 +245,7 @@ class Actor:
         return counts
 
     def look(self) -> Sighting:
-        """One look.  Raises Inconclusive where somebody else has killed or stopped it."""
+        """One look.  Raises Inconclusive if somebody else has killed or stopped it."""
         self._looked_ns = time.monotonic_ns()
         try:
             return look_at(self._files, self.name, stands=self._stopped)

@@ -84,7 +84,7 @@ class Proofs:
     def all_quiet(self, scale: float) -> list[Sighting]:
         """Return once every waiter sleeps in its wait call or its parking call, all of them at once.
 
-        Raises Inconclusive at the deadline, and where somebody else has stopped one meanwhile.
+        Raises Inconclusive at the deadline, and if somebody else has stopped one meanwhile.
         """
 
         def before_each_look() -> None:
@@ -104,7 +104,7 @@ class Proofs:
             raise Inconclusive(f"waiter {i} did not block: {call} gave {errno_of_result(line[RESULT])}")
 
     def _complain_about_others(self) -> None:
-        """Raise Inconclusive where somebody else has stopped a waiter or sent it a signal, and be it for a moment."""
+        """Raise Inconclusive if somebody else has stopped a waiter or sent it a signal, and be it for a moment."""
         if self._tracer is None:
             who, what = self._herd.stopped(), "stopped"
         else:

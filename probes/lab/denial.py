@@ -41,7 +41,7 @@ def denied() -> dict[str, int]:
 
 
 def in_words() -> str:
-    """`epoll_wait is denied here (EPERM)`; empty where nothing is."""
+    """`epoll_wait is denied here (EPERM)`; empty if nothing is."""
     return ", ".join(f"{name} is denied here ({errno_name(error)})" for name, error in denied().items())
 
 
@@ -52,7 +52,7 @@ def explained(reason: str) -> str:
 
 
 def insist_on_no_denial(facts: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise Inconclusive, or NotApplicable for ENOSYS, where a fact holds the error of a call that is denied here."""
+    """Raise Inconclusive, or NotApplicable for ENOSYS, if a fact holds the error of a call that is denied here."""
     held = {error: fact["what"] for fact in facts.values() if (error := refusals.held_by(fact["seen"])) is not None}
     for name, error in (denied() if held else {}).items():
         if error in held:

@@ -27,9 +27,9 @@ LACKING = (
 
 @contextlib.contextmanager
 def asking_for(feature: str) -> Iterator[None]:
-    """Raise NotApplicable, with what the kernel answered, where it refuses what is done here.
+    """Raise NotApplicable, with what the kernel answered, if it refuses what is done here.
 
-    Inconclusive where a limit is reached, which tells nothing of the kernel.
+    Raises Inconclusive if a limit is reached, which tells nothing of the kernel.
     """
     try:
         yield
@@ -40,7 +40,7 @@ def asking_for(feature: str) -> Iterator[None]:
 
 
 def insist_on_exclusive() -> None:
-    """Raise NotApplicable where the kernel refuses EPOLLEXCLUSIVE."""
+    """Raise NotApplicable if the kernel refuses EPOLLEXCLUSIVE."""
     ready, other = os.pipe()
     try:
         with select.epoll() as instance, asking_for("EPOLLEXCLUSIVE"):
@@ -51,6 +51,6 @@ def insist_on_exclusive() -> None:
 
 
 def join_group(sock: socket.socket) -> None:
-    """Set SO_REUSEPORT.  Raises NotApplicable where the kernel refuses it."""
+    """Set SO_REUSEPORT.  Raises NotApplicable if the kernel refuses it."""
     with asking_for("SO_REUSEPORT"):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

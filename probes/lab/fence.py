@@ -92,7 +92,7 @@ def _why_not_visit() -> str | None:
 
 
 def why_steered() -> str | None:
-    """Why what is sent over lo may be handled on another CPU than the sender's; None where it is not.
+    """Why what is sent over lo may be handled on another CPU than the sender's; None if it is not.
 
     Of the network namespace that /sys was mounted in, which need not be ours.
     """

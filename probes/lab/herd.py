@@ -49,7 +49,7 @@ class Waiter:
         return f"w{self.i}"
 
     def look(self) -> Sighting:
-        """One look at it.  Raises Inconclusive where somebody else has killed or stopped it."""
+        """One look at it.  Raises Inconclusive if somebody else has killed or stopped it."""
         return look_at(self.files, self.name)
 
 
@@ -119,7 +119,7 @@ class Herd:
         return list(self._pids)
 
     def _plain_waiters(self, *, traced: bool) -> PlainWaiters | None:
-        """All of them as programs of system calls; None where a waiter of this strategy needs more than that."""
+        """All of them as programs of system calls; None if a waiter of this strategy needs more than that."""
         # Without /proc/PID/syscall a waiter has to count its own switches.
         if self._machine is None or not self._syscall_readable:
             return None

@@ -138,7 +138,7 @@ def _attempt(act: Callable[[], object], changed: str, inherited: str) -> str:
 
 
 def insist_on_no_tracer() -> None:
-    """Raise Inconclusive where somebody traces this process (strace -f, a debugger), and so its children.
+    """Raise Inconclusive if somebody traces this process (strace -f, a debugger), and so its children.
 
     A traced waiter stops at signals and system calls; that wakes it and ends its waits, and we may not trace it then.
     """

@@ -55,7 +55,7 @@ class Instruments:
         return [waking for observer in self._on for waking in observer.recent()]
 
     def take_in(self) -> list[Waking] | None:
-        """Who woke whom since `forget`, whoever was watched; None where that was lost."""
+        """Who woke whom since `forget`, whoever was watched; None if that was lost."""
         try:
             for observer in self._on:
                 observer.take_in()
@@ -107,7 +107,7 @@ class Moved:
         return self._first(RETURNED)
 
     def disagreement(self) -> str | None:
-        """Which observers contradict each other, and about whom; None where they agree."""
+        """Which observers contradict each other, and about whom; None if they agree."""
         for what in (RETURNED, WOKEN):
             known = self._known(what)
             for name, seen in known[1:]:

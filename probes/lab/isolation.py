@@ -26,7 +26,7 @@ class Denied(Exception):
 def isolate() -> str | None:
     """Move this process into namespaces of its own, `lo` up, a private tmpfs on /dev/shm.
 
-    Returns the folder where path sockets may be bound, or None where that tmpfs was denied.
+    Returns the folder where path sockets may be bound, or None if that tmpfs was denied.
     Everything made in it dies with the process.  Raises Denied; the process is then of no use any
     more, because unshare(2) cannot be undone.
     """

@@ -66,7 +66,7 @@ class Ledger:
         self._began_ns = time.monotonic_ns()
 
     def record(self, stimulus: Stimulus, sightings: list[Sighting]) -> None:
-        """Book one step, after which the waiters look so.  Raises Inconclusive where two observers disagree."""
+        """Book one step, after which the waiters look so.  Raises Inconclusive if two observers disagree."""
         assert self.herd is not None
         before, after = self._moments[-1], self._now(sightings)
         self._moments.append(after)
@@ -93,14 +93,14 @@ class Ledger:
         self._read_answers(stimulus, sum(after.said) - sum(before.said))
 
     def _insist_on_returns(self, before: _Moment, after: _Moment, returned: set[int] | None) -> None:
-        """Raise Inconclusive where a waiter says that it won, or found nothing, and nobody saw it return."""
+        """Raise Inconclusive if a waiter says that it won, or found nothing, and nobody saw it return."""
         for i in range(self._scenario.n if returned is not None else 0):
             says_so = after.said[i] != before.said[i] or after.spurious[i] != before.spurious[i]
             if says_so and returned is not None and i not in returned:
                 raise Inconclusive(f"w{i} says what its call brought, and it did not return")
 
     def _insist_on_our_wakers(self) -> None:
-        """Raise Inconclusive where somebody else has woken a waiter that slept before this step."""
+        """Raise Inconclusive if somebody else has woken a waiter that slept before this step."""
         assert self.herd is not None
         waking = by_others(self._instruments.recent_wakings(), self.herd.is_ours)
         # From inside a PID namespace, the kernel's threads look like everybody else outside.

@@ -84,7 +84,7 @@ _CODE = 7
 
 
 class StepMachine:
-    """Runs the steps at an address, until one has no next.  Raises OSError where that is not possible here."""
+    """Runs the steps at an address, until one has no next.  Raises OSError if that is not possible here."""
 
     def __init__(self) -> None:
         if syscalls.ARCHITECTURE != "x86_64":
@@ -181,7 +181,7 @@ def address_of(memory: mmap.mmap) -> int:
 def start() -> StepMachine:
     """The machine, after a trial: it forks a child, which ends with the code that was asked for.
 
-    Raises OSError where this is not possible here.
+    Raises OSError if this is not possible here.
     """
     machine, memory = StepMachine(), mmap.mmap(-1, mmap.PAGESIZE)
     program = Program()

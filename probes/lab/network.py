@@ -14,7 +14,7 @@ from .deadline import until
 
 def own_network() -> None:
     """Move this stage into a network namespace of its own, where settings can be changed: /proc/sys/net is
-    that of the reader's namespace.  It dies with the stage.  Raises NotApplicable where it is denied."""
+    that of the reader's namespace.  It dies with the stage.  Raises NotApplicable if it is denied."""
     refused = syscalls.call(syscalls.NUMBERS["unshare"], syscalls.NEWNET)
     if refused < 0:
         raise NotApplicable(f"a network namespace to change settings in: {os.strerror(-refused)}")
@@ -22,7 +22,7 @@ def own_network() -> None:
 
 
 def setting(name: str, value: int | None = None) -> int:
-    """A setting of /proc/sys/net, after setting it to `value`.  Raises NotApplicable where it may not be set."""
+    """A setting of /proc/sys/net, after setting it to `value`.  Raises NotApplicable if it may not be set."""
     path = f"/proc/sys/net/{name}"
     try:
         if value is not None:
@@ -38,7 +38,7 @@ def needs(name: str, suits: Callable[[int], bool], otherwise: int, needed: str) 
     """Have a setting of /proc/sys/net be such as an experiment needs it (`needed`, in words).
 
     Where it is not, it is set to `otherwise`, in a network namespace of this stage's own.  Raises Inconclusive, with
-    the setting's name, where that is denied.  A kernel without the setting behaves as by default.
+    the setting's name, if that is denied.  A kernel without the setting behaves as by default.
     """
     path = f"/proc/sys/net/{name}"
     if not os.path.exists(path) or suits(value := setting(name)):
@@ -84,7 +84,7 @@ _ODD: Mapping[str, Callable[[int], bool]] = {
 def counter(name: str) -> int:
     """One counter of this network namespace, by its name in /proc/net/netstat (TcpExt, MPTcpExt) or snmp (Tcp).
 
-    Raises Inconclusive where this kernel does not keep it.
+    Raises Inconclusive if this kernel does not keep it.
     """
     for file, group in (("netstat", "TcpExt:"), ("snmp", "Tcp:"), ("netstat", "MPTcpExt:")):
         counters = _counters(file, group)

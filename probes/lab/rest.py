@@ -51,7 +51,7 @@ class Sleeper(Protocol):
     def name(self) -> str: ...
 
     def look(self) -> Sighting:
-        """One look at it.  Raises Inconclusive where somebody else ended or stopped it."""
+        """One look at it.  Raises Inconclusive if somebody else ended or stopped it."""
 
 
 SomeSleeper = TypeVar("SomeSleeper", bound=Sleeper)
@@ -91,7 +91,7 @@ def all_at_rest(
 def look_at(files: TaskFiles, name: str, *, stands: bool | None = False) -> Sighting:
     """One look at a task of the lab's own; `stands` says that the lab itself has stopped it (None: is just doing so).
 
-    Raises Inconclusive where somebody else has killed it, stopped it, or let it go on: what it does and
+    Raises Inconclusive if somebody else has killed it, stopped it, or let it go on: what it does and
     leaves undone from then on comes of that, and tells nothing of the kernel.
     """
     try:

@@ -38,7 +38,7 @@ class Sentinel(NamedTuple):
 def post() -> Sentinel:
     """Start one, which is nobody's child here: the conductor waits for the end of all its own.
 
-    Call it before `syscalls.adopt_orphans`.  Raises OSError where a process or a pipe is refused.
+    Call it before `syscalls.adopt_orphans`.  Raises OSError if a process or a pipe is refused.
     """
     hears, ears = os.pipe()
     said, says = os.pipe()
@@ -79,7 +79,7 @@ def _sleep(hears: int) -> None:
 
 
 def insist_on_calm(before: Sighting | None, now: Sighting | None) -> None:
-    """Raise Inconclusive where the sentinel has run between these two looks."""
+    """Raise Inconclusive if the sentinel has run between these two looks."""
     if before is not None and now != before:
         raise Inconclusive(
             "everything here was interrupted by somebody else: a freezer (docker pause), a suspend, or a signal to all"

@@ -72,7 +72,7 @@ class Lab:
         return self._greeting
 
     def run(self, scenario: Scenario, *, traced: bool) -> Trial:
-        """One trial.  Raises NotApplicable, and Inconclusive where there is no evidence at all."""
+        """One trial.  Raises NotApplicable, and Inconclusive if there is no evidence at all."""
         if traced and self.greeting["why_not"]["syscall_exit"] is not None:
             raise Inconclusive(f"no traced trial: {self.greeting['why_not']['syscall_exit']}")
         request = {"scenario": scenario.as_dict(), "traced": traced}

@@ -76,7 +76,7 @@ class Stage:
     def fence(self, *, needed: bool = False) -> None:
         """Wait until every wake-up under way was issued (probes/lab/fence.py).
 
-        Raises Inconclusive where that cannot be proven, and is `needed`: when nothing else tells the end of a wait.
+        Raises Inconclusive if that cannot be proven, and is `needed`: when nothing else tells the end of a wait.
         """
         if needed and not self._bench.fence_proves:
             raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {self._bench.fence_name}")
@@ -95,7 +95,7 @@ class Stage:
 
     @contextlib.contextmanager
     def as_user(self, uid: int) -> Iterator[None]:
-        """Be another user for a while.  Raises OSError where that is denied.
+        """Be another user for a while.  Raises OSError if that is denied.
 
         Each change clears the wish to die with the conductor (prctl(2), PR_SET_PDEATHSIG), so it is renewed.
         """
@@ -122,7 +122,7 @@ class Stage:
         return result
 
     def insist_on_proof(self, source: Source) -> None:
-        """Raise Inconclusive where nobody could tell when what is made at `source` has woken all it will."""
+        """Raise Inconclusive if nobody could tell when what is made at `source` has woken all it will."""
         if not source.asynchronous:
             return
         self.fence(needed=True)
@@ -131,7 +131,7 @@ class Stage:
             raise Inconclusive(tcp.NOT_TOLD)
 
     def insist_on_the_senders_cpu(self) -> None:
-        """Raise Inconclusive where what is sent over lo may be handled on another CPU than the sender's."""
+        """Raise Inconclusive if what is sent over lo may be handled on another CPU than the sender's."""
         # In a network namespace of our own lo is new and steers nothing, and /sys tells of another one.
         if self._bench.isolation == LOOPBACK and (why := why_steered()):
             raise Inconclusive(why)
@@ -161,7 +161,7 @@ class Stage:
         return actor
 
     def complain_about_others(self) -> None:
-        """Raise Inconclusive where somebody else has ended or stopped an actor since it was made.
+        """Raise Inconclusive if somebody else has ended or stopped an actor since it was made.
 
         What all of them did from then on may come of that, so nothing that was noted counts.
         """
@@ -225,7 +225,7 @@ def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
     """Play experiment `name` (subject.function) in a process of its own.
 
     Returns `facts`, what it noted, or `inconclusive` or `not_applicable` with the reason.  Raises
-    Inconclusive where it takes too long.
+    Raises Inconclusive if it takes too long.
     """
     subject = name.split(".")[0]
     # Here, so that not every stage has to; where that fails, the stage says so.

@@ -45,9 +45,9 @@ class Bench:
     """Where path sockets may be bound; None for a temporary folder that lasts as long as the bind."""
     isolation: str
     machine: StepMachine | None = None
-    """What waiters run who run no Python; None where there is none."""
+    """What waiters run who run no Python; None if there is none."""
     sentinel: Sentinel | None = None
-    """Who tells that everything was interrupted; None where there is none."""
+    """Who tells that everything was interrupted; None if there is none."""
     unheard: set[tuple[str, str]] = field(default_factory=set)
     """Sources, and what was done to them, of which waiters were told nothing until the deadline (`_await_answers`)."""
 
@@ -74,7 +74,7 @@ class TrialRun:
     def run(self) -> Trial:
         """Do it.  What cannot be proven is in the record as `inconclusive`, with what was seen.
 
-        Raises NotApplicable where this kernel was asked for a feature and lacks it.
+        Raises NotApplicable if this kernel was asked for a feature and lacks it.
         """
         reason = None
         with contextlib.ExitStack() as release:
@@ -186,7 +186,7 @@ class TrialRun:
     def _prove_delivery(self, herd: Herd, stimulus: Stimulus) -> None:
         """Every connection made is queued or taken, and every wake-up for it has been issued.
 
-        Raises Inconclusive where the kernel does not say what is queued.
+        Raises Inconclusive if the kernel does not say what is queued.
         """
         source = stimulus.source
         if source.asynchronous:
@@ -234,7 +234,7 @@ class TrialRun:
         return sum(herd.board.column(RETURNED)) >= min(stimulus.count, self.scenario.n)
 
     def _insist_on_rest(self, herd: Herd, stimulus: Stimulus) -> None:
-        """Raise Inconclusive where rest does not show, and a waiter that seems to sleep may have been woken."""
+        """Raise Inconclusive if rest does not show, and a waiter that seems to sleep may have been woken."""
         for_ever = self.scenario.reaction in ("drain", "loop")
         asleep = herd.board.column(RETURNED).count(0)
         if asleep and not self._bench.rest_shows and not (for_ever and stimulus.count):

@@ -98,7 +98,7 @@ def live(
 def _stand_at_gate(board: Board, i: int, stage: int) -> None:
     """Sleep until the conductor has opened this waiter's gate so far (futex(2), FUTEX_WAIT while it is as it was).
 
-    Raises OSError where the kernel lets nobody sleep so: it would be asked for ever.
+    Raises OSError if the kernel lets nobody sleep so: it would be asked for ever.
     """
     while (so_far := board.gate(i)) < stage:
         result = syscalls.call(syscalls.number_of("futex"), board.gate_address(i), FUTEX_WAIT, so_far, 0)

@@ -47,7 +47,7 @@ def _is_of_the_kernel(pid: int) -> bool:
 def insist_on_our_wakers(
     wakings: Sequence[Waking], rests_ns: Sequence[Sequence[int]], ours: Collection[int], *, carried: bool = False
 ) -> None:
-    """Raise Inconclusive where somebody else has woken an actor of an experiment that was proven to sleep.
+    """Raise Inconclusive if somebody else has woken an actor of an experiment that was proven to sleep.
 
     `rests_ns`: for each actor, when it was; `ours`: the processes of the experiment, beside those that they forked.
     `carried`: threads of the kernel wake, too; from inside a PID namespace they look like everybody else outside.

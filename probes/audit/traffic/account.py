@@ -41,7 +41,7 @@ class WokenBy:
     """What one connection did to the workers."""
 
     asleep: int | None
-    """Workers that slept, waiting for the listener, when it came; None where that is not known of each."""
+    """Workers that slept, waiting for the listener, when it came; None if that is not known of each."""
     woken: int = 0
     returned: int = 0
     won: int = 0

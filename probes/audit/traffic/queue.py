@@ -88,7 +88,7 @@ class QueueWatch:
 
 
 def counters(pid: int) -> dict[str, int]:
-    """Counters of TCP in the network namespace of process `pid`; empty where they may not be read."""
+    """Counters of TCP in the network namespace of process `pid`; empty if they may not be read."""
     values: dict[str, int] = {}
     for name in ("netstat", "snmp"):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/net/{name}") as lines:

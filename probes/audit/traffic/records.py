@@ -88,7 +88,7 @@ class Layout:
     names: Mapping[int, str]
     """Of system calls, by number."""
     functions: Sequence[AddressRange]
-    """Those by which a listener wakes; empty where wake-ups carry no callers."""
+    """Those by which a listener wakes; empty if wake-ups carry no callers."""
     at: Mapping[str, int]
     """Where in a tracepoint's data each field begins."""
     kinds: dict[int, str]

@@ -33,7 +33,7 @@ def watch(
     seen: WaitersSeen,
     queue: QueueWatch,
 ) -> Judgement:
-    """Watch, and put figures into `known`; the verdict.  Raises Ended where the server ends."""
+    """Watch, and put figures into `known`; the verdict.  Raises Ended if the server ends."""
     before = threads.looks()
     began = time.monotonic()
     while (left_s := began + seconds - time.monotonic()) > 0:

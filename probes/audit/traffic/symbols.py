@@ -28,7 +28,7 @@ class AddressRange(NamedTuple):
 
 
 def ranges_of(names: Collection[str], lines: Iterable[str]) -> list[AddressRange]:
-    """Where these functions lie, by the lines of /proc/kallsyms; empty where addresses are hidden (kptr_restrict).
+    """Where these functions lie, by the lines of /proc/kallsyms; empty if addresses are hidden (kptr_restrict).
 
     A compiler may split one: `name.part.0`, `name.cold` are its parts.
     """
@@ -51,7 +51,7 @@ def ranges_of(names: Collection[str], lines: Iterable[str]) -> list[AddressRange
 def listener_functions(*, datagrams: bool = False) -> list[AddressRange]:
     """Where the functions lie that wake a listener's waiters, or those of a UDP socket.
 
-    Empty where this kernel does not show it to us.
+    Empty if this kernel does not show it to us.
     """
     try:
         with open("/proc/kallsyms") as lines:

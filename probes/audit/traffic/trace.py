@@ -66,7 +66,7 @@ _FEW = 30
 
 
 class TraceStream(PerfRings):
-    """These threads, from construction until `close`.  Raises OSError where the kernel denies it."""
+    """These threads, from construction until `close`.  Raises OSError if the kernel denies it."""
 
     def __init__(
         self,

@@ -51,7 +51,7 @@ def watch(
 ) -> tuple[Judgement, Workers]:
     """Watch, and put what is known into `known`; the verdict, and the workers.
 
-    Raises Inconclusive where nobody was seen waiting, and BadTarget as `find` does.
+    Raises Inconclusive if nobody was seen waiting, and BadTarget as `find` does.
     """
     family = family_of(server.holders)
     threads = ServerThreads(sorted(family))

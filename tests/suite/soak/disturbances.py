@@ -141,7 +141,7 @@ class Freezer:
 
 @contextlib.contextmanager
 def freezer() -> Iterator[Freezer | None]:
-    """A control group of its own.  None where none can be made."""
+    """A control group of its own.  None if none can be made."""
     for hierarchy, file, freeze, thaw in _FREEZERS:
         group = Path(hierarchy, f"wakecheck-soak-{os.getpid()}")
         with contextlib.suppress(OSError):

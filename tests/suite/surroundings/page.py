@@ -90,7 +90,8 @@ That kernel lacks: {absent}.
 def page(measured: Measured, machine: Measured | None, release: str) -> str:
     """The page's text, of what came of each place and of each setting of the machine.
 
-    ValueError where a claim is broken there, or was not judged, or a reason is a line of Python: nothing to publish.
+    Raises ValueError, so that nothing is published, if a claim is broken there, or was not judged, or if a reason is a
+    line of Python.
     """
     claims, cases = _counted(measured)
     lines = _HEAD.format(release=release, claims=claims, cases=cases).splitlines()
