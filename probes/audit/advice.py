@@ -1,7 +1,8 @@
-"""What to change.  A test applies every piece, to the server itself or to a small one that waits alike: then fewer
-workers wake, and requests are answered (test_advice.py in tests/suite/servers and tests/suite/audit).
+"""What to change, so that fewer workers wake.
 
-What would not help here, or would stop the server, is not advised; it is said why.
+Tests apply each piece of advice, to the server itself or to a small server that waits in the same way: fewer workers
+wake then, and requests are still answered (test_advice.py in tests/suite/servers and tests/suite/audit).  What would
+not help on this server, or would keep it from serving, is not advised, and the answer says why.
 """
 
 from __future__ import annotations
@@ -19,20 +20,21 @@ class Remedy:
 
     id: str
     servers: tuple[str, ...]
-    """What its processes are called."""
+    """Names of the server's processes."""
     setting: str
-    """Where it goes and how it is written, for who runs the server."""
+    """What to set, and where, in words for whoever runs the server."""
     since: tuple[int, ...] | None
-    """The first version in which it helps; None: all that are about."""
+    """The first version in which it helps; None: every version still in use."""
     basis: str
+    """The documentation that says so."""
     word: str
-    """What stands among the options where it is set already."""
+    """What the command line contains if it is set already."""
     binds: bool = False
     """Whether it makes each worker bind a TCP listener of its own."""
     threads: bool = False
-    """Whether it is for threads of one process; else for processes."""
-    also: Callable[[Situation], str | None] = lambda situation: None
-    """Why it does nothing here; None if it does."""
+    """Whether it is for the threads of one process; otherwise it is for processes."""
+    useless: Callable[[Situation], str | None] = lambda situation: None
+    """Why it would do nothing on this server; None if it would help."""
 
 
 def _enough_cpus(situation: Situation) -> str | None:
@@ -49,21 +51,21 @@ def _for_datagrams(situation: Situation) -> str | None:
     return None if situation.datagrams else "it gives each process a UDP socket of its own, and no TCP listener"
 
 
-# No row for nginx: since 1.11.3 it waits with EPOLLEXCLUSIVE, and Debian's has no other way that herds.
+# No remedy for nginx: since 1.11.3 it waits with EPOLLEXCLUSIVE, and Debian's nginx does not herd in any other way.
 REMEDIES = (
-    # Up to 23.0 it has the option, binds one socket with it before the fork, and all workers inherit that (measured).
+    # Up to 23.0, gunicorn binds one socket with the option before the fork, and all workers inherit it (measured).
     Remedy(
         "gunicorn-reuse-port", ("gunicorn",), "start it with --reuse-port", (24, 0), "gunicorn's Settings, reuse_port",
-        word="--reuse-port", binds=True, also=_can_name_options,
+        word="--reuse-port", binds=True, useless=_can_name_options,
     ),
-    # Not --reuse-port: one socket is bound before the fork, and all inherit it (measured, tests/suite/servers).
+    # Not --reuse-port: uWSGI binds one socket before the fork, and all inherit it (measured, tests/suite/servers).
     Remedy(
         "uwsgi-thunder-lock", ("uwsgi",), "thunder-lock = true in its configuration, or --thunder-lock", (1, 4, 6),
         "uWSGI documentation, Serializing accept()", word="thunder-lock",
     ),
     Remedy(
         "apache-buckets", ("apache2", "httpd"), "ListenCoresBucketsRatio 1 in its configuration, outside any section",
-        (2, 4, 17), "Apache 2.4 manual, mpm_common", word="listencoresbucketsratio", binds=True, also=_enough_cpus,
+        (2, 4, 17), "Apache 2.4 manual, mpm_common", word="listencoresbucketsratio", binds=True, useless=_enough_cpus,
     ),
     Remedy(
         "haproxy-shards", ("haproxy",), "shards by-thread on its bind line", (2, 5),
@@ -81,10 +83,10 @@ REMEDIES = (
         "recursor-reuseport", ("pdns_recursor",), "reuseport=yes in its configuration", None,
         "PowerDNS Recursor Settings, reuseport", word="reuseport=yes", binds=True, threads=True,
     ),
-    # Its TCP listener stays one for all (measured, tests/suite/servers).
+    # All processes still share one TCP listener (measured, tests/suite/servers).
     Remedy(
         "nsd-reuseport", ("nsd",), "reuseport: yes in the server section of its configuration", None,
-        "nsd.conf(5)", word="reuseport", binds=True, also=_for_datagrams,
+        "nsd.conf(5)", word="reuseport", binds=True, useless=_for_datagrams,
     ),
     Remedy(
         "pgpool-serialize", ("pgpool",), "serialize_accept = on, with child_life_time = 0, in pgpool.conf", None,
@@ -94,13 +96,13 @@ REMEDIES = (
 
 
 def advice_for(situation: Situation) -> list[str]:
-    """Sentences on what to change, for who runs the server and then for who programs it; none without a herd."""
+    """Sentences on what to change, first for whoever runs the server, then for its developers; none without a herd."""
     if situation.verdict != HERDS:
         return []
-    return [*_for_who_runs_it(situation), *_for_who_programs_it(situation)]
+    return [*_for_administrators(situation), *_for_developers(situation)]
 
 
-def _for_who_runs_it(situation: Situation) -> list[str]:
+def _for_administrators(situation: Situation) -> list[str]:
     safe, refused = [], []
     for remedy in REMEDIES:
         if remedy.threads != situation.threads or not any(_is(name, remedy.servers) for name in situation.names):
@@ -118,13 +120,13 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 
 def _is(name: str, servers: Sequence[str]) -> bool:
-    """Whether a process' name is one of these servers': `gunicorn`, `gunicorn: maste`, `uwsgi-core`."""
+    """Whether a process of this name belongs to one of these servers: `gunicorn`, `gunicorn: maste`, `uwsgi-core`."""
     first = name.partition(":")[0].removesuffix("-core").removesuffix("_python3")
     return first in servers
 
 
 def _why_not(remedy: Remedy, situation: Situation) -> str | None:
-    """Why this remedy would do nothing, or harm."""
+    """Why this remedy would do nothing on this server, or would harm it; None if it would help."""
     if any(remedy.word in option.lower() for option in situation.options):
         return "it is set already, and changes nothing"
     if remedy.since and situation.version and situation.version < remedy.since:
@@ -141,15 +143,15 @@ def _why_not(remedy: Remedy, situation: Situation) -> str | None:
             return f"there are {situation.sockets} listeners at this address already"
         if situation.reuseport:
             return "SO_REUSEPORT is set already, and there is one listener all the same"
-    return remedy.also(situation)
+    return remedy.useless(situation)
 
 
-def _for_who_programs_it(situation: Situation) -> list[str]:
+def _for_developers(situation: Situation) -> list[str]:
     if situation.sharing == "epoll":
         if situation.trigger is None or situation.trigger != "level":
             return []
         return [
-            "for who programs it: one epoll instance that all share, level-triggered, wakes the next worker for each "
+            "for its developers: one epoll instance that all share, level-triggered, wakes the next worker for each "
             "that returns; register the listener with EPOLLET and accept until EAGAIN, or give each worker an instance "
             "of its own with EPOLLEXCLUSIVE (epoll_ctl(2))"
         ]
@@ -165,7 +167,7 @@ def _for_who_programs_it(situation: Situation) -> list[str]:
         )
     if not ways:
         return []
-    return [f"for who programs it: one worker wakes with {_or(ways)}"]
+    return [f"for its developers: one worker wakes with {_or(ways)}"]
 
 
 def _or(ways: Sequence[str]) -> str:

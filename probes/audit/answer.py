@@ -59,7 +59,7 @@ def nothing_known() -> Answer:
 
 
 def about(server: AuditedServer) -> Answer:
-    """What is known before anything was measured."""
+    """What is known before anything is measured."""
     listener = server.listener
     pid, held = next(iter(server.holders.items()))
     return {
@@ -80,7 +80,7 @@ def about(server: AuditedServer) -> Answer:
 
 
 def described(wait: Wait, idle: Idle) -> Answer:
-    """One worker."""
+    """One worker, as in `waiters`."""
     return {
         "pid": wait.pid,
         "tid": wait.tid,
@@ -111,7 +111,7 @@ def counted(figures: judge.AuditFigures) -> Answer:
 def warnings_for(
     server: AuditedServer, waiting: list[Wait], figures: judge.AuditFigures, reuseport: bool | None
 ) -> list[str]:
-    """What is wrong with the server apart from a herd; `reuseport`: whether the listener has SO_REUSEPORT."""
+    """What else is wrong with the server, apart from a herd; `reuseport`: whether the listener has SO_REUSEPORT."""
     warnings = []
     sockets = set(server.listener.inodes)
     deserted = sockets - {inode for wait in waiting for inode in wait.inodes}
@@ -136,16 +136,16 @@ def warnings_for(
 
 
 def untried(verdict: str, limit: int | None) -> str | None:
-    """Why nobody knows whether the limit of woken workers is kept, or None."""
+    """Why it is not known whether more workers than `limit` wake, or None."""
     if verdict == judge.WAKES_NOBODY and limit is not None:
         return f"whether a connection wakes more than {limit} is not known before data arrive"
     return None
 
 
 def exit_code(verdict: str, figures: judge.AuditFigures, request: AuditRequest, sees_wakers: bool) -> int:
-    """0, or 1 where more workers wake than was asked for, or 3 where it could not be judged.
+    """0; 1 if more workers wake than --max-woken allows; 3 if that, or the verdict itself, is not known.
 
-    A listener that waits for data wakes nobody, and that is a verdict; but no limit is kept that was not tried.
+    *Wakes nobody* (the listener waits for data) is a verdict, but says nothing about a limit.
     """
     if verdict == judge.INCONCLUSIVE or untried(verdict, request.max_woken):
         return CANNOT_JUDGE

@@ -1,4 +1,4 @@
-"""What the user may say to `wakecheck audit`, and what is refused."""
+"""The options of `wakecheck audit`, and which of them are refused."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ Exit codes: 0 judged, 1 more workers wake than --max-woken, 2 bad input, 3 it co
 
 @dataclass(frozen=True)
 class AuditRequest:
-    """What was asked for, checked."""
+    """What the user asked for, checked."""
 
     wanted: Wanted | None
     """None if the audit starts the server and takes the listener that it opens."""
@@ -79,11 +79,11 @@ class AuditRequest:
     trace: bool
     max_woken: int | None
     watch_s: float | None = None
-    """Watch for so long what the server's own clients do, and connect to nothing; None: connect."""
+    """How long to watch what the server's own clients do, without connecting; None: connect."""
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
-    """Give the subcommand its options."""
+    """Add the options to the subcommand's parser."""
     parser.description = GUIDE
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -125,7 +125,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def request_from(options: argparse.Namespace) -> AuditRequest:
-    """The checked request.  Raises BadTarget with one sentence for the user."""
+    """The request, checked.  Raises BadTarget with one sentence for the user."""
     wanted = _wanted(options)
     if options.max_woken is not None and options.max_woken < 0:
         raise BadTarget(f"--max-woken {options.max_woken}: a number of workers is 0 or more")
@@ -150,15 +150,15 @@ def request_from(options: argparse.Namespace) -> AuditRequest:
 
 
 def _data(options: argparse.Namespace) -> bytes:
-    """What to send.  Raises BadTarget for what is no text or name."""
+    """What to send.  Raises BadTarget for a bad escape or a bad DNS name."""
     if options.dns is not None:
         return query(options.dns)
     return HTTP if options.http else unescape(options.send or "")
 
 
 def query(name: str) -> bytes:
-    """A DNS query for the address of this name (RFC 1035, section 4) that asks for no recursion, so that no server
-    asks another.  Raises BadTarget for what is no name."""
+    """A DNS query for the address of this name (RFC 1035, section 4), without recursion, so that the server asks no
+    other.  Raises BadTarget if it is not a DNS name."""
     labels = [label.encode("ascii", "replace") for label in name.rstrip(".").split(".")]
     if not all(0 < len(label) < 64 for label in labels) or sum(map(len, labels)) + len(labels) > 254:
         raise BadTarget(f"{name!r} is not a DNS name: write example.com")
@@ -167,7 +167,7 @@ def query(name: str) -> bytes:
 
 
 def _watch_s(options: argparse.Namespace) -> float:
-    """How long to watch.  Raises BadTarget for what cannot be together with it."""
+    """How long to watch.  Raises BadTarget for options that cannot be combined with --watch."""
     if options.server:
         raise BadTarget("--watch counts what a server's own clients do: one that the audit starts has none")
     for name in ("connections", "rate", "send", "http", "dns", "trace"):
@@ -216,7 +216,7 @@ def parse_port(text: str) -> tuple[str | None, int]:
 
 
 def unescape(text: str) -> bytes:
-    r"""The bytes that a text with escapes means: `\r\n`, `\x00`.  Raises BadTarget for an escape that is none."""
+    r"""The bytes of a text with escapes such as `\r\n` and `\x00`.  Raises BadTarget for an invalid escape."""
     try:
         return text.encode("utf-8", "surrogateescape").decode("unicode_escape").encode("latin-1")
     except (UnicodeDecodeError, UnicodeEncodeError):

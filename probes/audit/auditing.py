@@ -19,7 +19,7 @@ from .eyes import open_eyes
 from .find import AuditedServer, family_of, find
 from .idle import measure
 from .namespace import network_of
-from .returns import why_none_is_told
+from .returns import why_returns_tell_nothing
 from .situation import situation_of
 from .sockets import destination
 from .start import Started
@@ -32,16 +32,17 @@ from .workers import newcomer, workers_of
 Tell = Callable[[str], None]
 
 OFFER = "add --watch 10: it connects to nothing, and counts for 10 s what the server's own clients do to it"
-"""What is advised where the server does not idle."""
+"""The advice for a server that does not idle."""
 
 
 def audit(request: AuditRequest, tell: Tell) -> Answer:
-    """Do what was asked; the answer, as `--json` prints it.  `tell` hears what is being done.
+    """Audit the server; returns the answer, as `--json` prints it.  `tell` gets what is being done, in words.
 
-    Raises BadTarget for what cannot be audited at all; what cannot be judged is in the answer.
+    Raises BadTarget if it cannot be audited at all.  If it cannot be judged, the answer says why.
     """
     known = answer.nothing_known()
-    # Whoever ignores SIGCHLD cannot wait for a child (wait(2)), and inherits that; blocked signals, too (execve(2)).
+    # A process that ignores SIGCHLD cannot wait for its children (wait(2)).  We may have inherited that, and blocked
+    # signals, from whoever started us (execve(2)).
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     with contextlib.ExitStack() as release:
@@ -53,7 +54,7 @@ def audit(request: AuditRequest, tell: Tell) -> Answer:
                 assert request.wanted is not None
                 server = find(request.wanted)
             known.update(answer.about(server))
-            _insist_on_our_numbers(server)
+            _refuse_foreign_architecture(server)
             if request.watch_s is not None:
                 _watch(server, request, known, tell, release)
                 return known
@@ -65,8 +66,8 @@ def audit(request: AuditRequest, tell: Tell) -> Answer:
     return known
 
 
-def _insist_on_our_numbers(server: AuditedServer) -> None:
-    """Raises Inconclusive if it is a program of another word size, whose system calls have other numbers."""
+def _refuse_foreign_architecture(server: AuditedServer) -> None:
+    """Raise Inconclusive if the server was built for another architecture, whose system calls have other numbers."""
     for pid in server.holders:
         theirs = syscalls.architecture_of(pid)
         if theirs not in (None, syscalls.ARCHITECTURE):
@@ -79,8 +80,8 @@ def _insist_on_our_numbers(server: AuditedServer) -> None:
 def _examine(
     server: AuditedServer, request: AuditRequest, known: Answer, tell: Tell, release: contextlib.ExitStack
 ) -> None:
-    """Watch the server, connect to it, judge; what is known grows in `known`."""
-    # What forks comes before what starts threads (a progress display).
+    """Watch the server, connect to it, and judge; adds everything that becomes known to `known`."""
+    # Fork before anything starts a thread (a progress display does).
     caller = _caller(server, request.data)
     release.callback(caller.close)
     if not caller.fence_proves:
@@ -97,11 +98,11 @@ def _examine(
     watch.ticking = idle.ticking
     workers = workers_of(server, watch, count.REST_S)
     known.update(workers=workers.number, strategy=workers.way.id, waits=workers.way.sentence)
-    # The lowest pid of those that hold the listener may be systemd's, or a supervisor's.
+    # The lowest pid among those that hold the listener may be that of systemd, or of a supervisor.
     known["server"]["name"] = names.name_of(origin.first_of_program(workers.waiting[0].pid, server.holders))
     known["waiters"] = [answer.described(wait, idle) for wait in workers.waiting]
     if request.trace:
-        if reason := why_none_is_told():
+        if reason := why_returns_tell_nothing():
             raise Inconclusive(f"--trace: {reason}")
         eyes.traced = Traced(wait.tid for wait in workers.waiting)
         release.callback(eyes.traced.close)
@@ -157,7 +158,7 @@ def _examine(
 def _watch(
     server: AuditedServer, request: AuditRequest, known: Answer, tell: Tell, release: contextlib.ExitStack
 ) -> None:
-    """Count what its own clients do; what is known grows in `known`."""
+    """Count what the server's own clients do; adds everything that becomes known to `known`."""
     assert request.watch_s is not None
     verdict, workers = watching.watch(server, request.watch_s, known, tell, release)
     known.update(verdict.as_dict())

@@ -1,7 +1,7 @@
 """The caller: a small child process that makes the connections, in the listener's network namespace.
 
-A process of its own, so that setns(2) changes nobody else, and so that the scheduler's trace shows
-the connection's wake-ups under a thread id that does nothing else.
+It is a separate process so that setns(2) affects nothing else, and so that the scheduler's trace shows the
+connection's wake-ups under the id of a thread that does nothing else.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from ..verdict import Inconclusive
 from .namespace import enter_network
 
 PATIENCE_S = 10
-"""How long connect may take: longer only if the accept queue is full (listen(2))."""
+"""How long connect may take.  Only with a full accept queue does it take longer (listen(2))."""
 
 
 class Caller:
-    """Asks the child, one request at a time.  Fork it before any thread is started (fork(2))."""
+    """The child, and the socket on which it is sent one request at a time.  Create it before any thread is started
+    (fork(2))."""
 
     def __init__(self, family: int, address: object, beside: int | None, datagram: bytes | None = None) -> None:
-        """`address` is one to connect to; of a unix socket's path, the descriptor of the file (unix_path.py).
+        """`address` is where to connect to; for a unix socket with a path, the descriptor of its file (unix_path.py).
 
-        `beside` is a process whose network namespace the listener is in; None: ours.  `datagram`: what `connect` sends
-        to a UDP socket, each time from a new one; None: it connects.
+        `beside` is a process in the listener's network namespace; None if that is ours.  `datagram` is what `connect`
+        sends to a UDP socket, from a new socket each time; None: it makes a connection.
 
         Raises Inconclusive if that namespace may not be entered.
         """
@@ -41,7 +42,8 @@ class Caller:
         if self.pid == 0:
             code = 1
             try:
-                # Among all that it would hold open: the pipe whose closing ends a server that the audit started.
+                # One of the descriptors that it inherits is the pipe whose closing stops a server that the audit
+                # started.
                 _close_all_but({theirs.fileno(), address} if isinstance(address, int) else {theirs.fileno()})
                 _serve(theirs, parent, family, address, beside, datagram)
                 code = 0
@@ -59,7 +61,7 @@ class Caller:
         self.fence_proves: bool = greeting["proves"]
 
     def connect(self) -> tuple[str, int]:
-        """Connect, wait for it; the client's address.  Raises Inconclusive if it fails."""
+        """Connect, and return the client's address once connect has returned.  Raises Inconclusive if it fails."""
         host, port = self._ask({"do": "connect"})["client"]
         return host, port
 
@@ -122,7 +124,7 @@ def _serve(
             enter_network(beside)
             syscalls.die_with_parent(parent)
         if isinstance(address, int):
-            # The very file that was looked at, whatever its path may lead to by now.
+            # The file that was checked, whatever its path leads to by now.
             address = f"/proc/self/fd/{address}"
         chosen = fence.choose()
     except OSError as error:
@@ -136,7 +138,7 @@ def _serve(
         try:
             if request["do"] == "connect":
                 client = socket.socket(family, socket.SOCK_STREAM if datagram is None else socket.SOCK_DGRAM)
-                # Blocking, so that what it issues is issued when it returns; but not for ever (socket(7)).
+                # Blocking, so that its wake-ups have been issued when it returns; with a time limit (socket(7)).
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, syscalls.timeval(PATIENCE_S))
                 client.connect(address)
                 if datagram is not None:
@@ -150,7 +152,7 @@ def _serve(
             elif request["do"] == "close" and client is not None:
                 client.close()
         except OSError as error:
-            # A server that has answered and hung up already leaves EPIPE or ECONNRESET.
+            # EPIPE or ECONNRESET: the server has already answered and hung up.
             what = "it could not be connected to" if request["do"] == "connect" else f"{request['do']} failed"
             reply = {"failed": f"{what}: {error.strerror or error}"}
         answer(reply)

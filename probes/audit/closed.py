@@ -1,4 +1,4 @@
-"""Processes that this user may not look into: why, in words."""
+"""Why this user may not look into a process, in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 def why_closed(pid: int) -> str:
-    """Why this user may not look into the process, which is as for ptrace(2), and what to do about it."""
+    """Why this user may not look into the process (the rules are those of ptrace(2)), and what to do about it."""
     if os.geteuid() != 0:
         return f"belongs to {_owner(pid)}: run as root to audit it"
     lacking = "you have no CAP_SYS_PTRACE over it"
@@ -20,7 +20,7 @@ def why_closed(pid: int) -> str:
 
 
 def _permitted(pid: int | str) -> int:
-    """The capabilities that a process may use, as a set of bits (proc_pid_status(5), CapPrm); none if it is gone."""
+    """The permitted capabilities of a process, as a set of bits (proc_pid_status(5), CapPrm); 0 if it is gone."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/status", "rb") as file:
         for line in file:
             if line.startswith(b"CapPrm:"):
@@ -29,7 +29,7 @@ def _permitted(pid: int | str) -> int:
 
 
 def why_nobody_holds_it(unseen: Sequence[int]) -> str:
-    """Why no holder of a listener is seen; `unseen` are the processes that may not be looked into."""
+    """Why no process is seen that holds the listener; `unseen` are the processes that may not be looked into."""
     if os.geteuid() != 0:
         return "none of the processes that you may look into holds it: run as root"
     if not unseen:
@@ -41,7 +41,7 @@ def why_nobody_holds_it(unseen: Sequence[int]) -> str:
 
 
 def in_words(pids: Sequence[int]) -> str:
-    """`process 7`, or `processes 7 9`; of many the first eight."""
+    """`process 7`, or `processes 7 9`; at most the first eight."""
     listed = " ".join(map(str, pids[:8])) + (" ..." if len(pids) > 8 else "")
     return f"process{'es' if len(pids) > 1 else ''} {listed}"
 

@@ -1,4 +1,4 @@
-"""What the lab measures, here and now, for the strategy that the server was seen to have."""
+"""What the lab measures on this kernel, now, for the server's strategy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Comparison:
 
 
 def measure(scenario: Scenario | None) -> Comparison:
-    """Run the scenario, untraced.  Call it from the main thread: a conductor dies with its starter's thread."""
+    """Run the scenario, untraced.  Call it from the main thread: a conductor dies with the thread that started it."""
     if scenario is None:
         return Comparison(None, None, "the lab has no scenario for this way of waiting")
     counts = []

@@ -1,4 +1,4 @@
-"""One connection after another: who was woken by it, who returned, who took it."""
+"""Makes one connection after another, and reads who was woken by it, who returned, and who took it."""
 
 from __future__ import annotations
 
@@ -25,55 +25,57 @@ from .watch import Looks, NotIdle, ServerThreads, moved
 REST_S = 10.0
 """How long the server may take to come to rest after a connection, and to wait again after its end."""
 _HELD_BACK_S = 1.0
-"""A handshake that the server's kernel has not ended by then is held back until data arrive."""
+"""A handshake that the server's kernel has not completed after this time is held back until data arrive."""
 _TRIES = 5
-"""So many times as many connections as were asked for are made at most, where others disturb them."""
+"""If connections are disturbed, at most this many times as many are made as were asked for."""
 
 
 @dataclass
 class Effect:
-    """What one stimulus (a connection, or data on it) did.  Sets of thread ids; None: not observed."""
+    """What one stimulus (a connection, or data on it) did.  The sets hold thread ids; None: not observed."""
 
     woken: set[int]
-    """Threads that wait for the listener, and were woken by it, or (sources None) moved at all."""
+    """Threads that wait for the listener and were woken through it; without the scheduler's trace, all of them that
+    moved."""
     returned: set[int] | None
     winners: set[int] | None
-    """Threads that took the connection; where only its process is known, the process id."""
+    """Threads that took the connection; if only its process is known, the process id."""
     others: set[int]
     """Other threads of the server that moved."""
     handed_on: set[int] | None = None
-    """Threads that wait for the listener, and were woken by the server itself, not by the listener."""
+    """Threads that wait for the listener and were woken by the server itself, not through the listener."""
     timers: set[int] | None = None
-    """Threads that wait for the listener, and moved for a timer."""
+    """Threads that wait for the listener and were woken by a timer."""
     disturbed_by: str | None = None
-    """Who had moved one of them before all were woken (timer, client, other): it may not have slept at that moment."""
+    """What had woken one of them before all wake-ups were issued (timer, client, other): that thread may have been
+    awake when its wake-up was due."""
     shared: bool = False
-    """Whether another client came meanwhile: who returned, and who took what, cannot be told apart then."""
+    """Whether another client came meanwhile: if so, nobody can tell who returned for which connection, or took it."""
     taken: int = 0
-    """Connections that threads which wait for the listener took meanwhile; 0, too, where that was not observed."""
+    """Connections that threads which wait for the listener took meanwhile; also 0 if that was not observed."""
     contradiction: str | None = None
-    """What the observers disagree about: perf may lose a record, and says nothing of it.  Then it is disturbed, too."""
+    """What the observers disagree about: perf may lose a record without saying so.  Such a connection is disturbed."""
     window_s: float = 0.0
 
 
 @dataclass
 class Connection:
-    """One connection, from connect until the server had come to rest."""
+    """One connection, from connect until the server was at rest again."""
 
     by_connect: Effect
     by_data: Effect | None
     deferred: bool
     candidates: frozenset[int]
-    """Threads that waited for the listener when it came."""
+    """Threads that waited for the listener when the connection came."""
 
     @property
     def disturbed(self) -> bool:
-        """Whether its figures say nothing: not all workers slept when it came, or the observers disagree."""
+        """Whether its figures mean nothing: not all workers slept when it came, or the observers disagree."""
         return self.herd.disturbed_by is not None or self.contradiction is not None
 
     @property
     def shared(self) -> bool:
-        """Whether another client came meanwhile: who took what is not known then."""
+        """Whether another client came meanwhile: if so, nobody can tell who took which connection."""
         steps = [step for step in (self.by_connect, self.by_data) if step is not None]
         return any(step.shared for step in steps) or sum(step.taken for step in steps) > 1
 
@@ -84,7 +86,7 @@ class Connection:
 
     @property
     def herd(self) -> Effect:
-        """The step that woke the workers: data, where the listener waits for data; the connection otherwise."""
+        """The step that woke the workers: data, if the listener waits for data; otherwise the connection."""
         return self.by_data if self.by_data is not None and not self.by_connect.woken else self.by_connect
 
 
@@ -119,9 +121,9 @@ class Counter:
         self._takes_datagrams = server.listener.takes_datagrams
 
     def connection(self, data: bytes) -> Connection:
-        """One connection; `data` is sent over it, if there is any, once the server has come to rest.
+        """Make one connection, and send `data` over it, if there is any, once the server is at rest.
 
-        Raises Inconclusive if the server does not come to rest, or an observer lost its count.
+        Raises Inconclusive if the server does not come to rest, or if an observer lost records.
         """
         before = self._ready()
         candidates = frozenset(wait.tid for wait in self._waits if wait.is_candidate)
@@ -145,7 +147,7 @@ class Counter:
         return Connection(by_connect, by_data, deferred, candidates)
 
     def _ready(self) -> Looks:
-        """Wait until as many threads wait for the listener as at first, and all of the server rests."""
+        """Wait until as many threads wait for the listener as at the start, and the whole server is at rest."""
 
         def waiting() -> bool:
             self._waits = self._watch.waits(self._server.holders)
@@ -155,7 +157,8 @@ class Counter:
         return self._noted("the server did not come back to where it waits", waiting)
 
     def _noted(self, what: str, also: Callable[[], bool]) -> Looks:
-        """Wait for rest, start the observers' counts, and then look: so a timer between is seen by all of them."""
+        """Wait for rest, start the observers' counts, and then look at the threads.  In this order a timer that fires
+        in between is seen by every observer."""
         self._watch.at_rest(REST_S, what, also, self._eyes.let_go_on)
         end = time.monotonic() + REST_S
         while True:
@@ -168,7 +171,8 @@ class Counter:
             self._watch.at_rest(REST_S, what, also, self._eyes.let_go_on)
 
     def _delivered(self, client: tuple[str, int]) -> bool:
-        """Wait until the connection has reached the server; whether the kernel holds it back until data arrive."""
+        """Wait until the connection has reached the server.  Returns whether the kernel holds it back until data
+        arrive."""
         if self._takes_datagrams:
             return False  # over loopback, send itself puts it into the queue (udp_queue_rcv_skb, net/ipv4/udp.c)
         if not self._server.listener.port:
@@ -180,7 +184,7 @@ class Counter:
             nonlocal deferred
             end = server_end(self._server.anyone, self._server.listener.port, client)
             deferred = end is not None and is_half_open(end) and time.monotonic() - began >= self._held_back_s
-            # No end: it was taken, and closed, already.  connect returned, so there was one.
+            # connect returned, so the server's end existed; if it does not, it was already accepted and closed.
             return end is None or not is_half_open(end) or deferred
 
         until(reached, lambda: "the connection did not reach the server")
@@ -190,7 +194,7 @@ class Counter:
         self._caller.pass_fence()
         self._all_issued_ns = time.monotonic_ns()
         after = self._watch.at_rest(REST_S, "the server did not come to rest after a connection", pump=self._eyes.pump)
-        # The trace is held against the counts of those that matter.
+        # For the threads that wait for the listener, the trace is compared with their context switches.
         after = {**after, **self._watch.look_again(candidates)}
         step = self._read(before, after, candidates)
         step.window_s = time.monotonic() - began
@@ -210,11 +214,11 @@ class Counter:
         except Lost as lost:
             raise Inconclusive(str(lost)) from lost
         if step.shared and self._strategy.shared_with and step.disturbed_by is None:
-            step.disturbed_by = "client"  # whose connection a worker found when it woke the next is not known
+            step.disturbed_by = "client"  # nobody knows whose connection a worker found when it woke the next worker
         return step
 
     def _attribute(self, step: Effect, wakings: list[TracedWakeUp], ran: set[int], candidates: frozenset[int]) -> None:
-        """Part the wake-ups of the candidates by where they came from; or say that the observers disagree."""
+        """Sort the wake-ups of the candidates by their source, or note that the observers disagree."""
         server = set(self._watch.threads)
         sources: dict[str, set[int]] = {
             "connection": set(),
@@ -227,8 +231,8 @@ class Counter:
             if waking.wakee not in candidates:
                 continue
             source = source_of(waking, self._caller.pid, self._eyes.softirqs, server)
-            # A level-triggered instance that several share: the one that returns wakes the next
-            # (ep_done_scan, fs/eventpoll.c).  That is the connection's doing.
+            # In a shared level-triggered instance each worker that returns wakes the next (ep_done_scan,
+            # fs/eventpoll.c).  The connection is the cause of these wake-ups, too.
             if (
                 source == "worker"
                 and waking.waker in sources["connection"]
@@ -246,17 +250,17 @@ class Counter:
         issued = [
             (waking.at_ns, source_of(waking, self._caller.pid, self._eyes.softirqs, server), waking.wakee)
             for waking in wakings
-            # With --trace this process wakes them, too, from the stops that it caused.
+            # With --trace this process wakes them, too, from their ptrace stops.
             if waking.wakee in candidates and waking.waker != os.getpid()
         ]
-        # Over a unix socket a client wakes in its own context, so it is somebody else there.
+        # A client of a unix socket issues its wake-ups from its own context, so its source is `other`.
         step.shared = any(source in ("client", "other") for _, source, _ in issued)
         step.disturbed_by = disturbed_by(issued, step.woken, self._all_issued_ns)
 
     def _notice_others(self, step: Effect, returns: list[Return], candidates: frozenset[int]) -> None:
-        """Whether workers took more than the audit's connection: another client's wakes nobody if all are awake."""
+        """Note if workers took more than one connection: another client's wakes nobody if all workers are awake."""
         if self._takes_datagrams:
-            return  # one datagram may be the answer that a worker waited for
+            return  # a datagram may be an answer that a worker waited for
         step.taken = sum(event.won and event.call in ACCEPTS and event.tid in candidates for event in returns)
         step.shared = step.shared or step.taken > 1
 
@@ -267,12 +271,12 @@ class Counter:
         step.returned = {
             event.tid for event in returns if event.tid in step.woken and event.call == calls.get(event.tid)
         }
-        # A stream's accept takes from a listener alone; a datagram may be an answer that a worker waited for.
+        # accept takes only from a listener; a datagram may also be an answer that a worker waited for.
         takers = {event.tid for event in returns if event.won and (event.call in ACCEPTS) != self._takes_datagrams}
         step.winners = takers & step.woken if self._takes_datagrams else takers
 
     def _name_winner(self, step: Effect, client: tuple[str, int], held: dict[int, set[int]]) -> None:
-        """Where no call showed it: the process that holds the connection's socket now."""
+        """If no system call showed the winner: it is the process that holds the connection's socket now."""
         if step.winners or step.shared or self._takes_datagrams:
             return
         pids: list[int]
@@ -285,18 +289,18 @@ class Counter:
             step.winners = {self._only_thread_of(pid) for pid in pids}
 
     def _only_thread_of(self, pid: int) -> int:
-        """The one thread of this process that waits for the listener; the process itself where there are several."""
+        """The only thread of this process that waits for the listener, or the process id if there are several."""
         mine = [wait.tid for wait in self._waits if wait.pid == pid and wait.is_candidate]
         return mine[0] if len(mine) == 1 else pid
 
 
 def disturbed_by(issued: Sequence[tuple[int, str, int]], woken: Collection[int], all_issued_ns: int) -> str | None:
-    """Who woke a candidate before the audit's own connection might have done so, or None: timer, client or other.
+    """What woke a candidate before the audit's own connection could have: timer, client or other; None: nothing.
 
-    `issued` holds when each wake-up was issued, where it came from (wakers.source_of), and whom it woke.  Who comes
-    after the last wake-up by the connection finds workers whom it woke; that changes nothing of whom it woke.  But one
-    that is not among the `woken` may have been its next, until `all_issued_ns`: there is no wake-up of who is awake
-    (try_to_wake_up, kernel/sched/core.c).
+    `issued` holds the time of each wake-up, its source (wakers.source_of), and the thread that it woke.  A wake-up
+    after the last one by the connection comes too late to change whom the connection woke.  The exception, until
+    `all_issued_ns`, is a thread that is not among the `woken`: the connection may have been about to wake it, and a
+    thread that is awake is not woken again (try_to_wake_up, kernel/sched/core.c).
     """
     last_ns = max((at_ns for at_ns, source, _ in issued if source == "connection"), default=None)
     for at_ns, source, wakee in sorted(issued):
@@ -309,9 +313,10 @@ def disturbed_by(issued: Sequence[tuple[int, str, int]], woken: Collection[int],
 def run(
     counter: Counter, watch: ServerThreads, connections: int, rate: float, data: bytes, step: Callable[[int], None]
 ) -> list[Connection]:
-    """So many connections that nothing disturbed, at most `rate` a second; and, for these, at most five times as many.
+    """Make connections, at most `rate` a second, until `connections` of them were undisturbed, or _TRIES times as many
+    were made.
 
-    Raises Inconclusive as `connection` does.
+    Raises Inconclusive as `Counter.connection` does.
     """
     tried: list[Connection] = []
     judged = 0
@@ -321,6 +326,6 @@ def run(
         judged += not tried[-1].disturbed
         step(min(judged + 1, connections))
         if judged < connections:
-            # Until the next is due, or the server ends.
+            # Wait until the next is due, or the server ends.
             watch.complain_about_end(max(0.0, due - time.monotonic()) * 1000)
     return tried

@@ -1,4 +1,4 @@
-"""The observers of an audit: which may be had here, and why the others may not."""
+"""The observers of an audit: which are available here, and why the others are not."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ..observers import Lost
 from ..observers.perf_rings import Tracepoint
 from ..verdict import Inconclusive
 from .find import pids
-from .returns import Returns, why_none_is_told
+from .returns import Returns, why_returns_tell_nothing
 from .traced import Traced
 from .tracepoints import descriptions
-from .wakers import Wakers, knows_our_numbers, softirq_threads
+from .wakers import Wakers, shares_our_pid_namespace, softirq_threads
 
 _TRACEPOINTS = {"sched_waking": "sched/sched_waking", "sys_exit": "raw_syscalls/sys_exit"}
 
 
 @dataclass
 class Eyes:
-    """The observers that are there."""
+    """The observers that are available."""
 
     wakers: Wakers | None = None
     returns: Returns | None = None
@@ -29,12 +29,12 @@ class Eyes:
     softirqs: Collection[int] = field(default_factory=set)
     """Thread ids of ksoftirqd."""
     why_not: dict[str, str | None] = field(default_factory=dict)
-    """For each tracepoint why it is not observed, or None."""
+    """For each tracepoint, why it is not observed, or None."""
 
     def pump(self) -> None:
-        """Take in what has come, so that no ring fills while something else is waited for.
+        """Read the rings, so that none fills up while the audit waits for something else.
 
-        Raises Inconclusive if one was full.
+        Raises Inconclusive if a ring was full.
         """
         try:
             if self.wakers is not None:
@@ -46,7 +46,7 @@ class Eyes:
         self.let_go_on()
 
     def take_in(self) -> None:
-        """As `pump`, where it does not matter yet whether a ring was full."""
+        """As `pump`, but while it does not matter whether a ring was full."""
         for observer in (self.wakers, self.returns):
             if observer is not None:
                 with contextlib.suppress(Lost):
@@ -57,12 +57,12 @@ class Eyes:
         return None if self.wakers is None else self.wakers.news()
 
     def let_go_on(self) -> None:
-        """Let threads go on that ptrace has stopped, if it is used."""
+        """With --trace, let the threads continue that ptrace has stopped."""
         if self.traced is not None:
             self.traced.pump()
 
     def forget(self, threads: Collection[int]) -> None:
-        """Observe these threads; what was seen so far does not count."""
+        """Observe these threads from now on, and drop what was seen so far."""
         if self.wakers is not None:
             self.wakers.watch(threads)
             self.wakers.forget()
@@ -74,10 +74,11 @@ class Eyes:
 
 
 def open_eyes(threads: Collection[int], release: contextlib.ExitStack, *, over_lo: bool = False) -> Eyes:
-    """What may be had here, until `release` closes it.
+    """Open the observers that are available here; `release` closes them.
 
-    `over_lo`: the audit's connections come over the loopback interface.  Where that steers packets, they wake workers
-    from a softirq of another CPU, as another client's do, so nothing tells whose wake-up was whose.
+    `over_lo`: the audit's connections come over the loopback interface.  If that steers packets to other CPUs, the
+    audit's connections wake workers from a softirq on another CPU, as those of other clients do, and the wake-ups
+    cannot be told apart.
     """
     eyes = Eyes(softirqs=softirq_threads(pids()))
     described = descriptions(list(_TRACEPOINTS.values()))
@@ -93,15 +94,15 @@ def open_eyes(threads: Collection[int], release: contextlib.ExitStack, *, over_l
 
 
 def _opened(eyes: Eyes, name: str, description: Tracepoint, threads: Collection[int]) -> str | None:
-    """Open this observer; why it could not be, or None."""
+    """Open this observer; returns why it could not be opened, or None."""
     try:
         if name == "sched_waking":
-            if not knows_our_numbers(description):
+            if not shares_our_pid_namespace(description):
                 return "the trace numbers threads as another pid namespace does"
             eyes.wakers = Wakers(description, threads)
         elif eyes.wakers is None:
             return eyes.why_not["sched_waking"]
-        elif reason := why_none_is_told():
+        elif reason := why_returns_tell_nothing():
             return reason
         else:
             eyes.returns = Returns(description, threads)

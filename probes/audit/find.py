@@ -1,4 +1,4 @@
-"""From what the user named (a port, a path, a pid) to one listener, and the processes that hold it."""
+"""Finds the listener that the user named (by port, path or pid), and the processes that hold it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .sockets import ListeningSocket, datagram_sockets, is_udp_port, listeners
 
 
 class BadTarget(BadInput):
-    """What was named cannot be audited; the message is one sentence for the user, safe to print."""
+    """The named target cannot be audited; the message is one sentence for the user, safe to print."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(printable(sentence))
@@ -23,7 +23,7 @@ class BadTarget(BadInput):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user named.  `pid` alone: its listeners; with a port or path: that one, in its namespace."""
+    """What the user named.  `pid` alone means its listeners; with it, a port or path is one in its namespace."""
 
     port: int | None = None
     host: str | None = None
@@ -34,7 +34,7 @@ class Wanted:
     udp: bool = False
     """Whether a UDP socket is meant."""
     sends: bool = False
-    """Whether the audit has something to send: then a port where nothing listens may be a UDP port."""
+    """Whether the audit has something to send: if so, a port on which nothing listens may be a UDP port."""
 
     @property
     def name(self) -> str:
@@ -55,7 +55,7 @@ class AuditedServer:
     others: list[ListeningSocket] = field(default_factory=list)
     """Listeners that the name would fit as well; they are not audited."""
     unseen: list[int] = field(default_factory=list)
-    """Processes that may hold the listener, too, and whose descriptors this user may not look at."""
+    """Processes whose descriptors this user may not see, and which may hold the listener, too."""
 
     @property
     def anyone(self) -> int:
@@ -64,7 +64,7 @@ class AuditedServer:
 
 
 def find(wanted: Wanted) -> AuditedServer:
-    """The server that is meant.  Raises BadTarget with one sentence if there is none, or more than one."""
+    """The server that the user named.  Raises BadTarget with one sentence if there is none, or more than one."""
     if wanted.pid is not None:
         _complain_about_pid(wanted.pid)
         candidates = _of_pid(wanted)
@@ -87,9 +87,9 @@ def find(wanted: Wanted) -> AuditedServer:
 
 
 def listeners_of(wanted: Wanted) -> list[ListeningSocket]:
-    """Every listener of a process that was named by its pid alone: its TCP ports, or else its unix sockets.
+    """Every listener of a process that was named by its pid alone: its TCP ports, or its unix sockets if it has none.
 
-    A server may have a unix socket beside its port, to be steered by; that is left alone.  Raises BadTarget as `find`.
+    A unix socket next to a port is left alone: it may be the server's control socket.  Raises BadTarget as `find`.
     """
     assert wanted.pid is not None
     _complain_about_pid(wanted.pid)
@@ -100,9 +100,9 @@ def listeners_of(wanted: Wanted) -> list[ListeningSocket]:
 
 
 def the_one_of(candidates: Sequence[ListeningSocket], whose: str) -> ListeningSocket:
-    """The listener that is meant where none was named: that of the only TCP port, else the only one.
+    """The listener to audit if none was named: the one on the only TCP port, otherwise the only one there is.
 
-    A server may have a unix socket beside its port, to be steered by.  Raises BadTarget if it has several.
+    A unix socket next to a port may be the server's control socket.  Raises BadTarget if there are several.
     """
     by_port = [candidate for candidate in candidates if candidate.port] or candidates
     if len({candidate.port or candidate.address for candidate in by_port}) > 1:
@@ -122,7 +122,7 @@ def _complain_about_pid(pid: int) -> None:
 
 
 def _of_pid(wanted: Wanted) -> list[ListeningSocket]:
-    """Listeners that the process holds, or else its descendants; narrowed by port or path where given."""
+    """Listeners that the process or its descendants hold; only those on the given port or path, if there is one."""
     assert wanted.pid is not None
     pid = wanted.pid
     try:
@@ -133,7 +133,7 @@ def _of_pid(wanted: Wanted) -> list[ListeningSocket]:
     except OSError as error:
         raise BadTarget(f"process {pid}: {error.strerror}") from None
     for child in descendants(pid):
-        # It may have ended meanwhile, or belong to somebody else.
+        # The child may have ended, or belong to another user.
         with contextlib.suppress(OSError):
             held.update(sockets_of(child).values())
     mine = [listener for listener in there if held & set(listener.inodes)]
@@ -141,7 +141,7 @@ def _of_pid(wanted: Wanted) -> list[ListeningSocket]:
         if not mine:
             raise BadTarget(f"process {pid} and its children hold no listening socket")
         return mine
-    # Named by port: any process in the container may hold it.
+    # With a port or path, any process in the container may hold it.
     if not there:
         if not wanted.udp and wanted.sends and wanted.port is not None and is_udp_port(pid, wanted.port):
             return _of_pid(replace(wanted, udp=True))
@@ -150,7 +150,7 @@ def _of_pid(wanted: Wanted) -> list[ListeningSocket]:
 
 
 def _anywhere(wanted: Wanted) -> list[ListeningSocket]:
-    """In this network namespace; else in that of any process that may be looked into, if it is in one only."""
+    """Listeners in this network namespace, or else in the only other one that has any and that we may look into."""
     if wanted.host is not None:
         _complain_about_remote(wanted.host)
     here = _fitting(sockets_to_audit("self", wanted), wanted, None)
@@ -188,7 +188,7 @@ def sockets_to_audit(pid: int | str, wanted: Wanted) -> list[ListeningSocket]:
 
 
 def _complain_about_remote(host: str) -> None:
-    """Raise BadTarget unless `host` is an address of this machine: only such a one can be bound to."""
+    """Raise BadTarget unless `host` is an address of this machine: others cannot be bound to."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family) as probe:
@@ -200,7 +200,7 @@ def _complain_about_remote(host: str) -> None:
 
 
 def _fitting(sockets: Iterable[ListeningSocket], wanted: Wanted, pid: int | None) -> list[ListeningSocket]:
-    """Those that the name fits, the one that a connection to 127.0.0.1 would reach first."""
+    """The sockets that the name fits; first the one that a connection to 127.0.0.1 would reach."""
     if wanted.path is not None:
         return _of_path(list(sockets), wanted.path, pid)
     if wanted.port is None:
@@ -220,22 +220,22 @@ def _preference(listener: ListeningSocket) -> tuple[int, str]:
 
 
 def _of_path(sockets: Sequence[ListeningSocket], path: str, pid: int | None) -> list[ListeningSocket]:
-    """Listeners on this unix socket; `pid` names the process whose path it is, None: it is ours."""
+    """Listeners on this unix socket; `pid` is the process whose view of the path counts, None: ours."""
     named = [listener for listener in sockets if not listener.port and _same_path(listener, path, pid)]
     if pid is None and not path.startswith("@"):
         with contextlib.suppress(OSError):
             status = os.stat(path)
-            # Others may be bound to the same words, in a mount namespace of their own, or before the path was removed.
+            # Others may have been bound to this path in another mount namespace, or before it was removed.
             ours = [listener for listener in sockets if listener.file == (status.st_dev, status.st_ino & 0xFFFFFFFF)]
             return ours or named
     return named
 
 
 def _same_path(listener: ListeningSocket, wanted: str, pid: int | None) -> bool:
-    """Whether a unix socket is called so.  A path is listed as it was given to bind: a relative one tells its end."""
+    """Whether a unix socket has this name.  Of a path that was given to bind as a relative one, the end is compared."""
     listed = listener.address
     if listener.kind == "unix-abstract":
-        # Nobody can write a NUL on the command line, and names are often padded with them.
+        # A NUL cannot be given on the command line, and names are often padded with them.
         return listed.rstrip("\0") == wanted
     if listed == wanted:
         return True
@@ -267,9 +267,9 @@ def sockets_of(pid: int) -> dict[int, int]:
 
 
 def _kin(unseen: Iterable[int], holders: Iterable[int]) -> list[int]:
-    """Those of the unseen that may have inherited the listener: parents, children and siblings of its holders.
+    """The unseen processes that may have inherited the listener: parents, children and siblings of its holders.
 
-    For root all that are left, who are few; an ordinary user may look at nobody else's processes.
+    For root, all of the unseen, because they are few.  An ordinary user cannot see anybody else's processes.
     """
     if os.geteuid() == 0:
         return sorted(unseen)
@@ -308,9 +308,10 @@ def parent_of(pid: int) -> int:
 
 
 def family_of(heads: Iterable[int]) -> set[int]:
-    """These processes and their descendants, each without those in sessions other than its own (setsid(2)).
+    """These processes and those of their descendants that are in the same session (setsid(2)).
 
-    They are other servers and logins: below systemd, which holds the listeners of its socket units, or below sshd.
+    Descendants in other sessions are other servers and logins: systemd, which holds the listeners of its socket units,
+    and sshd have such children.
     """
     children = _children()
     family = set()

@@ -1,4 +1,4 @@
-"""What moves before the audit connects: nothing, timers, whose rate is measured, or what other clients do."""
+"""What moves the server's threads before the audit connects: nothing, timers (their rate is measured), or clients."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .watch import NotIdle, ServerThreads
 PERIOD_S = 2.5
 """How long the timers are measured: gunicorn's gthread workers wake once a second."""
 MOST_PER_S = 30.0
-"""Where nobody sees who woke whom, a worker that moves more often than this is busy: timers of servers tick up to ten
-times."""
+"""A worker that moves more often than this is busy, if no observer sees who woke whom: the timers of servers tick at
+most ten times a second."""
 MOST_TRACED_PER_S = 300.0
-"""Where that is seen, one that moves more often than this: it would hardly ever be found asleep."""
+"""The same, if an observer sees who woke whom: beyond this, the worker would hardly ever be asleep."""
 PATIENCE_S = 20.0
-"""How long it may take until no thread comes or goes during a whole period."""
+"""How long to try for a whole period in which no thread starts or ends."""
 _TURN_S, _LOOK_S = 0.05, 0.5
 
 
@@ -31,7 +31,7 @@ class Idle:
     rates: dict[int, float]
     period_s: float
     sources: dict[str, int] | None = field(default_factory=dict)
-    """How many wake-ups of the waiting threads came from where: timers, clients, the server, others; None: not seen."""
+    """Wake-ups of the waiting threads, by source: timers, clients, the server, others; None: not seen."""
 
     @property
     def ticking(self) -> frozenset[int]:
@@ -49,9 +49,9 @@ class Idle:
 def measure(
     watch: ServerThreads, candidates: Callable[[], Collection[int]], eyes: Eyes, tell: Callable[[str], None]
 ) -> Idle:
-    """Watch the server for a while.  `candidates` says which threads a connection may wake, now.
+    """Watch the server for PERIOD_S.  `candidates` returns the threads that a connection may wake now.
 
-    Raises NotIdle if it is busy, or its threads keep coming and going, and Ended where it ends.
+    Raises NotIdle if the server is busy, or if its threads keep coming and going, and Ended if it ends.
     """
     deadline = time.monotonic() + PATIENCE_S
     waiting: set[int] = set()
@@ -74,7 +74,7 @@ def measure(
 
 
 def _one_period(watch: ServerThreads, look: Callable[[], None], eyes: Eyes) -> Idle | None:
-    """Rates over one period, in which `look` is called now and then; None if threads came or went."""
+    """Rates over one period, during which `look` is called now and then; None if a thread started or ended."""
     watch.rescan()
     eyes.forget(set(watch.threads))
     before = watch.looks()
@@ -82,12 +82,12 @@ def _one_period(watch: ServerThreads, look: Callable[[], None], eyes: Eyes) -> I
     next_look = began
     while (left_s := began + PERIOD_S - time.monotonic()) > 0:
         if time.monotonic() >= next_look:
-            watch.looks()  # else `look` may be told how a thread waited before
+            watch.looks()  # otherwise `look` may get how a thread waited earlier (ServerThreads.waits)
             look()
             next_look += _LOOK_S
-        # Waits for the end of a process, or of the period.
+        # Returns early if a process ends.
         watch.complain_about_end(min(_TURN_S, left_s) * 1000)
-        # Else a ring would be full before the period is over.
+        # Otherwise a ring may fill up before the period is over.
         eyes.take_in()
         if watch.rescan():
             return None
@@ -101,14 +101,14 @@ def _one_period(watch: ServerThreads, look: Callable[[], None], eyes: Eyes) -> I
 
 
 def _sources(watch: ServerThreads, waiting: Collection[int], eyes: Eyes) -> dict[str, int] | None:
-    """Where the wake-ups of these threads came from, since the period began."""
+    """How many wake-ups of these threads, since the period began, came from each source; None: not seen."""
     if eyes.wakers is None:
         return None
     try:
         wakings = eyes.wakers.seen()
     except Lost:
-        return None  # more of them than a ring holds
+        return None  # there were more than a ring holds
     server = set(watch.threads)
     words = {"timer": "timers", "client": "clients", "worker": "the server", "other": "others"}
-    # Nobody has connected yet, so no thread is the caller's.
+    # The audit has not connected yet, so there is no caller.
     return dict(Counter(words[source_of(waking, -1, (), server)] for waking in wakings if waking.wakee in waiting))

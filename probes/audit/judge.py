@@ -17,17 +17,18 @@ HERDS, WAKES_ONE, WAKES_NOBODY, INCONCLUSIVE = "herds", "wakes one", "wakes nobo
 VERDICTS = (HERDS, WAKES_ONE, WAKES_NOBODY, INCONCLUSIVE)
 
 MOST_ACCIDENTS = 0.5
-"""Where timers may move more workers than this in the window of a connection, and nobody shows who
-woke whom, context switches alone decide nothing."""
+"""If timers are expected to move more workers than this in the window of a connection, and no observer shows who woke
+whom, context switches alone decide nothing."""
 
 MOST_CONTRADICTORY = 0.25
-"""Of all connections.  Under load, perf was seen to lose the records of a moment on one CPU, in 4 of 396 windows of
-60 ms, and to say nothing of it; where more are contradictory than that explains, an observer is wrong."""
+"""The part of all connections about which observers may disagree.  Under load, perf was seen to lose the records of a
+moment on one CPU without saying so, in 4 of 396 windows of 60 ms.  If that does not explain the number of
+contradictions, an observer is wrong."""
 
 
 @dataclass(frozen=True)
 class PerConnection:
-    """One figure over the connections that are judged, or over those of them to which no other client came."""
+    """One figure over the judged connections, or over those of them during which no other client came."""
 
     min: int
     median: float
@@ -53,18 +54,18 @@ class AuditFigures:
     connections: int
     """Those that are judged: all but the disturbed ones."""
     disturbed: int
-    """Connections that came while a timer, another client or somebody else had just woken a worker; they are not
-    judged.  Nor are those about which the observers disagree."""
+    """Connections that are not judged, because a timer, another client or somebody else had just woken a worker, or
+    because the observers disagree."""
     contradictory: int
-    """So many of them are such."""
+    """Those of them about which the observers disagree."""
     shared: int
-    """Judged connections during which another client's or somebody else's wake-up came: nobody can tell who took which,
-    so they count for `woken` and have no winner."""
+    """Judged connections during which another client came: nobody can tell who took which connection, so they count for
+    `woken` and have no winner."""
     woken: PerConnection
     returned: PerConnection | None
     won: PerConnection | None
     in_vain: PerConnection | None
-    """Woken, and took nothing."""
+    """Workers that were woken and took nothing."""
     winners: dict[int, int]
     """How many connections each thread (or process) took."""
     others: PerConnection
@@ -72,20 +73,20 @@ class AuditFigures:
     handed_on: PerConnection | None
     timers: PerConnection | None
     accidents: float
-    """How many workers timers, or other clients, are expected to move in the window of one connection, by the rate
-    measured."""
+    """How many workers timers or other clients are expected to move in the window of one connection, according to the
+    rate measured before."""
     window_ms: float
-    """Median length of that window."""
+    """Median time from connect until the server was at rest again."""
     deferred: bool
     """Whether the kernel held connections back until data arrived."""
 
 
 def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFigures:
     """The figures of these connections.  Raises NotIdle if fewer than `wanted` were undisturbed, and Inconclusive
-    where the observers disagree about too many.
+    if the observers disagree about too many.
 
-    How many were disturbed depends on the clients and on the machine's load, not on whom this connection wakes:
-    those that remain are no selection of the quick or the slow.
+    Whether a connection is disturbed depends on other clients and on the machine's load, not on whom it wakes.  So
+    leaving out the disturbed ones does not bias the figures.
     """
     connections = [connection for connection in tried if not connection.disturbed]
     contradictions = [connection.contradiction for connection in tried if connection.contradiction is not None]
@@ -94,7 +95,7 @@ def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFig
     if len(connections) < wanted:
         raise NotIdle(_too_few(tried, len(tried) - len(connections) - len(contradictions), len(contradictions)))
     steps = [connection.herd for connection in connections]
-    # While another client's connection is there, nobody can tell who took which.
+    # If another client came, nobody can tell who took which connection.
     unshared = [connection for connection in connections if not connection.shared]
     alone = [connection.herd for connection in unshared]
     won = [_won(connection) for connection in unshared]
@@ -123,7 +124,7 @@ def figures_of(tried: Sequence[Connection], wanted: int, idle: Idle) -> AuditFig
 
 
 def _too_few(tried: Sequence[Connection], disturbed: int, contradictory: int) -> str:
-    """Why too few of these connections can be judged."""
+    """Why too few of these connections can be judged, in words."""
     if not disturbed:
         return f"in {contradictory} of {len(tried)} connections the observers disagreed: too few are left to judge"
     disagreed = f"; in {contradictory} the observers disagreed" if contradictory else ""
@@ -137,14 +138,14 @@ _DISTURBERS = {"client": "another client", "timer": "a timer", "other": "somebod
 
 
 def _disturbers(tried: Iterable[Connection]) -> str:
-    """Who disturbed them, the one that did so most often first: `another client, or a timer,`."""
+    """What disturbed them, in words, the most frequent cause first: `another client, or a timer,`."""
     times = Counter(connection.herd.disturbed_by for connection in tried if connection.contradiction is None)
     names = [_DISTURBERS[source] for source, _ in times.most_common() if source is not None]
     return names[0] if len(names) == 1 else f"{', or '.join(names)}," if names else "nobody"
 
 
 def _won(connection: Connection) -> set[int] | None:
-    """Who took the connection, in either step."""
+    """Who took the connection, in either step; None: not observed."""
     seen = [step.winners for step in (connection.by_connect, connection.by_data) if step is not None]
     if all(winners is None for winners in seen):
         return None
@@ -164,12 +165,12 @@ def _known(values: Iterable[int | None]) -> PerConnection | None:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is said in the end."""
+    """The verdict, and how it is explained."""
 
     verdict: str
     sentence: str
     sure: str
-    """How sure it is, and why."""
+    """How sure the verdict is, and why."""
 
     def as_dict(self) -> dict[str, Any]:
         return {"verdict": self.verdict, "sentence": self.sentence, "sure": self.sure}
@@ -197,11 +198,11 @@ def judge(figures: AuditFigures, workers: int, sees_wakers: bool, event: str = "
         sometimes = f" (at most {figures.woken.max})" if figures.woken.max > 1 else ""
         return Judgement(WAKES_ONE, f"wakes one: {of} for each {event}{sometimes}", sure)
     low, high = figures.woken.min, figures.woken.max
-    # Where nobody saw who took it, one did.
+    # If nobody saw who took it, assume that one worker did.
     in_vain = figures.in_vain or PerConnection(max(0, low - 1), 0, max(0, high - 1))
     find = f"{in_vain.range} find{'s' if in_vain.max == 1 else ''} nothing"
     how = f"{figures.woken.range} of {workers} workers wake for {'each' if low == high else 'a'} {event}"
-    # Two that are rounded apart need not fit together.
+    # Only if the median is a whole number: otherwise the sentence would contradict the rounded figures.
     rule = f", {figures.woken.median:g} as a rule" if low != high and figures.woken.median == woken else ""
     return Judgement(HERDS, f"herds: {how}{rule}; {find}", sure)
 
@@ -221,6 +222,7 @@ def _sure(figures: AuditFigures, sees_wakers: bool) -> str:
 
 
 def over_limit(figures: AuditFigures, limit: int, sees_wakers: bool) -> bool:
-    """Whether more workers wake than `limit`: ever, or, where a timer may look like a wake-up, as a rule."""
+    """Whether more workers wake than `limit`: for any connection, or, if a timer may look like a wake-up, in the
+    median."""
     exact = sees_wakers or figures.accidents == 0
     return (figures.woken.max if exact else figures.woken.median) > limit

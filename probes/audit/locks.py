@@ -1,10 +1,10 @@
-"""Whether a system call waits for a lock that processes share, so that its caller takes turns with others."""
+"""Whether a system call waits for a lock between processes, so that its caller takes turns with other workers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-_FUTEX_PRIVATE = 128  # FUTEX_PRIVATE_FLAG, include/uapi/linux/futex.h: shared by the threads of one process alone
+_FUTEX_PRIVATE = 128  # FUTEX_PRIVATE_FLAG, include/uapi/linux/futex.h: only threads of one process share the futex
 _SETLKW, _OFD_SETLKW = 7, 38  # F_SETLKW, F_OFD_SETLKW (fcntl(2))
 _ALWAYS = ("flock", "semop", "semtimedop")
 
@@ -21,7 +21,7 @@ def waits_for_a_lock(call: str, arguments: Sequence[int]) -> bool:
 
 
 def has_a_limit(call: str, arguments: Sequence[int]) -> bool:
-    """Whether it waits for events, and for so long at most: then it looks again by itself."""
+    """Whether this call waits for events with a time limit, after which the thread looks again by itself."""
     if len(arguments) < 5:
         return False
     if call in ("epoll_wait", "epoll_pwait"):

@@ -1,6 +1,7 @@
-"""What a server is called, and the words that it was started with.
+"""The name of a server, and its command line.
 
-A process' name (comm, proc_pid_comm(5)) is cut off after 15 bytes, and of a script it is the interpreter's.
+The kernel's name of a process (comm, proc_pid_comm(5)) is cut off after 15 bytes; for a script it may be the name of
+the interpreter.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _HOME = re.compile(r"/lib(?:exec|64)?/(?!systemd/)([a-z][\w.+-]*)/(?:.*/)?s?bin/
 
 
 def command_line(pid: int) -> list[str]:
-    """The words that process `pid` was started with, unless it wrote a title over them; empty if it is gone."""
+    """The command line of process `pid`, or the title that it wrote over it; empty if the process is gone."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
         text = os.fsdecode(file.read(_MOST_BYTES)).rstrip("\0")
         return text.split("\0") if text else []
@@ -35,7 +36,7 @@ def command_line(pid: int) -> list[str]:
 
 
 def environment(pid: int) -> dict[str, str]:
-    """The variables that process `pid` was started with (proc_pid_environ(5)); empty if they may not be read."""
+    """The environment that process `pid` was started with (proc_pid_environ(5)); empty if it may not be read."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
         pairs = (entry.partition("=") for entry in os.fsdecode(file.read(_MOST_BYTES)).split("\0"))
         return {key: value for key, equals, value in pairs if equals}
@@ -43,31 +44,32 @@ def environment(pid: int) -> dict[str, str]:
 
 
 def comm_of(pid: int) -> str:
-    """The process' name as the kernel keeps it: at most 15 bytes, any but NUL.  OSError where it is gone."""
+    """The kernel's name of the process: at most 15 bytes, any but NUL.  Raises OSError if the process is gone."""
     with open(f"/proc/{pid}/comm", "rb") as file:
         return os.fsdecode(file.read()).removesuffix("\n")
 
 
 def program_of(pid: int) -> str:
-    """The file that process `pid` runs; empty if that may not be read."""
+    """The path of the program that process `pid` runs; empty if it may not be read."""
     with contextlib.suppress(OSError):
         return os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
     return ""
 
 
 def name_of(pid: int) -> str:
-    """What the server is called: its program, or of an interpreter the script, module, class or archive."""
+    """The server's name: its program, or, if that is an interpreter, the script, module, class or archive that it
+    runs."""
     words = command_line(pid)
     with contextlib.suppress(OSError):
         if any("multiprocessing.spawn" in word or "multiprocessing.forkserver" in word for word in words):
-            # A child of a Python program is called after that (multiprocessing, start methods).
+            # A child that multiprocessing spawned gets the name of its parent, which runs the script.
             return name_of(_parent_of(pid))
         return name_from(words, program_of(pid), comm_of(pid))
     return f"pid {pid}"
 
 
 def _parent_of(pid: int) -> int:
-    """Raises OSError if it is gone."""
+    """The parent of process `pid`.  Raises OSError if the process is gone."""
     with open(f"/proc/{pid}/stat", "rb") as file:
         return int(file.read().rpartition(b")")[2].split()[1])
 
@@ -83,7 +85,7 @@ def name_from(words: Sequence[str], program: str, comm: str) -> str:
     interpreter = _INTERPRETERS.fullmatch(os.path.basename(program) or called)
     if interpreter and (script := _script(words[1:], _WITH_VALUE.get(interpreter[1], set()), interpreter[1])):
         return script
-    # What a package keeps for itself is often called `master` or `server`: /usr/lib/postfix/sbin/master.
+    # Programs in a package's own folder often have names that say little: /usr/lib/postfix/sbin/master.
     home = _HOME.search(program)
     if home and home[1][:4] != called[:4]:
         return f"{home[1]} {called}"
@@ -96,7 +98,7 @@ def is_title(words: Sequence[str]) -> bool:
 
 
 def _script(words: Sequence[str], with_value: set[str], interpreter: str) -> str | None:
-    """What an interpreter runs, by its arguments; None if that is not a file (`-c`, or nothing)."""
+    """What an interpreter runs, according to its arguments; None if that is not a file (`-c`, or nothing)."""
     rest = iter(words)
     for word in rest:
         if word in ("-m", "--module", "-jar"):
@@ -117,9 +119,9 @@ def options_of(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:
 
 
 def version_of(pid: int, package: str) -> tuple[int, ...] | None:
-    """The version of a Python package that process `pid` was started from; None if that is not plain.
+    """The version of the Python package whose script process `pid` runs; None if it cannot be determined.
 
-    As pip and Debian note it beside the package's modules, under the folder whose bin/ holds the script.
+    pip and Debian record it next to the package's modules, under the folder whose bin/ holds the script.
     """
     versions: set[str] = set()
     for word in command_line(pid)[:2]:

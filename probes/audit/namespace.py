@@ -1,4 +1,4 @@
-"""The network namespace of another process: entered in a child, so that this process stays where it is."""
+"""The network namespace of another process.  A child enters it, so this process stays in its own."""
 
 from __future__ import annotations
 
@@ -11,17 +11,23 @@ _NEWNET, _NEWUSER = 0x40000000, 0x10000000
 
 
 def network_of(pid: int | str) -> int:
-    """Inode of the network namespace of process `pid`, or of "self".  OSError where it is gone or closed to us."""
+    """Inode of the network namespace of process `pid`, or of "self".
+
+    Raises OSError if the process is gone, or if we may not look into it.
+    """
     return os.stat(f"/proc/{pid}/ns/net").st_ino
 
 
 def is_ours(pid: int | str) -> bool:
-    """Whether process `pid` is in our network namespace.  OSError as above."""
+    """Whether process `pid` is in our network namespace.  Raises OSError as `network_of` does."""
     return network_of(pid) == network_of("self")
 
 
 def enter_network(pid: int) -> None:
-    """Enter the network namespace of `pid`; where that is denied, its user namespace first (setns(2)).  OSError."""
+    """Enter the network namespace of `pid`; if that is denied, enter its user namespace first (setns(2)).
+
+    Raises OSError if both are denied.
+    """
     namespaces = {}
     for kind in ("net", "user"):
         namespaces[kind] = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
@@ -37,9 +43,10 @@ def enter_network(pid: int) -> None:
 
 
 def socket_beside(pid: int, family: int, kind: int, protocol: int) -> socket.socket:
-    """A new socket in the network namespace of process `pid`: it stays there, whoever uses it (namespaces(7)).
+    """A new socket in the network namespace of process `pid`: it stays there, whichever process uses it
+    (namespaces(7)).
 
-    Raises OSError if that may not be entered.
+    Raises OSError if that namespace may not be entered.
     """
     ours, theirs = socket.socketpair()
     child = os.fork()

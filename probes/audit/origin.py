@@ -1,7 +1,7 @@
-"""Where a listener came from: bound by the server itself, or handed over by whoever started the server.
+"""Where a listener came from: whether the server bound it, or was given it by whoever started the server.
 
-A server that was handed its listener (systemd's socket units, a supervisor) does not bind it, so an option
-that makes it bind one for each worker makes it listen elsewhere, or not at all.
+A server that was given its listener (by a systemd socket unit, or a supervisor) does not bind it.  With an option that
+makes each worker bind a listener of its own, it would listen elsewhere, or not at all.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from .names import command_line, environment, name_of
 Image = tuple[int, ...]
 
 _HANDED_OVER = ("fd://", "fd@", "fileno://", "sd://")
-"""How servers are told to take a descriptor that they were given: gunicorn, HAProxy, hypercorn, aiohttp."""
+"""How gunicorn, HAProxy, hypercorn and aiohttp are told to use a descriptor that they inherit."""
 _STACK, _ARGUMENTS, _ENVIRONMENT = 28, 48, 50
-"""Fields of proc_pid_stat(5): where the stack, the arguments and the environment begin."""
+"""Fields of proc_pid_stat(5): the start addresses of the stack, the arguments and the environment."""
 
 
 def image_of(pid: int) -> Image:
-    """What fork(2) copies and execve(2) draws anew: addresses of the stack and of what lies on it.
+    """Addresses of the stack, the arguments and the environment: fork(2) copies them, and execve(2) randomises them.
 
-    Raises OSError if the process is gone.  Zeros if they may not be read.
+    Zeros if they may not be read.  Raises OSError if the process is gone.
     """
     with open(f"/proc/{pid}/stat", "rb") as file:
         fields = file.read().rpartition(b")")[2].split()
@@ -31,7 +31,7 @@ def image_of(pid: int) -> Image:
 
 
 def same_program(pid: int, others: Collection[int]) -> list[int]:
-    """Those of `others` that run the same program as `pid` since the same execve(2): its forks, or whom it forked."""
+    """Those of `others` that run the program of `pid` since the same execve(2): its forks, or those that forked it."""
     alike = []
     image = image_of(pid)
     for other in others:
@@ -42,7 +42,7 @@ def same_program(pid: int, others: Collection[int]) -> list[int]:
 
 
 def first_of_program(pid: int, others: Collection[int]) -> int:
-    """The lowest pid among `others` that runs the same program as `pid`; `pid` itself where it is gone."""
+    """The lowest pid among `others` that runs the same program as `pid`; `pid` itself if there is none."""
     try:
         return min(same_program(pid, others), default=pid)
     except OSError:
@@ -50,9 +50,9 @@ def first_of_program(pid: int, others: Collection[int]) -> int:
 
 
 def handed_over_by(workers: Collection[int], holders: Collection[int]) -> str | None:
-    """Who handed the listener to these workers, in words; None if nothing says that anybody did.
+    """Who gave the listener to these workers, in words; None if nothing suggests that anybody did.
 
-    `holders` are all processes that hold it.  OSError where a worker is gone.
+    `holders` are all processes that hold the listener.  Raises OSError if a worker is gone.
     """
     for pid in workers:
         ancestors = _ancestors(pid)

@@ -1,4 +1,4 @@
-"""epoll instances of live processes: what is registered in them, and which descriptors are the same one."""
+"""epoll instances of running processes: what is registered in them, and which descriptors refer to the same one."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def parse_fdinfo(text: str) -> list[Registration]:
 
 @cache
 def _sockets_device() -> int:
-    """The device of all sockets of this kernel, as fdinfo prints it (a minor number; the major one is 0)."""
+    """The device of this kernel's sockets, as fdinfo prints it (the minor number; the major number is 0)."""
     with socket.socket(socket.AF_UNIX) as probe:
         return os.fstat(probe.fileno()).st_dev
 
 
 def flags_for(pid: int, epoll_fd: int, inodes: Iterable[int], held: dict[int, int]) -> int | None:
-    """The event mask with which one of these sockets is registered in this epoll instance, for reading.
+    """The event mask of the first of these sockets that is registered in this epoll instance for reading.
 
-    None if none is.  `held` maps the process' own descriptors of the sockets to their inodes; it
-    serves where the kernel does not show inodes.  OSError where the file cannot be read.
+    None if none is.  `held` maps the process's descriptors of the sockets to their inodes; it is used if the kernel
+    does not show inodes.  Raises OSError if fdinfo cannot be read.
     """
     with open(f"/proc/{pid}/fdinfo/{epoll_fd}") as file:
         rows = parse_fdinfo(file.read())
@@ -69,7 +69,7 @@ def flags_for(pid: int, epoll_fd: int, inodes: Iterable[int], held: dict[int, in
 
 
 def socket_for(pid: int, epoll_fd: int, inodes: Iterable[int], held: dict[int, int]) -> set[int]:
-    """Inodes of those of these sockets that are registered in this instance for reading."""
+    """Those of these sockets (inodes) that are registered in this instance for reading."""
     return {inode for inode in inodes if flags_for(pid, epoll_fd, (inode,), held) is not None}
 
 
@@ -83,7 +83,7 @@ def trigger_of(events: int) -> str:
 
 
 def same_instance(first: tuple[int, int], second: tuple[int, int]) -> bool | None:
-    """Whether two (pid, descriptor) pairs are one open file, by kcmp(2); None if it may not be asked."""
+    """Whether two (pid, descriptor) pairs refer to one open file, by kcmp(2); None if kcmp is denied."""
     if first == second:
         return True
     number = syscalls.number("kcmp")

@@ -1,4 +1,4 @@
-"""Which calls came back to user space: the tracepoint raw_syscalls:sys_exit, narrowed to thread ids."""
+"""Which system calls returned to user space: the tracepoint raw_syscalls:sys_exit, filtered by thread id."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _RESTARTS = range(-516, -511)
 """The kernel goes back into the call, or turns it into EINTR (include/linux/errno.h)."""
 
 
-def why_none_is_told() -> str | None:
-    """Why the return of a call would not say which it was, or None."""
+def why_returns_tell_nothing() -> str | None:
+    """Why a system call's return does not show whether it took a connection, or None if it does."""
     if syscalls.SOCKETCALL is None:
         return None
     return "connections may be taken by socketcall(2) here, whose return does not say what it did"
 
 
 class Return(NamedTuple):
-    """One system call of one thread that came back."""
+    """The return of one system call."""
 
     at_ns: int
     tid: int
@@ -38,7 +38,7 @@ class Return(NamedTuple):
 
 
 class Returns(PerfRings):
-    """System calls that come back in some threads.  Raises OSError if the kernel denies it."""
+    """Returns of system calls in some threads.  Raises OSError if the kernel denies the tracepoint."""
 
     def __init__(self, tracepoint: Tracepoint, tids: Collection[int]) -> None:
         self._id_at = RAW + offset_of("id", tracepoint.format)
@@ -55,7 +55,7 @@ class Returns(PerfRings):
             self.narrow(filter_for("common_pid", tids))
 
     def pump(self) -> None:
-        """Take in what has come, so that no ring fills up.  Raises Lost if one did."""
+        """Read the rings, so that none fills up.  Raises Lost if one did."""
         for body in self.samples():
             tid, at_ns = struct.unpack_from("=iQ", body, 4)
             (number,) = self._long.unpack_from(body, self._id_at)

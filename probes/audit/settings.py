@@ -1,7 +1,7 @@
 """Settings of a live listener: backlog, SO_REUSEPORT, TCP_DEFER_ACCEPT; None for what cannot be read.
 
-pidfd_getfd(2) lends a copy of the descriptor for as long as it takes to ask; the server notices
-nothing.  It takes the permission to trace (ptrace(2), "Ptrace access mode checking"), and traces nothing.
+pidfd_getfd(2) gives us a copy of the descriptor, which is closed as soon as its options are read; the server does not
+notice.  The call needs the permission to trace (ptrace(2), "Ptrace access mode checking"), but traces nothing.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _TCPI_SACKED = 28
 
 @dataclass(frozen=True)
 class ListenerSettings:
-    """What was asked of the kernel about one listening socket."""
+    """The settings of one listening socket."""
 
     backlog: int | None = None
     reuseport: bool | None = None
     defer_accept_s: int | None = None
-    """Seconds that it waits for data before it wakes anybody (tcp(7), TCP_DEFER_ACCEPT); 0: it does not."""
+    """How long a connection waits for data before it wakes anybody (tcp(7), TCP_DEFER_ACCEPT); 0: not at all."""
     why_not: str | None = None
     """Why they could not be read, or None."""
 

@@ -1,4 +1,4 @@
-"""A server behind several listeners: each is audited, one after the other, and one answer holds all."""
+"""A server with several listeners: each is audited, one after the other, and one answer holds all the answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ORDER = (BROKEN, CANNOT_JUDGE, WELL)
 
 
 def requests_for(request: AuditRequest) -> list[AuditRequest]:
-    """One request for each listener that is meant: several where `--pid` alone names a server that has several.
+    """One request for each listener to audit: several if `--pid` alone names a server with several listeners.
 
     Raises BadTarget if there is none.
     """
@@ -38,7 +38,7 @@ def requests_for(request: AuditRequest) -> list[AuditRequest]:
 
 
 def together(answers: Sequence[Answer]) -> Answer:
-    """One answer: those of all listeners, and the worst exit code, of which a broken limit is the worst."""
+    """One answer that holds those of all listeners, and the worst exit code; an exceeded limit is the worst."""
     codes = {answer["exit_code"] for answer in answers}
     return {
         "schema": answers[0]["schema"],
@@ -49,7 +49,7 @@ def together(answers: Sequence[Answer]) -> Answer:
 
 
 def lines(answer: Mapping[str, Any]) -> Iterator[str]:
-    """The table, for people; its texts must be safe to print."""
+    """The table, line by line; its texts must be safe to print."""
     yield f"kernel     {answer['kernel']}"
     yield ""
     rows = [("listener", "workers", "woken", "in vain", "verdict"), *(cells(judged) for judged in answer["listeners"])]
@@ -65,7 +65,7 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def name_of(answer: Mapping[str, Any]) -> str:
-    """What the listener is called."""
+    """The listener's name."""
     return str(answer["listener"]["name"]) if answer["listener"] else "a listener"
 
 

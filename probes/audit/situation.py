@@ -1,4 +1,4 @@
-"""What advice depends on: how the workers wait, where the listener came from, how the server was started."""
+"""What the advice depends on: how the workers wait, where the listener came from, how the server was started."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .workers import Workers
 
 @dataclass(frozen=True)
 class Situation:
-    """What advice depends on."""
+    """What the advice depends on."""
 
     verdict: str
     call: str | None
-    """That the workers wait in."""
+    """The call that the workers wait in."""
     trigger: str | None
     sharing: str | None
     """What they share, as in a strategy."""
@@ -32,17 +32,17 @@ class Situation:
     reuseport: bool | None
     """Whether the listener has SO_REUSEPORT; None if that could not be read."""
     handed_over_by: str | None
-    """Who bound the listener, where it was not the server itself."""
+    """Who bound the listener, in words, if it was not the server itself."""
     names: frozenset[str]
-    """What the server's processes are called."""
+    """Names of the server's processes."""
     datagrams: bool = False
     """Whether it is a UDP socket."""
     options: Sequence[str] = field(default_factory=list)
-    """The words that it was started with."""
+    """The words of the server's command line."""
     options_known: bool = True
-    """False if it wrote a title over them."""
+    """False if the server wrote a title over its command line."""
     version: tuple[int, ...] | None = None
-    """Of the server, where it could be found out."""
+    """The server's version, if it could be determined."""
     cpus: int = field(default_factory=lambda: os.sysconf("SC_NPROCESSORS_ONLN"))
 
 

@@ -1,9 +1,9 @@
-"""What the kernel answers about sockets by netlink (sock_diag(7)).
+"""The kernel's lists of sockets, by netlink (sock_diag(7)).
 
-Binary, in records of known length: the text of /proc/net/unix has names in it that any user chooses, line breaks
-included.  By hand and not by pyroute2 0.9.7, whose DiagSocket drops the first byte of a unix name, so that an
-abstract name and a path are one, takes an error for no answer, cannot ask in another network namespace, and
-takes 0.13 s to import.
+The answers are binary records of known length, whereas the text of /proc/net/unix contains names that any user can
+choose, line breaks included.  pyroute2 0.9.7 is not used: its DiagSocket drops the first byte of a unix name, so an
+abstract name looks like a path; it takes an error for an empty answer; it cannot ask in another network namespace; and
+it takes 0.13 s to import.
 """
 
 from __future__ import annotations
@@ -54,26 +54,26 @@ class UnixSocket(NamedTuple):
     """One unix socket that listens."""
 
     name: bytes
-    """As it was given to bind: a path, or NUL and any bytes for an abstract name (unix(7))."""
+    """As it was given to bind: a path, or, for an abstract name, NUL and any bytes (unix(7))."""
     inode: int
     file: tuple[int, int] | None
     """Device and inode of its path, as stat(2) shows them; None for an abstract name."""
 
 
 class SocketQueue(NamedTuple):
-    """What waits at one socket."""
+    """The queue of one socket."""
 
     inode: int
     length: int
-    """Connections that nobody has accepted yet; of a datagram socket, bytes."""
+    """Connections that nobody has accepted yet; for a datagram socket, bytes."""
     most: int
     """How long the queue of a listener may become."""
     dropped: int | None
-    """What the socket has dropped since it is there (sk_drops); None if this kernel does not say."""
+    """What the socket has dropped since it was created (sk_drops); None if this kernel does not say."""
 
 
 _lines: dict[int, socket.socket] = {}
-"""Netlink sockets by network namespace: each is opened once."""
+"""One netlink socket for each network namespace, by its inode."""
 
 
 def inet_sockets(
@@ -81,7 +81,8 @@ def inet_sockets(
 ) -> Iterator[InetSocket]:
     """Sockets of this family and protocol in the network namespace of process `pid`, or of "self".
 
-    `states` is a set of bits, a port of 0 any.  OSError where the namespace is closed to us, or this kernel cannot say.
+    `states` is a set of bits; port 0 means any port.  Raises OSError if we may not enter the namespace, or if this
+    kernel cannot list such sockets.
     """
     ports = (local_port.to_bytes(2, "big"), remote_port.to_bytes(2, "big"))
     request = _INET_REQUEST.pack(family, protocol, 0, states, *ports, bytes(16), bytes(16), 0, bytes(8))
@@ -93,7 +94,7 @@ def inet_sockets(
 
 
 def inet_queues(pid: int | str, family: int, protocol: int, states: int, local_port: int) -> Iterator[SocketQueue]:
-    """Queues of the sockets of this family and protocol at this port.  OSError as above."""
+    """Queues of the sockets of this family and protocol at this port.  Raises OSError as `inet_sockets`."""
     port = local_port.to_bytes(2, "big")
     extension = 1 << (_INET_MEMORY - 1)
     request = _INET_REQUEST.pack(family, protocol, extension, states, port, bytes(2), bytes(16), bytes(16), 0, bytes(8))
@@ -107,7 +108,7 @@ def inet_queues(pid: int | str, family: int, protocol: int, states: int, local_p
 
 
 def unix_queues(pid: int | str) -> Iterator[SocketQueue]:
-    """Queues of all unix sockets that listen.  OSError as above."""
+    """Queues of all unix sockets that listen.  Raises OSError as `inet_sockets`."""
     request = _UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, 1 << LISTEN, 0, _SHOW_LENGTHS, bytes(8))
     for body in _answers(pid, request):
         _, _, _, inode, _ = _UNIX_ANSWER.unpack_from(body)
@@ -118,7 +119,10 @@ def unix_queues(pid: int | str) -> Iterator[SocketQueue]:
 
 
 def unix_listeners(pid: int | str) -> Iterator[UnixSocket]:
-    """Unix sockets that listen in the network namespace of process `pid`, or of "self".  OSError as above."""
+    """Unix sockets that listen in the network namespace of process `pid`, or of "self".
+
+    Raises OSError as `inet_sockets`.
+    """
     request = _UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, 1 << LISTEN, 0, _SHOW_NAME | _SHOW_FILE, bytes(8))
     for body in _answers(pid, request):
         _, _, _, inode, _ = _UNIX_ANSWER.unpack_from(body)
@@ -128,7 +132,7 @@ def unix_listeners(pid: int | str) -> Iterator[UnixSocket]:
         if _FILE in attributes:
             number, device = struct.unpack_from("=II", attributes[_FILE])
             file = (os.makedev(device >> 20, device & 0xFFFFF), number)
-        # The kernel counts the NUL that ends a path, and none that ends an abstract name (unix_mkname_bsd).
+        # A path's length includes its terminating NUL; an abstract name has none (unix_mkname_bsd).
         yield UnixSocket(name if name.startswith(b"\0") else name.rstrip(b"\0"), inode, file)
 
 
@@ -163,7 +167,8 @@ def _answers(pid: int | str, request: bytes) -> Iterator[bytes]:
 
 
 def _refusal(error: int, family: int, protocol: int) -> OSError:
-    """ENOENT: nobody answers for such sockets (net/core/sock_diag.c, net/ipv4/inet_diag.c), not even a module."""
+    """The error to raise.  ENOENT means that no handler for such sockets is loaded, and that none could be loaded
+    (net/core/sock_diag.c, net/ipv4/inet_diag.c)."""
     kind = "unix" if family == socket.AF_UNIX else {6: "tcp", 17: "udp"}.get(protocol)
     if error != errno.ENOENT or kind is None:
         return OSError(error, f"sock_diag: {os.strerror(error)}")

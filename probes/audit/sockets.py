@@ -1,4 +1,4 @@
-"""Listening sockets, as the kernel lists them by netlink (sock_diag.py), and how to reach them."""
+"""Listening sockets, as the kernel lists them by netlink (sock_diag.py), and how to connect to them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ListeningSocket:
     kind: str
     """tcp4, tcp6, unix or unix-abstract, as in a scenario; udp4 or udp6, which do not listen, for a datagram server."""
     address: str
-    """An IP address; of a unix socket the path, or @ and the abstract name (which may hold any bytes)."""
+    """An IP address; for a unix socket the path, or @ and the abstract name (which may contain any bytes)."""
     port: int
     """0 for a unix socket."""
     inodes: tuple[int, ...]
@@ -32,7 +32,7 @@ class ListeningSocket:
     namespace: int
     """Inode of the network namespace."""
     file: tuple[int, int] | None = None
-    """Device and inode of a unix socket's path, as the kernel keeps it."""
+    """Device and inode of a unix socket's path, as the kernel records them."""
 
     @property
     def takes_datagrams(self) -> bool:
@@ -50,7 +50,7 @@ class ListeningSocket:
 def listeners(pid: int | str) -> list[ListeningSocket]:
     """Every listener in the network namespace of process `pid` (or "self").
 
-    Raises OSError if it is gone, or its namespace may not be entered.
+    Raises OSError if the process is gone, or if its namespace may not be entered.
     """
     namespace = network_of(pid)
     sockets: dict[tuple[str, str, int], list[int]] = {}
@@ -58,7 +58,7 @@ def listeners(pid: int | str) -> list[ListeningSocket]:
         with _no_ipv6(family):
             for listener in inet_sockets(pid, family, socket.IPPROTO_TCP, 1 << LISTEN):
                 sockets.setdefault((kind, _text(listener.local[0]), listener.local[1]), []).append(listener.inode)
-    # Never a group: a path that two are bound to was removed in between, and is that of the second.
+    # Unix sockets form no groups.  If two are bound to one path, it was removed in between, and leads to the second.
     unix = []
     for bound in unix_listeners(pid):
         kind = "unix-abstract" if bound.name.startswith(b"\0") else "unix"
@@ -70,7 +70,7 @@ def listeners(pid: int | str) -> list[ListeningSocket]:
 def datagram_sockets(pid: int | str) -> list[ListeningSocket]:
     """Every UDP socket that is bound and takes datagrams from anybody, in the network namespace of process `pid`.
 
-    OSError as `listeners`.
+    Raises OSError as `listeners`.
     """
     namespace = network_of(pid)
     sockets: dict[tuple[str, str, int], list[int]] = {}
@@ -85,13 +85,13 @@ def datagram_sockets(pid: int | str) -> list[ListeningSocket]:
 def udp_inodes(pid: int | str) -> set[int]:
     """The inode of every UDP socket that is bound, connected ones too, in the network namespace of process `pid`.
 
-    OSError as `listeners`.
+    Raises OSError as `listeners`.
     """
     inodes: set[int] = set()
     for family in _DATAGRAMS:
         with _no_ipv6(family):
-            found = inet_sockets(pid, family, socket.IPPROTO_UDP, 1 << CLOSE | 1 << ESTABLISHED)
-            inodes.update(datagram.inode for datagram in found if datagram.local[1])
+            sockets = inet_sockets(pid, family, socket.IPPROTO_UDP, 1 << CLOSE | 1 << ESTABLISHED)
+            inodes.update(datagram.inode for datagram in sockets if datagram.local[1])
     return inodes
 
 
@@ -105,12 +105,12 @@ def is_udp_port(pid: int | str, port: int) -> bool:
 
 
 def _no_ipv6(family: int) -> contextlib.suppress:
-    """A kernel without IPv6 refuses to list such sockets (ENOENT); every kernel that is audited has IPv4."""
+    """Ignore ENOENT for IPv6: a kernel without it refuses to list such sockets.  Every kernel here has IPv4."""
     return contextlib.suppress(*((FileNotFoundError,) if family == socket.AF_INET6 else ()))
 
 
 def _text(packed: bytes) -> str:
-    """The address; of an IPv4 peer of an IPv6 socket, as IPv4."""
+    """The address as text; an IPv4-mapped IPv6 address as IPv4."""
     address = ipaddress.ip_address(packed)
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)
@@ -127,20 +127,20 @@ def server_end(pid: int, port: int, client: tuple[str, int]) -> InetSocket | Non
 
 
 def is_half_open(end: InetSocket) -> bool:
-    """Whether the handshake is not over for the server: under TCP_DEFER_ACCEPT it waits for data (tcp(7))."""
+    """Whether the server's end has not completed the handshake: with TCP_DEFER_ACCEPT it waits for data (tcp(7))."""
     return end.state == SYN_RECV
 
 
 def destination(listener: ListeningSocket, pid: int) -> tuple[int, object]:
     """Family and address to connect to; `pid` is a process in the listener's namespace.
 
-    Where it listens on all addresses, the loopback one.
+    If it listens on all addresses, this is the loopback address.
     """
-    if listener.port and ":" not in listener.address:  # tcp6, too: bound to ::ffff:127.0.0.1, it takes IPv4 alone
+    if listener.port and ":" not in listener.address:  # a tcp6 socket bound to ::ffff:127.0.0.1 takes only IPv4, too
         return socket.AF_INET, ("127.0.0.1" if listener.address == "0.0.0.0" else listener.address, listener.port)
     if listener.kind in ("tcp6", "udp6"):
         if listener.address == "::" and not any(packed == _LOOPBACK6 for packed, _ in _addresses6(pid)):
-            # A container without IPv6, as Docker makes them by default: what listens on all takes IPv4, too.
+            # A container without IPv6 addresses, Docker's default: a listener on :: takes IPv4, too.
             return socket.AF_INET, ("127.0.0.1", listener.port)
         address = "::1" if listener.address == "::" else listener.address
         return socket.AF_INET6, (address, listener.port, 0, _scope(address, pid))

@@ -1,8 +1,8 @@
-"""A server that the audit starts and stops itself; nothing of it stays, whatever ends the audit.
+"""A server that the audit starts and stops itself; nothing of it stays behind, however the audit ends.
 
-A supervisor stands between: a child of ours that starts the command in a session of its own, adopts
-what the server leaves behind (PR_SET_CHILD_SUBREAPER, prctl(2)), and ends all of it when the pipe from
-the audit closes, as it does also when the audit is killed.
+A child of ours supervises it: it starts the command in a session of its own, adopts the processes that the server
+leaves behind (PR_SET_CHILD_SUBREAPER, prctl(2)), and ends all of them when the pipe from the audit closes, which
+happens even if the audit is killed.
 """
 
 from __future__ import annotations
@@ -33,37 +33,37 @@ from .find import (
 from .sockets import ListeningSocket
 
 START_S = 30.0
-"""How long it may take until it listens."""
+"""How long the server may take until it listens."""
 SETTLE_S = 2.0
-"""For so long no process may come or go, and no listener, once it listens: workers start one after another."""
+"""Once it listens, no process or listener may come or go for this long: workers start one after another."""
 GRACE_S = 5.0
-"""How long it may take to end by itself after SIGTERM."""
+"""How long the server may take to end after SIGTERM."""
 _TAIL_LINES, _TAIL_BYTES = 3, 4096
 _TURN_S = 0.05
 
 
 class Started:
-    """The command, running.  Raises BadTarget if it cannot be started."""
+    """The running command.  Raises BadTarget if it cannot be started."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
-        # In memory, and gone with the last process that holds it.
+        # In memory; it disappears with the last process that holds it.
         self._output = os.memfd_create("server-output")
         reader, self._lifeline = os.pipe()
-        said, say = os.pipe()
+        failure, report_failure = os.pipe()
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
             try:
                 os.close(self._lifeline)
-                os.close(said)
-                _supervise(command, reader, say, self._output, parent)
+                os.close(failure)
+                _supervise(command, reader, report_failure, self._output, parent)
             finally:
                 os._exit(1)
         os.close(reader)
-        os.close(say)
-        with open(said, "rb") as heard:
-            why_not = heard.read().decode(errors="replace")
+        os.close(report_failure)
+        with open(failure, "rb") as file:
+            why_not = file.read().decode(errors="replace")
         self._pidfd = os.pidfd_open(self.pid)
         if why_not:
             self.close()
@@ -90,7 +90,7 @@ class Started:
                 raise Inconclusive(f"{self._command[0]} did not listen within {START_S:.0f} s{self._last_words()}")
 
     def _listeners(self, wanted: Wanted | None) -> list[ListeningSocket]:
-        """What the server listens on by now."""
+        """The listeners that the server has now."""
         listening: list[ListeningSocket] = []
         family = descendants(self.pid)
         held: set[int] = set()
@@ -127,7 +127,7 @@ class Started:
         return ": " + " | ".join(lines) if lines else ""
 
     def close(self) -> None:
-        """End it: SIGTERM, and SIGKILL for what is left after a while."""
+        """End the server: SIGTERM, and after GRACE_S SIGKILL for whatever is left."""
         os.close(self._lifeline)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
@@ -147,9 +147,9 @@ def _fits(listener: ListeningSocket, wanted: Wanted | None) -> bool:
     return listener.port == wanted.port if wanted.port is not None else listener.address == wanted.path
 
 
-def _supervise(command: Sequence[str], lifeline: int, say: int, output: int, parent: int) -> None:
-    """In the child: start, wait for the end of the audit or of the server, and clear up."""
-    # A handler that does nothing, because the server would inherit that a signal is ignored (execve(2)).
+def _supervise(command: Sequence[str], lifeline: int, report_failure: int, output: int, parent: int) -> None:
+    """In the child: start the command, wait until the audit or the server ends, and clean up."""
+    # Handlers that do nothing instead of SIG_IGN, which the server would inherit (execve(2)).
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     syscalls.adopt_orphans()
@@ -163,10 +163,10 @@ def _supervise(command: Sequence[str], lifeline: int, say: int, output: int, par
             preexec_fn=ordinary_signals,  # noqa: PLW1509 (there is one thread)
         )
     except OSError as error:
-        os.write(say, (error.strerror or str(error)).encode())
+        os.write(report_failure, (error.strerror or str(error)).encode())
         os._exit(0)
-    os.close(say)
-    # The lifeline closes with the audit.  A server that daemonises ends as a process, and lives on as its children.
+    os.close(report_failure)
+    # The lifeline closes with the audit.  The first process of a server that daemonises ends; its children go on.
     while not select.select([lifeline], [], [], _TURN_S)[0]:
         _reap()
         if not descendants(os.getpid()):
@@ -176,16 +176,17 @@ def _supervise(command: Sequence[str], lifeline: int, say: int, output: int, par
 
 
 def ordinary_signals() -> None:
-    """No signal blocked, none ignored, none handled: as a server expects it, whatever started us (execve(2))."""
+    """Give every signal its default disposition and block none, as a server expects it, whatever started us
+    (execve(2))."""
     for number in signal.valid_signals():
-        # Those that libc keeps to itself, and SIGKILL and SIGSTOP, cannot be set (signal(7)).
+        # SIGKILL and SIGSTOP cannot be set, nor the signals that libc uses itself (signal(7)).
         with contextlib.suppress(OSError):
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _end_all(server: int) -> None:
-    """SIGTERM to the server, or to what it left; then SIGKILL, until nothing is there any more."""
+    """Send SIGTERM to the server, or to the processes that it left behind; then SIGKILL, until none is left."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(server, signal.SIGTERM)
     children = set(descendants(os.getpid()))
@@ -196,7 +197,7 @@ def _end_all(server: int) -> None:
         _reap()
         if time.monotonic() > deadline:
             _signal_all(descendants(os.getpid()), signal.SIGKILL)
-        # A turn, or the end of any child, whichever comes first.
+        # Returns early if a child ends.
         signal.sigtimedwait({signal.SIGCHLD}, _TURN_S)
 
 

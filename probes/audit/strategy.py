@@ -1,4 +1,4 @@
-"""How the workers of a server wait: a strategy's id, as the lab has it, and a sentence."""
+"""How the workers of a server wait: the strategy's id in the lab, and a sentence."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ class WayOfWaiting:
     """What the workers have in common."""
 
     id: str | None
-    """CALL[.TRIGGER][.SHARING] as in a scenario; None if they differ, or it could not be seen."""
+    """CALL[.TRIGGER][.SHARING] as in a scenario; None if the workers differ, or if it could not be seen."""
     sentence: str
     sharing: str | None
     """listener, epoll or nothing; None if it could not be seen."""
     per_socket: int
-    """Workers that wait for the same socket: all, or one each in a plain reuseport group."""
+    """How many workers wait for the same socket: all of them, or one in a plain reuseport group."""
     threads: bool
     """Whether they are threads of one process."""
     shared_with: tuple[frozenset[int], ...] = ()
-    """Sets of thread ids that wait in one and the same epoll instance."""
+    """Sets of threads (ids) that wait in the same epoll instance."""
 
     def shares_an_instance(self, thread: int, other: int) -> bool:
         """Whether two threads wait in the same epoll instance, so that one wakes the next (epoll(7))."""
         return any({thread, other} <= together for together in self.shared_with)
 
     def scenario(self, kind: str, workers: int) -> Scenario | None:
-        """The scenario in which the lab has this strategy, or None if it has not."""
+        """The lab's scenario for this strategy, or None if it has none."""
         if self.id is None or workers < 1:
             return None
         size = f"n{workers}{'t' if self.threads else ''}"
-        # Who is blocked in the very call that takes has nothing to do but hold.
+        # A waiter that is blocked in the call that receives has received when it returns, so `read` does not apply.
         datagrams = ("read/one-write", "hold/one-write")
-        for what in datagrams if kind.startswith("udp") else ("accept/one-connection",):
+        for reaction_and_stimulus in datagrams if kind.startswith("udp") else ("accept/one-connection",):
             with contextlib.suppress(BadScenario):
-                return Scenario.parse(f"{self.id}/{kind}/{size}/{what}")
+                return Scenario.parse(f"{self.id}/{kind}/{size}/{reaction_and_stimulus}")
         return None
 
 
@@ -62,8 +62,8 @@ def strategy_of(
 ) -> WayOfWaiting:
     """The strategy of the threads that wait for the listener.
 
-    `peers` is how many more of their kind hold the listener and do not wait for it just now;
-    `holders` the number of processes that hold it.
+    `peers` is the number of workers that take turns with them and do not wait for the listener just now; `holders` is
+    the number of processes that hold it.
     """
     sharing, groups = _sharing(waits, listener, same)
     kinds = Counter((wait.call, wait.trigger) for wait in waits)
@@ -83,7 +83,7 @@ def strategy_of(
 
 
 def _sharing(waits: Sequence[Wait], listener: ListeningSocket, same: Same) -> tuple[str | None, list[list[Wait]]]:
-    """What they share, and which of them share an epoll instance."""
+    """What they share, and the groups of them that share an epoll instance."""
     groups: list[list[Wait]] = []
     unknown = False
     for wait in waits:
@@ -142,7 +142,7 @@ def _how(call: str | None, trigger: str | None, sharing: str | None, n: int, ins
         flags = _TRIGGERS.get(trigger or "", "with flags that could not be read")
         if sharing == "epoll":
             return f"all in one shared epoll instance, {flags}"
-        if instances:  # some share one, and some do not
+        if instances:  # some of them share an instance, and some do not
             return f"in {instances} epoll instances, {flags}"
         if sharing is None:
             return f"in {call}, {flags}, and it is not known which of them share an epoll instance"

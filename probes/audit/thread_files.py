@@ -1,4 +1,5 @@
-"""The files of all threads of a server, left open where there is room: to open one takes longer than to read it."""
+"""/proc files of all threads of a server, kept open as long as descriptors suffice: opening takes longer than
+reading."""
 
 from __future__ import annotations
 
@@ -12,14 +13,14 @@ from .waits import threads_of
 _FILES_EACH = 2
 """/proc/PID/task/TID/status and /proc/PID/task/TID/syscall."""
 _SPARE = 0.5
-"""The part of the descriptors that this process may have which is left for all else."""
+"""The part of the limit on descriptors that is left for everything else."""
 _OWN_LINKS = 2
-"""Of a directory without subdirectories; /proc/PID/task has one more for each thread (proc_task_getattr,
-fs/proc/base.c)."""
+"""Link count of a directory without subdirectories; that of /proc/PID/task is higher by one for each thread
+(proc_task_getattr, fs/proc/base.c)."""
 
 
 class ThreadFiles:
-    """By thread id.  `close` leaves nothing open, and nothing is left open after it."""
+    """The files by thread id.  After `close` no file is open, and none is kept open any more."""
 
     def __init__(self) -> None:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -41,7 +42,7 @@ class ThreadFiles:
         return files
 
     def threads(self, pid: int) -> list[int]:
-        """Thread ids of this process.  They are listed only where their number has changed, or one was seen to end."""
+        """Thread ids of this process.  The folder is read again only if their number changed, or a thread ended."""
         known = self._threads.get(pid)
         folder = self._folders.get(pid)
         if known is not None and folder is not None:
@@ -56,11 +57,11 @@ class ThreadFiles:
         return self._threads[pid]
 
     def list_anew(self) -> None:
-        """Let `threads` list those of every process the next time: one may have ended when another came."""
+        """Make `threads` read every folder again: a thread may have ended when another started."""
         self._threads.clear()
 
     def gone(self, pid: int, tid: int) -> None:
-        """This thread has ended."""
+        """Note that this thread has ended."""
         self._threads.pop(pid, None)
         if (files := self._files.pop(tid, None)) is not None:
             files.close()

@@ -1,8 +1,8 @@
-"""System calls that come back, by ptrace: only where the user asks for it, because it disturbs the server.
+"""Returns of system calls, by ptrace.  Used only if the user asks for it, because it disturbs the server.
 
-To attach, each thread is interrupted once, and a blocked epoll_wait returns EINTR (signal(7)); then
-every system call stops twice.  A server may take that for an event.  When this process ends, however it
-ends, the kernel detaches and the server goes on: PTRACE_O_EXITKILL is not set (ptrace(2)).
+Attaching interrupts each thread once, so a blocked epoll_wait returns EINTR (signal(7)), which a server may take for an
+event; from then on every system call stops twice.  When this process ends, however it ends, the kernel detaches the
+threads and the server goes on: PTRACE_O_EXITKILL is not set (ptrace(2)).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _RESTARTS = range(-516, -511)
 @dataclass
 class _Tracee:
     inside: int | None = None
-    """Number of the call it has entered and not left."""
+    """Number of the system call that it is in."""
     ready: bool = False
     """Whether its first stop was seen."""
 
 
 class Traced:
-    """These threads, from construction until `close`.  Raises Inconclusive if ptrace is denied."""
+    """Traces these threads, from construction until `close`.  Raises Inconclusive if ptrace is denied."""
 
     def __init__(self, tids: Iterable[int]) -> None:
         self._stops = Stops()
@@ -64,7 +64,7 @@ class Traced:
         return all(tracee.ready for tracee in self._tracees.values())
 
     def pump(self) -> None:
-        """Handle every stop that is there now; never blocks."""
+        """Handle every stop that is pending; never blocks."""
         for tid, tracee in list(self._tracees.items()):
             with contextlib.suppress(ChildProcessError, ProcessLookupError, PtraceError):
                 while True:
@@ -102,7 +102,7 @@ class Traced:
         return sorted(returns)
 
     def close(self) -> None:
-        """Stop each thread once more, and let it go."""
+        """Stop each thread once more, and detach from it."""
         for tid in list(self._tracees):
             with contextlib.suppress(PtraceError, ChildProcessError, ProcessLookupError):
                 binding.ptrace(_INTERRUPT, tid)

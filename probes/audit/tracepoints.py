@@ -1,4 +1,4 @@
-"""Descriptions of tracepoints, also where tracefs is not mounted: in a child with mounts of its own."""
+"""Descriptions of tracepoints.  If tracefs is not mounted, a child mounts it in a mount namespace of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MS_REC, _MS_PRIVATE = 1 << 14, 1 << 18
 
 
 def descriptions(names: Sequence[str]) -> dict[str, Tracepoint | str]:
-    """For each tracepoint (group/event) its description, or why there is none."""
+    """For each tracepoint (group/event), its description, or why there is none."""
     try:
         folder = tracefs(may_mount=False)
     except OSError:
@@ -35,7 +35,7 @@ def _described(names: Sequence[str], folder: str) -> dict[str, Tracepoint | str]
 
 
 def _from_a_child(names: Sequence[str]) -> dict[str, Tracepoint | str]:
-    """Mount tracefs where nobody else sees it; the mount is gone with the child (mount_namespaces(7))."""
+    """Let a child mount tracefs where nobody else sees it; the mount ends with the child (mount_namespaces(7))."""
     reader, writer = os.pipe()
     parent = os.getpid()
     child = os.fork()

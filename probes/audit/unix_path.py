@@ -1,7 +1,7 @@
-"""The file of a unix socket, found as its server finds it, and never outside the server's own root.
+"""The file of a unix socket, as its server sees it, and never outside the server's own root.
 
-A path inside a container may be, or lead through, an absolute symbolic link.  Followed from outside it leads to the
-host's files, and the audit would connect to somebody else's server (openat2(2), RESOLVE_IN_ROOT).
+A path inside a container may be, or lead through, an absolute symbolic link.  Followed from outside, it would lead to
+the host's files, and the audit would connect to another server (openat2(2), RESOLVE_IN_ROOT).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _PATH_ONLY = os.O_PATH | os.O_CLOEXEC
 
 
 def open_file(listener: ListeningSocket, holders: Iterable[int]) -> int:
-    """A descriptor (O_PATH) of the socket's file, to connect to by /proc/self/fd/N; the caller closes it.
+    """A descriptor (O_PATH) of the socket's file, to connect to through /proc/self/fd/N; the caller closes it.
 
-    Raises Inconclusive if none of the processes that hold the listener has it at this path.
+    Raises Inconclusive if the path leads to this listener for none of the processes that hold it.
     """
     why_not = f"{listener.address} is there no more"
     for pid in holders:
@@ -41,8 +41,8 @@ def open_file(listener: ListeningSocket, holders: Iterable[int]) -> int:
 
 
 def _is_of(listener: ListeningSocket, status: os.stat_result) -> bool:
-    """Whether this is the listener's file.  Below overlayfs and btrfs stat(2) shows another device than the kernel's
-    own, and the inodes need not be alike; elsewhere both must agree."""
+    """Whether this is the listener's file.  On overlayfs and btrfs, stat(2) shows another device than the one that the
+    kernel uses, and the inodes may differ, too; if the devices are the same, the inodes must be."""
     if not stat.S_ISSOCK(status.st_mode):
         return False
     if listener.file is None or listener.file[0] != status.st_dev:
@@ -63,7 +63,7 @@ def _opened(pid: int, path: str) -> int:
 
 
 def _open_in_root(start: int, path: str) -> int:
-    """openat2(2) with `start` as the root.  OSError; ENOSYS before Linux 5.6."""
+    """openat2(2) with `start` as the root.  Raises OSError: ENOSYS before Linux 5.6."""
     name = ctypes.create_string_buffer(os.fsencode(path))
     how = ctypes.create_string_buffer(struct.pack("=QQQ", _PATH_ONLY, 0, _IN_ROOT | _NO_MAGICLINKS), 24)
     number = syscalls.number("openat2")
@@ -76,7 +76,7 @@ def _open_in_root(start: int, path: str) -> int:
 
 
 def _is_our_root(pid: int) -> bool:
-    """Whether a path means the same to that process as to us."""
+    """Whether that process has our mount namespace and root, so that paths mean the same to both."""
     if os.readlink(f"/proc/{pid}/ns/mnt") != os.readlink("/proc/self/ns/mnt"):
         return False
     return os.path.samefile(f"/proc/{pid}/root", "/")

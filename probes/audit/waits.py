@@ -1,9 +1,9 @@
-"""How each thread waits: the call it is blocked in, and whether the listener is part of it.
+"""How each thread waits: the call that it is blocked in, and whether it waits for the listener there.
 
-/proc/PID/task/TID/syscall names the call and its arguments while the thread sleeps (proc_pid_syscall(5));
-reading it neither stops nor wakes anybody.  The descriptors of select and poll stand in the thread's
-memory, which is read where that is allowed (process_vm_readv(2) takes the same permission).
-Where /proc/PID/task/TID/syscall is denied, as under Yama, wchan names the function it sleeps in.
+/proc/PID/task/TID/syscall shows the call and its arguments while the thread sleeps (proc_pid_syscall(5)); reading it
+neither stops nor wakes anybody.  The descriptors of select and poll are in the process's memory, which is read if that
+is allowed (process_vm_readv(2) needs the same permission).  If /proc/PID/task/TID/syscall is denied, as under Yama,
+wchan names the kernel function in which the thread sleeps.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from .registered import flags_for, socket_for, trigger_of
 RECEIVES = ("recvfrom", "recvmsg", "recvmmsg")
 """Calls that take a datagram."""
 _SLEEPS = {
-    # Function in which it sleeps (fs/eventpoll.c, net/ipv4/inet_connection_sock.c, fs/select.c) -> call.
+    # Kernel function (fs/eventpoll.c, net/ipv4/inet_connection_sock.c, net/core/datagram.c, fs/select.c) -> call.
     "ep_poll": "epoll_wait",
     "inet_csk_accept": "accept",
     "inet_csk_wait_for_connect": "accept",
     "__skb_wait_for_more_packets": "recvfrom",
-    # Both sleep here; which of the two is not known, so neither has a scenario.
+    # Both sleep there, so there is no scenario for it.
     "poll_schedule_timeout": "select or poll",
 }
 _POLLFD_BYTES = 8
@@ -39,24 +39,24 @@ _MOST_POLLED = 65_536
 
 @dataclass(frozen=True)
 class Wait:
-    """One thread at one moment."""
+    """How one thread waits at one moment."""
 
     pid: int
     tid: int
     name: str
     call: str | None
-    """The system call it is blocked in; None while it runs, or where nobody says."""
+    """The system call that it is blocked in; None while it runs, or if that is not known."""
     listens: bool | None
-    """Whether that call waits for the listener; None: probably, its arguments cannot be seen."""
+    """Whether that call waits for the listener; None: probably, but its arguments cannot be seen."""
     trigger: str | None = None
     epoll: tuple[int, int] | None = None
     """(pid, descriptor) of the epoll instance."""
     inodes: tuple[int, ...] = ()
-    """The listener's sockets that it waits for, where that is known."""
+    """The listener's sockets (inodes) that it waits for, if that is known."""
     for_lock: bool = False
-    """Whether it waits for a lock that processes share."""
+    """Whether it waits for a lock between processes."""
     limited: bool = False
-    """Whether it waits for events for so long at most, and then looks again."""
+    """Whether it waits for events with a time limit, after which it looks again."""
 
     @property
     def is_candidate(self) -> bool:
@@ -72,7 +72,7 @@ def threads_of(pid: int) -> list[int]:
 
 
 def wait_of(pid: int, tid: int, held: Mapping[int, int]) -> Wait:
-    """How thread `tid` waits; `held` maps the process' descriptors of the listener to inodes (it may be empty).
+    """How thread `tid` waits; `held` maps the process's descriptors of the listener to inodes (it may be empty).
 
     Raises OSError (ENOENT, ESRCH) if the thread is gone.
     """
@@ -94,16 +94,16 @@ def wait_of(pid: int, tid: int, held: Mapping[int, int]) -> Wait:
 
 
 def called(number: int) -> str:
-    """The name of a system call, of several that differ in the width of time alone the one of the man page.
+    """The name of a system call, without the suffix that marks 64-bit times on 32-bit architectures.
 
-    recv(2), where there is such a call (32-bit arm, powerpc), is recvfrom without an address (net/socket.c).
+    The system call recv (32-bit arm, powerpc) is recvfrom without an address (net/socket.c).
     """
     name = call_name(number).removesuffix("_time64")
     return "recvfrom" if name == "recv" else name
 
 
 def parse_syscall(line: str) -> tuple[int | None, tuple[int, ...]]:
-    """Number and six arguments from /proc/PID/syscall; number None while it runs or is in no call."""
+    """Number and six arguments from /proc/PID/syscall; the number is None while the thread runs or is in no call."""
     fields = line.split()
     if not fields or fields[0] == "running" or int(fields[0]) < 0:
         return None, ()
@@ -111,9 +111,10 @@ def parse_syscall(line: str) -> tuple[int | None, tuple[int, ...]]:
 
 
 def _by_socketcall(pid: int, arguments: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
-    """What socketcall(2) does, and with which arguments: they stand in memory, as longs; none if it may not be read.
+    """The call that socketcall(2) makes, and its first argument, which is in memory as a long; no argument if that may
+    not be read.
 
-    One word is enough: no other is looked at of a call that takes a socket.
+    Of a call on a socket nothing else is needed.
     """
     does = syscalls.done_by_socketcall(arguments[0])
     word = _memory(pid, arguments[1], _LONG_BITS // 8)
@@ -133,7 +134,7 @@ def _decoded(pid: int, tid: int, name: str, call: str, arguments: tuple[int, ...
         return _with_memory(pid, tid, name, call, _selected(pid, arguments), held)
     if call in ("poll", "ppoll"):
         return _with_memory(pid, tid, name, call, _polled(pid, arguments), held)
-    # What a ring's requests wait for is shown nowhere.
+    # Nothing shows what the requests of a ring wait for.
     return Wait(pid, tid, name, call, None if call == "io_uring_enter" else False)
 
 
@@ -157,7 +158,7 @@ def _with_memory(pid: int, tid: int, name: str, call: str, fds: set[int] | None,
 
 
 def _selected(pid: int, arguments: tuple[int, ...]) -> set[int] | None:
-    """Descriptors in the read set of a select; the kernel writes it only on return (select(2))."""
+    """Descriptors in the read set of a select; the kernel changes the set only on return (select(2))."""
     count, address = arguments[0] & 0xFFFFFFFF, arguments[1]
     if not address or count > _MOST_POLLED:
         return set()
@@ -171,7 +172,7 @@ def _selected(pid: int, arguments: tuple[int, ...]) -> set[int] | None:
 
 
 def _polled(pid: int, arguments: tuple[int, ...]) -> set[int] | None:
-    """Descriptors that a poll waits for reading on (poll(2))."""
+    """Descriptors that a poll waits to read from (poll(2))."""
     address, count = arguments[0], arguments[1]
     if not count or count > _MOST_POLLED:
         return set()
@@ -182,7 +183,7 @@ def _polled(pid: int, arguments: tuple[int, ...]) -> set[int] | None:
 
 
 def _memory(pid: int, address: int, size: int) -> bytes | None:
-    """Bytes of the process' memory; None if they may not be read."""
+    """Bytes of the process's memory; None if they may not be read."""
     try:
         fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -197,7 +198,8 @@ def _memory(pid: int, address: int, size: int) -> bytes | None:
 
 
 def _by_wchan(pid: int, tid: int, name: str, held: Mapping[int, int]) -> Wait:
-    """Without the call's arguments: by the function it sleeps in, and by what its process has registered."""
+    """How a thread waits if its call is hidden: judged by the kernel function that it sleeps in, and by what is
+    registered in its process's epoll instances."""
     try:
         function = _text(f"/proc/{pid}/task/{tid}/wchan").partition(".")[0]
     except PermissionError:
@@ -210,7 +212,7 @@ def _by_wchan(pid: int, tid: int, name: str, held: Mapping[int, int]) -> Wait:
         listening = [wait for wait in waits if wait.listens]
         if len(waits) == 1 or not listening:
             return waits[0] if waits else Wait(pid, tid, name, call, None)
-        # Several instances: which of them it waits in is not known.
+        # With several instances it is not known which of them it waits in.
         return Wait(pid, tid, name, call, None)
     return Wait(pid, tid, name, call, None if call or not function else False)
 

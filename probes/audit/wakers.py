@@ -1,13 +1,13 @@
-"""Who woke whom: the tracepoint sched:sched_waking, narrowed to thread ids.
+"""Who woke whom: the tracepoint sched:sched_waking, filtered by thread id.
 
-Each event carries the task in whose context it was issued, and whether that was an interrupt
-(trace_flag_type, include/linux/trace_events.h).  So a wake-up tells where it came from:
+Each event carries the task in whose context it was issued, and whether that context was an interrupt
+(trace_flag_type, include/linux/trace_events.h).  This shows the source of a wake-up:
 
     connection  issued by the caller, in connect or in the softirq that connect ran; or by ksoftirqd
-    timer       issued in a hard interrupt: high-resolution timers expire there (hrtimer_interrupt)
-    client      issued in another softirq: a packet of somebody else's connection
+    timer       issued in a hard interrupt, in which high-resolution timers expire (hrtimer_interrupt)
+    client      issued in any other softirq: a packet of another client
     worker      issued by a thread of the server
-    other       anybody else
+    other       issued by anybody else
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .names import comm_of
 
 _HARDIRQ, _SOFTIRQ = 0x08, 0x10
 _MOST_RANGES = 70
-"""A filter names at most this many ranges of thread ids; it must fit into one page (perf_event_set_filter)."""
+"""The most ranges of thread ids in a filter, which must fit into one page (perf_event_set_filter)."""
 
 
 class TracedWakeUp(NamedTuple):
@@ -41,7 +41,7 @@ class TracedWakeUp(NamedTuple):
 
 
 class Wakers(PerfRings):
-    """Wake-ups of some threads.  Raises OSError if the kernel denies it."""
+    """Wake-ups of some threads.  Raises OSError if the kernel denies the tracepoint."""
 
     def __init__(self, tracepoint: Tracepoint, tids: Collection[int]) -> None:
         self._pid_at = RAW + offset_of("pid", tracepoint.format)
@@ -60,7 +60,7 @@ class Wakers(PerfRings):
             self.narrow(filter_for("pid", tids))
 
     def pump(self) -> None:
-        """Take in what has come, so that no ring fills up.  Raises Lost if one did."""
+        """Read the rings, so that none fills up.  Raises Lost if one did."""
         if self._lost is not None:
             self._news = None  # nothing is read until `forget`
             raise self._lost
@@ -79,7 +79,7 @@ class Wakers(PerfRings):
             raise
 
     def news(self) -> set[int] | None:
-        """Threads that were woken since the last call; None: not known, as at first.
+        """Threads that were woken since the last call; None if that is not known, as at first.
 
         The record of a wake-up is written before the thread is made runnable (try_to_wake_up, kernel/sched/core.c).
         """
@@ -89,8 +89,8 @@ class Wakers(PerfRings):
         return news
 
     def forget(self) -> None:
-        """Drop everything seen so far: the count starts here.  Whom it has woken is still news."""
-        # What has come since a ring was full is read, too: else it would be counted with what comes from now on.
+        """Drop everything seen so far: the count starts here.  `news` still reports who was woken."""
+        # Read what came after a ring was full, too; otherwise it would be counted with what comes from now on.
         self._lost = None
         with contextlib.suppress(Lost):
             self.pump()
@@ -105,10 +105,10 @@ class Wakers(PerfRings):
 
 
 def filter_for(field: str, tids: Collection[int], most_ranges: int = _MOST_RANGES) -> str:
-    """The kernel's filter for these thread ids (Documentation/trace/events.rst), as ranges of them.
+    """The kernel's filter for these thread ids (Documentation/trace/events.rst), as ranges.
 
-    Where there are too many ranges, those with the smallest gaps between them become one: the filter then lets some
-    other threads through, and whoever reads the records leaves them out.
+    If there are too many ranges, those with the smallest gaps between them are joined.  The filter then lets some other
+    threads through, and the reader of the records must leave those out.
     """
     ranges = [(tid, tid) for tid in sorted(tids)]
     gaps = sorted(later[0] - earlier[1] for earlier, later in pairwise(ranges))
@@ -128,7 +128,7 @@ def filter_for(field: str, tids: Collection[int], most_ranges: int = _MOST_RANGE
 
 
 def source_of(waking: TracedWakeUp, caller: int, softirqs: Collection[int], server: Collection[int]) -> str:
-    """Where a wake-up came from: connection, timer, client, worker or other."""
+    """The source of a wake-up: connection, timer, client, worker or other."""
     if waking.flags & _HARDIRQ:
         return "timer"
     if waking.waker == caller or (waking.waker in softirqs and waking.flags & _SOFTIRQ):
@@ -139,7 +139,7 @@ def source_of(waking: TracedWakeUp, caller: int, softirqs: Collection[int], serv
 
 
 def softirq_threads(pids: Iterable[int]) -> set[int]:
-    """Those of these processes that handle softirqs which a CPU left over: ksoftirqd/N."""
+    """Those of these processes that handle the softirqs that a CPU deferred: ksoftirqd/N."""
     threads = set()
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -148,8 +148,9 @@ def softirq_threads(pids: Iterable[int]) -> set[int]:
     return threads
 
 
-def knows_our_numbers(tracepoint: Tracepoint) -> bool:
-    """Whether thread ids in the trace are those of this pid namespace: a child is woken, and looked for."""
+def shares_our_pid_namespace(tracepoint: Tracepoint) -> bool:
+    """Whether thread ids in the trace are those of our pid namespace.  Found out by waking a child and looking for its
+    id in the trace."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -160,7 +161,7 @@ def knows_our_numbers(tracepoint: Tracepoint) -> bool:
     try:
         rings = Wakers(tracepoint, (child,))
         try:
-            # Asleep in the only call that it makes.
+            # It makes only one call, so once it sleeps it sleeps there.
             until(lambda: TaskFiles(child, child, False).look().state == "S", lambda: "a child did not fall asleep")
             rings.forget()
             os.close(writer)

@@ -1,10 +1,10 @@
-"""Looks at all threads of the server, until it is at rest: every thread asleep, two looks equal.
+"""Looks at all threads of the server until it is at rest: every thread sleeps, and two successive looks are equal.
 
-Reading /proc/PID/task/TID/status wakes nobody.  A thread that was woken between two looks has slept
-again in the second, and its count of context switches is higher.
+Reading /proc/PID/task/TID/status wakes nobody.  If a thread was woken between two looks and sleeps again in the second,
+its count of context switches is higher.
 
-Of a thousand threads a connection moves a few.  Where the scheduler's trace tells who was woken, a thread that was seen
-at rest, and was not woken since, rests still: its files are not read again.
+A connection moves only a few of a thousand threads.  If the scheduler's trace shows who was woken, a thread that was at
+rest and was not woken since is still at rest, and its files are not read again.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class ThreadLook(NamedTuple):
 
 
 _AT_REST = "STtZX"
-"""Asleep; stopped, by a signal or a tracer, or dead: these do not move either."""
+"""S: asleep.  The others are stopped by a signal or a tracer, or dead, so they do not move either."""
 
 Looks = dict[int, ThreadLook]
 """By thread id."""
 
 
 class Ended(Inconclusive):
-    """The server, or one of its workers, ended while it was looked at."""
+    """The server, or one of its workers, ended during the audit."""
 
 
 class NotIdle(Inconclusive):
@@ -48,7 +48,8 @@ class NotIdle(Inconclusive):
 
 
 class ServerThreads:
-    """The threads of these processes.  Holds a pidfd of each, so that an end is noticed, and no number mistaken."""
+    """The threads of these processes.  Holds a pidfd of each process, so that its end is noticed even if its pid is
+    reused."""
 
     def __init__(self, pids: Iterable[int]) -> None:
         self._fds: dict[int, int] = {}
@@ -56,19 +57,19 @@ class ServerThreads:
         self.threads: dict[int, int] = {}
         """Thread id -> process id."""
         self.ticking: frozenset[int] = frozenset()
-        """Threads that move by themselves, as by a timer."""
+        """Threads that moved while nobody connected, by a timer for example."""
         self.restless: frozenset[int] = frozenset()
-        """Those of them that no connection can wake through the listener: they need not rest."""
+        """Those of them that no connection can wake through the listener: they need not be at rest."""
         self._looked_at_all = True
-        """Whether the last look was at all that are to rest."""
+        """Whether the last look covered all threads that must be at rest."""
         self.woken: Callable[[], set[int] | None] = lambda: None
-        """Threads that were woken since the last call; None if that is not known."""
+        """Returns the threads that were woken since the last call; None if that is not known."""
         self._resting: Looks = {}
-        """The last look at each thread that was at rest then, and was not woken since."""
+        """The last look at each thread that was at rest then and was not woken since."""
         self._news: set[int] | None = None
-        """Who was woken before the last look."""
+        """The threads that were woken before the last look; None if that is not known."""
         self._proves_rest = True
-        """Whether it can be seen here that a thread is off its CPU."""
+        """Whether we may see here that a thread is off its CPU."""
         self._last: Looks = {}
         self._waits: dict[int, tuple[ThreadLook, Wait]] = {}
         self._files = ThreadFiles()
@@ -83,13 +84,13 @@ class ServerThreads:
             self._poll.register(self._fds[pid], select.POLLIN)
 
     def add(self, pids: Iterable[int]) -> None:
-        """Watch these processes, too."""
+        """Also watch these processes."""
         for pid in pids:
             self._add(pid)
         self.leave_out_ended()
 
     def leave_out_ended(self) -> None:
-        """Drop those that had ended before: a server need not have waited for its children (wait(2))."""
+        """Drop the processes that have ended: a server may leave its children as zombies (wait(2))."""
         ended = {fd for fd, _ in self._poll.poll(0)}
         for pid, fd in list(self._fds.items()):
             if fd in ended:
@@ -97,9 +98,9 @@ class ServerThreads:
                 os.close(self._fds.pop(pid))
 
     def rescan(self, *, anew: bool = False) -> bool:
-        """Look for threads that came or went; whether any did.
+        """List the threads again; returns whether any started or ended.
 
-        One that came when another went, which neither `looks` nor `waits` has missed yet, is seen only with `anew`.
+        If one started and another ended, and neither `looks` nor `waits` has noticed the end, only `anew` shows it.
         """
         if anew:
             self._files.list_anew()
@@ -108,13 +109,13 @@ class ServerThreads:
         return before != self.threads
 
     def complain_about_end(self, wait_ms: float = 0) -> None:
-        """Wait for an end of any of the processes, this long.  Raises Ended if there is one."""
+        """Wait at most this long for any of the processes to end.  Raises Ended if one does."""
         if ready := self._poll.poll(wait_ms):
             ended = [pid for pid, fd in self._fds.items() if fd in {ready_fd for ready_fd, _ in ready}]
             raise Ended(f"process {ended[0]} of the server ended during the audit")
 
     def looks(self) -> Looks:
-        """One look at every thread that is to rest; one that is gone is left out."""
+        """Look at every thread that must be at rest; threads that have ended are left out."""
         self._take_news()
         looks = {}
         for tid, pid in self._to_rest():
@@ -125,7 +126,7 @@ class ServerThreads:
         return looks
 
     def look_again(self, tids: Iterable[int]) -> Looks:
-        """A look at these, whatever the trace says of them."""
+        """Look at these threads, whatever the trace says about them."""
         looks = {}
         for tid in tids:
             look = self._look_at(tid, self.threads[tid]) if tid in self.threads else None
@@ -136,7 +137,7 @@ class ServerThreads:
         return looks
 
     def _look_at(self, tid: int, pid: int) -> ThreadLook | None:
-        """A look at one thread; None if it is gone."""
+        """A look at one thread; None if it has ended."""
         try:
             text = self._files.of(pid, tid).status()
         except (FileNotFoundError, ProcessLookupError):
@@ -145,13 +146,13 @@ class ServerThreads:
         return ThreadLook(parse_status(text)[0], switches_in(text)) if text else None
 
     def _take_news(self) -> None:
-        """Who was woken rests no more."""
+        """Threads that were woken are no longer taken to be at rest."""
         self._news = self.woken()
         for tid in list(self._resting) if self._news is None else self._news & self._resting.keys():
             del self._resting[tid]
 
     def _to_rest(self) -> list[tuple[int, int]]:
-        """Thread id and process id of each thread that is to rest."""
+        """Thread id and process id of each thread that must be at rest."""
         return [(tid, pid) for tid, pid in self.threads.items() if tid not in self.restless]
 
     @property
@@ -166,10 +167,11 @@ class ServerThreads:
         also: Callable[[], bool] = lambda: True,
         pump: Callable[[], None] = lambda: None,
     ) -> Looks:
-        """Return once all that are to rest sleep, off their CPUs, with two successive looks equal, and `also` holds.
+        """Return once all threads that must be at rest sleep, off their CPUs, in two successive equal looks, and `also`
+        holds.
 
-        `pump` is called in between.  Raises Inconclusive at the deadline, with `what` if `also` does not hold then,
-        and Ended where a process ends; it is NotIdle where the server moves.
+        `pump` is called before each look.  Raises Ended if a process ends.  At the deadline raises Inconclusive with
+        `what` if `also` does not hold, and NotIdle if it does, because the server moves then.
         """
 
         def look() -> Looks:
@@ -196,8 +198,8 @@ class ServerThreads:
             raise (NotIdle if also() else Inconclusive)(str(reason)) from reason
 
     def still(self, seen: Looks) -> bool:
-        """Whether all slept in this look, and still do, without having run since."""
-        # Who has set its state to S and was preempted looks asleep, one switch short of its sleep.
+        """Whether all threads slept in this look, and have slept ever since."""
+        # A thread that was preempted after it set its state to S looks asleep, but has yet to switch once more.
         if any(look.state not in _AT_REST for look in seen.values()):
             return False
         new = [(tid, pid) for tid, pid in self._to_rest() if tid not in self._resting]
@@ -205,16 +207,16 @@ class ServerThreads:
             return False
         if self.looks() != seen:
             return False
-        # Whose wake-up was on record before it was seen off the run queue, which takes the same lock, sleeps again.
+        # A thread whose wake-up was recorded before we saw it off the run queue (both take the same lock) sleeps again.
         if self._news is not None and self._proves_rest:
             rested = {tid: seen[tid] for tid, _ in new if tid in seen and tid not in self._news}
             self._resting = {**self._resting, **rested}
         return True
 
     def _are_off_cpu(self, threads: Iterable[tuple[int, int]]) -> bool:
-        """Whether these are off the run queue: /proc/PID/task/TID/syscall waits for that (TaskFiles.syscall).
+        """Whether these threads are off the run queue: /proc/PID/task/TID/syscall waits for that (TaskFiles.syscall).
 
-        Where that file is denied, nothing else tells, and the state has to do.
+        If that file is denied, nothing else shows it, and the state has to suffice.
         """
         for tid, pid in threads:
             try:
@@ -228,8 +230,8 @@ class ServerThreads:
         return True
 
     def waits(self, holders: dict[int, dict[int, int]]) -> list[Wait]:
-        """How every thread waits.  One that had not moved at the last look, `looks`, waits as it was seen to before:
-        whoever wants to know how it waits now looks first."""
+        """How every thread waits.  For a thread that had not moved at the last `looks`, this is what was read before;
+        to know how it waits now, call `looks` first."""
         waits = []
         for tid, pid in self.threads.items():
             look, wait = self._waits.get(tid, (None, None))
@@ -244,7 +246,8 @@ class ServerThreads:
         return waits
 
     def _keep(self, tid: int, wait: Wait) -> None:
-        """Remember how it waits until it moves; what an epoll instance holds, another thread may change meanwhile."""
+        """Remember how a thread waits until it moves.  Not in epoll: another thread may change what the instance
+        holds."""
         look = self._last.get(tid)
         if look is not None and look.state in _AT_REST and wait.call is not None and wait.call not in EPOLL_CALLS:
             self._waits[tid] = look, wait
@@ -252,9 +255,9 @@ class ServerThreads:
             self._waits.pop(tid, None)
 
     def look_at_candidates(self, waits: Iterable[Wait]) -> None:
-        """From now on look at all that may be woken through the listener, whether they tick or not.
+        """From now on, look at all threads that may be woken through the listener, even if they move by themselves.
 
-        Where several threads take turns at waiting, as Go's do, that may be another one each time.
+        If several threads take turns at waiting, as Go's do, these may be others each time.
         """
         restless = self.ticking - {wait.tid for wait in waits if wait.is_candidate}
         self._looked_at_all = restless == self.restless
@@ -268,7 +271,8 @@ class ServerThreads:
 
 
 def switches_in(status: bytes) -> int:
-    """Context switches of both kinds in the text of /proc/PID/status; 0 where the kernel does not count them."""
+    """Voluntary and involuntary context switches in the text of /proc/PID/status; 0 if the kernel does not count
+    them."""
     total = 0
     for line in status.splitlines():
         if line.startswith((b"voluntary_ctxt_switches:", b"nonvoluntary_ctxt_switches:")):
@@ -277,5 +281,5 @@ def switches_in(status: bytes) -> int:
 
 
 def moved(before: Looks, after: Looks) -> set[int]:
-    """Threads that ran between two looks; one that is new has run, too."""
+    """Threads that ran between two looks, new threads included."""
     return {tid for tid, look in after.items() if tid not in before or before[tid].switches != look.switches}

@@ -1,4 +1,4 @@
-"""Who took a connection: the process that holds its socket now, as /proc/PID/fd shows it."""
+"""Who took a connection: the process that holds its socket now, as /proc/PID/fd shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .sockets import server_end
 def holder_of(connection: tuple[str, int], port: int, pids: Iterable[int], beside: int) -> int | None:
     """The process that accepted the connection from this client address, and still holds it.
 
-    None if nobody does: not taken yet, or closed again already.
+    None if no process does: it was not accepted yet, or has been closed already.
     """
     end = server_end(beside, port, connection)
     if end is None or not end.inode:
@@ -21,7 +21,8 @@ def holder_of(connection: tuple[str, int], port: int, pids: Iterable[int], besid
 
 
 def new_sockets(before: dict[int, set[int]], after: dict[int, set[int]]) -> list[int]:
-    """Processes with a socket that no process had before: for unix sockets, whose ends are not listed in pairs."""
+    """Processes with a socket that no process had before.  Used for unix sockets, whose two ends the
+    audit cannot match."""
     known = set().union(*before.values()) if before else set()
     return [pid for pid, held in after.items() if held - known]
 

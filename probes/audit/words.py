@@ -40,7 +40,7 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"{answer['connections']} {event}s, one at a time; workers per {event}:"
     if answer["woken"] is not None:
         for name, meaning in _COUNTS:
-            # Whom one connection woke may take the next that has come meanwhile.
+            # A worker that one connection woke may take another one that has come meanwhile.
             meant = meaning.replace("the connection", "a connection") if answer["traffic"] else meaning
             yield f"  {name.replace('_', ' '):9} {spread_in_words(answer[name]):22} {meant}"
         if answer["disturbed"]:
@@ -69,7 +69,7 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def advice_lines(answer: Mapping[str, Any]) -> Iterator[str]:
-    """What else is wrong, and what to change."""
+    """Warnings, and what to change."""
     for warning in answer["warnings"]:
         yield f"  warning: {warning}"
     for advice in answer["advice"]:
@@ -126,7 +126,7 @@ def _winners(winners: Mapping[str, int]) -> str:
 
 
 def _traffic(answer: Mapping[str, Any]) -> Iterator[str]:
-    """What moved beside the herd."""
+    """What moved besides the herd."""
     if answer["others"]["max"]:
         yield f"  others    {spread_in_words(answer['others']):22} threads that do not wait for the listener moved"
     if answer["handed_on"] and answer["handed_on"]["max"]:

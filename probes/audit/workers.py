@@ -1,4 +1,4 @@
-"""Who the server's workers are: the threads that wait for the listener, and those that take turns with them."""
+"""The server's workers: the threads that wait for the listener, and those that take turns with them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .waits import Wait, threads_of, wait_of
 from .watch import ServerThreads
 
 _TURN_S = 1.0
-"""Longer than it takes to ask for a turn; a thread that runs for so long works, and takes no turns."""
+"""Longer than it takes to ask for a turn; a thread that runs for this long is working, not waiting for its turn."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Workers:
     waiting: list[Wait]
     """Threads that wait for the listener now."""
     others: int
-    """How many take turns with these, and do not wait for it just now."""
+    """How many take turns with these, and do not wait for the listener just now."""
     way: WayOfWaiting
 
     @property
@@ -51,14 +51,14 @@ def workers_of(server: AuditedServer, watch: ServerThreads, limit_s: float) -> W
 
 
 def in_their_calls(server: AuditedServer, waits: list[Wait]) -> list[Wait]:
-    """The same threads; each that holds the listener and ran at its look as it waits after that."""
+    """The same threads, but those that hold the listener and were running as they wait afterwards."""
     return [_in_its_call(server, wait) for wait in waits]
 
 
 def _in_its_call(server: AuditedServer, wait: Wait) -> Wait:
-    """How this thread waits; one that ran in that moment is looked at until it waits again, or the time is up.
+    """How this thread waits; if it was running, how it waits once it does, unless it runs for longer than _TURN_S.
 
-    Workers that take turns by a timer look at the same time whether the turn is theirs, and wait for a CPU then.
+    Workers that take turns by a timer all check at the same time whether it is their turn, and then wait for a CPU.
     """
     last = wait
 
@@ -74,10 +74,11 @@ def _in_its_call(server: AuditedServer, wait: Wait) -> Wait:
 
 
 def peers_of(server: AuditedServer, waits: list[Wait], waiting: list[Wait]) -> int:
-    """How many take turns with the waiting ones: processes forked like these, that wait for their turn.
+    """How many processes take turns with the waiting ones: those with the same parent and name that wait for a turn.
 
-    That is a lock; or, where one alone waits for the listener, the same call with a time limit: nginx' workers look
-    again whether accept_mutex is free.  A helper that holds the listener, and waits for other things, is no worker.
+    They wait for a lock; or, if only one worker waits for the listener, in the same call as it, with a time limit:
+    nginx's workers check again whether accept_mutex is free.  A helper process that holds the listener and waits for
+    something else is not a worker.
     """
     busy = {wait.pid for wait in waiting}
     kinds = set()
@@ -96,9 +97,10 @@ def peers_of(server: AuditedServer, waits: list[Wait], waiting: list[Wait]) -> i
 
 
 def newcomer(server: AuditedServer) -> int | None:
-    """A process that came meanwhile and waits for the listener, or None: nobody counted its wake-ups.
+    """A process that was started during the audit and waits for the listener, so that its wake-ups were not counted;
+    or None.
 
-    A child that was forked for one connection holds the listener too, and waits for its client.
+    A child that was forked for one connection holds the listener, too, but waits for its client.
     """
     holders, _ = holders_of(server.listener.inodes)
     for pid in holders.keys() - server.holders.keys():

@@ -1,17 +1,20 @@
 """What a server's real clients do to it: counted while they come, without a connection of our own.
 
-    symbols      where functions of the kernel lie, to know a wake-up by its callers
-    trace        one ring per CPU with all that is traced of the workers
-    records      from their bytes to what happened, in order of time
-    later        what waits until the counting is over
-    account      from that to connections: who slept, who was woken, who took it, who found nothing
+    symbols      addresses of kernel functions, by which a wake-up's callers are recognised
+    trace        one ring per CPU, with everything that is traced of the workers
+    records      turns the rings' bytes into events, in order of time
+    later        work that is put off until the counting is over
+    account      turns events into connections: who slept, who was woken, who took it, who found nothing
+    beside       whether the workers share another UDP socket
     queue        the accept queue, and what the listener dropped
     waiters      who waits for the listener of a server that does not rest
-    cost         what a record costs this machine
-    watched      how much was observed, and what that took
-    figures      from the account to figures
-    judge        and to a verdict
+    cost         how long a record takes on this machine
+    watched      how much was observed, and what that cost
+    switches     what can be said without the tracepoints
+    figures      turns the account into figures
+    judge        turns the figures into a verdict
+    words        the figures, for people
     watching     all of it, in order
 
-Nothing here stops, wakes or delays a thread of the server but by what a tracepoint takes to write its record.
+Nothing here stops or wakes a thread of the server, or delays it by more than a tracepoint takes to write its record.
 """

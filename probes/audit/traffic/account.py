@@ -1,16 +1,17 @@
 """From the trace to connections: who slept when each came, who was woken by it, who took it, who found nothing.
 
     episode      what one worker does from one wake-up to its next
-    asleep       it left its CPU to sleep, in the call in which it waits for the listener, and was not woken since
+    asleep       the worker left its CPU to sleep in the call in which it waits for the listener, and was not woken
+                 since
 
-A wake-up is the connection's if the listener's own code issued it (symbols.py), or if a worker that the connection woke
-wakes the next one in an epoll instance that both share (ep_done_scan, fs/eventpoll.c).  A worker that was awake when a
-connection came cannot be woken by it; so each connection is held against those that slept.
+A connection caused a wake-up if the listener's own code issued it (symbols.py), or if a worker that the connection woke
+then woke the next one in an epoll instance that both share (ep_done_scan, fs/eventpoll.c).  A connection cannot wake a
+worker that is awake, so each connection is compared with the workers that slept.
 
-A datagram may have come to any UDP socket of the worker, such as one by which it asks others.  It was the audited one's
-if the worker then received from that; or if it found nothing, and another worker received from that between its wake-up
-and its next sleep, and so was quicker.  Where they share another UDP socket, its datagrams may wake them in the same
-moment: then the wake-ups counted are the most that there can have been.
+A datagram may have come to any UDP socket of the worker, such as one by which it asks other servers.  A wake-up counts
+for the audited socket if the worker then received from that socket; or if the worker found nothing, and another worker
+received from that socket before the first one slept again, and so was faster.  If the workers share another UDP socket,
+its datagrams may wake them at the same moment: then the wake-ups counted are the most that there can have been.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class WokenBy:
     """What one connection did to the workers."""
 
     asleep: int | None
-    """Workers that slept, waiting for the listener, when it came; None if that is not known of each."""
+    """Workers that slept, waiting for the listener, when it came; None if that is not known for every worker."""
     woken: int = 0
     returned: int = 0
     won: int = 0
@@ -52,13 +53,13 @@ class WokenBy:
 @dataclass
 class _Episode:
     connection: WokenBy | None
-    """Whose doing it is; None: no connection's."""
+    """The connection that caused the wake-up; None: no connection did."""
     returned: bool = False
     taken: int = 0
     tried: bool = False
     """Whether it called accept, or received, from the listener."""
     slept_ns: int | None = None
-    """When it slept again."""
+    """When the worker slept again."""
     another_took: bool = False
     """Whether another thread received from the listener before that."""
     ran_ns: int = 0
@@ -73,7 +74,7 @@ class Totals:
     accepted: Counter[int] = field(default_factory=Counter)
     """By thread."""
     found_nothing: Counter[int] = field(default_factory=Counter)
-    """Calls of accept that came back with EAGAIN, by thread."""
+    """Calls of accept that returned EAGAIN, by thread."""
     woken: int = 0
     """Wake-ups through the listener."""
     returned: int = 0
@@ -84,11 +85,11 @@ class Totals:
     ran_ns: int = 0
     """CPU time of the workers, from when one gets a CPU to when it leaves it."""
     in_vain_ns: int = 0
-    """The part of it that was spent in episodes in vain."""
+    """The part of `ran_ns` that was spent in episodes in vain."""
 
 
 class Account:
-    """Takes records in order of time; keeps count."""
+    """Counts the records, which it must get in order of time."""
 
     def __init__(
         self,
@@ -99,9 +100,9 @@ class Account:
         *,
         datagrams: bool = False,
     ) -> None:
-        """`port` of the listener, 0 for a unix socket.  `datagrams`: it is a UDP socket.
+        """`port` is the listener's, 0 for a unix socket.  `datagrams`: it is a UDP socket.
 
-        `waits_in` holds how each worker waits, `listeners` the descriptors by which each thread knows the listener.
+        `waits_in` says how each worker waits, and `listeners` which descriptors of each thread refer to the listener.
         """
         self._port = port
         self._datagrams = datagrams
@@ -113,18 +114,19 @@ class Account:
         self.totals = Totals()
         self.connections: list[WokenBy] = []
         self._asleep: dict[int, bool] = {}
-        """For each worker whether it sleeps and waits for the listener; it is missing where that is not known yet."""
+        """For each worker, whether it sleeps and waits for the listener; workers of which that is not known are
+        missing."""
         self._latest: dict[int, WokenBy | None] = {}
-        """For each CPU the connection that came last there; None: one of another listener."""
+        """For each CPU, the connection that arrived there last; None if that was another listener's."""
         self._episodes: dict[int, _Episode] = {}
         self._entered_with: dict[int, int] = {}
         self._took_since: dict[int, int] = {}
-        """When each thread entered its call, or was woken in it: nothing was taken by that call before."""
+        """When each thread entered its call, or was woken in it: the call took nothing before that."""
         self._in_wait: dict[int, bool] = {}
         self._on_cpu_since: dict[int, int] = {}
 
     def add(self, records: Iterable[Record]) -> None:
-        """These come next."""
+        """Count these records."""
         for record in records:
             if isinstance(record, WakeUpRecord):
                 self._woken(record)
@@ -138,30 +140,30 @@ class Account:
                 self._arrived(record)
 
     def interrupted(self) -> None:
-        """Something was not seen: nothing is known of any worker until it is seen again."""
+        """Note that records are missing: nothing is known about any worker until it is seen again."""
         for tid in list(self._episodes):
             self._end(tid)
         self._asleep, self._in_wait = {}, {}
         self._latest, self._on_cpu_since, self._took_since = {}, {}, {}
 
     def learn(self, tid: int, way: WaitsIn) -> None:
-        """This thread waits for the listener, in this way."""
+        """Note that this thread waits for the listener, and how."""
         self.waits_in[tid] = way
         self._newcomers.discard(tid)
 
     def knows(self, tid: int, fds: Iterable[int]) -> None:
-        """By these descriptors the thread knows the listener."""
+        """Note which descriptors of this thread refer to the listener."""
         self._listeners[tid] = frozenset(fds)
 
     def forget(self, left: Iterable[int]) -> None:
-        """All workers but these are gone."""
+        """Note that all workers but these are gone."""
         for tid in self.waits_in.keys() - set(left):
             self._end(tid)
             del self.waits_in[tid]
             self._asleep.pop(tid, None)
 
     def known_asleep(self, tids: Iterable[int]) -> None:
-        """These sleep now, and wait for the listener."""
+        """Note that these workers sleep now, and wait for the listener."""
         for tid in tids:
             self._asleep[tid] = self._in_wait[tid] = True
 
@@ -192,7 +194,7 @@ class Account:
         self._episodes[waking.wakee] = _Episode(connection)
         if connection is not None:
             connection.woken += 1
-            # Whether a datagram was the listener's, the worker's next steps tell.
+            # Whether a datagram was for the listener, only the worker's next steps show (_end).
             self.totals.woken += not self._datagrams
         elif waking.wakee in self.waits_in:
             self.totals.otherwise += 1
@@ -231,11 +233,11 @@ class Account:
             return
         fds = self._listeners.get(call.tid)
         if fds is not None and self._entered_with.get(call.tid) not in (None, *fds):
-            return  # of another listener
+            return  # from another listener
         if episode is not None:
             episode.tried = True
         if call.result >= 0:
-            # recvmmsg says how many messages it took.
+            # recvmmsg returns how many messages it took.
             number = call.result if call.call == "recvmmsg" else 1
             self.totals.accepted[call.tid] += number
             if episode is not None:
@@ -245,7 +247,8 @@ class Account:
             self.totals.found_nothing[call.tid] += 1
 
     def _tell_others(self, took: Left) -> None:
-        """Another was quicker than those who had not slept again when this call may have begun to take."""
+        """Note in the other episodes that this thread was faster: those of workers that had not slept again when this
+        call may have begun to receive."""
         since = self._took_since.get(took.tid, took.at_ns)
         for tid, episode in self._episodes.items():
             if tid != took.tid and (episode.slept_ns is None or episode.slept_ns >= since):

@@ -1,4 +1,4 @@
-"""What else the workers of a datagram server share: whether a datagram for another socket may wake several of them."""
+"""Whether a datagram for another UDP socket may wake several workers of a datagram server."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..winners import sockets_by_process
 
 
 def share_another(server: AuditedServer, waiting: Collection[Wait]) -> bool:
-    """Whether two of these workers or more hold a UDP socket other than the audited one; threads of a process hold all
-    that it holds.  True, too, where the kernel does not list them."""
+    """Whether at least two of these workers hold a UDP socket other than the audited one; the threads of a process all
+    hold its sockets.  Also true if the kernel does not list them."""
     held = sockets_by_process({wait.pid for wait in waiting})
     holds = Counter(inode for wait in waiting for inode in held[wait.pid])
     try:

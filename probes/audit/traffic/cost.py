@@ -1,4 +1,4 @@
-"""What a record costs the thread that is observed: measured on a thread of our own, here and now."""
+"""How long a record takes in the thread that is observed, measured on a thread of our own before the watch begins."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class RecordCost:
     """Times in ns."""
 
     record_ns: float
-    """Of one record."""
+    """How long one record takes."""
     call_ns: float
-    """By which any other system call of this machine, of whichever process, takes longer meanwhile: the tracepoint for
-    system calls is passed by all (syscall_trace_enter, kernel/entry)."""
+    """How much longer every other system call takes meanwhile, in any process of this machine: all of them pass the
+    tracepoints for system calls (syscall_trace_enter, kernel/entry)."""
 
 
 def measure(tracepoints: dict[str, Tracepoint]) -> RecordCost:
-    """Time calls of ours without the tracepoints, with them and filtered out, and with them and recorded.
+    """Time system calls of our own without the tracepoints, with them but filtered out, and with them and recorded.
 
-    The quickest of several rounds each, which is the one that nobody interrupted.  OSError where it is denied.
+    The fastest of several rounds counts, because nothing interrupted that.  Raises OSError if perf events are denied.
     """
     calls = {name: tracepoints[name] for name in ("waking", "enter", "exit")}
     plain = _quickest()
@@ -48,7 +48,7 @@ def measure(tracepoints: dict[str, Tracepoint]) -> RecordCost:
 
 
 def _quickest() -> float:
-    """Duration in ns of one poll(2) of nothing that does not wait, Python's part included."""
+    """Duration in ns of one poll(2) of no descriptors that does not wait, Python's part included."""
     import select
 
     poll = select.poll()

@@ -14,25 +14,26 @@ from .account import Totals, WokenBy
 
 @dataclass(frozen=True)
 class TrafficFigures:
-    """What the clients' connections did."""
+    """What the clients' connections did to the workers."""
 
     totals: Totals
     workers: int
     per_connection: dict[str, PerConnection | None]
-    """asleep, woken, returned, won, in_vain: over the connections that are judged."""
+    """asleep, woken, returned, won, in_vain: over the judged connections."""
     judged: int
-    """Connections that came while it was known of each worker whether it slept, and enough of them did to judge."""
+    """Connections that came while it was known for every worker whether it slept, and at least two did, or the only
+    one."""
     shares: dict[int, float]
-    """What part of the accepted connections each worker took, the busiest first."""
+    """The part of the accepted connections that each worker took, the busiest worker first."""
     jain: float | None
-    """Jain's index of these parts: 1 where all took as many, 1/N where one took all (Jain, Chiu and Hawe, 1984)."""
+    """Jain's index of these shares: 1 if all are equal, 1/N if one worker took all (Jain, Chiu and Hawe, 1984)."""
 
     @property
     def accepted(self) -> int:
         return sum(self.totals.accepted.values())
 
     def each(self, number: float) -> float | None:
-        """So many per accepted connection."""
+        """This number divided by that of the accepted connections; None if there were none."""
         return number / self.accepted if self.accepted else None
 
 
@@ -50,7 +51,7 @@ def figures_of(totals: Totals, connections: Sequence[WokenBy], workers: Iterable
 
 
 def jain(shares: Sequence[float]) -> float | None:
-    """Jain's index of fairness; None of nothing."""
+    """Jain's index of fairness; None if there are no shares."""
     squares = sum(share * share for share in shares)
     return None if not squares else sum(shares) ** 2 / (len(shares) * squares)
 

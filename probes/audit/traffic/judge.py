@@ -1,4 +1,4 @@
-"""From figures of real traffic to a verdict: the same words as of a plain audit."""
+"""From figures of real traffic to a verdict, in the same words as for a plain audit."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from ..judge import HERDS, INCONCLUSIVE, WAKES_ONE, Judgement
 from .figures import TrafficFigures
 
 FEWEST = 5
-"""Connections to judge by, at least: each came while two workers or more slept, or the only one."""
+"""The fewest connections to judge by.  Each must have come while at least two workers slept, or the only one."""
 _CLEARLY_ONE, _CLEARLY_MORE = 1.1, 1.5
-"""Where single connections are not told apart: wake-ups for each accepted connection."""
+"""Wake-ups per accepted connection, if connections cannot be told apart: up to, and from, which it is clear."""
 
 _FUNCTIONS = "sure: the kernel's functions that led to each wake-up show whether"
 SURE = {
@@ -24,9 +24,10 @@ SURE = {
 
 
 def judge(figures: TrafficFigures, seconds: float, kind: str, *, share_another: bool = False) -> Judgement:
-    """The verdict on a listener of this kind (ListeningSocket.kind).  Only of TCP each connection is seen to arrive.
+    """The verdict on a listener of this kind (ListeningSocket.kind).  Single connections are seen to arrive only on
+    TCP.
 
-    `share_another`: its workers share another UDP socket, too, so the wake-ups by datagrams are the most there can be.
+    `share_another`: the workers share another UDP socket, so the wake-ups counted are the most there can have been.
     """
     if kind.startswith("udp"):
         if not figures.accepted:

@@ -1,6 +1,6 @@
-"""The accept queue of a listener, and what it dropped, as the kernel answers by netlink (sock_diag(7)).
+"""The accept queue of a listener, and what it dropped, from the kernel by netlink (sock_diag(7)).
 
-Nothing of this touches the server: a look takes some 50 µs, whatever the server does.
+None of this touches the server; a look takes about 50 µs, whatever the server does.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class QueueSeen:
 
     looks: int = 0
     highest: int = 0
-    """Connections that waited to be accepted, the most that any look showed: between looks there may have been more."""
+    """The most connections that any look showed in the queue; between looks there may have been more."""
     backlog: int | None = None
-    """Its backlog: it holds one connection more (sk_acceptq_is_full, include/net/sock.h)."""
+    """The listener's backlog; the queue holds one connection more (sk_acceptq_is_full, include/net/sock.h)."""
     dropped: int | None = None
-    """Connections that this listener dropped, all of its sockets together, since the first look; None: not shown."""
+    """Connections that all sockets of this listener dropped since the first look; None: not shown."""
     overflows: int | None = None
-    """TcpExtListenOverflows: those that any listener of the network namespace dropped because its queue was full."""
+    """TcpExtListenOverflows: connections that listeners of the network namespace dropped because of a full queue."""
 
     def as_dict(self) -> dict[str, int | None]:
         return vars(self)
@@ -43,7 +43,7 @@ class QueueWatch:
         self.seen = QueueSeen()
 
     def look(self) -> None:
-        """Look now.  A listener that is gone shows nothing more."""
+        """Look at the queues now; does nothing if the listener is gone."""
         queues = self._queues()
         if not queues:
             return
@@ -58,14 +58,14 @@ class QueueWatch:
             seen.dropped = total - self._before
 
     def finish(self) -> QueueSeen:
-        """Look for the last time, and at the namespace's counters."""
+        """Look for the last time, and read the namespace's counters."""
         self.look()
         if not self._listener.takes_datagrams:
             self.seen.overflows = self._since("ListenOverflows")
         return self.seen
 
     def passive_opens(self) -> int | None:
-        """Connections that all listeners of the namespace took since construction (TcpPassiveOpens)."""
+        """Connections opened at all listeners of the namespace since construction (TcpPassiveOpens)."""
         return self._since("PassiveOpens")
 
     def _since(self, name: str) -> int | None:
@@ -88,7 +88,7 @@ class QueueWatch:
 
 
 def counters(pid: int) -> dict[str, int]:
-    """Counters of TCP in the network namespace of process `pid`; empty if they may not be read."""
+    """TCP counters of the network namespace of process `pid`; empty if they may not be read."""
     values: dict[str, int] = {}
     for name in ("netstat", "snmp"):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/net/{name}") as lines:
@@ -97,7 +97,7 @@ def counters(pid: int) -> dict[str, int]:
 
 
 def parse_counters(lines: Collection[str]) -> dict[str, int]:
-    """Pairs of lines, names and values, each begun by the same word (net/ipv4/proc.c)."""
+    """Counters by name, from pairs of lines (names, then values) that begin with the same word (net/ipv4/proc.c)."""
     counts: dict[str, int] = {}
     rows = list(lines)
     for names, values in zip(rows[::2], rows[1::2], strict=False):

@@ -1,6 +1,6 @@
-"""Records of the trace: from the bytes of the rings to what happened, in order of time.
+"""Records of the trace: from the bytes of the rings to events, in order of time.
 
-Bytes are copied out of the rings while the server works, and read when the counting is over (later.py).
+The bytes are copied out of the rings during the watch, and read after it (later.py).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _HEAD = struct.Struct("=QiiQII")
 _SHORT, _INT, _LONG = struct.Struct("=H"), struct.Struct("=i"), struct.Struct("=q")  # _LONG: a __u64 of perf's own
 _INTERRUPTIBLE = 1  # TASK_INTERRUPTIBLE, include/linux/sched.h
 _RESTARTS = range(-516, -511)
-"""The kernel goes back into the call, or turns it into EINTR (include/linux/errno.h)."""
+"""Results with which the kernel restarts the call, or returns EINTR (include/linux/errno.h)."""
 _time_of = attrgetter("at_ns")
 
 
 class Arrival(NamedTuple):
-    """A TCP connection is established at a listener of this machine."""
+    """A TCP connection was established at a listener of this machine."""
 
     at_ns: int
     cpu: int
@@ -34,7 +34,7 @@ class Arrival(NamedTuple):
 
 
 class WakeUpRecord(NamedTuple):
-    """A thread that slept is made runnable."""
+    """A sleeping thread was woken."""
 
     at_ns: int
     cpu: int
@@ -45,7 +45,7 @@ class WakeUpRecord(NamedTuple):
 
 
 class Entered(NamedTuple):
-    """A thread enters a call that may wait for the listener; `first` is the call's first argument."""
+    """A thread entered a call that may wait for the listener; `first` is the call's first argument."""
 
     at_ns: int
     cpu: int
@@ -55,7 +55,7 @@ class Entered(NamedTuple):
 
 
 class Left(NamedTuple):
-    """That call comes back."""
+    """A thread returned from such a call."""
 
     at_ns: int
     cpu: int
@@ -65,14 +65,14 @@ class Left(NamedTuple):
 
 
 class Switched(NamedTuple):
-    """A CPU goes over from one thread to another."""
+    """A CPU switched from one thread to another."""
 
     at_ns: int
     cpu: int
     before: int
-    """Who leaves the CPU."""
+    """The thread that left the CPU."""
     sleeps: bool
-    """Whether it does so to sleep; else somebody takes its place."""
+    """Whether it went to sleep; otherwise it was preempted."""
     after: int
 
 
@@ -81,20 +81,20 @@ Record = Arrival | WakeUpRecord | Entered | Left | Switched
 
 @dataclass(frozen=True)
 class Layout:
-    """What is needed to read the records of one set of rings."""
+    """How to read the records of one set of rings."""
 
     tids: frozenset[int]
-    """The threads that are traced; a filter may let others through."""
+    """The threads to trace; the filters may let others through."""
     names: Mapping[int, str]
-    """Of system calls, by number."""
+    """Names of system calls, by number."""
     functions: Sequence[AddressRange]
-    """Those by which a listener wakes; empty if wake-ups carry no callers."""
+    """The functions by which a listener wakes; empty if records of wake-ups carry no call chain."""
     at: Mapping[str, int]
-    """Where in a tracepoint's data each field begins."""
+    """The offset of each field in its tracepoint's data."""
     kinds: dict[int, str]
-    """Which tracepoint each event belongs to, as the events are opened."""
+    """The tracepoint of each event, by the event's id; filled as the events are opened."""
     long: struct.Struct = _LONG
-    """A long of the kernel's."""
+    """A `long` of the kernel."""
 
     @classmethod
     def of(
@@ -104,13 +104,13 @@ class Layout:
         names: Mapping[int, str],
         functions: Sequence[AddressRange],
     ) -> Layout:
-        """For these tracepoints.  OSError where one has no such field."""
+        """The layout of these tracepoints.  Raises OSError if a field is missing."""
         fields = {
             "port": ("arrival", "sport"),
             "wakee": ("waking", "pid"),
             "flags": ("waking", "common_flags"),
             "number": ("enter", "id"),
-            # args is an array, and an offset is that of its first element.
+            # args is an array; this is the offset of its first element.
             "first": ("enter", r"args\[6\]"),
             "left": ("exit", "id"),
             "result": ("exit", "ret"),
@@ -130,25 +130,25 @@ class Raw(NamedTuple):
     """What the rings held at one moment."""
 
     texts: Sequence[bytes]
-    """Of each ring."""
+    """The bytes of each ring."""
     until_ns: int | None
-    """Records of a later time wait for what is taken next; None: there are none to wait for."""
+    """Records after this time are held back until the next bytes are read; None: hold nothing back."""
     layout: Layout
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """How many bytes it holds."""
         return sum(map(len, self.texts))
 
 
 class RecordReader:
-    """Reads what was taken, one after the other."""
+    """Turns the bytes of the rings into records, one `Raw` after the other."""
 
     def __init__(self) -> None:
         self._held_back: list[Record] = []
 
     def read(self, raw: Raw) -> list[Record]:
-        """Its records in order of time, and those that were held back before."""
+        """The records in order of time, including those held back before."""
         records = self._held_back
         for text in raw.texts:
             records += _records_in(text, raw.layout)
@@ -161,7 +161,7 @@ class RecordReader:
         return records[:cut]
 
     def forget(self) -> None:
-        """Something was not seen: what was held back does not count."""
+        """Drop the records that were held back, because later ones are missing."""
         self._held_back = []
 
 

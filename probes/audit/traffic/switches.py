@@ -1,8 +1,8 @@
-"""Without the tracepoints: context switches of the workers, and how many connections the kernel counts, no more.
+"""What can be said without the tracepoints: the workers' context switches, and the kernel's count of connections.
 
-A worker also sleeps while it serves (for data, for a backend), so its switches are an upper bound of how often
-connections woke it.  And the kernel counts connections for all listeners of a network namespace together.  So this can
-show that a connection wakes one, and never that it herds.
+A worker also sleeps while it serves (waiting for data, or for a backend), so its switches are only an upper bound of
+how often connections woke it.  And the kernel counts connections for all listeners of a network namespace together.  So
+this can show that a connection wakes one worker, but never that the server herds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def watch(
     seen: WaitersSeen,
     queue: QueueWatch,
 ) -> Judgement:
-    """Watch, and put figures into `known`; the verdict.  Raises Ended if the server ends."""
+    """Watch for so many seconds, add the figures to `known`, and return the verdict.  Raises Ended if the server
+    ends."""
     before = threads.looks()
     began = time.monotonic()
     while (left_s := began + seconds - time.monotonic()) > 0:
@@ -57,12 +58,12 @@ def watch(
 
 
 def _moves(before: Looks, after: Looks, seen: WaitersSeen) -> dict[int, int]:
-    """By how much each worker's count of context switches grew."""
+    """Context switches of each worker between two looks."""
     return {tid: after[tid].switches - before[tid].switches for tid in seen.waiting if tid in after and tid in before}
 
 
 def _is_alone(server: AuditedServer) -> bool:
-    """Whether no other TCP port of the namespace listens, so that the kernel's count is this listener's."""
+    """Whether this is the only TCP listener of the namespace, so that the kernel's count is the listener's own."""
     ports = {listener.port for listener in listeners(server.anyone) if listener.port}
     return ports == {server.listener.port}
 

@@ -1,14 +1,14 @@
-"""Where functions of the kernel lie, from /proc/kallsyms: a wake-up is known by the functions that led to it.
+"""Addresses of kernel functions, from /proc/kallsyms: a wake-up is recognised by the functions on its call chain.
 
-A listener's waiters are woken from few places, and these wake nobody else (net/ipv4/tcp_minisocks.c,
+Only a few functions wake a listener's waiters, and they wake nobody else (net/ipv4/tcp_minisocks.c,
 net/ipv4/tcp_input.c, net/unix/af_unix.c):
 
-    tcp_child_process    the last packet of a handshake has come: `parent->sk_data_ready(parent)`
+    tcp_child_process    the last packet of a handshake has arrived: `parent->sk_data_ready(parent)`
     tcp_conn_request     a connection with data in its first packet (TCP Fast Open)
     unix_stream_connect  a client's connect
 
-A datagram is put into its socket's queue, and wakes who waits for it, in __udp_enqueue_schedule_skb (net/ipv4/udp.c,
-for IPv6, too; since Linux 4.10).
+__udp_enqueue_schedule_skb puts a datagram into its socket's queue and wakes whoever waits for it (net/ipv4/udp.c, also
+for IPv6; since Linux 4.10).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ DATAGRAMS_WAKE = ("__udp_enqueue_schedule_skb",)
 
 
 class AddressRange(NamedTuple):
-    """Addresses of one function of the kernel, the end not included."""
+    """Addresses of one kernel function, the end excluded."""
 
     start: int
     end: int
 
 
 def ranges_of(names: Collection[str], lines: Iterable[str]) -> list[AddressRange]:
-    """Where these functions lie, by the lines of /proc/kallsyms; empty if addresses are hidden (kptr_restrict).
+    """Addresses of these functions, from the lines of /proc/kallsyms; empty if addresses are hidden (kptr_restrict).
 
-    A compiler may split one: `name.part.0`, `name.cold` are its parts.
+    The compiler may have split a function: `name.part.0` and `name.cold` are parts of `name`.
     """
     starts: list[int] = []
     wanted: list[int] = []
@@ -49,9 +49,9 @@ def ranges_of(names: Collection[str], lines: Iterable[str]) -> list[AddressRange
 
 
 def listener_functions(*, datagrams: bool = False) -> list[AddressRange]:
-    """Where the functions lie that wake a listener's waiters, or those of a UDP socket.
+    """Addresses of the functions that wake a listener's waiters, or those of a UDP socket.
 
-    Empty if this kernel does not show it to us.
+    Empty if this kernel hides its addresses from us.
     """
     try:
         with open("/proc/kallsyms") as lines:
@@ -61,5 +61,5 @@ def listener_functions(*, datagrams: bool = False) -> list[AddressRange]:
 
 
 def goes_through(chain: Sequence[int], ranges: Sequence[AddressRange]) -> bool:
-    """Whether any of these return addresses lies in one of the functions."""
+    """Whether any of these return addresses is in one of the functions."""
     return any(start <= address < end for address in chain for start, end in ranges)

@@ -1,7 +1,7 @@
-"""All that is traced of the workers, in one ring per CPU: connections, wake-ups, system calls, CPU time.
+"""Everything that is traced of the workers, in one ring per CPU: connections, wake-ups, system calls, CPU time.
 
-One ring for all events of a CPU keeps their order (PERF_EVENT_IOC_SET_OUTPUT, perf_event_open(2)).  Wake-ups carry the
-functions that led to them, so that one through the listener is known for what it is.
+One ring for all events of a CPU keeps them in order (PERF_EVENT_IOC_SET_OUTPUT, perf_event_open(2)).  Records of
+wake-ups carry their call chain, so that those through the listener can be recognised.
 """
 
 from __future__ import annotations
@@ -48,25 +48,25 @@ TRACEPOINTS = {
 WAITS = (*EPOLL_CALLS, "select", "pselect6", "poll", "ppoll", *ACCEPTS)
 """Calls that may wait for a listener, and those that take a connection."""
 _PAGES = (2048, 512, 64)
-"""Of a ring, the first size that may be had: 8 MiB hold some 60,000 records."""
+"""Sizes of a ring to try, until one is granted: 8 MiB hold about 60,000 records."""
 _HELD_BACK_NS = 5_000_000
-"""What was written later than this before a look is taken in by the next: a record's time is read before it is
-written, so on another CPU an earlier one may not have been there yet."""
+"""Records that are younger than this when the rings are read are held back until the next time.  The kernel takes a
+record's time before it writes the record, so an earlier one may still be missing on another CPU."""
 
 _ATTR_BYTES, _TYPE_TRACEPOINT = 112, 2
 _SAMPLE = (1 << 1) | (1 << 2) | (1 << 7) | (1 << 10) | (1 << 16)  # TID, TIME, CPU, RAW, IDENTIFIER
 _CALLCHAIN = 1 << 5
 _CLOCK_MONOTONIC, _CLOEXEC = 1, 1 << 3
 _FRAMES = 24
-"""From try_to_wake_up to tcp_child_process there are some ten functions, epoll in between or not."""
+"""There are about ten functions between try_to_wake_up and tcp_child_process, with epoll or without."""
 _RECORD_LOST = 2
 _DATA_HEAD, _DATA_TAIL = 1024, 1032  # in struct perf_event_mmap_page
 _FEW = 30
-"""Ranges of thread ids in a filter with two of them (wakers.filter_for)."""
+"""The most ranges of thread ids in each of two filters that are joined (wakers.filter_for)."""
 
 
 class TraceStream(PerfRings):
-    """These threads, from construction until `close`.  Raises OSError if the kernel denies it."""
+    """Traces these threads, from construction until `close`.  Raises OSError if the kernel denies it."""
 
     def __init__(
         self,
@@ -75,9 +75,9 @@ class TraceStream(PerfRings):
         listener_functions: Sequence[AddressRange],
         calls: Sequence[str] = WAITS,
     ) -> None:
-        """`tracepoints` holds those of TRACEPOINTS that there are; `arrival` may be missing.
+        """`tracepoints` holds those of TRACEPOINTS that this kernel has; `arrival` may be missing.
 
-        `calls`: system calls that may wait for the listener, or take from it.
+        `calls`: the system calls that may wait for the listener, or take from it.
         """
         self._tracepoints = tracepoints
         self._tids = frozenset(tids)
@@ -85,7 +85,7 @@ class TraceStream(PerfRings):
         self._names = {nr: name for nr in syscalls.NUMBERS.values() if (name := called(nr)) in calls}
         self._layout = self._new_layout()
         self.records = 0
-        """Taken in so far, by all looks."""
+        """How many records were taken so far."""
         super().__init__(tracepoints["waking"], "")
 
     def _new_layout(self) -> Layout:
@@ -142,27 +142,28 @@ class TraceStream(PerfRings):
             fcntl.ioctl(fd, DISABLE, 0)
 
     def resume(self) -> None:
-        """Record."""
+        """Record again after `pause`."""
         for fd in self._fds:
             fcntl.ioctl(fd, ENABLE, 0)
 
     def watch(self, tids: Collection[int]) -> None:
-        """Watch these threads from now on; what was seen and not read is dropped.  OSError as construction."""
+        """Trace these threads from now on; records that were not taken yet are dropped.  Raises OSError as the
+        constructor."""
         self._tids = frozenset(tids)
         self._layout = self._new_layout()
         self.narrow("")
 
     def take(self, *, all_of_it: bool = False) -> Raw:
-        """Copy out what has come, so that the rings have room again; RecordReader reads it.  Raises Lost on overflow.
+        """Copy the bytes out of the rings, so that these have room again; RecordReader reads them.
 
-        `all_of_it`: nothing that comes later belongs before it.
+        `all_of_it`: hold back no records.  Raises Lost if a ring was full.
         """
         until_ns = None if all_of_it else time.monotonic_ns() - _HELD_BACK_NS
         texts = [self._taken(ring, self._forgotten[at]) for at, ring in enumerate(self._rings)]
         return Raw(texts, until_ns, self._layout)
 
     def _taken(self, ring: mmap.mmap, forgotten: int) -> bytes:
-        """What one ring holds."""
+        """The bytes of one ring."""
         head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
         text = self._bytes(ring, tail, head - tail)
         struct.pack_into("=Q", ring, _DATA_TAIL, head)
@@ -171,7 +172,7 @@ class TraceStream(PerfRings):
             kind, _, size = RECORD_HEAD.unpack_from(text, at)
             if kind == SAMPLE:
                 self.records += 1
-            # What a full ring lost is said before the next record that finds room (PerfRings._drain).
+            # The kernel reports what a full ring lost before the next record that fits (PerfRings._drain).
             elif kind == _RECORD_LOST and tail + at != forgotten:
                 self.forget()
                 raise Lost("a ring of the trace was full")

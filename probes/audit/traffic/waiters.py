@@ -1,8 +1,8 @@
-"""Who waits for the listener of a server that does not rest: several looks, until each worker was seen waiting.
+"""Who waits for the listener of a busy server: looks several times, until each worker was seen waiting.
 
-To know whether an epoll instance holds the listener, the list of all that is registered in it is read, and the kernel
-keeps the instance from changing meanwhile (ep_show_fdinfo, fs/eventpoll.c).  So each instance is looked at a few times
-at most, and never again while traffic is counted.
+To find out whether an epoll instance holds the listener, the list of everything registered in it is read, and the
+kernel holds the instance's lock meanwhile (ep_show_fdinfo, fs/eventpoll.c).  So each instance is read only a few times,
+and never while traffic is counted.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from ..workers import Workers, peers_of
 LOOKS = 20
 _TURN_MS = 50.0
 _MOST_READS = 3
-"""Of one epoll instance."""
+"""How often one epoll instance is read at most."""
 
 
 class WaitersSeen:
-    """The workers, as they are found out."""
+    """The workers that were seen waiting so far."""
 
     def __init__(self, server: AuditedServer, watch: ServerThreads) -> None:
         self._server, self._watch = server, watch
         self.waiting: dict[int, Wait] = {}
-        """By thread id: how each was seen to wait for the listener."""
+        """How each of them waits for the listener, by thread id."""
         self._reads: dict[tuple[int, int], int] = {}
         self._last: list[Wait] = []
 
     def look(self, tids: set[int] | None = None) -> None:
-        """Look at those (None: all) that were not seen waiting yet."""
+        """Look at the threads (None: all of them) that were not seen waiting yet."""
         last = []
         for tid, pid in self._watch.threads.items():
             held = self._server.holders.get(pid)
@@ -53,11 +53,11 @@ class WaitersSeen:
         self._last = last
 
     def forget(self, left: Collection[int]) -> None:
-        """All processes but these are gone."""
+        """Note that all processes but these are gone."""
         self.waiting = {tid: wait for tid, wait in self.waiting.items() if wait.pid in left}
 
     def until_settled(self, tell: Callable[[str], None]) -> None:
-        """Look until a second look shows nobody new, and each process that holds the listener was seen waiting; or
+        """Look until a look shows no new worker and every process that holds the listener was seen waiting, but at most
         LOOKS times."""
         tell("looking who waits for the listener")
         pids = set(self._server.holders)
@@ -69,7 +69,7 @@ class WaitersSeen:
             self._watch.complain_about_end(_TURN_MS)
 
     def workers(self) -> Workers:
-        """What is known of them; `way.sentence` says how they wait."""
+        """The workers; `way.sentence` says how they wait."""
         waiting = sorted(self.waiting.values(), key=lambda wait: (wait.pid, wait.tid))
         others = peers_of(self._server, self._last, waiting)
         way = strategy_of(waiting, others, self._server.listener, len(self._server.holders))

@@ -1,4 +1,4 @@
-"""How much of the traffic was observed, and what that took."""
+"""How much of the traffic was observed, and what that cost."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from . import cost
 
 @dataclass
 class Watched:
-    """How much was observed, and what that took."""
+    """How much was observed, and what that cost."""
 
     seconds: float
-    """From the first moment to the last."""
+    """How long the watch lasted."""
     most_records_per_s: int
-    """Beyond it, only a part of the time is observed."""
+    """At a higher rate, only a part of the time is observed."""
     observed_s: float = 0.0
-    """The part of it in which everything was recorded."""
+    """The part of `seconds` in which everything was recorded."""
     records: int = 0
     lost: int = 0
-    """How often a ring was full, so that what was seen shortly before does not count."""
+    """How often a ring was full, so that what was recorded just before does not count."""
     rests: int = 0
-    """How often nothing was recorded for a while, because there had been too many records."""
+    """How often nothing was recorded for a while, because there were too many records."""
     own_cpu_s: float = 0.0
     """CPU time of the audit itself, while it counted."""
     cost: cost.RecordCost | None = None
@@ -43,13 +43,13 @@ class Watched:
         }
 
     def sum_up(self) -> list[str]:
-        """What else is to be said of it: `notes`, and why a part of the time was not observed."""
-        said = list(self.notes)
+        """`notes`, and why a part of the time was not observed."""
+        sentences = list(self.notes)
         if self.rests:
-            said.append(
+            sentences.append(
                 f"the tracepoints wrote more than {self.most_records_per_s:,} records a second, so "
                 f"{self.observed_s / self.seconds:.0%} of the time was observed; sums are those of that part"
             )
         if self.lost:
-            said.append(f"a ring of the trace was full {self.lost} times: some was not counted")
-        return said
+            sentences.append(f"a ring of the trace was full {self.lost} times: some events were not counted")
+        return sentences

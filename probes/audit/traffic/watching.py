@@ -1,4 +1,4 @@
-"""Watches a server for so many seconds while its own clients connect: from a request to what the answer says."""
+"""--watch: watches a server for some seconds while its own clients connect, from the request to the answer."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ...verdict import Inconclusive
 from .. import answer, names, origin
 from ..find import AuditedServer, family_of, holders_of
 from ..judge import Judgement
-from ..returns import why_none_is_told
+from ..returns import why_returns_tell_nothing
 from ..tracepoints import descriptions
 from ..waits import RECEIVES, Wait, wait_of
-from ..wakers import knows_our_numbers
+from ..wakers import shares_our_pid_namespace
 from ..watch import Ended, ServerThreads
 from ..workers import Workers
 from . import cost, figures, judge, switches
@@ -33,15 +33,15 @@ from .waiters import WaitersSeen
 from .watched import Watched
 
 MOST_RECORDS_PER_S = 40_000
-"""What the tracepoints may write: beyond it, only a part of the time is observed."""
+"""How many records the tracepoints may write; at a higher rate, only a part of the time is observed."""
 MOST_THREADS = 2_000
 _TURN_MS = 50.0
 _NICE = 10
 _SLICE_S = 0.25
-"""The rate of records is looked at so often."""
+"""How often the rate of records is checked."""
 _RESCAN_S = 1.0
 _WORD_S = 0.5
-"""How often the progress is told."""
+"""How often progress is reported."""
 
 Tell = Callable[[str], None]
 
@@ -49,7 +49,7 @@ Tell = Callable[[str], None]
 def watch(
     server: AuditedServer, seconds: float, known: answer.Answer, tell: Tell, release: contextlib.ExitStack
 ) -> tuple[Judgement, Workers]:
-    """Watch, and put what is known into `known`; the verdict, and the workers.
+    """Watch the server and add everything that becomes known to `known`; returns the verdict and the workers.
 
     Raises Inconclusive if nobody was seen waiting, and BadTarget as `find` does.
     """
@@ -85,7 +85,7 @@ def _described(wait: Wait) -> dict[str, Any]:
 
 
 def _tracepoints() -> tuple[dict[str, Tracepoint], dict[str, str | None]]:
-    """What is there, and for each that must be why it is not, or None."""
+    """The tracepoints that this kernel has, and for each one that is needed why it cannot be used, or None."""
     described = descriptions(list(TRACEPOINTS.values()))
     tracepoints: dict[str, Tracepoint] = {}
     why_not: dict[str, str | None] = {}
@@ -97,7 +97,7 @@ def _tracepoints() -> tuple[dict[str, Tracepoint], dict[str, str | None]]:
             continue
         tracepoints[kind] = tracepoint
         why_not[name] = None
-    if reason := why_none_is_told():
+    if reason := why_returns_tell_nothing():
         why_not["sys_exit"] = reason
     if all(why is None for why in why_not.values()):
         why_not.update(_tried(tracepoints))
@@ -105,10 +105,10 @@ def _tracepoints() -> tuple[dict[str, Tracepoint], dict[str, str | None]]:
 
 
 def _tried(tracepoints: dict[str, Tracepoint]) -> dict[str, str | None]:
-    """Why they may not be used although they are described."""
+    """Why the tracepoints cannot be used although they have descriptions; empty if they can."""
     try:
         TraceStream(tracepoints, [1], ()).close()
-        if not knows_our_numbers(tracepoints["waking"]):
+        if not shares_our_pid_namespace(tracepoints["waking"]):
             return {"sched_waking": "the trace numbers threads as another pid namespace does"}
     except OSError as error:
         return {"sched_waking": f"perf_event_open: {error.strerror or error}"}
@@ -153,18 +153,18 @@ def _traced(
 
 @contextlib.contextmanager
 def _in_the_background() -> Iterator[None]:
-    """Let the server go first where both want a CPU; the rings hold some seconds (setpriority(2))."""
+    """Let the server go first when both want a CPU (setpriority(2)); the rings hold some seconds."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
     os.setpriority(os.PRIO_PROCESS, 0, max(before, _NICE))
     try:
         yield
     finally:
-        with contextlib.suppress(PermissionError):  # back again takes CAP_SYS_NICE
+        with contextlib.suppress(PermissionError):  # lowering it again needs CAP_SYS_NICE
             os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 def _to_trace(threads: ServerThreads, seen: WaitersSeen) -> list[int]:
-    """Every thread of the processes that wait for the listener: where threads take turns, any may be next."""
+    """Every thread of the processes that wait for the listener: if threads take turns, any of them may be next."""
     pids = {wait.pid for wait in seen.waiting.values()}
     tids = [tid for tid, pid in threads.threads.items() if pid in pids]
     if len(tids) > MOST_THREADS:
@@ -197,7 +197,7 @@ class _Watch:
         return self._way.shares_an_instance(thread, other)
 
     def _learn(self) -> None:
-        """Tell the account of workers that were seen since."""
+        """Tell the account about workers that were seen since the last time."""
         for tid, wait in self._seen.waiting.items():
             held = self._server.holders.get(wait.pid, {})
             epoll = None if wait.epoll is None else wait.epoll[1]
@@ -207,7 +207,7 @@ class _Watch:
                     self._later.then(partial(self._account.knows, thread, held))
 
     def run(self) -> Account:
-        """For so many seconds."""
+        """Watch for as long as was asked for; returns the account."""
         own = cost.own_cpu_s()
         self._stream.records = 0
         began = time.monotonic()
@@ -247,7 +247,7 @@ class _Watch:
         return self._account
 
     def _start(self) -> float:
-        """Begin a part in which everything is recorded; who sleeps now is found out.  When it began."""
+        """Begin a period in which everything is recorded, and find out who sleeps now.  Returns when it began."""
         began = time.monotonic()
         asleep = [tid for tid, wait in self._seen.waiting.items() if self._sleeps_there(wait)]
         try:
@@ -260,7 +260,7 @@ class _Watch:
         return began
 
     def _begin(self, raw: Raw, asleep: list[int]) -> None:
-        """These slept, if nothing is recorded of them that happened meanwhile."""
+        """Note that these workers slept, except those that a record shows to have moved meanwhile."""
         records = self._reader.read(raw)
         self._account.add(records)
         moved: set[int] = set()
@@ -296,12 +296,12 @@ class _Watch:
             self._later.then(lambda: self._account.add(self._reader.read(raw)), raw.size)
 
     def _interrupted(self) -> None:
-        """Something is not seen from here on."""
+        """Note that records are missing from here on."""
         self._later.then(self._reader.forget)
         self._later.then(self._account.interrupted)
 
     def _rest(self, seconds: float) -> None:
-        """Record nothing for so long."""
+        """Record nothing for this long."""
         self._watched.rests += 1
         self._take_in(all_of_it=True)
         self._stream.pause()
@@ -315,7 +315,7 @@ class _Watch:
         self._stream.resume()
 
     def _rescan(self) -> bool:
-        """Look for threads that came; whether any of them waits for the listener, so that it is traced from now on."""
+        """Look for new threads.  Returns whether any of them waits for the listener, and is traced from now on."""
         before = set(self._threads.threads)
         parents = set(self._threads.pids)
         came = family_of(self._server.holders) - parents
@@ -323,7 +323,7 @@ class _Watch:
             holders, _ = holders_of(self._server.listener.inodes)
             self._server.holders.update({pid: held for pid, held in holders.items() if pid in came})
             self._threads.add(came & holders.keys())
-        self._threads.rescan(anew=True)  # nobody looks at them meanwhile, and so sees one that is gone
+        self._threads.rescan(anew=True)  # no look during the watch would notice a thread that has ended
         new = set(self._threads.threads) - before
         known = len(self._seen.waiting)
         if new:

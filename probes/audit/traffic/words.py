@@ -1,4 +1,4 @@
-"""What was watched, for people."""
+"""What a watch showed, for people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MOST_SHOWN = 8
 
 
 def head(answer: Mapping[str, Any]) -> Iterator[str]:
-    """What came, and what the figures below are over."""
+    """How many connections came, and which of them the figures below are about."""
     traffic = answer["traffic"]
     seconds = traffic["watched"]["seconds"]
     if "accepted" not in traffic:
@@ -32,7 +32,7 @@ def _datagrams(answer: Mapping[str, Any]) -> bool:
 
 
 def tail(answer: Mapping[str, Any]) -> Iterator[str]:
-    """Sums over all that came."""
+    """Sums over all connections."""
     traffic = answer["traffic"]
     if "accepted" in traffic:
         if traffic["asleep"] is not None:

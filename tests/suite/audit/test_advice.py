@@ -1,4 +1,4 @@
-"""What the audit advises to who programs a server: with it, fewer workers wake, and clients are answered."""
+"""The audit's advice to a server's developers: with it, fewer workers wake, and clients are still answered."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_it_is_advised_and_helps(
     server = start(kind, address="0" if family == "tcp" else f"{tmp_path}/before")
     before = audit(address, server.address)
     assert before["verdict"] == "herds", before.text
-    lines = [line for line in before["advice"] if line.startswith("for who programs it")]
+    lines = [line for line in before["advice"] if line.startswith("for its developers")]
     advised = any(WORDS[better] in line for line in lines)
     if family == "unix" and better == "reuseport":
         assert not advised, lines

@@ -32,7 +32,7 @@ def test_no_advice_without_a_herd() -> None:
 def test_gunicorn() -> None:
     said = _with()
     assert "for gunicorn: start it with --reuse-port (since version 24.0;" in said
-    assert "for who programs it: one worker wakes with blocking accept, epoll with EPOLLEXCLUSIVE" in said
+    assert "for its developers: one worker wakes with blocking accept, epoll with EPOLLEXCLUSIVE" in said
 
 
 @pytest.mark.parametrize(

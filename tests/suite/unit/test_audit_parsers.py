@@ -18,7 +18,7 @@ from probes.audit.arguments import HTTP, add_to, parse_port, request_from, unesc
 from probes.audit.find import BadTarget, Wanted, the_one_of
 from probes.audit.locks import has_a_limit, waits_for_a_lock
 from probes.audit.registered import EDGE, EXCLUSIVE, ONESHOT, parse_fdinfo, trigger_of
-from probes.audit.returns import why_none_is_told
+from probes.audit.returns import why_returns_tell_nothing
 from probes.audit.sockets import ListeningSocket, destination
 from probes.audit.waits import parse_syscall
 from probes.audit.wakers import TracedWakeUp, filter_for, source_of
@@ -91,10 +91,10 @@ def test_a_program_with_other_numbers_is_told(theirs: str | None, monkeypatch: p
     monkeypatch.setattr(syscalls, "architecture_of", lambda pid: theirs)
     server: Any = SimpleNamespace(holders={42: {}})
     if theirs != "another":
-        auditing._insist_on_our_numbers(server)
+        auditing._refuse_foreign_architecture(server)
         return
     with pytest.raises(Inconclusive) as refused:
-        auditing._insist_on_our_numbers(server)
+        auditing._refuse_foreign_architecture(server)
     assert str(refused.value) == (
         "process 42 is a program for another, whose system calls have other numbers than those of this Python for "
         f"{syscalls.ARCHITECTURE}: audit it with a Python for another"
@@ -103,13 +103,13 @@ def test_a_program_with_other_numbers_is_told(theirs: str | None, monkeypatch: p
 
 def test_socketcall_is_read_as_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its arguments are in memory; its return does not say what it did."""
-    assert why_none_is_told() is None or syscalls.SOCKETCALL is not None
+    assert why_returns_tell_nothing() is None or syscalls.SOCKETCALL is not None
     monkeypatch.setattr(syscalls, "SOCKETCALL", 102)
     memory = ctypes.create_string_buffer(struct.pack("@6L", 7, 0, 0, 0, 0, 0))
     assert waits._by_socketcall(os.getpid(), (18, ctypes.addressof(memory), 0, 0, 0, 0)) == ("accept4", (7,))
     assert waits._by_socketcall(os.getpid(), (18, 0, 0, 0, 0, 0)) == ("socketcall", ())
     assert waits._by_socketcall(os.getpid(), (4, ctypes.addressof(memory), 0, 0, 0, 0)) == ("socketcall", ())
-    assert "socketcall(2)" in (why_none_is_told() or "")
+    assert "socketcall(2)" in (why_returns_tell_nothing() or "")
 
 
 def test_the_architecture_is_that_of_the_program() -> None:
