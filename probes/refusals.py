@@ -31,7 +31,8 @@ LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC)
 
 _OF_AN_OPERATION: Mapping[int, str] = {
     **REMEDIES,
-    errno.EAGAIN: "a limit is reached: of processes (ulimit -u, pids.max of the control group), or of a queue",
+    errno.EAGAIN: "a limit is reached: of processes (ulimit -u, pids.max of the control group, kernel.pid_max, "
+    "kernel.threads-max), or of a queue",
     errno.EINPROGRESS: "a connection did not come about in time",
     errno.EADDRINUSE: "the port is taken, or none is free: widen net.ipv4.ip_local_port_range",
     errno.ENOENT: "something is missing: is there a temporary folder (TMPDIR), and is /proc mounted?",

@@ -14,6 +14,7 @@ from ..observers import task_files
 from ..observers import tracer as tracing
 from ..observers.task_files import Sighting
 from ..observers.tracer import Tracer
+from ..refusals import in_words
 from ..scenario import Scenario
 from ..sources import Source, open_source
 from ..sources.tcp import lo_has_ipv4_alone
@@ -128,8 +129,7 @@ class TrialRun:
             kind = self.scenario.source
             if error.errno in LACKING or (kind in ("tcp6", "udp6") and lo_has_ipv4_alone()):
                 raise NotApplicable(f"{kind}: {error.strerror}") from error
-            hint = "; is lo up?" if error.errno == errno.EADDRNOTAVAIL else ""
-            raise Inconclusive(f"no {kind} could be opened: {error.strerror}{hint}") from error
+            raise Inconclusive(f"no {kind} could be opened: {in_words(error)}") from error
 
     def _arrange(self, herd: Herd) -> None:
         """Bring the waiters to their calls in a known order, each proven blocked before the next."""

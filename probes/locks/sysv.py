@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .. import syscalls
-from ..verdict import NotApplicable
+from ..verdict import Inconclusive, NotApplicable
 
 _PRIVATE, _CREATE, _EXCLUSIVE = 0, 0o1000, 0o2000  # IPC_PRIVATE, IPC_CREAT, IPC_EXCL
 _REMOVE, _GET_VALUE, _GET_ALL, _SET_ALL = 0, 12, 13, 17  # IPC_RMID, GETVAL, GETALL, SETALL
@@ -125,8 +125,15 @@ def find(key: int) -> int:
 
 
 def create(key: int) -> int:
-    """A new set, whose values are zero.  OSError: EEXIST where the key is taken."""
-    return _checked(syscalls.call(syscalls.NUMBERS["semget"], key, SIZE, 0o600 | _CREATE | _EXCLUSIVE))
+    """A new set, whose values are zero.
+
+    OSError: EEXIST where the key is taken; ENOSPC at the machine's limits of sets and semaphores.  Inconclusive where
+    so many may not be in one set: EINVAL says so (semget(2)).
+    """
+    result = syscalls.call(syscalls.NUMBERS["semget"], key, SIZE, 0o600 | _CREATE | _EXCLUSIVE)
+    if result == -errno.EINVAL:
+        raise Inconclusive(f"semget: EINVAL: the first number of kernel.sem must be {SIZE} or more")
+    return _checked(result)
 
 
 def value(id: int) -> int:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from itertools import count
 
 from .. import syscalls
 from ..scenario import Scenario
+from ..verdict import Inconclusive
 from . import Source
 
 MESSAGE = 8
 """Bytes of a message, and the most that one may have."""
+_MOST = 10
+"""Messages that a queue holds; the kernel's own default (mq_overview(7))."""
 _names = count()
 
 
@@ -26,7 +30,7 @@ class Mqueue(Source):
         try:
             for _ in range(scenario.n if own else 1):
                 self._queues.append(_opened(scenario.takes))
-        except OSError:
+        except (OSError, Inconclusive):
             self.close()
             raise
         self.fds = self._queues if own else self._queues * scenario.n
@@ -42,11 +46,22 @@ class Mqueue(Source):
 
 
 def _opened(blocking: bool) -> int:
-    """A new queue, by the system call: libc's mq_open wants a slash that the kernel refuses (mq_overview(7))."""
+    """A new queue, by the system call: libc's mq_open wants a slash that the kernel refuses (mq_overview(7)).
+
+    Raises Inconclusive where the machine's limits are too narrow: EINVAL says so to who has no CAP_SYS_RESOURCE
+    (mq_open(3), mq_attr_ok in ipc/mqueue.c).
+    """
     name = ctypes.create_string_buffer(f"wakecheck-{os.getpid()}-{next(_names)}".encode())
-    limits = (ctypes.c_long * 8)(0, 10, MESSAGE)  # struct mq_attr: flags, mq_maxmsg, mq_msgsize
+    limits = (ctypes.c_long * 8)(0, _MOST, MESSAGE)  # struct mq_attr: flags, mq_maxmsg, mq_msgsize
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | (0 if blocking else os.O_NONBLOCK)
-    fd = _call("mq_open", ctypes.addressof(name), flags, 0o600, ctypes.addressof(limits))
+    try:
+        fd = _call("mq_open", ctypes.addressof(name), flags, 0o600, ctypes.addressof(limits))
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise Inconclusive(
+            f"mq_open: EINVAL: fs.mqueue.msg_max must be {_MOST} or more, and fs.mqueue.msgsize_max {MESSAGE}"
+        ) from error
     _call("mq_unlink", ctypes.addressof(name))
     return fd
 

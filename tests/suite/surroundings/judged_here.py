@@ -41,8 +41,8 @@ from probes.verdict import INCONCLUSIVE, Inconclusive, NotApplicable
 
 from .places import PLACES
 
-_PATIENCE_S = 1.0
-"""A wait for what is denied ends at its deadline alone."""
+_PATIENCE_S = 1.5
+"""A wait for what is denied ends at its deadline alone; TCP_DEFER_ACCEPT, which counts seconds, gives up after one."""
 
 _EVERY_STRATEGY = "test_every_strategy"
 

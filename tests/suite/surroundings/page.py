@@ -34,7 +34,6 @@ SURROUNDINGS = host.PROJECT / "docs" / "surroundings.md"
 SAMPLE = (
     "accept-locks.inherited",
     "accept-locks.unlock-wakes",
-    "accept-queue",
     "death.shutdown",
     "epoll-ctl.",
     "epoll-graphs.inside",

@@ -7,11 +7,13 @@ as mainline does; `notices` is what the lab has for it: the reason that makes th
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from typing import ClassVar
 
 from probes.evidence import StepRecord, Trial
 from probes.observers import WOKEN, names
+from probes.refusals import in_words
 from probes.scenario import Scenario
 from probes.verdict import Inconclusive
 
@@ -107,7 +109,7 @@ class PortTaken(Place):
         return trial(n=len(record.waiters), traced=record.traced)
 
     def notices(self) -> str:
-        return "no tcp4 could be opened: Address already in use"
+        return f"no tcp4 could be opened: {in_words(OSError(errno.EADDRINUSE, 'in use'))}"
 
 
 class NotDelivered(Place):

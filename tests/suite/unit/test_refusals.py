@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from probes import refusals
 from probes.case import Case, Facts, judge
-from probes.lab import denial
-from probes.sources import insist_on_another_end
+from probes.lab import denial, trial
+from probes.locks import sysv
+from probes.scenario import Scenario
+from probes.sources import insist_on_another_end, mqueue
 from probes.verdict import BROKEN, HELD, INCONCLUSIVE, NOT_APPLICABLE, Inconclusive, NotApplicable
 
 from .builders import made_claim
+
+_TWO_RECEIVERS = Scenario.parse("mq_timedreceive/mqueue/n2/loop/writes-one-by-one/k4")
 
 
 def _judged(seen: Any, allowed: Any) -> tuple[str, str | None]:
@@ -62,6 +68,37 @@ def test_operation_that_failed_is_told_with_its_remedy(number: int) -> None:
 def test_operation_that_failed_for_another_reason() -> None:
     assert refusals.in_words(OSError(errno.EILSEQ, "x")) == "EILSEQ"
     assert refusals.in_words(OSError("no number")) == "no number"
+
+
+def test_no_process_is_left() -> None:
+    """As kernel.threads-max makes it (fork(2), EAGAIN)."""
+    said = refusals.in_words(BlockingIOError(errno.EAGAIN, "x"))
+    for limit in ("ulimit -u", "pids.max", "kernel.pid_max", "kernel.threads-max"):
+        assert limit in said
+
+
+def test_source_that_the_machine_has_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As fs.mqueue.queues_max makes it."""
+
+    def refuse(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(trial, "open_source", refuse)
+    waiting: Any = SimpleNamespace(scenario=_TWO_RECEIVERS, _bench=SimpleNamespace(folder=None))
+    with pytest.raises(Inconclusive, match=r"^no mqueue could be opened: ENOSPC: .* fs\.mqueue\.queues_max"):
+        trial.TrialRun._open(waiting)
+
+
+def test_message_queue_larger_than_the_machine_lets_it_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqueue, "_MOST", 1 << 17)  # twice what the kernel lets root have (HARD_MSGMAX)
+    with pytest.raises(Inconclusive, match=r"^mq_open: EINVAL: fs\.mqueue\.msg_max must be 131072 or more, "):
+        mqueue.Mqueue(_TWO_RECEIVERS, None)
+
+
+def test_set_of_semaphores_larger_than_the_machine_lets_it_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sysv, "SIZE", 1 << 30)
+    with pytest.raises(Inconclusive, match=r"^semget: EINVAL: the first number of kernel\.sem must be 1073741824 or "):
+        sysv.create(0)
 
 
 # --- calls that are denied here -----------------------------------------------------------------

@@ -7,9 +7,10 @@ from collections import Counter
 
 import pytest
 
-from tests.suite.surroundings.machine_wide import all_called
+from tests.suite.surroundings.judged_here import cases_of
+from tests.suite.surroundings.machine_wide import HANDFUL, all_called
 from tests.suite.surroundings.outcomes import CODE, outcomes
-from tests.suite.surroundings.page import SURROUNDINGS
+from tests.suite.surroundings.page import SAMPLE, SURROUNDINGS
 from tests.suite.surroundings.places import PLACES
 
 EPOLL = ("epoll-instances.timeout", "epoll-instances.nests", "epoll-instances.can-be-polled", "death.shutdown")
@@ -64,6 +65,12 @@ def test_limit_of_the_machine_is_no_evidence(part: str) -> None:
     judged = outcomes("epoll_ctl=ENOSPC", part)
     assert {verdict for *_, verdict, _ in judged} == {"inconclusive"}, judged
     assert all("fs.epoll.max_user_watches" in (reason or "") for *_, reason in judged), judged
+
+
+@pytest.mark.parametrize("part", sorted({*HANDFUL, *SAMPLE}))
+def test_part_of_a_sample_chooses_something(part: str) -> None:
+    """A claim that was given another name would otherwise be left out, and nobody would see."""
+    assert cases_of([part])
 
 
 def test_page_lists_every_place_and_no_broken_claim() -> None:
