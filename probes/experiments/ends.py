@@ -12,7 +12,7 @@ import threading
 from typing import Any
 
 from ..lab.deadline import patience_s, until
-from ..lab.herd import UNASKED_S
+from ..lab.herd import SWITCH_INTERVAL_S
 from ..lab.stage import Actor, Me, Stage
 from ..sources import tcp
 from ..verdict import Inconclusive
@@ -34,7 +34,7 @@ def closed_in_thread(stage: Stage, argument: dict[str, Any]) -> None:
 
     def act(me: Me) -> str:
         # Nobody asks this one for the interpreter's lock on the way to its call (its waits give it up anyway).
-        sys.setswitchinterval(UNASKED_S)
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         threading.Thread(target=close, daemon=True).start()
         waiting = scene.strategy.waiting(0)
         me.ready()

@@ -1,4 +1,4 @@
-"""Proofs about sleepers: that one is blocked where it should be, and that all of them are quiet."""
+"""Proofs about waiters: that one is blocked where it should be, and that all of them are at rest."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SYSCALL_FILE = "state S in the expected call, by /proc/PID/syscall"
 ENTRY_STOP = "system-call entry stop of the expected call, then state S"
 MARK_AND_STATE = "a mark just before the call, then state S in two equal samples"
 _RARELY = 32
-"""Of so many looks at a waiter that is still on its way to its call, one reads its files."""
+"""While a waiter is still on its way to its call, only one look in this many reads its files."""
 
 
 class Proofs:
-    """About the waiters of one trial: that one is blocked, that none has moved, that all are at rest."""
+    """Proofs about the waiters of one trial: that one is blocked, that none has moved, that all are at rest."""
 
     def __init__(self, herd: Herd, tracer: Tracer | None, *, syscall_readable: bool) -> None:
         self._herd = herd
@@ -31,9 +31,8 @@ class Proofs:
         """How a waiter is proven to be blocked here."""
 
     def prove_blocked(self, waiter: Waiter, scale: float = 1.0) -> None:
-        """Return once `waiter` is proven to sleep in its wait call.  Raises Inconclusive at the deadline.
-
-        That is `scale` times the usual one: those that come later are busy with their birth meanwhile.
+        """Return once `waiter` is proven to sleep in its wait call.  Raises Inconclusive at the deadline, which is
+        `scale` times the usual one, because later waiters need CPU time to start meanwhile.
         """
 
         line = self._herd.board.line(waiter.i)
@@ -47,7 +46,7 @@ class Proofs:
             phase = line[PHASE]
             if phase != WAITING:
                 self._herd.complain_about_failure(waiter.i)
-                # It is on its way, as it says itself; only now and then whether somebody has killed or stopped it.
+                # By its own account it is on its way; check only now and then whether it was killed or stopped.
                 if phase in (BORN, READY) and looks % _RARELY:
                     return RUNNING
             self._complain_about_refusal(waiter.i)
@@ -56,18 +55,18 @@ class Proofs:
         def blocked(sighting: Sighting) -> bool:
             return line[PHASE] == WAITING and self._asleep(waiter, sighting)
 
-        # Twice: a task that is just being woken from its entry stop (TASK_WAKING) is off the run
-        # queue as well, and /proc/PID/syscall names its call a moment before it sleeps there.
+        # Two looks: a task that is just being woken from its entry stop (TASK_WAKING) is off the run queue as well,
+        # and /proc/PID/syscall names its call a moment before it sleeps there.
         self._proven[waiter.i] = two_equal_looks(
             look, blocked, lambda last: f"{waiter.name} was not seen blocked ({in_words(last)})", scale=scale
         )
 
     def still_blocked(self, scale: float) -> list[Sighting]:
-        """A look at all of them before the stimulus: none has moved since it was proven blocked.
+        """Look at all waiters just before the stimulus, and check that none has moved since it was proven blocked.
 
-        One look is enough where it equals the one that proved it blocked: the two together say that the waiter slept
-        from then to now, and so all of them at once.  One that moved may have lost its place in the queue, so the
-        order is no longer known: Inconclusive.
+        One look is enough if it equals the one that proved the waiter blocked: it has slept from then until now.  This
+        holds for each of them, so all of them sleep at once.  Raises Inconclusive if one has moved: it may have lost
+        its place in the queue, so the order is not known any more.
         """
         waiters = self._herd.waiters
         if self._tracer is not None:
@@ -82,9 +81,9 @@ class Proofs:
         return now
 
     def all_quiet(self, scale: float) -> list[Sighting]:
-        """Return once every waiter sleeps in its wait call or its parking call, all of them at once.
+        """Return once all waiters sleep at once, each in its wait call or in its parking call.
 
-        Raises Inconclusive at the deadline, and if somebody else has stopped one meanwhile.
+        Raises Inconclusive at the deadline, and if somebody else has stopped one of them meanwhile.
         """
 
         def before_each_look() -> None:
@@ -97,14 +96,14 @@ class Proofs:
         return sightings
 
     def _complain_about_refusal(self, i: int) -> None:
-        """Raise Inconclusive if the wait call came back at once, with an error."""
+        """Raise Inconclusive if the wait call returned at once, with an error."""
         line = self._herd.board.line(i)
         if line[RETURNED] and line[RESULT] < 0:
             call = self._herd.scenario.system_call
             raise Inconclusive(f"waiter {i} did not block: {call} gave {errno_of_result(line[RESULT])}")
 
     def _complain_about_others(self) -> None:
-        """Raise Inconclusive if somebody else has stopped a waiter or sent it a signal, and be it for a moment."""
+        """Raise Inconclusive if somebody else has stopped a waiter, however briefly, or sent it a signal."""
         if self._tracer is None:
             who, what = self._herd.stopped(), "stopped"
         else:
@@ -115,7 +114,7 @@ class Proofs:
             raise Inconclusive(f"{who} was {what} by somebody else")
 
     def _asleep(self, waiter: Waiter, sighting: Sighting) -> bool:
-        """Whether it sleeps (S: not R, and not D as on a lock) in the call that its phase names."""
+        """Whether it sleeps in the call that its phase names (state S; D would be a lock in the kernel)."""
         expected = self._inside.get(self._herd.board.line(waiter.i)[PHASE])
         if sighting.state != "S" or expected is None:
             return False
@@ -125,10 +124,11 @@ class Proofs:
             tracee = self._tracer.of(waiter.tid)
             return tracee.inside == expected and _slept_since(tracee.switches, sighting)
         if expected != self._inside[WAITING]:
-            return True  # parked: it has done all that counts
+            return True  # parked: nothing that it does from here on counts
         return _slept_since(self._herd.board.line(waiter.i)[SWITCHES], sighting)
 
 
 def _slept_since(before: int | None, sighting: Sighting) -> bool:
-    """Whether it gave up the CPU after `before` switches: one that was only preempted shows state S too."""
+    """Whether it gave up the CPU after `before` switches.  A task that was preempted on its way to sleep also shows
+    state S."""
     return before is None or sighting.switches is None or sighting.switches > before

@@ -1,8 +1,7 @@
-"""The board: what each waiter itself writes down, for the conductor to read.
+"""The board: shared memory in which each waiter records what happened to it, for the conductor to read.
 
-It is anonymous shared memory with 128 bytes (two cache lines) per waiter, written by that
-waiter alone, so that counting never makes one waiter wait for another.  It dies with the last
-process that maps it.
+Each waiter has 128 bytes (two cache lines) to itself, so that counting never makes one waiter wait for another.  The
+memory is anonymous, and is freed with the last process that maps it.
 """
 
 from __future__ import annotations
@@ -18,28 +17,28 @@ TID, PHASE, RETURNED, WON, SPURIOUS, RESULT, AT_S, AT_NS, SWITCHES = range(9)
 
 TID       the waiter's thread id
 PHASE     one of the phases below
-RETURNED  times the call came back to user space
-WON       connections it took
+RETURNED  how often the wait call returned
+WON       connections that it took
 SPURIOUS  returns after which it found nothing
-RESULT    of the last wait call, or minus its errno
-AT_S      CLOCK_MONOTONIC time of the last return: whole seconds
-AT_NS     and the nanoseconds beyond them, behind each other as in a struct timespec
-SWITCHES  its voluntary switches just before the call; kept only where /proc/PID/syscall does not prove
-          that it sleeps
+RESULT    result of the last wait call, or minus its errno
+AT_S      time of the last return (CLOCK_MONOTONIC): seconds
+AT_NS     and nanoseconds; the two fields form a struct timespec
+SWITCHES  its voluntary context switches just before the call; recorded only if /proc/PID/syscall cannot prove that it
+          sleeps
 """
 
 SECOND_NS = 1_000_000_000
 
 GET_READY, GO = 1, 2
-"""Stages of a waiter's gate, which is 0 at first.
+"""Stages of a waiter's gate, which starts at 0.
 
-GET_READY  it may make what it waits with: its own epoll instance, for example
-GO         it may go on to its wait call, too
+GET_READY  the waiter may create what it waits with: its own epoll instance, for example
+GO         it may also go on to its wait call
 """
 
 BORN, READY, WAITING, PARKED, FAILED = range(5)
-"""Phases: not ready yet; registered and traced; about to call or inside; done for good; could not
-get ready (errno in RESULT)."""
+"""Phases: not ready yet; registered and traced; about to call, or in the call; done, and parked; failed (errno in
+RESULT)."""
 
 
 class Board:
@@ -77,5 +76,5 @@ class Board:
         return self._memory[self._gates + 4 * i]
 
     def open_gate(self, i: int, stage: int) -> None:
-        """Let waiter `i` go so far; waking its sleeper is the caller's part (futex(2))."""
+        """Let waiter `i` go as far as this stage; the caller must wake it if it sleeps at the gate (futex(2))."""
         self._memory[self._gates + 4 * i] = stage

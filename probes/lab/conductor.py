@@ -1,10 +1,10 @@
 """The conductor: a small, single-threaded process that runs one trial after another.
 
-Started by `probes/lab/session.py`, with a socket to it as descriptor 0.  Speaks JSON, one line each
-way: first a greeting that says what can be observed here, then one answer per request.
+`probes/lab/session.py` starts it, with a socket as descriptor 0.  They exchange lines of JSON: first comes a
+greeting that says what can be observed here, then one answer for each request.
 
-Why a process of its own: pytest has threads, which fork badly, and ptrace belongs to one thread;
-one kill ends it, and with it every waiter (PR_SET_PDEATHSIG, PTRACE_O_EXITKILL); and a small
+It is a separate process because pytest has threads, with which fork is unsafe; because ptrace belongs to one thread;
+because one kill ends it together with every waiter (PR_SET_PDEATHSIG, PTRACE_O_EXITKILL); and because a small
 interpreter forks several times faster than pytest's.
 """
 
@@ -41,7 +41,7 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
         guard = sentinel.post()
     syscalls.adopt_orphans()
     syscalls.set_name("wakecheck")
-    # Ctrl-C is for pytest, which ends the conductor; a terminal sends it to the whole group.
+    # A terminal sends Ctrl-C to the whole process group; pytest handles it, and ends the conductor.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with open(0, "rb", closefd=False) as requests, open(0, "wb", buffering=0, closefd=False) as answers:
 
@@ -55,7 +55,7 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
         if isolate:
             try:
                 folder = isolation.isolate()
-                # A change of credentials would have cleared it (PR_SET_PDEATHSIG, prctl(2)).
+                # A change of credentials would have cleared the parent-death signal (PR_SET_PDEATHSIG, prctl(2)).
                 syscalls.die_with_parent(parent)
             except isolation.Denied as denied:
                 answer({"denied": str(denied)})
@@ -77,12 +77,12 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
                 "why_no_syscall_file": bench.instruments.why_no_syscall_file,
             }
         )
-        # What exists by now stays: keep the collector from touching, and so from copying, its pages; and let it come
-        # when no waiter is there, with whom all of them are shared.
+        # Keep the garbage collector away from the objects that exist by now: touching their pages would copy them.  It
+        # runs only between requests, when there are no waiters to share pages with.
         gc.collect()
         gc.freeze()
         gc.disable()
-        # The other end may close with our answer unread, or before we could give it: then all is over.
+        # The other end may close before it reads our answer, or before we send it: then there is nothing left to do.
         with contextlib.suppress(ConnectionError):
             for line in requests:
                 answer(_serve(json.loads(line), bench))
@@ -108,7 +108,7 @@ def _set_up(folder: str | None, isolated: str, without: list[str], guard: sentin
 
 
 def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:
-    """One trial or experiment; whatever happens becomes an answer: a conductor that dies says nothing."""
+    """Run one trial or experiment.  Every failure becomes an answer, because a dead conductor cannot say why."""
     answer = _answer(request, bench)
     trial = answer.get("trial")
     if trial is not None and trial["inconclusive"] is not None:
@@ -117,7 +117,7 @@ def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:
 
 
 def _explained(reason: str) -> str:
-    """A reason, and behind it what is denied or set otherwise here, of which it may come."""
+    """A reason, followed by what is denied or has unusual settings here and may be its cause."""
     odd = [words for words in network.odd_settings() if words not in reason]
     return denial.explained("; ".join((reason, *odd)))
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from ..verdict import Inconclusive
 
 FEWEST_LOOKS = 100
-"""A deadline ends nothing before the condition was looked at this often: a machine that stood still
-(a paused VM, a starved conductor) must not decide a verdict."""
+"""No deadline takes effect before the condition was checked this often: a machine that stood still (a paused VM, a
+starved conductor) must not decide a verdict."""
 
 _patience_s = 10.0
 
@@ -25,10 +25,10 @@ def patience_s() -> float:
 
 
 def measure_patience(unit_s: float) -> None:
-    """Scale every deadline of this process by the time that a small, known piece of work took.
+    """Scale every deadline of this process by how long a small, known piece of work took.
 
-    `unit_s` is the time to fork a child that ends at once, and reap it: 0.4 ms on an idle machine.
-    Ten seconds, or ten thousand such units where that is more, up to a minute.
+    `unit_s` is the time to fork a child that exits at once, and to reap it: 0.4 ms on an idle machine.  The patience is
+    then ten thousand of these units, but at least ten seconds, and at most a minute.
     """
     global _patience_s
     _patience_s = min(60.0, max(10.0, unit_s * 10_000))
@@ -37,11 +37,11 @@ def measure_patience(unit_s: float) -> None:
 def until(
     condition: Callable[[], bool], what: Callable[[], str], scale: float = 1.0, *, limit_s: float | None = None
 ) -> None:
-    """Look until `condition` holds, giving way to other tasks in between.
+    """Check `condition` until it holds, giving way to other tasks in between.
 
-    Raises Inconclusive with `what()` when it did not hold within `limit_s` seconds; without a limit of its
-    own, within the patience of this process times `scale`.
-    sched_yield(2) is no sleep: it returns at once where no other task wants this CPU.
+    Raises Inconclusive with `what()` if it does not hold within `limit_s` seconds, or, without `limit_s`, within the
+    patience of this process times `scale`.  sched_yield(2) is not a sleep: it returns at once if no other task wants
+    this CPU.
     """
     if limit_s is None:
         limit_s = min(_patience_s * scale, LONGEST_S)

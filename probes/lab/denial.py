@@ -1,6 +1,6 @@
-"""System calls that a sandbox denies here (seccomp(2)), whatever they are asked: the kernel did not answer them.
+"""System calls that a sandbox denies here (seccomp(2)), whatever their arguments: such an error is not the kernel's.
 
-An OSError of Python does not say which call failed, and an experiment notes the errors of the calls it asks about.
+An OSError in Python does not say which call failed, so the calls are tried once more, each with invalid arguments.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..errnos import errno_name
 from ..verdict import Inconclusive, NotApplicable
 
 _ANSWERS = (errno.EPERM, errno.EACCES, errno.ENOSYS)
-"""What filters answer."""
+"""Errors that seccomp filters return."""
 _NEEDED = (
     "accept4",
     "clone3",
@@ -29,9 +29,9 @@ _NEEDED = (
     "memfd_create",
     "semget",
 )
-"""Calls that refuse arguments of -1 before they act, with EBADF, EINVAL, EFAULT or the like.
+"""Calls that refuse arguments of -1 before they do anything, with EBADF, EINVAL, EFAULT or a similar error.
 
-Not here is what a usual container denies, and what is asked for where it is used: namespaces, perf events, io_uring."""
+Calls that ordinary containers deny (namespaces, perf events, io_uring) are left out: their users check for that."""
 
 
 def denied() -> dict[str, int]:
@@ -46,7 +46,7 @@ def in_words() -> str:
 
 
 def explained(reason: str) -> str:
-    """A reason, and behind it what is denied here, of which it may come."""
+    """A reason, followed by what is denied here and may be its cause."""
     words = in_words()
     return f"{reason}; {words}" if words and words not in reason else reason
 

@@ -1,4 +1,4 @@
-"""Features that a kernel may lack: an experiment asks for them first, and says what the kernel answered."""
+"""Features that a kernel may lack: an experiment tries them first, and reports the kernel's answer."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ LACKING = (
     errno.EPROTONOSUPPORT,
     errno.ESOCKTNOSUPPORT,
 )
-"""With these a kernel says that it lacks something, whatever it was asked for (errno(3))."""
+"""Errors by which a kernel says that it lacks a feature, whichever it is (errno(3))."""
 
 
 @contextlib.contextmanager
 def asking_for(feature: str) -> Iterator[None]:
-    """Raise NotApplicable, with what the kernel answered, if it refuses what is done here.
+    """Raise NotApplicable, with the kernel's answer, if the body of the `with` statement raises OSError.
 
-    Raises Inconclusive if a limit is reached, which tells nothing of the kernel.
+    Raises Inconclusive if the error is due to a limit, which says nothing about the kernel.
     """
     try:
         yield

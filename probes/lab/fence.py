@@ -1,16 +1,15 @@
 """Proof that every wake-up that was under way has been issued.
 
-On loopback the last segment of the handshake is handled in a softirq, which may still be busy
-waking waiters on another CPU while connect has returned already.  Two ways to wait for its end:
+On loopback the last segment of the handshake is handled in a softirq, which may still be waking waiters on another CPU
+after connect has returned.  There are two ways to wait for its end:
 
-visit       Run on every CPU that this process may use.  A softirq handler cannot be preempted
-            by a task (except on PREEMPT_RT), so a task that runs on a CPU proves that no
-            handler is half done there.  Takes some 30 us per idle CPU.
-membarrier  MEMBARRIER_CMD_GLOBAL: returns after an RCU grace period (kernel/sched/membarrier.c),
-            which waits for every handler that had begun.  Takes 7 to 13 ms.
+visit       Run on every CPU that this process may use.  A task cannot preempt a softirq handler (except on
+            PREEMPT_RT), so once a task runs on a CPU, no handler is half done there.  Takes about 30 us per idle CPU.
+membarrier  MEMBARRIER_CMD_GLOBAL returns after an RCU grace period (kernel/sched/membarrier.c), which waits for every
+            handler that had begun.  Takes 7 to 13 ms.
 
-Either one proves it only for handlers that had begun, so the conductor first sees the connection
-in the accept queue, or taken.
+Both prove this only for handlers that had already begun, so the conductor first makes sure that the connection is in
+the accept queue, or was taken.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ class Fence:
 
 
 def choose() -> Fence:
-    """The cheaper fence of those that prove it here, by measuring both once.
+    """The faster of the fences that are a proof here; measures both once.
 
-    `visit` costs time for every CPU, and `membarrier` a grace period however many there are.
+    `visit` takes time for every CPU, `membarrier` a grace period, however many CPUs there are.
     """
     if flavour() == "gvisor":
-        # Its sentry runs the network stack in goroutines: no CPU and no grace period has to do with them.
+        # gVisor's sentry runs the network stack in goroutines, for which neither fence waits.
         return Fence("none (gVisor delivers in goroutines, which nothing waits for)", False, _nothing)
     why_not_visit = _why_not_visit()
     can_membarrier = syscalls.exists("membarrier") and _membarrier() == 0
@@ -92,9 +91,9 @@ def _why_not_visit() -> str | None:
 
 
 def why_steered() -> str | None:
-    """Why what is sent over lo may be handled on another CPU than the sender's; None if it is not.
+    """Why packets sent over lo may be handled on a CPU other than the sender's; None if they are not.
 
-    Of the network namespace that /sys was mounted in, which need not be ours.
+    This is about the network namespace in which /sys was mounted, which need not be ours.
     """
     try:
         with open("/sys/class/net/lo/queues/rx-0/rps_cpus") as file:

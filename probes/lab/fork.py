@@ -1,9 +1,8 @@
-"""fork(2) alone, for the many small children of the lab.
+"""fork(2) without the handlers of `os.fork`, for the many small children of the lab.
 
-`os.fork` does more: in the child it makes the interpreter's locks anew and calls whoever has registered
-(`threading`, `random`, `logging`), for programs that have threads.  The conductor and its stages have none, so there is
-nothing to put in order, and the child would pay for it with copies of some 200 pages it has written to: most of what
-its birth and its death cost.
+For the sake of programs with threads, `os.fork` recreates the interpreter's locks in the child and calls registered
+functions (of `threading`, `random`, `logging`).  The conductor and its stages have no threads, so none of this is
+needed, and it makes the child copy about 200 pages: most of the cost of a short-lived child.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Callable
 
 
 def _plain() -> Callable[[], int]:
-    # PyDLL keeps the interpreter's lock over the call, so that the child has it, too.
+    # PyDLL holds the interpreter's lock during the call, so the child has it, too.
     libc = ctypes.PyDLL(None, use_errno=True)
     try:
         call = libc._Fork  # POSIX.1-2024, glibc 2.34, musl 1.2.2: fork without handlers (_Fork(3))
@@ -33,4 +32,4 @@ def _plain() -> Callable[[], int]:
 
 
 fork: Callable[[], int] = _plain()
-"""Like os.fork, in a process of one thread.  Raises OSError.  The child may fork and start threads of its own."""
+"""Like os.fork, for a process with one thread.  Raises OSError.  The child may fork and start threads."""

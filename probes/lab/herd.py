@@ -31,8 +31,9 @@ from .wakers import is_of_the_lab
 _FUTEX_WAKE = 1
 _FILES_EACH = 3
 _RARELY = 64
-UNASKED_S = 1.0
-"""How long a thread may keep the interpreter's lock before it is asked for it, in seconds; 5 ms without this."""
+SWITCH_INTERVAL_S = 1.0
+"""How long a thread may hold the interpreter's lock before another one requests it (sys.setswitchinterval); 5 ms by
+default."""
 
 
 @dataclass
@@ -49,12 +50,12 @@ class Waiter:
         return f"w{self.i}"
 
     def look(self) -> Sighting:
-        """One look at it.  Raises Inconclusive if somebody else has killed or stopped it."""
+        """Look at it once.  Raises Inconclusive if somebody else has killed or stopped it."""
         return look_at(self.files, self.name)
 
 
 class Herd:
-    """Makes and ends the waiters.  A context manager: on leaving, none is left."""
+    """Creates and ends the waiters.  A context manager: when it is left, no waiter is alive."""
 
     def __init__(
         self,
@@ -66,9 +67,9 @@ class Herd:
         is_reaped: Callable[[int], bool],
         machine: StepMachine | None = None,
     ) -> None:
-        """`is_reaped` says of a pid whether somebody else (the tracer) has waited for its end already.
+        """`is_reaped` says whether the tracer has already reaped a pid.
 
-        With a machine, waiters run no Python where their calls are all there is to it.
+        With a `machine`, waiters that do nothing but make system calls run no Python.
         """
         self.scenario = scenario
         self._is_reaped = is_reaped
@@ -77,7 +78,7 @@ class Herd:
         self._strategy = strategy
         self._fds = fds
         self._syscall_readable = syscall_readable
-        # All are forked before the first is looked at, so that nobody inherits these.
+        # All waiters are forked before any file is opened, so none of them inherits these descriptors.
         self._keeps_files = _FILES_EACH * scenario.n < resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
         self._conductor = os.getpid()
         self._pids: list[int] = []
@@ -92,17 +93,19 @@ class Herd:
         self.end()
 
     def won(self) -> list[int]:
-        """What each waiter has taken: what it has said, and what the kernel has taken for it and it has not seen."""
+        """How many connections each waiter has taken: those that it recorded, and those that the kernel has accepted
+        for it and it has not seen yet (io_uring)."""
         counts = self.board.column(WON)
         for i, more in self._strategy.completed().items():
             counts[i] += more
         return counts
 
     def fork(self, be_traced: Callable[[], None] | None) -> list[int]:
-        """Fork all waiters, up to their gates; their pids.  They die with this thread (PR_SET_PDEATHSIG).
+        """Fork all waiters, which then wait at their gates; returns their pids.  They die with this thread
+        (PR_SET_PDEATHSIG).
 
-        One right after the other: every fork makes this process copy each page that it writes to afterwards, and
-        here it writes to few of them before the next.
+        They are forked one right after the other, because after every fork this process must copy each page that it
+        writes to, and between two forks it writes to only a few.
         """
         self._plain = self._plain_waiters(traced=be_traced is not None)
         if self._plain is not None and self._machine is not None:
@@ -119,8 +122,8 @@ class Herd:
         return list(self._pids)
 
     def _plain_waiters(self, *, traced: bool) -> PlainWaiters | None:
-        """All of them as programs of system calls; None if a waiter of this strategy needs more than that."""
-        # Without /proc/PID/syscall a waiter has to count its own switches.
+        """The waiters as programs of system calls; None if a waiter of this strategy does anything else."""
+        # Without /proc/PID/syscall a waiter must record its own context switches.
         if self._machine is None or not self._syscall_readable:
             return None
         calls = [self._strategy.system_calls(i) for i in range(self.scenario.n)]
@@ -130,12 +133,12 @@ class Herd:
         return PlainWaiters(self.scenario, known, self._fds, self.board, traced=traced)
 
     @property
-    def how_made(self) -> str:
-        """What the waiters of this trial run."""
+    def what_runs(self) -> str:
+        """What the waiters of this trial run, in words."""
         return "only system calls" if self._plain is not None else "Python"
 
     def fork_host(self, adopt_threads: Callable[[], None] | None, announce: Callable[[], None] | None) -> int:
-        """Fork the process whose threads will be the waiters; `start_thread` makes them one by one."""
+        """Fork the process whose threads will be the waiters; `start_thread` starts them one by one."""
         orders_out, self._order = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -145,14 +148,14 @@ class Herd:
         return pid
 
     def start_thread(self) -> None:
-        """Have the host start its next thread."""
+        """Make the host process start its next thread."""
         assert self._order is not None
         os.write(self._order, b"+")
 
     def admit(
         self, i: int, pid: int, while_waiting: Callable[[], None], *, at_gate: bool, scale: float = 1.0
     ) -> Waiter:
-        """The waiter `i` once it has written its thread id on the board, or stands ready at its gate."""
+        """Waiter `i`, once it has written its thread id on the board or, with `at_gate`, is ready at its gate."""
         line = self.board.line(i)
         files, looks = TaskFiles(pid, pid, self._syscall_readable), 0
 
@@ -161,7 +164,7 @@ class Herd:
             looks += 1
             while_waiting()
             self.complain_about_failure(i)
-            if looks % _RARELY == 0:  # it says itself that it lives; only now and then whether somebody has killed it
+            if looks % _RARELY == 0:  # the board shows its progress; check only now and then whether it was killed
                 look_at(files, f"w{i}")
             return bool(line[PHASE] == READY if at_gate else line[TID])
 
@@ -173,7 +176,7 @@ class Herd:
         return waiter
 
     def open_gate(self, i: int, stage: int = GO) -> None:
-        """Let waiter `i` go on: to its wait call, or as far as this stage (probes/lab/board.py)."""
+        """Let waiter `i` go on to its wait call, or as far as this stage (probes/lab/board.py)."""
         self.board.open_gate(i, stage)
         syscalls.call(syscalls.number_of("futex"), self.board.gate_address(i), _FUTEX_WAKE, 1)
 
@@ -189,7 +192,8 @@ class Herd:
         return process == self._conductor or is_of_the_lab(process, self._pids)
 
     def complain_about_surroundings(self) -> None:
-        """Raise Inconclusive if a waiter's wait call, or the accept after it, gave an error that tells nothing."""
+        """Raise Inconclusive if a wait call, or the accept after it, returned an error that says nothing about the
+        kernel."""
         phases = self.board.column(PHASE)
         if FAILED not in phases:
             return
@@ -200,23 +204,23 @@ class Herd:
         raise Inconclusive(f"w{i} got {errno_name(error)}, which tells nothing of the kernel: {why}")
 
     def stopped(self) -> str | None:
-        """Which process of ours somebody else has stopped since it was forked, also if it goes on by now; or None.
+        """Which of our processes somebody else has stopped since it was forked, even if it was continued; or None.
 
-        The kernel keeps that for the parent (wait(2), WUNTRACED and WCONTINUED), who has not asked before.  Of
-        waiters that are traced, only their tracer is told.
+        The kernel keeps the report for the parent (wait(2), WUNTRACED and WCONTINUED), which has not asked before.  For
+        traced waiters it reports only to the tracer.
         """
         news = os.waitid(os.P_ALL, 0, os.WSTOPPED | os.WCONTINUED | os.WNOHANG | os.WNOWAIT)
         return None if news is None else self.name_of(news.si_pid)
 
     def name_of(self, task: int) -> str:
-        """Who a task is, by its thread or process id: `w3`; of threads, all that are of this process."""
+        """The waiter with this thread or process id: `w3`; for the id of a process with threads, all its waiters."""
         return " ".join(waiter.name for waiter in self.waiters if task in (waiter.tid, waiter.pid)) or f"task {task}"
 
     def end(self) -> None:
         """Kill and reap every waiter.
 
-        The pids are those of our own children that nobody has reaped, so they cannot have been
-        given to another process, and kill(2) is as exact as a pidfd.
+        The pids are those of our own children, which nobody has reaped, so they cannot have been reused, and kill(2) is
+        as safe as a pidfd.
         """
         for each in self.waiters:
             each.files.close()
@@ -230,7 +234,7 @@ class Herd:
             self._order = None
 
     def _be_child(self, act: Callable[[], NoReturn]) -> NoReturn:
-        """Never return into the conductor's code, whatever happens."""
+        """Run `act` in the child, and never return into the conductor's code, whatever happens."""
         try:
             syscalls.die_with_parent(self._conductor)
             act()
@@ -255,9 +259,9 @@ class Herd:
     ) -> NoReturn:
         if adopt_threads is not None:
             adopt_threads()
-        # Waiters give the interpreter's lock up in every call anyway; to be asked for it as well would cost most
-        # of the time where every instruction is emulated.
-        sys.setswitchinterval(UNASKED_S)
+        # Waiters release the interpreter's lock in every call anyway.  If other threads requested it as well, that
+        # would take most of the time on an emulated machine.
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         i = 0
         while os.read(orders, 1):
             threading.Thread(target=self._live, args=(i, announce), kwargs={"gated": False}, daemon=True).start()
@@ -266,10 +270,10 @@ class Herd:
 
 
 def reap_all() -> None:
-    """Wait until this process has no child left at all: the proof that no waiter is.
+    """Wait until this process has no child left, which proves that no waiter is left.
 
-    __WALL, because a traced thread is reported to its tracer, and holds back the report of its
-    process until it has been waited for (ptrace(2), wait(2)).
+    With __WALL, because a traced thread is reported to its tracer, and its process is not reported before that thread
+    has been waited for (ptrace(2), wait(2)).
     """
     while True:
         try:
@@ -277,5 +281,5 @@ def reap_all() -> None:
         except ChildProcessError:
             return
         if os.WIFSTOPPED(status):
-            # Stopped by somebody else before it could wish to die with its parent, it would stand so for ever.
+            # Somebody else stopped it before it had set its parent-death signal: it would stay stopped for ever.
             os.kill(pid, signal.SIGKILL)

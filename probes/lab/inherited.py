@@ -1,11 +1,11 @@
-"""What a process inherits from whoever started it and would change what its children do: set to what the lab knows.
+"""Resets what a process inherits from whoever started it, if that would change what waiters and actors do.
 
-Supervisors, agents of CI services and shells start programs with signals blocked or ignored, with odd masks, limits
-and scheduling policies, and fork(2) and execve(2) hand all that on.  A waiter that has SIGUSR1 blocked is not
+Supervisors, CI agents and shells start programs with signals blocked or ignored, and with unusual masks, limits and
+scheduling policies, and fork(2) and execve(2) pass all of that on.  A waiter that has SIGUSR1 blocked is not
 interrupted by it, and that says nothing about the kernel.
 
-Left as they are: nice, CPU affinity and control groups.  They make things slow and no verdict wrong, and who sets
-them wants them.
+Nice values, CPU affinity and control groups stay as they are: they slow things down but make no verdict wrong, and
+whoever set them did so on purpose.
 """
 
 from __future__ import annotations
@@ -25,43 +25,43 @@ from .rest import signal_name
 
 UMASK = 0o022
 TIMER_SLACK_NS = 50_000
-"""What the first process of a system has (INIT_TASK, init/init_task.c)."""
+"""The timer slack of the first process of a system (INIT_TASK, init/init_task.c)."""
 
 _OWN_OF_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
-"""Python itself ignores these from its start on."""
+"""Python itself ignores these when it starts."""
 _USUAL_DESCRIPTORS = 1024
-"""A soft limit that every distribution sets, for programs that use select(2): raised without a word."""
+"""The usual soft limit, set for programs that use select(2): it is raised without being reported."""
 _LIMITS = ("AS", "CPU", "DATA", "FSIZE", "MEMLOCK", "MSGQUEUE", "NOFILE", "NPROC", "RTPRIO", "RTTIME", "SIGPENDING")
-"""Not RLIMIT_STACK, which takes effect when a program is started, nor RLIMIT_CORE: nobody wants cores of waiters."""
+"""Not RLIMIT_STACK, which takes effect only when a program starts, nor RLIMIT_CORE: nobody wants cores of waiters."""
 _PR_SET_TIMERSLACK, _PR_GET_TIMERSLACK = 29, 30
 _SCHED_RESET_ON_FORK = 0x40000000
 _POLICIES = {0: "SCHED_OTHER", 1: "SCHED_FIFO", 2: "SCHED_RR", 3: "SCHED_BATCH", 5: "SCHED_IDLE", 6: "SCHED_DEADLINE"}
 """include/uapi/linux/sched.h"""
-_ASK = 0xFFFFFFFF  # personality(2): only tell
+_ASK = 0xFFFFFFFF  # personality(2): return the persona without changing it
 _MOST_NAMES = 6
 
 
 def settle() -> list[str]:
-    """Set all of it; a sentence for each thing that was otherwise."""
+    """Reset everything; returns a sentence for each thing that was changed."""
     return [*heed_signals(), *_set_umask(), *_raise_limits(), *_schedule(), *_set_timer_slack(), *_set_personality()]
 
 
 def heed_signals() -> list[str]:
-    """Unblock all signals, and give those that are ignored their default action; a sentence for each of the two.
+    """Unblock all signals, and reset ignored ones to their default action; returns a sentence for each of the two.
 
-    A handler stays, and so does what Python itself ignores.
+    Handlers stay, and so do the signals that Python itself ignores.
     """
-    said = []
+    changes = []
     numbers = signal.valid_signals()
     blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers) & numbers
     if blocked:
-        said.append(f"{_named(blocked)} blocked: unblocked")
+        changes.append(f"{_named(blocked)} blocked: unblocked")
     ignored = {number for number in numbers - _OWN_OF_PYTHON if signal.getsignal(number) == signal.SIG_IGN}
     for number in ignored:
         signal.signal(number, signal.SIG_DFL)
     if ignored:
-        said.append(f"{_named(ignored)} ignored: set to the default action")
-    return said
+        changes.append(f"{_named(ignored)} ignored: set to the default action")
+    return changes
 
 
 def _named(numbers: Collection[int]) -> str:
@@ -78,7 +78,7 @@ def _set_umask() -> Iterator[str]:
 
 
 def _raise_limits() -> Iterator[str]:
-    """Soft limits, to the hard ones."""
+    """Raise soft limits to the hard limits."""
     for name in _LIMITS:
         number = getattr(resource, f"RLIMIT_{name}", None)
         if number is None:
@@ -88,10 +88,10 @@ def _raise_limits() -> Iterator[str]:
             continue
         usual = name == "NOFILE" and soft >= _USUAL_DESCRIPTORS
         changed = f"RLIMIT_{name} was {_amount(soft)}: raised to {_amount(hard)}"
-        raised = partial(resource.setrlimit, number, (hard, hard))
-        said = _attempt(raised, changed, f"RLIMIT_{name} of {_amount(soft)}")
+        act = partial(resource.setrlimit, number, (hard, hard))
+        sentence = _attempt(act, changed, f"RLIMIT_{name} of {_amount(soft)}")
         if not usual:
-            yield said
+            yield sentence
 
 
 def _amount(limit: int) -> str:
@@ -111,7 +111,8 @@ def _schedule() -> Iterator[str]:
 
 
 def _set_timer_slack() -> Iterator[str]:
-    """A real-time task has none (0), and a kernel without it says -1; libc's prctl gives the lower 32 bits alone."""
+    """Reset the timer slack.  It is 0 for a real-time task, and -1 on a kernel without it; libc's prctl returns only
+    the lower 32 bits."""
     answer = syscalls.prctl(_PR_GET_TIMERSLACK, 0)
     slack_ns = answer & 0xFFFFFFFF
     if answer != -1 and slack_ns not in (0, TIMER_SLACK_NS):
@@ -120,7 +121,7 @@ def _set_timer_slack() -> Iterator[str]:
 
 
 def _set_personality() -> Iterator[str]:
-    """Flags as STICKY_TIMEOUTS, by which select(2) leaves its time limit as it was (personality(2))."""
+    """Clear flags such as STICKY_TIMEOUTS, with which select(2) does not update its timeout (personality(2))."""
     libc = ctypes.CDLL(None)
     before = libc.personality(ctypes.c_ulong(_ASK))
     if before > 0:
@@ -129,7 +130,7 @@ def _set_personality() -> Iterator[str]:
 
 
 def _attempt(act: Callable[[], object], changed: str, inherited: str) -> str:
-    """What to say of a change: that it was made, or that it was refused."""
+    """Make a change; returns a sentence that says that it was made, or why it was refused."""
     try:
         act()
     except (OSError, ValueError) as error:
@@ -138,9 +139,9 @@ def _attempt(act: Callable[[], object], changed: str, inherited: str) -> str:
 
 
 def insist_on_no_tracer() -> None:
-    """Raise Inconclusive if somebody traces this process (strace -f, a debugger), and so its children.
+    """Raise Inconclusive if somebody traces this process (strace -f, a debugger), and so its children, too.
 
-    A traced waiter stops at signals and system calls; that wakes it and ends its waits, and we may not trace it then.
+    A traced waiter stops at signals and system calls, which wakes it and ends its waits; and we cannot trace it then.
     """
     with open("/proc/self/status", "rb") as file:
         tracer = re.search(rb"^TracerPid:\t(\d+)", file.read(), re.M)

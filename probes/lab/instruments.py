@@ -1,7 +1,7 @@
 """The observers of one conductor, and what they say about one step of a trial.
 
-Each observer answers for the waiters it was asked about, or is None: absent, denied, or switched
-off.  What two of them say about the same thing must agree, waiter by waiter.
+For each waiter an observer has a count, or there is None: the observer is missing, denied, or switched off.  Two
+observers of the same thing must agree, waiter by waiter.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ SWITCHED_OFF = "switched off by --herd-without"
 
 
 class Instruments:
-    """Probes once which observers this kernel and user allow, and asks those that are on."""
+    """Finds out once which observers this kernel and this user allow, and reads those."""
 
     def __init__(self, without: Collection[str], *, may_mount: bool) -> None:
         self.why_not: dict[str, str | None] = {}
-        """By name: why an observer is missing, or None."""
+        """For each observer, by name, why it is missing, or None."""
         self._on: list[Observer] = []
         for kind in observers.OBSERVERS:
             observer = kind()
@@ -32,30 +32,30 @@ class Instruments:
 
     @property
     def of_every_task(self) -> list[Observer]:
-        """Those that are on, and can count for any task."""
+        """The active observers that can count for any task."""
         return [observer for observer in self._on if observer.sees_every_task]
 
     @property
     def why_blind(self) -> str:
-        """Why no observer can count for any task, where none can."""
+        """Why no observer can count for any task, in words."""
         kinds = [kind for kind in observers.OBSERVERS if kind.sees_every_task]
         return "; ".join(f"{kind.name}: {self.why_not[kind.name]}" for kind in kinds)
 
     def forget(self) -> None:
-        """The stimulus comes next: what the arrangement itself moved does not count."""
+        """Drop what was seen so far: call it just before the stimulus, so that the arrangement does not count."""
         for observer in self._on:
             observer.forget()
 
     def wakings(self) -> list[Waking]:
-        """Who woke whom since `forget`, as far as a snapshot has taken it in."""
+        """Who woke whom between `forget` and the last snapshot."""
         return sorted(waking for observer in self._on for waking in observer.wakings())
 
     def recent_wakings(self) -> list[Waking]:
-        """Those of them that the last snapshot has taken in."""
+        """Those wake-ups that the last snapshot added."""
         return [waking for observer in self._on for waking in observer.recent()]
 
     def take_in(self) -> list[Waking] | None:
-        """Who woke whom since `forget`, whoever was watched; None if that was lost."""
+        """Who woke whom since `forget`; None if records were lost."""
         try:
             for observer in self._on:
                 observer.take_in()
@@ -64,7 +64,7 @@ class Instruments:
         return self.wakings()
 
     def snapshot(self, tasks: Sequence[AtRest]) -> Snapshot:
-        """Everything that is counted now, while all of these waiters are at rest."""
+        """What every observer has counted by now; all of these waiters must be at rest."""
         counts: dict[str, list[int | None] | None] = dict.fromkeys(observers.names())
         lost = {}
         for observer in self._on:
@@ -81,9 +81,9 @@ class Snapshot:
     """What every observer had counted at one moment; one list entry per waiter."""
 
     counts: dict[str, list[int | None] | None]
-    """None for an observer that is not there."""
+    """By observer; None for one that is missing."""
     lost: dict[str, str]
-    """Observers that were there and lost their count since the last snapshot, with the reason."""
+    """Observers that have lost their count since the last snapshot, with the reason."""
 
     def since(self, before: Snapshot) -> Moved:
         """Who moved between that snapshot and this one."""
@@ -92,18 +92,18 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Moved:
-    """The waiters that moved, as each observer saw it; None for an observer that is not there, or cannot say."""
+    """The waiters that moved, according to each observer; None for an observer that is missing, or cannot say."""
 
     by_observer: dict[str, set[int] | None]
 
     @property
     def woken(self) -> set[int] | None:
-        """As the first observer of it that is there saw it (all agree, or the trial is inconclusive)."""
+        """According to the first observer of wake-ups that is there (if others disagree, the trial is inconclusive)."""
         return self._first(WOKEN)
 
     @property
     def returned(self) -> set[int] | None:
-        """Likewise."""
+        """According to the first observer of returns that is there."""
         return self._first(RETURNED)
 
     def disagreement(self) -> str | None:

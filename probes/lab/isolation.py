@@ -1,4 +1,4 @@
-"""Namespaces of the conductor's own: network, IPC and mounts; a user namespace where that takes one."""
+"""The conductor's own namespaces: network, IPC and mount; also a user namespace, if the others need it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ SHM = "/dev/shm"
 
 
 class Denied(Exception):
-    """Namespaces are not to be had here; the message says which step was refused."""
+    """Namespaces cannot be created here; the message says which step was refused."""
 
 
 def isolate() -> str | None:
-    """Move this process into namespaces of its own, `lo` up, a private tmpfs on /dev/shm.
+    """Move this process into namespaces of its own, with `lo` up and a private tmpfs on /dev/shm.
 
-    Returns the folder where path sockets may be bound, or None if that tmpfs was denied.
-    Everything made in it dies with the process.  Raises Denied; the process is then of no use any
-    more, because unshare(2) cannot be undone.
+    Returns the folder in which path sockets may be bound, or None if the tmpfs was denied.  Everything in it disappears
+    with the process.  Raises Denied; the process is useless then, because unshare(2) cannot be undone.
     """
     uid, gid = os.getuid(), os.getgid()
     try:
@@ -39,7 +38,7 @@ def isolate() -> str | None:
     _step("bringing lo up", bring_lo_up)
     try:
         syscalls.mount("none", "/", "", _MS_REC | _MS_PRIVATE)
-        # The interpreter still loads modules, so it must not lose sight of where they are.
+        # The interpreter still loads modules: do not hide the folders that they are in.
         if any(os.path.realpath(path).startswith(SHM) for path in (*sys.path, sys.prefix)):
             return None
         syscalls.mount("tmpfs", SHM, "tmpfs")

@@ -1,4 +1,4 @@
-"""Keeps the account of one trial: what each step moved, and what became of each waiter."""
+"""Records one trial: what each step moved, and what became of each waiter."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from .wakers import by_others, in_words
 
 _MSG_DONTWAIT = 0x40
 _MOST_EXITS = 20
-"""System call exits kept per waiter, the last ones: a long series would fill the report."""
+"""How many system call exits are kept for each waiter, the last ones: a long series would fill the report."""
 
 
 @dataclass(frozen=True)
 class _Moment:
-    """What was counted at one moment, while all waiters were at rest."""
+    """What was counted at one moment, while all waiters were at rest; one list entry per waiter."""
 
     observed: Snapshot
     won: list[int]
-    """Connections that each waiter has taken, or that the kernel has taken for it."""
-    said: list[int]
-    """Those of them that it has seen, and answers on."""
+    """Connections that the waiter has taken, or that the kernel has accepted for it."""
+    reported: list[int]
+    """Those that the waiter itself has recorded on the board, and answers on."""
     spurious: list[int]
     returned: list[int]
-    """As the waiters themselves say it."""
+    """Also as the waiter itself has recorded them."""
 
 
 class Ledger:
-    """Begun once all waiters are blocked, and filled after each step; `trial` gives all of it, whatever failed."""
+    """Begins once all waiters are blocked, and records each step; `trial` returns all of it, whatever failed."""
 
     def __init__(self, scenario: Scenario, instruments: Instruments, tracer: Tracer | None) -> None:
         self.herd: Herd | None = None
@@ -60,13 +60,14 @@ class Ledger:
         self._disagreement: str | None = None
 
     def begin(self, sightings: list[Sighting]) -> None:
-        """The stimulus comes next: what was counted of the arrangement does not count, and the clock starts."""
+        """Start the counts and the clock: call it just before the stimulus, so that the arrangement does not count."""
         self._instruments.forget()
         self._moments.append(self._now(sightings))
         self._began_ns = time.monotonic_ns()
 
     def record(self, stimulus: Stimulus, sightings: list[Sighting]) -> None:
-        """Book one step, after which the waiters look so.  Raises Inconclusive if two observers disagree."""
+        """Record one step; `sightings` are the looks at the waiters after it.  Raises Inconclusive if two observers
+        disagree."""
         assert self.herd is not None
         before, after = self._moments[-1], self._now(sightings)
         self._moments.append(after)
@@ -90,33 +91,33 @@ class Ledger:
         if self._disagreement:
             raise Inconclusive(f"observers disagree in step {len(self._steps)}: {self._disagreement}")
         self._insist_on_returns(before, after, moved.returned)
-        self._read_answers(stimulus, sum(after.said) - sum(before.said))
+        self._read_answers(stimulus, sum(after.reported) - sum(before.reported))
 
     def _insist_on_returns(self, before: _Moment, after: _Moment, returned: set[int] | None) -> None:
-        """Raise Inconclusive if a waiter says that it won, or found nothing, and nobody saw it return."""
+        """Raise Inconclusive if a waiter reports that it won, or found nothing, although no observer saw it return."""
         for i in range(self._scenario.n if returned is not None else 0):
-            says_so = after.said[i] != before.said[i] or after.spurious[i] != before.spurious[i]
-            if says_so and returned is not None and i not in returned:
+            reports = after.reported[i] != before.reported[i] or after.spurious[i] != before.spurious[i]
+            if reports and returned is not None and i not in returned:
                 raise Inconclusive(f"w{i} says what its call brought, and it did not return")
 
     def _insist_on_our_wakers(self) -> None:
         """Raise Inconclusive if somebody else has woken a waiter that slept before this step."""
         assert self.herd is not None
         waking = by_others(self._instruments.recent_wakings(), self.herd.is_ours)
-        # From inside a PID namespace, the kernel's threads look like everybody else outside.
+        # Inside a PID namespace the kernel's threads look like any other process outside of it.
         if waking is not None and (waking.process or not SOURCES[self._scenario.source].carried):
             raise Inconclusive(f"w{waking.wakee} was woken by somebody else: {in_words(waking)}")
 
     def _now(self, sightings: list[Sighting]) -> _Moment:
         assert self.herd is not None
         board = self.herd.board
-        # In this order: a waiter first counts its return, and then what that brought.
-        said, spurious, returns = board.column(WON), board.column(SPURIOUS), board.column(RETURNED)
+        # In this order, because a waiter first records its return, and then what it got.
+        reported, spurious, returns = board.column(WON), board.column(SPURIOUS), board.column(RETURNED)
         tasks = [
             AtRest(waiter.files, sighting, waiter.i, returns[waiter.i], self._exits_of(waiter))
             for waiter, sighting in zip(self.herd.waiters, sightings, strict=True)
         ]
-        return _Moment(self._instruments.snapshot(tasks), self.herd.won(), said, spurious, returns)
+        return _Moment(self._instruments.snapshot(tasks), self.herd.won(), reported, spurious, returns)
 
     def _exits_of(self, waiter: Waiter) -> int | None:
         if self._tracer is None:
@@ -124,11 +125,11 @@ class Ledger:
         return self._tracer.of(waiter.tid).returns.get(syscalls.number_of(self._scenario.system_call), 0)
 
     def _spurious(self, count: int) -> int | None:
-        """Returns that found nothing; unknown under hold, where nobody looks (accept itself looks)."""
+        """How many returns found nothing; None under hold, because nobody looks then (except in accept itself)."""
         return None if self._scenario.reaction == "hold" and not self._scenario.takes else count
 
     def _read_answers(self, stimulus: Stimulus, expected: int) -> None:
-        """Collect what winners sent over the connections they took: which waiter answered on which."""
+        """Read what the winners sent over the connections that they took: which waiter answered on which connection."""
         if self._scenario.reaction == "hold" or not stimulus.clients:
             return
         first = stimulus.count - len(stimulus.clients)
@@ -151,7 +152,7 @@ class Ledger:
             stimulus.hang_up()
 
     def trial(self, inconclusive: str | None) -> Trial:
-        """Everything booked; `inconclusive` is why it proves nothing, if so."""
+        """Everything that was recorded; `inconclusive` says why it proves nothing, or is None."""
         moved = self._moved_at_all()
         woken, returned = moved.woken, moved.returned
         waiters = self._waiters(woken, returned)
@@ -178,7 +179,7 @@ class Ledger:
         )
 
     def _moved_at_all(self) -> Moved:
-        """Who moved in any of the steps; who has lost its count once cannot say."""
+        """Who moved in any of the steps; None for an observer that lost its count in one of them."""
         if not self._steps:
             return Moved({})
         moved = self._moments[-1].observed.since(self._moments[0].observed)
@@ -190,14 +191,14 @@ class Ledger:
         records, won = [], self.herd.won()
         for i in range(self._scenario.n):
             line = self.herd.board.line(i)
-            came_back = line[RETURNED] != self._at_first("returned", i)
+            came_back = line[RETURNED] != self._before_stimulus("returned", i)
             result = line[RESULT] if came_back else None
             records.append(
                 WaiterRecord(
                     i=i,
                     woken=None if woken is None else i in woken,
                     returned=None if returned is None else i in returned,
-                    won=won[i] - self._at_first("won", i),
+                    won=won[i] - self._before_stimulus("won", i),
                     result=result,
                     errno=-result if result is not None and result < 0 else None,
                     at_us=self._since_us(self.herd.board.returned_ns(i)) if came_back else None,
@@ -221,17 +222,17 @@ class Ledger:
     def _found_nothing(self) -> int:
         """How many waiters found nothing."""
         counts = self.herd.board.column(SPURIOUS) if self.herd else []
-        return sum(count != self._at_first("spurious", i) for i, count in enumerate(counts))
+        return sum(count != self._before_stimulus("spurious", i) for i, count in enumerate(counts))
 
-    def _at_first(self, what: str, i: int) -> int:
-        """What stood on the board of waiter `i` before the stimulus, whoever wrote it."""
+    def _before_stimulus(self, what: str, i: int) -> int:
+        """This count of waiter `i` (a field of _Moment) before the stimulus."""
         return int(getattr(self._moments[0], what)[i]) if self._moments else 0
 
     def _since_us(self, at_ns: int) -> int:
         return (at_ns - self._began_ns) // 1000
 
     def _name(self, tid: int) -> str:
-        """Who a thread id is: a waiter, the conductor, or the kernel's number."""
+        """Whose thread id this is: a waiter's or the conductor's; otherwise the number itself."""
         if tid == os.getpid():
             return "conductor"
         if self.herd is not None:
@@ -242,7 +243,7 @@ class Ledger:
 
 
 def _without_clock(exits: Sequence[Exit]) -> list[Exit]:
-    """Without those by which a waiter that runs no Python looks at the clock."""
+    """The exits without those of clock_gettime, which a waiter that runs no Python calls to record the time."""
     clock = syscalls.NUMBERS.get("clock_gettime")
     return [end for end in exits if end.number != clock]
 

@@ -1,17 +1,17 @@
-"""A machine of a hundred bytes that makes system calls one after the other: what a process runs that runs no Python.
+"""A hundred bytes of machine code that make system calls one after the other, for processes that run no Python.
 
-A waiter has a dozen calls to make.  An interpreter that is forked for them copies a hundred pages before it has made
-the first, and reads as many of its own program anew; that was most of what a trial cost.  The machine touches a page
-or two.  It knows one kind of step, 14 words long:
+A waiter makes only a dozen calls.  A forked interpreter copies a hundred pages before it makes the first of them, and
+faults in as many pages of its own program; that was most of the cost of a trial.  This machine touches a page or two.
+It executes steps of one kind, each 14 words long:
 
-    number a b c d e f    the system call, and its arguments; a negative number only loads the word at address a
-    keep                  where the result goes, or 0
-    below equal above     how far it is to the next step, by whether the result is less than `against`, equal, or
-                          greater; 1 ends the machine, which then returns
-    count by              an address whose word grows by this much before the call, or 0
-    against               see above: 0 tells errors from results
+    number a b c d e f    the system call and its arguments; a negative number only loads the word at address a
+    keep                  the address for the result, or 0
+    below equal above     offset of the next step if the result is less than `against`, equal to it, or greater; 1 ends
+                          the machine, which then returns
+    count by              the address of a word to which `by` is added before the call, or 0
+    against               see above; 0 tells errors from results
 
-x86-64 alone: what it runs is the code below, and elsewhere waiters run Python (probes/lab/waiter.py).
+It exists only for x86-64; elsewhere waiters run Python (probes/lab/waiter.py).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ step:   mov 88(%rbx), %rcx      # count
 5:      pop %rbx
         ret
 """
-"""What CODE was made of; `tests/suite/unit/test_machine.py` makes it again, where there is an assembler."""
+"""The source of CODE; if there is an assembler, `tests/suite/unit/test_machine.py` assembles it again."""
 CODE = bytes.fromhex(
     "534889fb488b4b584885c97407488b4360480101488b03488b7b084885c07818488b7310488b53184c8b53204c8b43284c8b4b300f05eb03"
     "488b07488b4b384885c97403488901488b4b48482b4368480f4c4b40480f4f4b504883f90174054801cbeba05bc3"
@@ -70,21 +70,21 @@ CODE = bytes.fromhex(
 _WORDS = 14
 STEP = struct.Struct(f"={_WORDS}q")
 LOAD = -1
-"""A number that makes no system call."""
+"""The number of a step that makes no system call."""
 END = -1
-"""Instead of a next step."""
+"""Instead of a next step: end the machine."""
 _ENDS = 1
 ITSELF = 0
-"""The first of the things that places are in: the program."""
+"""The first part that a Place can be in: the program itself."""
 FORK_FLAGS = 17 | 0x00100000
-"""SIGCHLD, as fork(2) has it, and CLONE_PARENT_SETTID: the pid is written where `c` says (clone(2))."""
+"""SIGCHLD, as for fork(2), and CLONE_PARENT_SETTID: the pid is written to the address in argument `c` (clone(2))."""
 
 
 _CODE = 7
 
 
 class StepMachine:
-    """Runs the steps at an address, until one has no next.  Raises OSError if that is not possible here."""
+    """Runs steps from an address on, until one ends the machine.  Raises OSError if that is not possible here."""
 
     def __init__(self) -> None:
         if syscalls.ARCHITECTURE != "x86_64":
@@ -95,36 +95,36 @@ class StepMachine:
         done = syscalls.call(syscalls.NUMBERS["mprotect"], address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
         if done < 0:
             raise OSError(-done, os.strerror(-done))
-        # PYFUNCTYPE keeps the interpreter's lock: nobody else is to run Python meanwhile.
+        # PYFUNCTYPE holds the interpreter's lock, so no other thread runs Python meanwhile.
         self._run = ctypes.PYFUNCTYPE(ctypes.c_long, ctypes.c_void_p)(address)
 
     def run(self, address: int) -> int:
-        """Run the step at `address`, and those after it; the last result, less what that was held against."""
+        """Run the steps from `address` on; returns the last result minus its `against`."""
         result: int = self._run(address)
         return result
 
 
 class Place(NamedTuple):
-    """A word that is known only once the program has a place: so far into a part that has an address then."""
+    """An address that is known only once the program is in memory: an offset into one of its parts."""
 
     part: int
     offset: int
 
 
 class Program:
-    """Steps, wherever they will be.  A step is its number; the next to be added is `end`."""
+    """Steps, independent of their address.  A step is known by its number; `end` is that of the next one."""
 
     def __init__(self) -> None:
         self.words = array("q")
         self.places: list[tuple[int, int, int]] = []
-        """Which word is so far into which part."""
+        """Word, part and offset: this word gets the address of that part plus the offset."""
 
     @property
     def end(self) -> int:
         return len(self.words) // _WORDS
 
     def at(self, step: int, word: int = 0) -> Place:
-        """The place of a step, or of one of its words, in the program itself."""
+        """The place of a step, or of one of its words."""
         return Place(ITSELF, 8 * (_WORDS * step + word))
 
     def add(
@@ -138,7 +138,7 @@ class Program:
         above: int | None = None,
         count: int | Place = 0,
     ) -> int:
-        """One more step; unless told otherwise it leads to the one after it."""
+        """Add a step and return its number.  By default the step after it comes next."""
         step = self.end
         far = [
             STEP.size if to is None else _ENDS if to == END else STEP.size * (to - step) for to in (below, equal, above)
@@ -149,24 +149,22 @@ class Program:
             self.words.append(0 if isinstance(word, Place) else word)
         return step
 
-    def goes_on(
-        self, step: int, *, below: int | None = None, equal: int | None = None, above: int | None = None
-    ) -> None:
-        """Where a step leads that was added before where it leads to."""
+    def link(self, step: int, *, below: int | None = None, equal: int | None = None, above: int | None = None) -> None:
+        """Set the next steps of a step that was added before them."""
         for word, target in ((8, below), (9, equal), (10, above)):
             if target is not None:
                 self.words[_WORDS * step + word] = STEP.size * (target - step)
 
     def load(self, address: int | Place, **more: Any) -> int:
-        """A step that loads a word, to keep it elsewhere or to hold it against something."""
+        """Add a step that loads a word, to store it elsewhere or to compare it."""
         return self.add(LOAD, address, **more)
 
     def store(self, value: int, address: int | Place, **more: Any) -> int:
-        """A step that writes a value to an address."""
+        """Add a step that writes a value to an address."""
         return self.add(LOAD, self.at(self.end, 2), value, keep=address, **more)
 
     def placed(self, parts: Sequence[int]) -> array[int]:
-        """Its words, where these are the addresses of the parts; the first is that of the program itself."""
+        """The program's words, given the addresses of all parts; the first is the program's own."""
         words = self.words[:]
         for word, part, offset in self.places:
             words[word] = parts[part] + offset
@@ -174,14 +172,14 @@ class Program:
 
 
 def address_of(memory: mmap.mmap) -> int:
-    """Address of memory that this process may write to."""
+    """The address of a writable mapping."""
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def start() -> StepMachine:
-    """The machine, after a trial: it forks a child, which ends with the code that was asked for.
+    """A machine that was tried: it has forked a child, which ended with the expected code.
 
-    Raises OSError if this is not possible here.
+    Raises OSError if that is not possible here.
     """
     machine, memory = StepMachine(), mmap.mmap(-1, mmap.PAGESIZE)
     program = Program()

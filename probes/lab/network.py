@@ -1,4 +1,4 @@
-"""A network namespace of a stage's own, its settings, and the counters that its kernel keeps there."""
+"""A stage's own network namespace, its settings, and its counters."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .deadline import until
 
 
 def own_network() -> None:
-    """Move this stage into a network namespace of its own, where settings can be changed: /proc/sys/net is
-    that of the reader's namespace.  It dies with the stage.  Raises NotApplicable if it is denied."""
+    """Move this stage into a network namespace of its own, whose settings it can change: /proc/sys/net shows those of
+    the reader's namespace.  It dies with the stage.  Raises NotApplicable if it is denied."""
     refused = syscalls.call(syscalls.NUMBERS["unshare"], syscalls.NEWNET)
     if refused < 0:
         raise NotApplicable(f"a network namespace to change settings in: {os.strerror(-refused)}")
@@ -22,7 +22,10 @@ def own_network() -> None:
 
 
 def setting(name: str, value: int | None = None) -> int:
-    """A setting of /proc/sys/net, after setting it to `value`.  Raises NotApplicable if it may not be set."""
+    """Set a setting of /proc/sys/net to `value`, unless that is None; returns the setting.
+
+    Raises NotApplicable if it may not be set, or not be read.
+    """
     path = f"/proc/sys/net/{name}"
     try:
         if value is not None:
@@ -35,10 +38,10 @@ def setting(name: str, value: int | None = None) -> int:
 
 
 def needs(name: str, suits: Callable[[int], bool], otherwise: int, needed: str) -> None:
-    """Have a setting of /proc/sys/net be such as an experiment needs it (`needed`, in words).
+    """Make sure that a setting of /proc/sys/net is as an experiment needs it (`needed`, in words).
 
-    Where it is not, it is set to `otherwise`, in a network namespace of this stage's own.  Raises Inconclusive, with
-    the setting's name, if that is denied.  A kernel without the setting behaves as by default.
+    If it does not suit, it is set to `otherwise` in a network namespace of this stage's own.  Raises Inconclusive, with
+    the name of the setting, if that is denied.  A kernel that lacks the setting behaves as with its default.
     """
     path = f"/proc/sys/net/{name}"
     if not os.path.exists(path) or suits(value := setting(name)):
@@ -52,15 +55,15 @@ def needs(name: str, suits: Callable[[int], bool], otherwise: int, needed: str) 
 
 
 def needs_room(connections: int) -> None:
-    """So many connections are to be queued at once.  Raises as `needs` does."""
+    """Make sure that this many connections can be queued at once.  Raises as `needs` does."""
     needs("core/somaxconn", lambda value: value >= connections, 4096, f"at least {connections}")
 
 
 def odd_settings() -> list[str]:
-    """The settings of this network namespace by which connections fail that do not elsewhere, in words."""
+    """Unusual settings of this network namespace that can make connections fail, in words."""
     odd = []
     for name, is_odd in _ODD.items():
-        with contextlib.suppress(NotApplicable):  # this kernel lacks it, or does not show it
+        with contextlib.suppress(NotApplicable):  # this kernel lacks the setting, or does not show it
             if is_odd(value := setting(name)):
                 odd.append(f"net.{name.replace('/', '.')} is {value}")
     with contextlib.suppress(OSError, ValueError), open("/proc/sys/net/ipv4/ip_local_port_range") as file:
@@ -82,9 +85,9 @@ _ODD: Mapping[str, Callable[[int], bool]] = {
 
 
 def counter(name: str) -> int:
-    """One counter of this network namespace, by its name in /proc/net/netstat (TcpExt, MPTcpExt) or snmp (Tcp).
+    """A counter of this network namespace, by its name in /proc/net/netstat (TcpExt, MPTcpExt) or snmp (Tcp).
 
-    Raises Inconclusive if this kernel does not keep it.
+    Raises Inconclusive if this kernel does not have it.
     """
     for file, group in (("netstat", "TcpExt:"), ("snmp", "Tcp:"), ("netstat", "MPTcpExt:")):
         counters = _counters(file, group)
@@ -94,16 +97,16 @@ def counter(name: str) -> int:
 
 
 def _counters(file: str, group: str) -> dict[str, str]:
-    """Two lines stand for a group: its names, and their values."""
+    """The counters of a group, from its two lines: names, and values."""
     with open(f"/proc/net/{file}") as opened:
         lines = [line.split() for line in opened if line.startswith(group)]
-    # gVisor has the line of names, and not that of the values.
+    # gVisor has the line with the names, but not the one with the values.
     return dict(zip(*lines, strict=True)) if len(lines) == 2 else {}
 
 
 @contextlib.contextmanager
 def counted(name: str, otherwise: Callable[[], bool]) -> Iterator[None]:
-    """Leave only once the counter `name` has moved since the start, or something else came of it."""
+    """Leave the `with` statement only once the counter `name` has increased, or `otherwise` holds."""
     before = counter(name)
     yield
     until(lambda: counter(name) > before or otherwise(), lambda: f"the kernel did not count {name}")

@@ -1,8 +1,8 @@
 """Waiters that run no Python: what `waiter.live` does, as steps of the machine (probes/lab/machine.py).
 
-    get ready --> [be traced] --> wait --> write down what came back --> react --> park, or wait again
+    get ready --> [be traced] --> wait --> record the result --> react --> park, or wait again
 
-They are forked as any other, one right after the other, and the board and the gates are the same.
+They use the same board and the same gates as other waiters, and are also forked one right after the other.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ _PTRACE_TRACEME = 0
 _NAME_BYTES = 16
 _SIGKILL = 9
 _LINE, _GATE, _NAME, _ANSWER, _ROOM, _FD, _PARENT, _ARGUMENTS = range(ITSELF + 1, ITSELF + 9)
-"""Things that a life is about, each with an address or a value; from the last on the arguments of its calls."""
+"""The parts of a program that differ between waiters; from the last one on, the arguments of its calls."""
 
 
 class PlainWaiters:
-    """The waiters of one trial, as programs in memory that they share with this process."""
+    """The waiters of one trial, as programs in memory that is shared with this process."""
 
     def __init__(
         self, scenario: Scenario, calls: Sequence[SystemCalls], fds: Sequence[int], board: Board, *, traced: bool
     ) -> None:
         n = scenario.n
-        self._calls = calls  # keeps what their arguments point to
+        self._calls = calls  # keeps alive what their arguments point to
         names = b"".join(waiter_name(i).encode().ljust(_NAME_BYTES, b"\0") for i in range(n))
         self._texts = ctypes.create_string_buffer(names + b"".join(map(ANSWER.pack, range(n))))
         self._room = ctypes.create_string_buffer(scenario.piece)
@@ -83,18 +83,18 @@ class PlainWaiters:
         self._memory[forks : self._pids_at] = start.placed([self._start]).tobytes()
 
     def fork(self, machine: StepMachine) -> None:
-        """Fork all of them, up to their gates.  Raises OSError; `pids` tells who is there even so."""
+        """Fork all of them, which then wait at their gates.  Raises OSError; `pids` then has those that were forked."""
         result = machine.run(self._start)
         if result < 0:
             raise OSError(-result, os.strerror(-result))
 
     def pids(self) -> list[int]:
-        """Of those that were forked."""
+        """The pids of the waiters that were forked."""
         return [pid for pid in struct.unpack_from(f"={self._n}i", self._memory, self._pids_at) if pid]
 
 
 class _Kind(NamedTuple):
-    """What makes the lives of two waiters differ, beside their calls."""
+    """What a waiter's program depends on, apart from its calls."""
 
     takes: bool
     connects: bool
@@ -104,14 +104,15 @@ class _Kind(NamedTuple):
 
 
 class _Call(NamedTuple):
-    """A system call whose arguments come later, but for those that are what the first call opened."""
+    """A system call whose arguments are filled in later."""
 
     number: int
     opened: tuple[bool, ...]
+    """For each argument, whether it is the descriptor that the first call opened."""
 
 
 class _Shape(NamedTuple):
-    """What a waiter calls."""
+    """The system calls of a waiter."""
 
     before: tuple[_Call, ...]
     wait: _Call
@@ -126,7 +127,7 @@ def _shape(calls: SystemCalls) -> _Shape:
 
 
 def _arguments(calls: SystemCalls) -> Iterator[int]:
-    """Of all calls in the order in which a life has them."""
+    """The arguments of all calls, in the order in which the program makes them."""
     for call in (*calls.before, calls.wait, *([] if calls.again is None else [calls.again])):
         for value in call.arguments:
             yield 0 if value is OPENED else value
@@ -138,13 +139,13 @@ def _life(kind: _Kind, shape: _Shape) -> _Life:
 
 
 class _Life(Program):
-    """What a waiter does, from `birth` on."""
+    """What a waiter does; it starts at step `birth`."""
 
     def __init__(self, kind: _Kind, shape: _Shape) -> None:
         super().__init__()
         self._kind = kind
         self._next_argument = _ARGUMENTS
-        data = self.add(0)  # never run: its words hold what is known later
+        data = self.add(0)  # never executed: its words are variables
         self._opened, self._came = self.at(data, 1), self.at(data, 2)
         self._park = self.end
         self.add(syscalls.number_of(PARK), 0, 0, 0, 0, 8, below=self._park, equal=self._park, above=self._park)
@@ -158,15 +159,15 @@ class _Life(Program):
         self._wait(shape)
 
     def _end_in(self, phase: int) -> int:
-        """Park, in this phase."""
+        """Park in this phase."""
         return self.store(phase, _cell(PHASE), below=self._park, equal=self._park, above=self._park)
 
     def _go_to(self, step: int) -> int:
-        """Go on with that step."""
+        """Continue with this step."""
         return self.load(self._opened, below=step, equal=step, above=step)
 
     def _get_ready(self, shape: _Shape) -> None:
-        """As far as the gate before the wait."""
+        """Everything up to the gate before the wait."""
         numbers = syscalls.NUMBERS
         self.add(numbers["prctl"], _PR_SET_PDEATHSIG, _SIGKILL)
         self.add(numbers["getppid"], against=Place(_PARENT, 0), below=self._gone, above=self._gone)
@@ -174,7 +175,7 @@ class _Life(Program):
         self.add(numbers["gettid"], keep=_cell(TID))
         self._stand_at_gate(0)
         for place, call in enumerate(shape.before):
-            self.goes_on(self._call(call, keep=_cell(RESULT)), below=self._failed)
+            self.link(self._call(call, keep=_cell(RESULT)), below=self._failed)
             if place == 0:
                 self.load(_cell(RESULT), keep=self._opened)
         if self._kind.traced:
@@ -187,13 +188,13 @@ class _Life(Program):
         self._stand_at_gate(GET_READY)
 
     def _stand_at_gate(self, stage: int) -> None:
-        """Sleep as long as the gate is open so far and no further: EAGAIN says that it is.
+        """Sleep while the gate is at this stage: futex returns EAGAIN once it is at another.
 
-        It looks again after a wake-up and after a signal; any other error comes at once and would come again.
+        Checks again after a wake-up and after a signal; any other error ends it, because it would be repeated for ever.
         """
         step, futex = self.end, syscalls.number_of("futex")
         arguments = (futex, Place(_GATE, 0), FUTEX_WAIT, stage)
-        # Not in the board's result, which is that of the wait call.
+        # The result does not go to the board's RESULT, which is that of the wait call.
         self.add(*arguments, keep=self._came, against=-errno.EAGAIN, equal=step + 3)
         self.load(self._came, equal=step, above=step)
         late = self._failed_late
@@ -211,17 +212,17 @@ class _Life(Program):
         return self.add(call.number, *arguments, keep=keep)
 
     def _wait(self, shape: _Shape) -> None:
-        """Wait, and write down what came back."""
+        """Wait, and record the result."""
         self.store(WAITING, _cell(PHASE))
         wait = self._call(shape.wait, keep=_cell(RESULT))
         self.add(syscalls.NUMBERS["clock_gettime"], _CLOCK_MONOTONIC, _cell(AT_S), count=_cell(RETURNED))
         back = self.load(_cell(RESULT))
         self._react()
-        self.goes_on(back, below=self.end)
-        self._unless_it_tells_nothing(_cell(RESULT), self._failed)
+        self.link(back, below=self.end)
+        self._fail_if_uninformative(_cell(RESULT), self._failed)
         if self._kind.takes:
             self._count(SPURIOUS)
-        self.goes_on(self._done, below=self.end, equal=self.end, above=self.end)
+        self.link(self._done, below=self.end, equal=self.end, above=self.end)
         if self._kind.reaction not in ("drain", "loop"):
             self._end_in(PARKED)
             return
@@ -233,30 +234,30 @@ class _Life(Program):
         """Take what is there, as the scenario's reaction says, and answer it."""
         reaction = self._kind.reaction
         if self._kind.takes:
-            self._take_home(_cell(RESULT), answers=reaction != "hold")
+            self._record_win(_cell(RESULT), answers=reaction != "hold")
         elif reaction != "hold":
             first = self._take()
-            home = self.end
-            self._take_home(self._came, answers=True)
+            record = self.end
+            self._record_win(self._came, answers=True)
             if reaction == "drain":
                 further = self._take()
-                self.goes_on(further, equal=home, above=home)
-                self._unless_it_tells_nothing(self._came, self._failed_late)
+                self.link(further, equal=record, above=record)
+                self._fail_if_uninformative(self._came, self._failed_late)
             self._go_to(self._done)
-            self.goes_on(first, below=self.end)
-            self._unless_it_tells_nothing(self._came, self._failed_late)
+            self.link(first, below=self.end)
+            self._fail_if_uninformative(self._came, self._failed_late)
             self._count(SPURIOUS)
         self._go_to(self._done)
 
     def _take(self) -> int:
-        """A connection, or the bytes that one read gets."""
+        """Take a connection, or what one read returns."""
         fd = Place(_FD, 0)
         if self._kind.connects:
             return self.add(syscalls.NUMBERS["accept4"], fd, 0, 0, SOCK_CLOEXEC, keep=self._came)
         return self.add(syscalls.NUMBERS["read"], fd, Place(_ROOM, 0), self._kind.piece, keep=self._came)
 
-    def _take_home(self, came: Place, *, answers: bool) -> None:
-        """Count what came, and tell the client who won."""
+    def _record_win(self, came: Place, *, answers: bool) -> None:
+        """Count the win, and tell the client who won."""
         self._count(WON)
         if not answers or not self._kind.connects:
             return
@@ -269,8 +270,8 @@ class _Life(Program):
     def _count(self, field: int) -> None:
         self.load(self._opened, count=_cell(field))
 
-    def _unless_it_tells_nothing(self, result: Place, otherwise: int) -> None:
-        """Go on after an error, unless it is one by which nothing is known of the kernel."""
+    def _fail_if_uninformative(self, result: Place, otherwise: int) -> None:
+        """Continue with step `otherwise` after an error that says nothing about the kernel."""
         for error in TELLS_NOTHING:
             self.load(result, against=-error, equal=otherwise)
 

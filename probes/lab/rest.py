@@ -1,10 +1,10 @@
-"""Rest: the one way in which the lab decides that somebody sleeps.
+"""Rest: how the lab decides that tasks sleep, everywhere in the same way.
 
-A waiter, an actor, the threads of a server: whoever is to be at rest is looked at from outside until two
-successive looks are equal.  Then it did not move in between.  Of several there was an instant between
-the two looks at which all of them slept at once, so from then on a wake-up can only come from outside.
+Waiters, actors and the threads of a server are looked at from outside until two successive looks are equal: then none
+of them moved in between.  So there was an instant between the two looks at which all of them slept, and from then on a
+wake-up can only come from outside.
 
-What a look is, and which look shows rest, is the business of who asks.
+The caller decides what a look is, and which look shows rest.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def two_equal_looks(
     scale: float = 1.0,
     limit_s: float | None = None,
 ) -> Look:
-    """Look until two successive looks are equal, and `rests` says of the second that it shows rest; that look.
+    """Look until two successive looks are equal and, according to `rests`, show rest; returns the second.
 
-    Raises Inconclusive at the deadline (see `until`) with what `otherwise` says of the last look.
+    Raises Inconclusive at the deadline (see `until`), with what `otherwise` returns for the last look.
     """
     last: Look | None = None
 
@@ -45,13 +45,13 @@ def two_equal_looks(
 
 
 class Sleeper(Protocol):
-    """A task of the lab's own: a waiter, or an actor."""
+    """A task of the lab: a waiter or an actor."""
 
     @property
     def name(self) -> str: ...
 
     def look(self) -> Sighting:
-        """One look at it.  Raises Inconclusive if somebody else ended or stopped it."""
+        """Look at it once.  Raises Inconclusive if somebody else has killed or stopped it."""
 
 
 SomeSleeper = TypeVar("SomeSleeper", bound=Sleeper)
@@ -64,13 +64,13 @@ def all_at_rest(
     before_each_look: Callable[[], object] = lambda: None,
     scale: float = 1.0,
 ) -> list[Sighting]:
-    """Return once all of them are at rest at once; the last look at each.
+    """Return once all of them are at rest at the same time; returns the last look at each.
 
-    `rests` says whether a look shows one of them where it may be at rest.  Raises Inconclusive at the deadline.
+    `rests` says whether a look shows a sleeper at rest.  Raises Inconclusive at the deadline.
     """
 
     def look() -> tuple[list[Sighting], SomeSleeper | None]:
-        """A look at each, as far as the first that is not at rest, and that one: who runs is looked at no more."""
+        """A look at each, up to the first one that is not at rest, and that one; the others need no look then."""
         before_each_look()
         sightings = []
         for sleeper in sleepers:
@@ -89,10 +89,10 @@ def all_at_rest(
 
 
 def look_at(files: TaskFiles, name: str, *, stands: bool | None = False) -> Sighting:
-    """One look at a task of the lab's own; `stands` says that the lab itself has stopped it (None: is just doing so).
+    """Look once at a task of the lab; `stands`: whether the lab itself has stopped it (None: it is just doing so).
 
-    Raises Inconclusive if somebody else has killed it, stopped it, or let it go on: what it does and
-    leaves undone from then on comes of that, and tells nothing of the kernel.
+    Raises Inconclusive if somebody else has killed, stopped or continued it: what it does from then on, or does not do,
+    may be due to that, and says nothing about the kernel.
     """
     try:
         sighting = files.look()
@@ -106,7 +106,7 @@ def look_at(files: TaskFiles, name: str, *, stands: bool | None = False) -> Sigh
 
 
 def in_words(sighting: Sighting | None) -> str:
-    """A look, for a reason: `state S in system call 43`."""
+    """A look in words, for a reason: `state S in system call 43`."""
     if sighting is None:
         return "never seen"
     return f"state {sighting.state}" + ("" if sighting.syscall is None else f" in system call {sighting.syscall}")

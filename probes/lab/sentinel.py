@@ -1,9 +1,10 @@
 """The sentinel: a process that sleeps beside the waiters, and that nobody has a reason to wake.
 
-A freezer (the cgroup's, as `docker pause` uses it, or that of a suspend) interrupts every task that it comes by, and so
-does a signal to all: then the sentinel, too, has run.  It is older than every waiter and actor, and freezers go from
-the oldest task to the newest (cgroup_do_freeze, kernel/cgroup/freezer.c; try_to_freeze_tasks, kernel/power/process.c),
-so where one of those was interrupted, the sentinel was before.  That takes no privilege to see.
+A freezer (that of a cgroup, which `docker pause` uses, or that of a suspend) interrupts every task, and so does a
+signal to all processes: if the sentinel has run, one of these was at work.  The sentinel is older than every waiter and
+actor, and freezers go from the oldest task to the newest (cgroup_do_freeze, kernel/cgroup/freezer.c;
+try_to_freeze_tasks, kernel/power/process.c).  So if a waiter was interrupted, the sentinel was interrupted before it.
+Seeing that takes no privilege.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from .fork import fork
 
 
 class Sentinel(NamedTuple):
-    """As the conductor knows it."""
+    """The sentinel, as the conductor knows it."""
 
     files: TaskFiles
-    ears: int
-    """The end of a pipe that nobody writes to: once all who have it are dead, the sentinel ends."""
+    lifeline: int
+    """The write end of a pipe that nobody writes to: the sentinel ends once every process that has it is dead."""
 
     def look(self) -> Sighting | None:
-        """One look; None once it is dead."""
+        """Look at it once; None once it is dead."""
         try:
             return self.files.look()
         except (FileNotFoundError, ProcessLookupError):
@@ -36,42 +37,42 @@ class Sentinel(NamedTuple):
 
 
 def post() -> Sentinel:
-    """Start one, which is nobody's child here: the conductor waits for the end of all its own.
+    """Start a sentinel that is not a child of this process, because the conductor reaps all its children.
 
     Call it before `syscalls.adopt_orphans`.  Raises OSError if a process or a pipe is refused.
     """
-    hears, ears = os.pipe()
-    said, says = os.pipe()
+    hang_up, lifeline = os.pipe()
+    pid_out, pid_in = os.pipe()
     pid = fork()
     if pid == 0:
-        os.close(ears)
+        os.close(lifeline)
         sentinel = fork()
         if sentinel:
-            os.write(says, sentinel.to_bytes(8, "little"))
+            os.write(pid_in, sentinel.to_bytes(8, "little"))
             os._exit(0)
-        _sleep(hears)
-    os.close(says)
-    os.close(hears)
+        _sleep(hang_up)
+    os.close(pid_in)
+    os.close(hang_up)
     os.waitpid(pid, 0)
-    with open(said, "rb") as pipe:
+    with open(pid_out, "rb") as pipe:
         number = int.from_bytes(pipe.read(8), "little")
-    # Without /proc/PID/syscall: it stays behind in the user namespace that the conductor may leave.
-    return Sentinel(TaskFiles(number, number, syscall_readable=False), ears)
+    # Without /proc/PID/syscall: the sentinel stays in the user namespace that the conductor may leave.
+    return Sentinel(TaskFiles(number, number, syscall_readable=False), lifeline)
 
 
-def _sleep(hears: int) -> None:
+def _sleep(hang_up: int) -> None:
     try:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        os.closerange(0, hears)
-        os.closerange(hears + 1, 256)
-        # The hang-up itself kills it (pipe_release, fs/pipe.c; F_SETSIG, fcntl(2)), for somebody may have stopped it.
+        os.closerange(0, hang_up)
+        os.closerange(hang_up + 1, 256)
+        # Let the hang-up itself kill it (pipe_release, fs/pipe.c; F_SETSIG, fcntl(2)): it may be stopped by then.
         with contextlib.suppress(OSError):
-            fcntl.fcntl(hears, fcntl.F_SETOWN, os.getpid())
-            fcntl.fcntl(hears, fcntl.F_SETSIG, signal.SIGKILL)
-            fcntl.fcntl(hears, fcntl.F_SETFL, fcntl.fcntl(hears, fcntl.F_GETFL) | os.O_ASYNC)
+            fcntl.fcntl(hang_up, fcntl.F_SETOWN, os.getpid())
+            fcntl.fcntl(hang_up, fcntl.F_SETSIG, signal.SIGKILL)
+            fcntl.fcntl(hang_up, fcntl.F_SETFL, fcntl.fcntl(hang_up, fcntl.F_GETFL) | os.O_ASYNC)
         poll = select.poll()
-        poll.register(hears, 0)
+        poll.register(hang_up, 0)
         while not poll.poll():
             pass
     finally:

@@ -1,4 +1,4 @@
-"""The test process's end: starts conductors, sends them scenarios, and survives them."""
+"""The test process's side of the lab: starts conductors, sends them scenarios, and survives them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..verdict import Inconclusive, NotApplicable
 ANSWER_PATIENCE_S = 240.0
 """Longer than any one deadline inside the conductor (deadline.LONGEST_S)."""
 _FEW = 1000
-"""Waiters for whose arrangement as much time again is given: each of them is waited for in turn."""
+"""For every so many waiters the patience grows by ANSWER_PATIENCE_S, because each is waited for in turn."""
 
 _PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _START = """
@@ -36,18 +36,17 @@ conductor.main(int(sys.argv[2]), sys.argv[3] == "isolate", sys.argv[4:])
 
 
 def search_path() -> list[str]:
-    """Where an isolated interpreter finds no more than it needs: this project, and ptrace and system_calls."""
+    """The search path of an isolated interpreter, no more than it needs: this project, ptrace, and system_calls."""
     packages = (
-        os.path.dirname(os.path.dirname(os.path.abspath(str(kept.__file__)))) for kept in (ptrace, system_calls)
+        os.path.dirname(os.path.dirname(os.path.abspath(str(package.__file__)))) for package in (ptrace, system_calls)
     )
     return list(dict.fromkeys([_PROJECT, *packages]))
 
 
 class Lab:
-    """A conductor, started when it is first needed and kept; a new one after one that failed.
+    """A conductor, which is started when it is first needed, kept, and replaced when it fails.
 
-    Start and use it in one thread: a conductor dies with the *thread* that started it
-    (PR_SET_PDEATHSIG, prctl(2)).
+    Start it and use it in one thread: a conductor dies with the *thread* that started it (PR_SET_PDEATHSIG, prctl(2)).
     """
 
     def __init__(self, without: Iterable[str] = ()) -> None:
@@ -72,7 +71,7 @@ class Lab:
         return self._greeting
 
     def run(self, scenario: Scenario, *, traced: bool) -> Trial:
-        """One trial.  Raises NotApplicable, and Inconclusive if there is no evidence at all."""
+        """Run one trial.  Raises NotApplicable, and Inconclusive if there is no evidence at all."""
         if traced and self.greeting["why_not"]["syscall_exit"] is not None:
             raise Inconclusive(f"no traced trial: {self.greeting['why_not']['syscall_exit']}")
         request = {"scenario": scenario.as_dict(), "traced": traced}
@@ -80,12 +79,13 @@ class Lab:
         return Trial.from_json(answer["trial"])
 
     def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:
-        """What one experiment (subject.function, probes/experiments/) noted.  Raises as `run` does."""
+        """Run one experiment (subject.function, probes/experiments/); returns the facts that it noted.  Raises as `run`
+        does."""
         facts: dict[str, Any] = self._judged(self._ask({"experiment": experiment, "argument": argument}))["facts"]
         return facts
 
     def close(self) -> None:
-        """End the conductor, and with it everything it made."""
+        """End the conductor, and with it everything that it created."""
         if self._process is None:
             return
         if self._socket is not None:
@@ -102,7 +102,7 @@ class Lab:
         self.close()
 
     def _start(self) -> None:
-        """Start a conductor in namespaces of its own; where that is denied, without."""
+        """Start a conductor in namespaces of its own, or, if these are denied, without them."""
         self._started += 1
         greeting = self._launch()
         if "denied" in greeting:
@@ -146,7 +146,7 @@ class Lab:
         return self._read(patience_s)
 
     def _judged(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """The answer, unless it says that there is none."""
+        """The answer; raises NotApplicable or Inconclusive if that is what it says."""
         if "not_applicable" in answer:
             raise NotApplicable(answer["not_applicable"])
         if "inconclusive" in answer:
@@ -154,13 +154,13 @@ class Lab:
         return answer
 
     def _read(self, patience_s: float = ANSWER_PATIENCE_S) -> dict[str, Any]:
-        """The next line from the conductor.  A silent or dead one is replaced, and the trial inconclusive."""
+        """The next line from the conductor.  If it is silent or dead, it is ended, and Inconclusive raised."""
         assert self._socket is not None
         end = time.monotonic() + patience_s
         try:
             while b"\n" not in self._unread:
                 if not select.select([self._socket], [], [], 1.0)[0]:
-                    # The socket tells of its death, unless a child of it still holds the other end.
+                    # Its death closes the socket, unless a child of it still holds the other end.
                     if self._process is not None and self._process.poll() is not None:
                         return self._died()
                     if time.monotonic() < end:
@@ -170,12 +170,12 @@ class Lab:
                 try:
                     part = self._socket.recv(1 << 20)
                 except ConnectionResetError:
-                    part = b""  # it died with our request unread (unix_release_sock, net/unix/af_unix.c)
+                    part = b""  # it died before it read our request (unix_release_sock, net/unix/af_unix.c)
                 if not part:
                     return self._died()
                 self._unread += part
         except BaseException:
-            # A timeout or Ctrl-C in the middle: the answer would be taken for that of the next request.
+            # After a timeout or Ctrl-C, this answer would be taken for that of the next request.
             self.close()
             raise
         line, self._unread = self._unread.split(b"\n", 1)

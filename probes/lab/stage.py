@@ -1,8 +1,8 @@
-"""A stage: a process of its own in which an experiment is played, with actors that it can watch.
+"""A stage: the process in which an experiment runs, with actors that it watches.
 
-The same proofs as for a herd: an actor is blocked when it is seen to sleep in the call it names,
-and was woken when the scheduler counted a run since.  The stage dies with the conductor, the actors
-with the stage, and the conductor waits for all of them.
+The proofs are those for a herd: an actor is blocked if it sleeps in the call that it names, and was woken if the
+scheduler has counted a run since.  The stage dies with the conductor, the actors die with the stage, and the conductor
+reaps all of them.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ class Stage:
         self.folder = bench.folder
         self.syscall_readable = bench.instruments.why_no_syscall_file is None
         self.observers: Sequence[Observer] = bench.instruments.of_every_task
-        """Those that can say whether an actor was woken."""
+        """Observers that can say whether an actor was woken."""
         self.why_blind = bench.instruments.why_blind
-        """Why nobody can, where there is none."""
+        """Why there are none, in words."""
         self.rest_shows = bench.rest_shows
-        """Whether an actor that was woken is seen to be no longer asleep, even before it runs."""
+        """Whether an actor that was woken no longer looks asleep, even before it runs."""
         self.carried = False
-        """Whether threads of the kernel carry what wakes the actors (`SourceKind.carried`): `source` notes it."""
+        """Whether kernel threads issue the wake-ups of a source that is used here (`SourceKind.carried`)."""
         self._actors: list[Actor] = []
         self._bench = bench
         self._conductor = conductor
@@ -74,19 +74,19 @@ class Stage:
         self._exit = contextlib.ExitStack()
 
     def fence(self, *, needed: bool = False) -> None:
-        """Wait until every wake-up under way was issued (probes/lab/fence.py).
+        """Wait until every wake-up that is under way has been issued (probes/lab/fence.py).
 
-        Raises Inconclusive if that cannot be proven, and is `needed`: when nothing else tells the end of a wait.
+        Raises Inconclusive if that cannot be proven and is `needed`, because nothing else shows that a wait is over.
         """
         if needed and not self._bench.fence_proves:
             raise Inconclusive(f"nobody can say when all wake-ups were issued; fence: {self._bench.fence_name}")
         self._bench.fence()
 
     def quiet(self, actors: Iterable[Actor]) -> None:
-        """Return once all these actors are at rest at once, and every wake-up was issued.
+        """Return once all these actors are at rest at the same time, and every wake-up has been issued.
 
-        One that is still busy may yet wake one that was seen at rest already (a shared epoll instance,
-        level-triggered, passes the news on), so two successive looks at all of them must be equal.
+        An actor that is still busy may yet wake one that was already seen at rest (on a shared level-triggered epoll
+        instance), so two successive looks at all of them must be equal.
         """
         resting = list(actors)
         all_at_rest(resting, Actor.rests, before_each_look=self.fence)
@@ -95,9 +95,9 @@ class Stage:
 
     @contextlib.contextmanager
     def as_user(self, uid: int) -> Iterator[None]:
-        """Be another user for a while.  Raises OSError if that is denied.
+        """Run the body of the `with` statement as another user.  Raises OSError if that is denied.
 
-        Each change clears the wish to die with the conductor (prctl(2), PR_SET_PDEATHSIG), so it is renewed.
+        A change of user clears the parent-death signal (PR_SET_PDEATHSIG, prctl(2)), so it is set again each time.
         """
         before = os.geteuid()
         os.seteuid(uid)
@@ -109,11 +109,11 @@ class Stage:
             syscalls.die_with_parent(self._conductor)
 
     def note(self, id: str, what: str, seen: Any) -> None:
-        """Write down one thing that was seen: its id (probes/facts.py), a sentence for people, and the value."""
+        """Note a fact: its id (probes/facts.py), a sentence for people, and the value that was seen."""
         self.facts[id] = {"what": what, "seen": seen}
 
     def outcome(self, id: str, what: str, act: Callable[[], Any]) -> Any:
-        """Do something, and note what came of it: the name of its errno, or what it returned, or `ok`."""
+        """Call `act`, and note its outcome as a fact: the name of its errno, or what it returned, or `ok`."""
         try:
             result = act()
         except OSError as error:
@@ -122,22 +122,22 @@ class Stage:
         return result
 
     def insist_on_proof(self, source: Source) -> None:
-        """Raise Inconclusive if nobody could tell when what is made at `source` has woken all it will."""
+        """Raise Inconclusive if it could not be told when a connection to `source` has woken everybody it will wake."""
         if not source.asynchronous:
             return
         self.fence(needed=True)
-        # The kernel, not this source, which may be closed by now.
+        # Ask the kernel, not this source, which may be closed by now.
         if not tcp.tells_queue():
             raise Inconclusive(tcp.NOT_TOLD)
 
     def insist_on_the_senders_cpu(self) -> None:
-        """Raise Inconclusive if what is sent over lo may be handled on another CPU than the sender's."""
-        # In a network namespace of our own lo is new and steers nothing, and /sys tells of another one.
+        """Raise Inconclusive if packets sent over lo may be handled on a CPU other than the sender's."""
+        # In a network namespace of our own, lo is new and steers nothing, and /sys shows another namespace.
         if self._bench.isolation == LOOPBACK and (why := why_steered()):
             raise Inconclusive(why)
 
     def actor(self, act: Callable[[Me], Any], name: str = "actor") -> Actor:
-        """Fork a process that runs `act`, answers with what it returned, and then parks."""
+        """Fork a process that runs `act`, answers with its result, and then parks."""
         mark = mmap.mmap(-1, 1)
         answer, theirs = os.pipe()
         pid = fork()
@@ -148,9 +148,9 @@ class Stage:
         return self._listed(Actor(name, pid, answer, mark, self))
 
     def watch(self, pid: int, name: str) -> Actor:
-        """A process below the stage, which another one forked, as an actor that gives no answer.
+        """An actor for a process that another process of the experiment has forked; it gives no answer.
 
-        It has to have said already that it is about to block: the mark for kernels that do not name the call.
+        It must already be known to be about to block: for kernels that do not name the call, its mark is set.
         """
         mark = mmap.mmap(-1, 1)
         mark[0] = 1
@@ -161,15 +161,15 @@ class Stage:
         return actor
 
     def complain_about_others(self) -> None:
-        """Raise Inconclusive if somebody else has ended or stopped an actor since it was made.
+        """Raise Inconclusive if somebody else has killed, stopped or continued an actor since it was forked.
 
-        What all of them did from then on may come of that, so nothing that was noted counts.
+        Whatever the actors did from then on may be due to that, so no fact counts.
         """
         for actor in self._actors:
             actor.complain_about_others()
 
     def cause_of(self, reason: Inconclusive) -> str:
-        """The reason in words; that somebody else ended or stopped an actor, where that is what it came of."""
+        """The reason in words; if somebody else has disturbed an actor, that instead, because it may be the cause."""
         try:
             self.complain_about_others()
         except Inconclusive as cause:
@@ -177,7 +177,10 @@ class Stage:
         return str(reason)
 
     def insist_on_all(self) -> None:
-        """The same at the end of an experiment, when all are at rest: one about to die has let go of things already."""
+        """Check at the end of an experiment, with all actors at rest, that nobody else has disturbed any of them.
+
+        They must be at rest because an actor that is about to die has already released its resources.
+        """
         all_at_rest([actor for actor in self._actors if not actor.ended], Actor.rests)
         self.complain_about_others()
         for actor in self._actors:
@@ -197,12 +200,12 @@ class Stage:
 
     @property
     def rests_ns(self) -> list[list[int]]:
-        """Of each actor, in the order in which they were made, when it was proven to sleep."""
+        """For each actor, in the order of their creation, when it was proven to sleep."""
         return [actor.rests_ns for actor in self._actors]
 
     @property
     def pids(self) -> list[int]:
-        """Of all actors."""
+        """The pids of all actors."""
         return [actor.pid for actor in self._actors]
 
     def source(self, scenario: Scenario) -> Source:
@@ -222,13 +225,13 @@ class Stage:
 
 
 def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
-    """Play experiment `name` (subject.function) in a process of its own.
+    """Run experiment `name` (subject.function) in a process of its own.
 
-    Returns `facts`, what it noted, or `inconclusive` or `not_applicable` with the reason.  Raises
-    Raises Inconclusive if it takes too long.
+    Returns its `facts`, or `inconclusive` or `not_applicable` with the reason.  Raises Inconclusive if it takes too
+    long, or if somebody else has disturbed it.
     """
     subject = name.split(".")[0]
-    # Here, so that not every stage has to; where that fails, the stage says so.
+    # Import it here, so that not every stage has to; if that fails, the stage says so.
     with contextlib.suppress(Exception):
         if f"{_EXPERIMENTS}.{subject}" not in sys.modules:
             importlib.import_module(f"{_EXPERIMENTS}.{subject}")
@@ -242,8 +245,8 @@ def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
         _be_stage(name, bench, argument, theirs, conductor)
     os.close(theirs)
     try:
-        said = b"".join(_read_line(answer, min(3 * patience_s(), LONGEST_S)))
-        message: dict[str, Any] = json.loads(said or b"{}")
+        line = b"".join(_read_line(answer, min(3 * patience_s(), LONGEST_S)))
+        message: dict[str, Any] = json.loads(line or b"{}")
         if "facts" in message:
             insist_on_calm(calm, bench.sentinel.look() if bench.sentinel is not None else None)
             rests, ours = message.pop("rests_ns"), {conductor, pid, *message.pop("pids")}
@@ -251,7 +254,7 @@ def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
     finally:
         os.close(answer)
         os.kill(pid, signal.SIGKILL)
-        # The actors lose their parent, die, and come to the conductor, which is a subreaper.
+        # The actors die with their parent, and the conductor, which is a subreaper, reaps them.
         reap_all()
     if "facts" in message:
         return message
@@ -286,12 +289,12 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
 
 
 def why_stopped(name: str, error: Exception) -> dict[str, str]:
-    """What to say of an experiment that an error ended: not applicable where the kernel says that it lacks it."""
+    """What to report for an experiment that ended with an error: not applicable if the kernel lacks a feature."""
     if isinstance(error, OSError):
         if error.errno in LACKING:
             return {"not_applicable": f"the experiment {name} asked for what is not there: {in_words(error)}"}
         return {"inconclusive": f"the experiment {name} could not go on: {in_words(error)}"}
-    # What Python makes of ENOMEM, and of a thread that is refused; kinds of RuntimeError are faults.
+    # What Python raises for ENOMEM, and for a thread that is refused; subclasses of RuntimeError are our own faults.
     if isinstance(error, MemoryError) or type(error) is RuntimeError:
         return {"inconclusive": f"the experiment {name} could not go on: no memory is left, or a thread was refused"}
     if isinstance(error, ImportError):
@@ -304,7 +307,8 @@ def why_stopped(name: str, error: Exception) -> dict[str, str]:
 
 
 def _read_line(fd: int, limit_s: float) -> Iterator[bytes]:
-    """Not to the end of the pipe: an actor that somebody stopped as soon as it was forked holds that open for good."""
+    """Read a line, and not up to the end of the pipe: an actor that somebody stopped just after its fork holds that
+    open for good."""
     end = time.monotonic() + limit_s
     part = b""
     while not part.endswith(b"\n"):

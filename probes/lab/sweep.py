@@ -1,6 +1,6 @@
-"""Clears away what conductors left that were killed: folders of path sockets, and System V semaphores.
+"""Removes what killed conductors left behind: folders of path sockets, and System V semaphores.
 
-Only where namespaces are denied does such a thing ever stand in a place that outlives its maker.
+Only if namespaces are denied can these outlive the process that created them.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _NAME = re.compile(FOLDER_PREFIX.format(namespace=r"(?P<namespace>\d{1,10})", pi
 
 
 def sweep() -> list[str]:
-    """Remove what this user's dead conductors left; say what it was: paths of folders, numbers of semaphores."""
+    """Remove what this user's dead conductors left behind; returns its names (paths of folders, ids of semaphores)."""
     return [*_folders(), *_semaphores()]
 
 
 def _folders() -> Iterator[str]:
     here = pid_namespace()
-    # Any user may remove what was listed before it is looked at, and there may be no temporary folder at all.
+    # Entries may disappear between listing and looking, and there may be no temporary folder at all.
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
             name = _NAME.fullmatch(entry.name)
-            # Elsewhere the number of a process says nothing: whether that one lives cannot be seen from here.
+            # A pid of another PID namespace says nothing: from here we cannot see whether that process lives.
             if not name or not here or int(name["namespace"]) != here:
                 continue
             with contextlib.suppress(OSError):
@@ -45,7 +45,7 @@ def _semaphores() -> Iterator[str]:
         for row in sysv.rows():
             if row.creator != os.geteuid() or row.size != sysv.SIZE:
                 continue
-            with contextlib.suppress(OSError, NotApplicable):  # removed meanwhile, or not readable
+            with contextlib.suppress(OSError, NotApplicable):  # it was removed meanwhile, or is not readable
                 owner = sysv.owner_of(row.id)
                 if owner is not None and owner.is_gone():
                     sysv.remove(row.id)
@@ -53,7 +53,7 @@ def _semaphores() -> Iterator[str]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number, whoever it belongs to."""
+    """Whether a process with this pid exists, whoever it belongs to."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -41,24 +41,24 @@ class Bench:
     fence_proves: bool
     fence: Callable[[], None]
     rest_shows: bool
-    """Whether a waiter that was woken is seen to be no longer asleep, even before it runs."""
+    """Whether a waiter that was woken no longer looks asleep, even before it runs."""
     folder: str | None
-    """Where path sockets may be bound; None for a temporary folder that lasts as long as the bind."""
+    """The folder in which path sockets may be bound; None: a temporary one, which is removed right after the bind."""
     isolation: str
     machine: StepMachine | None = None
-    """What waiters run who run no Python; None if there is none."""
+    """Runs waiters without Python; None if that is not possible here."""
     sentinel: Sentinel | None = None
-    """Who tells that everything was interrupted; None if there is none."""
-    unheard: set[tuple[str, str]] = field(default_factory=set)
-    """Sources, and what was done to them, of which waiters were told nothing until the deadline (`_await_answers`)."""
+    """Shows whether everything was interrupted; None if it could not be started."""
+    told_nobody: set[tuple[str, str]] = field(default_factory=set)
+    """Sources and stimuli for which no waiter returned before the deadline (`_await_answers`)."""
 
 
-_TOLD_SOONER = 30
-"""How many times shorter the deadline is for what was waited for in vain before; a second at least."""
+_SHORTER = 30
+"""How many times shorter the deadline is for a source and a stimulus in `told_nobody`; at least a second."""
 
 
 class TrialRun:
-    """One trial of `scenario`; `run` does it, and gives the record of it."""
+    """One trial of `scenario`; `run` runs it, and returns its record."""
 
     def __init__(self, scenario: Scenario, bench: Bench, *, traced: bool) -> None:
         self.scenario = scenario
@@ -73,7 +73,7 @@ class TrialRun:
         """Deadlines for all waiters together grow with their number."""
 
     def run(self) -> Trial:
-        """Do it.  What cannot be proven is in the record as `inconclusive`, with what was seen.
+        """Run the trial.  If something cannot be proven, the record says so in `inconclusive`, with what was seen.
 
         Raises NotApplicable if this kernel was asked for a feature and lacks it.
         """
@@ -112,7 +112,7 @@ class TrialRun:
         self._proofs = Proofs(herd, self._tracer, syscall_readable=readable)
         self._proof["blocked"] = self._proofs.how
         self._arrange(herd)
-        self._proof["waiters"] = f"they run {herd.how_made}"
+        self._proof["waiters"] = f"they run {herd.what_runs}"
         self._calm = self._look_at_sentinel()
         self._ledger.begin(self._proofs.still_blocked(self._scale))
         self._proof["quiescent"] = "two successive looks at all waiters were equal"
@@ -120,7 +120,7 @@ class TrialRun:
         source.meet([waiter.pid for waiter in herd.waiters])
         stimulus = Stimulus(self.scenario, source, self._open, patience_s())
         release.callback(stimulus.hang_up)
-        self._stir(herd, stimulus)
+        self._stimulate(herd, stimulus)
 
     def _open(self) -> Source:
         try:
@@ -160,7 +160,7 @@ class TrialRun:
             herd.start_thread()
             self._proofs.prove_blocked(herd.admit(i, host, partial(self._pump, host), at_gate=False))
 
-    def _stir(self, herd: Herd, stimulus: Stimulus) -> None:
+    def _stimulate(self, herd: Herd, stimulus: Stimulus) -> None:
         """Run the stimulus step by step, and read the observers after each."""
         steps = stimulus.steps()
         while True:
@@ -184,7 +184,7 @@ class TrialRun:
         return self._bench.sentinel.look() if self._bench.sentinel is not None else None
 
     def _prove_delivery(self, herd: Herd, stimulus: Stimulus) -> None:
-        """Every connection made is queued or taken, and every wake-up for it has been issued.
+        """Wait until every connection is queued or taken, and every wake-up for it has been issued.
 
         Raises Inconclusive if the kernel does not say what is queued.
         """
@@ -206,13 +206,13 @@ class TrialRun:
         self._proof["delivered"] = f"{source.delivery}; fence: {self._bench.fence_name}"
 
     def _await_answers(self, herd: Herd, stimulus: Stimulus) -> None:
-        """Until as many were answered as must be: where rest does not show, no look at the waiters tells it.
+        """On a kernel on which rest does not show, wait until as many waiters have returned as must.
 
-        A kernel that told nobody until the deadline is not waited for as long again, with the same source: it will
-        most likely tell nobody this time either, and whoever is not told makes the trial inconclusive in any case.
+        If nobody had returned by the deadline in an earlier trial with the same source and stimulus, the deadline is
+        shorter: most likely nobody returns this time either, and the trial is then inconclusive in any case.
         """
         asked = (self.scenario.source, self.scenario.stimulus)
-        again = asked in self._bench.unheard
+        again = asked in self._bench.told_nobody
 
         def answered() -> bool:
             if self._tracer is not None:
@@ -221,20 +221,21 @@ class TrialRun:
 
         def in_vain() -> str:
             if not any(herd.board.column(RETURNED)):
-                self._bench.unheard.add(asked)
+                self._bench.told_nobody.add(asked)
             before = ", as in an earlier trial that waited longer," if again else ""
             return f"{stimulus.count} made, {sum(herd.board.column(RETURNED))} returned, and no more{before}"
 
-        until(answered, in_vain, limit_s=max(1.0, patience_s() / _TOLD_SOONER) if again else None)
+        until(answered, in_vain, limit_s=max(1.0, patience_s() / _SHORTER) if again else None)
 
     def _served(self, herd: Herd, stimulus: Stimulus) -> bool:
-        """Whether what was made was taken, by waiters that take all; by others, whether it told one waiter each."""
+        """Whether all connections were taken, if waiters take all; otherwise, whether one waiter returned for each."""
         if self.scenario.reaction in ("drain", "loop"):
             return sum(herd.board.column(WON)) >= stimulus.count
         return sum(herd.board.column(RETURNED)) >= min(stimulus.count, self.scenario.n)
 
     def _insist_on_rest(self, herd: Herd, stimulus: Stimulus) -> None:
-        """Raise Inconclusive if rest does not show, and a waiter that seems to sleep may have been woken."""
+        """Raise Inconclusive if rest does not show on this kernel, so a waiter that seems to sleep may have been
+        woken."""
         for_ever = self.scenario.reaction in ("drain", "loop")
         asleep = herd.board.column(RETURNED).count(0)
         if asleep and not self._bench.rest_shows and not (for_ever and stimulus.count):
@@ -255,7 +256,7 @@ class TrialRun:
             self._tracer.pump_family(pid)
 
     def _lap(self, phase: str) -> None:
-        """Book the time since the last lap under `phase`."""
+        """Add the time since the last lap to `phase`."""
         now_ns = time.monotonic_ns()
         self._timing_us[phase] = self._timing_us.get(phase, 0) + (now_ns - self._last_lap_ns) // 1000
         self._last_lap_ns = now_ns

@@ -1,6 +1,6 @@
-"""What runs inside a waiter, from the first breath to the kill.
+"""What runs inside a waiter, from the fork until it is killed.
 
-get ready --> [be traced] --> wait --> write down what came back --> react --> park, or wait again
+get ready --> [be traced] --> wait --> record the result --> react --> park, or wait again
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ from .board import (
 )
 
 TELLS_NOTHING = frozenset((errno.EINTR, *refusals.REMEDIES))
-"""Errors of a wait call, or of the accept after it, by which nothing is known of the kernel.
+"""Errors of a wait call, or of the accept after it, that say nothing about the kernel.
 
-EINTR: nothing here sends a waiter signals, so somebody else has interrupted it: a freezer, a debugger, a signal.
-Only a waiter for SIGIO is sent some, and may be interrupted for another thread's."""
+EINTR is one because the lab sends waiters no signals, so somebody else has interrupted the wait: a freezer, a debugger,
+or a signal.  The exceptions are waiters for SIGIO, which may be interrupted by another thread's signal."""
 SOCK_CLOEXEC = 0o2000000
 FUTEX_WAIT = 0
 ANSWER = struct.Struct("<i")
-"""What a winner sends over the connection it took: its place in the arrangement."""
+"""What a winner sends over the connection that it took: its place in the arrangement."""
 
 PARK = "pause" if "pause" in syscalls.NUMBERS else "ppoll"
-"""Where a waiter stays when it is done: a call that nothing ends."""
+"""The call in which a waiter stays when it is done, and which nothing ends."""
 
 
 def park() -> NoReturn:
@@ -70,7 +70,7 @@ def live(
     count_switches: bool,
     be_traced: Callable[[], None] | None,
 ) -> NoReturn:
-    """Be waiter `i`.  Whatever goes wrong before the wait is left on the board for the conductor."""
+    """Be waiter `i`.  Errors before the wait are recorded on the board, for the conductor."""
     line = board.line(i)
     line[TID] = threading.get_native_id()
     try:
@@ -86,7 +86,7 @@ def live(
         line[RESULT] = -(error.errno or 0)
         line[PHASE] = FAILED
         park()
-    except BaseException:  # noqa: BLE001  # the conductor reports it; a waiter must never leave its own code
+    except BaseException:  # noqa: BLE001  # the conductor reports it; a waiter must never leave this function
         line[RESULT] = 0
         line[PHASE] = FAILED
         park()
@@ -96,12 +96,12 @@ def live(
 
 
 def _stand_at_gate(board: Board, i: int, stage: int) -> None:
-    """Sleep until the conductor has opened this waiter's gate so far (futex(2), FUTEX_WAIT while it is as it was).
+    """Sleep until the conductor has opened this waiter's gate up to `stage` (futex(2), FUTEX_WAIT).
 
-    Raises OSError if the kernel lets nobody sleep so: it would be asked for ever.
+    Raises OSError if futex fails, because it would be called again for ever.
     """
-    while (so_far := board.gate(i)) < stage:
-        result = syscalls.call(syscalls.number_of("futex"), board.gate_address(i), FUTEX_WAIT, so_far, 0)
+    while (current := board.gate(i)) < stage:
+        result = syscalls.call(syscalls.number_of("futex"), board.gate_address(i), FUTEX_WAIT, current, 0)
         if -result not in (0, errno.EAGAIN, errno.EINTR):
             raise OSError(-result, os.strerror(-result))
 
@@ -109,7 +109,7 @@ def _stand_at_gate(board: Board, i: int, stage: int) -> None:
 def _wait_and_react(
     i: int, line: memoryview, waiting: Waiting, scenario: Scenario, fd: int, count_switches: bool
 ) -> None:
-    """Wait; under hold and accept once, under drain and loop for ever."""
+    """Wait and react: under hold and accept once, under drain and loop for ever."""
     for_ever = scenario.reaction in ("drain", "loop")
     while True:
         if count_switches:
@@ -155,14 +155,14 @@ def _react(i: int, line: memoryview, result: int, scenario: Scenario, fd: int) -
 
 
 def _give_up(line: memoryview, result: int) -> NoReturn:
-    """Leave it to the conductor to say why this trial tells nothing."""
+    """Park as failed; the conductor then says why this trial is inconclusive."""
     line[RESULT] = result
     line[PHASE] = FAILED
     park()
 
 
 def _take(scenario: Scenario, fd: int) -> int:
-    """A connection, or the bytes that one read gets; minus the errno if there is nothing: `fd` does not block."""
+    """Take a connection, or what one read returns; minus the errno if there is nothing, because `fd` does not block."""
     if scenario.connects:
         return syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, SOCK_CLOEXEC)
     buffer = ctypes.create_string_buffer(scenario.piece)
@@ -170,8 +170,8 @@ def _take(scenario: Scenario, fd: int) -> int:
 
 
 def _answer(i: int, connection: int, reaction: str) -> None:
-    """Tell the client who won.  Under accept the connection stays open, for a waiter that parks with it."""
-    with contextlib.suppress(OSError):  # the client is gone: the trial is over, and nobody reads this
+    """Tell the client who won.  Under accept the connection stays open while the waiter is parked."""
+    with contextlib.suppress(OSError):  # if the client is gone, the trial is over, and nobody reads this
         os.write(connection, ANSWER.pack(i))
     if reaction != "accept":
         os.close(connection)

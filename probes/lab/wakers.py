@@ -1,7 +1,7 @@
-"""Who may wake a sleeper of the lab's: its own processes, the kernel itself, and nobody else.
+"""Only the lab's own processes and the kernel itself may wake a sleeper of the lab: checks who did.
 
-A signal, a freezer or a debugger wakes a task in the context of who uses it, before the stimulus does or beside it.
-Such a wake-up moves a waiter as a connection would, and a waiter in accept leaves no other trace of it.
+A signal, a freezer or a debugger wakes a task from the context of the process that uses it.  Such a wake-up moves a
+waiter as a connection would, and a waiter in accept leaves no other trace of it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _KERNEL_THREAD = 0x00200000
 def by_others(wakings: Iterable[Waking], is_ours: Callable[[int], bool]) -> Waking | None:
     """The first wake-up by somebody else of a task that slept at the beginning; `wakings` are in order of time.
 
-    Of each task the first wake-up alone counts: one that runs already may wait for anybody, for a page say.
-    `is_ours` says it of a process.
+    Only the first wake-up of each task counts: once it runs, it may wait for others, for a page for example.  `is_ours`
+    says whether a process is the lab's.
     """
     first: dict[int, Waking] = {}
     for waking in wakings:
@@ -31,12 +31,12 @@ def by_others(wakings: Iterable[Waking], is_ours: Callable[[int], bool]) -> Waki
 
 
 def is_foreign(waking: Waking, is_ours: Callable[[int], bool]) -> bool:
-    """Whether it was issued by a process that is neither ours nor a thread of the kernel."""
+    """Whether a process issued it that is neither ours nor a kernel thread."""
     return waking.process is not None and not is_ours(waking.process) and not _is_of_the_kernel(waking.process)
 
 
 def _is_of_the_kernel(pid: int) -> bool:
-    """Whether it is a kernel thread: a kworker, which carries a connection over vsock, say."""
+    """Whether it is a kernel thread, such as a kworker that delivers a connection over vsock."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return bool(int(file.read().rpartition(b")")[2].split()[6]) & _KERNEL_THREAD)
@@ -49,8 +49,8 @@ def insist_on_our_wakers(
 ) -> None:
     """Raise Inconclusive if somebody else has woken an actor of an experiment that was proven to sleep.
 
-    `rests_ns`: for each actor, when it was; `ours`: the processes of the experiment, beside those that they forked.
-    `carried`: threads of the kernel wake, too; from inside a PID namespace they look like everybody else outside.
+    `rests_ns`: for each actor, when that was.  `ours`: the processes of the experiment, without those that they forked.
+    `carried`: kernel threads may wake actors, too; inside a PID namespace they look like any process outside of it.
     """
 
     def is_foreign_here(waking: Waking) -> bool:
@@ -64,7 +64,7 @@ def insist_on_our_wakers(
 
 
 def _from_sleep(wakings: Sequence[Waking], rests_ns: Sequence[Sequence[int]]) -> Iterator[Waking]:
-    """Of each actor, and of each child that has its name, the first wake-up after each proof that the actor slept."""
+    """For each actor, and for each child that has its name, the first wake-up after each proof that the actor slept."""
     for k, rests in enumerate(rests_ns):
         slept: dict[int, int] = {}
         for waking in wakings:
@@ -77,7 +77,7 @@ def _from_sleep(wakings: Sequence[Waking], rests_ns: Sequence[Sequence[int]]) ->
 
 
 def is_of_the_lab(pid: int, ours: Collection[int]) -> bool:
-    """Whether it is one of `ours`, or of the conductor's session (setsid(2)), as all that those have forked."""
+    """Whether it is one of `ours`, or in the conductor's session (setsid(2)), like all that these have forked."""
     if pid in ours:
         return True
     try:
@@ -87,7 +87,7 @@ def is_of_the_lab(pid: int, ours: Collection[int]) -> bool:
 
 
 def in_words(waking: Waking) -> str:
-    """The waker: `process 4711 ('bash')`."""
+    """The waker in words: `process 4711 ('bash')`."""
     if not waking.process:
         return "a process outside this PID namespace"
     with contextlib.suppress(OSError), open(f"/proc/{waking.process}/comm", errors="replace") as file:
