@@ -17,7 +17,7 @@ REMEDIES: Mapping[int, str] = {
     errno.EACCES: _DENIED,
     errno.ENOSYS: "this kernel lacks it, or a sandbox denies it",
     errno.EMFILE: "no descriptor is left: raise their limit (ulimit -n)",
-    errno.ENFILE: "no file is left: raise fs.file-max",
+    errno.ENFILE: "no file is left: raise fs.file-max, or, for a pipe, fs.pipe-user-pages-hard",
     errno.ENOMEM: _MEMORY,
     errno.ENOBUFS: _MEMORY,
     errno.ENOSPC: "a limit is reached: look at fs.epoll.max_user_watches, kernel.sem, kernel.msgmni, "

@@ -33,9 +33,9 @@ def expires(stage: Stage, argument: dict[str, Any]) -> None:
         insist_on_call(call)
     read, write = os.pipe()
     done, said = os.pipe()
+    wait = made or waiting(call, read, limit_ns)  # here, where an instance that cannot be made ends the experiment
 
     def act(me: Me) -> list[Any]:
-        wait = made or waiting(call, read, limit_ns)
         me.ready()
         began, set_clock = time.monotonic_ns(), time.time_ns()
         result = wait()

@@ -9,6 +9,7 @@ import signal
 
 from ..lab.stage import Me, Stage
 from ..scenario import Scenario
+from ..verdict import Inconclusive
 from .waiting import BLOCKED
 
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, include/uapi/linux/fcntl.h; Python has the name from 3.10 on
@@ -45,6 +46,16 @@ def signalled(stage: Stage) -> None:
         stage.note(name, what, signal.sigtimedwait([signal.SIGIO], 0) is not None)
 
 
+def make_larger(pipe: int, size: int) -> None:
+    """F_SETPIPE_SZ.  Raises Inconclusive where the machine lets an ordinary user have no such pipe (pipe(7))."""
+    try:
+        fcntl.fcntl(pipe, _SET_PIPE_SIZE, size)
+    except PermissionError as error:
+        raise Inconclusive(
+            "a larger pipe: EPERM: look at fs.pipe-max-size, fs.pipe-user-pages-soft and fs.pipe-user-pages-hard"
+        ) from error
+
+
 def made_larger(stage: Stage) -> None:
     """Two sleep in write on a full pipe; it is made larger (fcntl(2), F_SETPIPE_SZ), and nobody reads."""
     reader, writer = os.pipe()
@@ -57,7 +68,7 @@ def made_larger(stage: Stage) -> None:
         return os.write(writer, b"x")
 
     waiters = [stage.actor(act, f"w{i}").blocked_in("write") for i in range(2)]
-    fcntl.fcntl(reader, _SET_PIPE_SIZE, 4 * page)
+    make_larger(reader, 4 * page)
     stage.fence(needed=True)
     stage.quiet(waiters)
     stage.note("returned", "writers that have returned", sum(waiter.answered for waiter in waiters))

@@ -184,7 +184,8 @@ class Herd:
         """Raise Inconclusive if waiter `i` could not get ready."""
         line = self.board.line(i)
         if line[PHASE] == FAILED and not line[RETURNED]:
-            why = os.strerror(-line[RESULT]) if line[RESULT] else "an error of the suite itself"
+            error = -line[RESULT]
+            why = refusals.in_words(OSError(error, "")) if error else "an error of the suite itself"
             raise Inconclusive(f"waiter {i} could not get ready: {why}")
 
     def is_ours(self, process: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 
 from probes import refusals
 from probes.case import Case, Facts, judge
+from probes.experiments import told
 from probes.lab import denial, trial
 from probes.locks import sysv
 from probes.scenario import Scenario
@@ -75,6 +77,22 @@ def test_no_process_is_left() -> None:
     said = refusals.in_words(BlockingIOError(errno.EAGAIN, "x"))
     for limit in ("ulimit -u", "pids.max", "kernel.pid_max", "kernel.threads-max"):
         assert limit in said
+
+
+def test_no_pipe_is_left_to_this_user() -> None:
+    """As fs.pipe-user-pages-hard makes it (pipe(2), ENFILE)."""
+    assert "fs.pipe-user-pages-hard" in refusals.in_words(OSError(errno.ENFILE, "x"))
+
+
+def test_pipe_larger_than_the_machine_lets_it_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As fs.pipe-max-size makes it for who has no CAP_SYS_RESOURCE (fcntl(2), F_SETPIPE_SZ)."""
+
+    def refuse(*_: Any) -> Any:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    with pytest.raises(Inconclusive, match=r"^a larger pipe: EPERM: look at fs\.pipe-max-size, "):
+        told.make_larger(0, 1)
 
 
 def test_source_that_the_machine_has_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,15 @@ def test_setting_that_decides_is_named(place: str, part: str, reason: str) -> No
     assert any(reason in (why or "") for *_, why in judged), judged
 
 
-@pytest.mark.parametrize("part", ["epoll-instances.nests", "epoll-ctl.exclusive-only", "death.shutdown-shared"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "epoll-instances.nests",
+        "epoll-ctl.exclusive-only",
+        "death.shutdown-shared",
+        "limits.ends-with-zero epoll_",
+    ],
+)
 def test_limit_of_the_machine_is_no_evidence(part: str) -> None:
     """fs.epoll.max_user_watches of a user who has used them up: five instances in each other were `refused at 2`."""
     judged = outcomes("epoll_ctl=ENOSPC", part)
