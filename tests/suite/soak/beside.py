@@ -1,4 +1,4 @@
-"""What goes on beside a run for all its time: load, a quota, memory that is asked for and given back, another run."""
+"""What goes on beside a run for its whole duration: load, a quota, memory that comes and goes, another run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .disturbances import into, remove
 Prefix = Sequence[str]
 """What to put before the command of the run."""
 _QUOTAS = (
-    # The hierarchy, and what goes into which file: 30 ms of each 100 ms.
+    # The hierarchy, and the contents of its files: 30 ms of each 100 ms.
     ("/sys/fs/cgroup/cpu", {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "30000"}),
     ("/sys/fs/cgroup", {"cpu.max": "30000 100000"}),
 )
@@ -27,7 +27,7 @@ _HOG_BYTES = 128 << 20
 
 @contextlib.contextmanager
 def load(loops: int) -> Iterator[None]:
-    """So many busy loops."""
+    """This many busy loops, each in a process of its own."""
 
     def spin() -> NoReturn:
         while True:
@@ -61,7 +61,7 @@ def _nothing(folder: Path) -> Iterator[Prefix]:
 
 @contextlib.contextmanager
 def _quota(folder: Path) -> Iterator[Prefix]:
-    """The run has a third of a CPU; all that there is where no control group can be made."""
+    """The run gets a third of a CPU, or all CPUs if no control group can be created."""
     group = _quota_group()
     if group is None:
         yield ()
@@ -89,7 +89,7 @@ def _quota_group() -> Path | None:
 
 @contextlib.contextmanager
 def _memory(folder: Path) -> Iterator[Prefix]:
-    """Somebody takes much memory, and gives it back, again and again."""
+    """Somebody allocates a lot of memory and frees it, again and again."""
 
     def hog() -> NoReturn:
         while True:
@@ -116,4 +116,4 @@ BESIDE: Mapping[str, Callable[[Path], AbstractContextManager[Prefix]]] = {
     "memory": _memory,
     "another run": _another_run,
 }
-"""Each makes something of this folder, if it wants one, and says what to put before the run's command."""
+"""Each gets a folder that it may use, and returns what to put before the run's command."""

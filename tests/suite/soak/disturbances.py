@@ -1,4 +1,4 @@
-"""What is done to a run while it lasts, from outside, as neighbours and administrators do it."""
+"""What neighbours and administrators do to a run from outside, while it lasts."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tests.suite.system.runs import Member, Run
 
 Disturb = Callable[[Run, random.Random], None]
 _FREEZERS = (
-    # The hierarchy, the file, and what freezes and thaws.
+    # The hierarchy, the file, and the words that freeze and thaw.
     ("/sys/fs/cgroup", "cgroup.freeze", "1", "0"),
     ("/sys/fs/cgroup/unified", "cgroup.freeze", "1", "0"),
     ("/sys/fs/cgroup/freezer", "freezer.state", "FROZEN", "THAWED"),
 )
 _SET_UP_S = 30.0
-"""Far longer than a worker takes to start."""
+"""Much longer than a worker takes to start."""
 _SIGNALS = (signal.SIGALRM, signal.SIGCHLD, signal.SIGCONT, signal.SIGHUP, signal.SIGIO, signal.SIGURG, signal.SIGUSR1)
 
 
 def _sleepers(run: Run) -> list[Member]:
-    """Waiters and actors: all that have a conductor among their forebears."""
+    """Waiters and actors: the children and grandchildren of conductors."""
     members = run.members()
     conductors = {each.pid for each in run.conductors()}
     stages = {each.pid for each in members if each.parent in conductors}
@@ -60,7 +60,8 @@ def kill_conductor(run: Run, dice: random.Random) -> None:
 
 
 def kill_worker(run: Run, dice: random.Random) -> None:
-    """One that is at work.  While xdist sets one up, its end is an internal error of xdist (xdist/dsession.py 3.8)."""
+    """Kill a worker that is at work.  While xdist starts a worker, its end is an internal error of xdist
+    (xdist/dsession.py 3.8)."""
     at_work = [member for member in run.workers() if _age_s(member) > _SET_UP_S]
     for member in _some(at_work, dice)[:1]:
         _send(member, signal.SIGKILL)
@@ -74,7 +75,7 @@ def _age_s(member: Member) -> float:
 
 
 def random_signals(run: Run, dice: random.Random) -> None:
-    """Some end a task, some stop it, some are ignored: as any program of the same user may send them."""
+    """Send random signals, as any program of the same user may: some end a task, others interrupt it or are ignored."""
     for member in _some(_sleepers(run), dice):
         _send(member, dice.choice(_SIGNALS))
 
@@ -104,7 +105,7 @@ DISTURBANCES: Mapping[str, Disturb] = {
 
 
 def into(group: Path) -> list[str]:
-    """What puts the command that follows into this control group."""
+    """The prefix that runs a command in this control group."""
     return ["sh", "-c", f'echo $$ > "{group}/cgroup.procs" && exec "$0" "$@"']
 
 
@@ -119,15 +120,15 @@ class Freezer:
 
     @property
     def prefix(self) -> list[str]:
-        """What puts a command there."""
+        """The prefix that runs a command in this group."""
         return into(self.group)
 
     def take(self, pid: int) -> None:
-        """Put a process there, and whatever it forks."""
+        """Move a process into this group; the processes that it forks follow."""
         (self.group / "cgroup.procs").write_text(str(pid))
 
     def freeze_for(self, seconds: float) -> None:
-        """It stands frozen for so long; nothing is waited for."""
+        """Freeze the group for this long.  The sleep is the disturbance itself; it waits for no condition."""
         self.file.write_text(self.frozen)
         try:
             time.sleep(seconds)
@@ -135,7 +136,7 @@ class Freezer:
             self.file.write_text(self.thawed)
 
     def act(self, run: Run, dice: random.Random) -> None:
-        """A Disturb."""
+        """Freeze it for a random time; a `Disturb`."""
         self.freeze_for(dice.uniform(0.001, 0.02))
 
 
@@ -158,7 +159,7 @@ def freezer() -> Iterator[Freezer | None]:
 
 
 def remove(group: Path) -> None:
-    """Remove a control group as soon as nobody is in it any more; ten seconds are enough for those that were killed."""
+    """Remove a control group as soon as it is empty; killed processes leave it within ten seconds."""
     end = time.monotonic() + 10
     while time.monotonic() < end:
         with contextlib.suppress(OSError):

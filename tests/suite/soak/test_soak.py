@@ -1,6 +1,6 @@
-"""No verdict is false, whatever is done to a run: held or inconclusive, never broken on a kernel that is healthy.
+"""No verdict is wrong, whatever is done to a run: on a healthy kernel claims are held or inconclusive, never broken.
 
-WAKECHECK_SOAK_S bounds it, in seconds (600).  What failed can be repeated with WAKECHECK_SEED; its run.json is kept.
+WAKECHECK_SOAK_S is its duration in seconds (600).  WAKECHECK_SEED repeats a failure, whose run.json is kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .disturbances import DISTURBANCES, freezer
 SECONDS = float(os.environ.get("WAKECHECK_SOAK_S", "600"))
 _FAST = ("tests/kernel", "--herd-preset=fast", "-n", "2", "-p", "no:cacheprovider", "-q")
 _CHAPTERS = 6
-"""Chapters of claims in one round: a whole preset would meet one disturbance alone in a short soak."""
+"""Chapters of claims in one round.  With a whole preset in each round, a short soak would try only one disturbance."""
 
 
 def _chapters(dice: random.Random) -> list[str]:
@@ -31,14 +31,14 @@ def _chapters(dice: random.Random) -> list[str]:
 
 
 def _round(number: int, folder: Path, end: float) -> tuple[str, Counter[str], list[str]]:
-    """One run; what was done to it, its verdicts, and what is broken."""
+    """Run once; returns what was done to the run, its verdicts, and the broken cases."""
     dice = random.Random(f"{SEED} {number}")
     loops, beside = dice.choice((0, 0, 2, 4)), dice.choice(sorted(BESIDE))
     with freezer() as frozen, load(loops), BESIDE[beside](folder) as before:
         acts = dict(DISTURBANCES)
         if frozen is not None:
             acts["freezer"] = frozen.act
-        # Another first one with another seed: a slow machine does not come to all of them.
+        # The seed decides which disturbance comes first, because a slow machine does not get to all of them.
         name = sorted(acts)[(SEED + number) % len(acts)]
         prefix = [*before, *(frozen.prefix if frozen is not None and name == "freezer" else ())]
         with Run(folder, *_chapters(dice), *_FAST[1:], prefix=prefix) as run:

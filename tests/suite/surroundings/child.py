@@ -1,4 +1,4 @@
-"""A child that goes somewhere this process must not stay, and says what came of it there."""
+"""A child that moves to a place from which there is no way back, judges there, and returns the outcomes."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from .judged_here import Outcome
 
 
 def outcomes_of_child(act: Callable[[], list[Outcome]]) -> tuple[int, list[Outcome]]:
-    """The exit code of a child (negative: the signal that ended it), and, where that is 0, what `act` returned there.
+    """The exit code of a child (negative: the signal that ended it), and, if that is 0, what `act` returned in it.
 
-    What it needs is imported here already.  The child leads a session of its own; `act` may end it.
+    This process must have imported everything that the child needs.  The child has a session of its own; `act` may end
+    the child.
     """
-    answer, said = os.pipe()
+    answer, ours = os.pipe()
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             os.setsid()
-            kept = fcntl.fcntl(said, fcntl.F_DUPFD, 3)  # there may be neither stdin nor stdout where it goes
+            kept = fcntl.fcntl(ours, fcntl.F_DUPFD, 3)  # the place may have neither stdin nor stdout
             text = json.dumps(act()).encode()
             while text:
                 text = text[os.write(kept, text) :]
             code = 0
         finally:
             os._exit(code)
-    os.close(said)
+    os.close(ours)
     with open(answer, "rb") as file:
         text = file.read()
     _, status = os.waitpid(pid, 0)
@@ -36,6 +37,6 @@ def outcomes_of_child(act: Callable[[], list[Outcome]]) -> tuple[int, list[Outco
     return code, as_outcomes(json.loads(text)) if code == 0 else []
 
 
-def as_outcomes(said: list[list[str]]) -> list[Outcome]:
-    """As JSON gives them back, which has no tuples."""
-    return [tuple(each) for each in said]
+def as_outcomes(rows: list[list[str]]) -> list[Outcome]:
+    """Outcomes from JSON, which has lists instead of tuples."""
+    return [tuple(row) for row in rows]

@@ -1,12 +1,12 @@
-"""Judges the claims on this very kernel, without pytest, after this process has moved to a hostile place.
+"""Judges the claims on this kernel, without pytest, after this process has moved to a hostile place.
 
     python -m tests.suite.surroundings.judged_here PLACE [PART...]
 
-PLACE is the name of one of places.PLACES; with PARTs, only claims are judged whose id holds one of them.  Prints, as
-JSON, for each case [claim, case, verdict, reason].
+PLACE is the name of one of places.PLACES; with PARTs, only claims are judged whose id contains one of them.  Prints a
+JSON list of [claim, case, verdict, reason], one for each case.
 
-Of the claims over scenarios those are judged that hold for every strategy, on each strategy's smallest scenario: what a
-place denies, it denies to every number of waiters.
+Of the claims about scenarios only those that hold for every strategy are judged, each strategy in its smallest
+scenario: what a place denies, it denies to any number of waiters.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ from probes.verdict import INCONCLUSIVE, Inconclusive, NotApplicable
 from .places import PLACES
 
 _PATIENCE_S = 1.5
-"""A wait for what is denied ends at its deadline alone; TCP_DEFER_ACCEPT, which counts seconds, gives up after one."""
+"""A wait for something that is denied ends only at this deadline.  It must exceed one second, after which
+TCP_DEFER_ACCEPT, which counts in seconds, gives up."""
 
 _EVERY_STRATEGY = "test_every_strategy"
 
@@ -51,22 +52,22 @@ Outcome = tuple[str, str, str, "str | None"]
 
 
 class HereLab:
-    """What a conductor does, in this process."""
+    """A lab whose conductor is this process."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._noted: dict[str, dict[str, Any]] = {}
+        self._answers: dict[str, dict[str, Any]] = {}
 
     def play(self, experiment: str, argument: Any) -> dict[str, Any]:
-        """What the experiment noted; played once, however many claims ask."""
+        """The facts of the experiment, which runs only once, however many claims need it."""
         key = f"{experiment} {argument!r}"
-        if key not in self._noted:
-            self._noted[key] = conductor._serve({"experiment": experiment, "argument": argument}, self._bench)
-        facts: dict[str, Any] = _judged(self._noted[key])["facts"]
+        if key not in self._answers:
+            self._answers[key] = conductor._serve({"experiment": experiment, "argument": argument}, self._bench)
+        facts: dict[str, Any] = _judged(self._answers[key])["facts"]
         return facts
 
     def seen(self, scenario: Scenario) -> Seen:
-        """One untraced and, where that is possible, one traced trial."""
+        """One untraced and, if that is possible, one traced trial."""
         why_not = self._bench.instruments.why_not
         kinds = (False, True) if why_not["syscall_exit"] is None else (False,)
         requests = ({"scenario": asdict(scenario), "traced": traced} for traced in kinds)
@@ -83,7 +84,7 @@ def _judged(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def tests() -> Iterator[tuple[FunctionType, dict[str, Any]]]:
-    """Every test of a claim, with each choice of its arguments."""
+    """Every test of a claim, with each combination of its arguments."""
     for module in chapters.modules():
         for test in vars(module).values():
             if not isinstance(test, FunctionType) or not hasattr(test, "claim"):
@@ -112,7 +113,7 @@ def _choices(test: FunctionType) -> Iterator[dict[str, Any]]:
 
 
 def judged(test: FunctionType, chosen: dict[str, Any], lab: HereLab) -> Outcome:
-    """One case."""
+    """Judge one case."""
     case = Case(test.claim)
 
     def play(experiment: str, argument: Any = None) -> Facts:
@@ -141,7 +142,7 @@ def judged(test: FunctionType, chosen: dict[str, Any], lab: HereLab) -> Outcome:
 
 
 def _resolved(test: FunctionType, function: Any, given: dict[str, Any], over: contextlib.ExitStack) -> dict[str, Any]:
-    """What the function wants: of what is given, and of the fixtures of the test's module."""
+    """The function's arguments: those that are given, and fixtures of the test's module."""
     for name in set(inspect.signature(function).parameters) - set(given):
         fixture = getattr(sys.modules[test.__module__], name)._get_wrapped_function()
         managed = contextlib.contextmanager(fixture)(**_resolved(test, fixture, given, over))
@@ -153,8 +154,8 @@ CaseHere = tuple[FunctionType, dict[str, Any]]
 
 
 def cases_of(parts: Collection[str]) -> list[CaseHere]:
-    """Those whose claim and name hold one of `parts`, or all; what they import is there afterwards."""
-    # What a test or an experiment imports is there before anything is denied.
+    """The cases whose claim or name contains one of `parts`, or all of them; imports everything that they need."""
+    # Import everything before anything is denied.
     for module in pkgutil.iter_modules(experiments.__path__, f"{experiments.__name__}."):
         importlib.import_module(module.name)
     cases = [(test, chosen) for test, chosen in tests() if set(inspect.signature(test).parameters) - {"controls"}]
@@ -171,12 +172,12 @@ def _case_of(chosen: dict[str, Any]) -> str:
 
 
 def main(place: str, *parts: str) -> list[Outcome]:
-    """Every case of the claims wanted."""
+    """The outcomes of all wanted cases in this place."""
     return judged_at(place, cases_of(parts))
 
 
 def judged_at(place: str, cases: Iterable[CaseHere]) -> list[Outcome]:
-    """These cases, after this process has gone to that place."""
+    """The outcomes of these cases, after this process has moved to that place."""
     syscalls.adopt_orphans()
     inherited.settle()
     isolated = isolation.LOOPBACK
@@ -188,7 +189,8 @@ def judged_at(place: str, cases: Iterable[CaseHere]) -> list[Outcome]:
 
 
 def judged_in(folder: str | None, isolated: str, cases: Iterable[CaseHere]) -> list[Outcome]:
-    """These cases, by a conductor that this process becomes; `folder` and `isolated` as it got them."""
+    """The outcomes of these cases, with this process as the conductor; `folder` and `isolated` are those of its
+    isolation."""
     try:
         bench = conductor._set_up(folder, isolated, [])
     except OSError as error:

@@ -1,9 +1,9 @@
-"""Settings that no namespace holds, at their extremes: they are the whole machine's, so they are tried in a guest.
+"""Settings of the whole machine, which no namespace has, at their extremes.  They are tried in a guest.
 
     python -m tests.suite.surroundings.machine_wide
 
-runs in a guest (tests/suite/guests/inside/machine_wide.py starts it), and prints one line of JSON for each setting and
-user: [setting, value, user, [outcome...]].  `measured` boots the guest, and reads those lines.
+runs in the guest (tests/suite/guests/inside/machine_wide.py starts it), and prints one line of JSON for each setting,
+value and user: [setting, value, user, [outcome...]].  `measured` boots the guest, and reads those lines.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KERNEL = "6.12"
 INSIDE = "tests/suite/guests/inside/machine_wide.py"
 MARK = "machine-wide: "
 _PATIENCE_S = 4.0
-"""An emulated kernel is slow, and a wait for what is denied ends at its deadline alone."""
+"""An emulated kernel is slow, and a wait for something that is denied ends only at this deadline."""
 _DENIED = 77
 
 HANDFUL = (
@@ -59,12 +59,12 @@ HANDFUL = (
     "sources.end-of-file-wakes-pollers poll",
     "sources.larger-pipe",
 )
-"""What the claims, and the names of their cases, hold that are judged under each setting: each kind of thing once."""
+"""Cases whose claim or name contains one of these are judged under each setting: one of each kind."""
 QUEUES = ("mq_timedreceive/mqueue/n2/loop/writes-one-by-one/k4", "msgrcv/sysv-queue/n2/loop/writes-one-by-one/k4")
-"""Scenarios of read.no-lost-wake-up that are judged, too."""
+"""Scenarios of read.no-lost-wake-up that are also judged."""
 
 _OF_IPC = ("fs.mqueue.", "kernel.msg", "kernel.sem")
-"""Those of an IPC namespace (ipc_namespaces(7)): they are the machine's where no other can be made."""
+"""Settings of an IPC namespace (ipc_namespaces(7)); they count as the machine's if no namespace can be made."""
 ROOT, ORDINARY = "root", "an ordinary user"
 _BOTH = (ROOT, ORDINARY)
 
@@ -114,10 +114,10 @@ SETTINGS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("net.ipv4.tcp_max_orphans", ("0",), (ROOT,)),
     ("net.ipv4.tcp_mem", ("1 1 1",), (ROOT,)),
     ("net.ipv4.udp_mem", ("1 1 1",), (ROOT,)),
-    # The last, because the kernel lets nobody take 3 back (Documentation/admin-guide/LSM/Yama.rst).
+    # The last, because 3 cannot be changed any more (Documentation/admin-guide/LSM/Yama.rst).
     ("kernel.yama.ptrace_scope", ("0", "1", "2", "3"), (ORDINARY,)),
 )
-"""Each with the values to try, and as whom."""
+"""Each setting, the values to try, and the users to try them as."""
 
 
 def _file(setting: str) -> Path:
@@ -125,7 +125,7 @@ def _file(setting: str) -> Path:
 
 
 def _judged_by_child(setting: str, value: str, user: str, cases: list[CaseHere], *, isolate: bool) -> list[Outcome]:
-    """Set it, become that user, and judge, as a conductor does that is started by him; or end with _DENIED."""
+    """Change the setting, become that user, and judge as a conductor of that user would; or end with _DENIED."""
     if setting:
         _file(setting).write_text(value)
     syscalls.adopt_orphans()
@@ -144,14 +144,14 @@ def _judged_by_child(setting: str, value: str, user: str, cases: list[CaseHere],
 
 
 def judged(setting: str, value: str, user: str, cases: list[CaseHere]) -> list[Outcome]:
-    """What came of it; where no namespaces are to be had, without them, as in a session.  "" for no setting."""
+    """The outcomes under a setting ("" for none); if no namespaces can be made, without them, as in a session."""
     before = _file(setting).read_text() if setting else ""
     for isolate in (False,) if setting.startswith(_OF_IPC) else (True, False):
         try:
             code, outcomes = outcomes_of_child(partial(_judged_by_child, setting, value, user, cases, isolate=isolate))
         finally:
             if setting:
-                with contextlib.suppress(OSError):  # Yama takes nothing back
+                with contextlib.suppress(OSError):  # 3 of Yama's setting cannot be changed back
                     _file(setting).write_text(before)
         if code != _DENIED:
             return outcomes if code == 0 else [("", "", f"died ({code})", None)]
@@ -159,52 +159,53 @@ def judged(setting: str, value: str, user: str, cases: list[CaseHere]) -> list[O
 
 
 def main() -> None:
-    assert host.kernel()["emulated"], "this is no guest"
+    assert host.kernel()["emulated"], "this is not a guest"
     judged_here._PATIENCE_S = _PATIENCE_S
     cases = judged_here.cases_of(HANDFUL)
     cases += [(test_read.test_no_lost_wake_up, {"scenario": Scenario.parse(name)}) for name in QUEUES]
     for setting, value, user in _tried():
-        there = not setting or _file(setting).exists()
-        outcomes = judged(setting, value, user, cases) if there else []
+        exists = not setting or _file(setting).exists()
+        outcomes = judged(setting, value, user, cases) if exists else []
         print(f"{MARK}{json.dumps([setting, value, user, outcomes])}", flush=True)
 
 
 def _tried() -> Iterator[tuple[str, str, str]]:
-    """Each setting with each of its values, for each user; first none, which is ""."""
+    """Every setting with each value and each user; first "", which stands for no setting."""
     for setting, values, users in (("", ("",), _BOTH), *SETTINGS):
         yield from ((setting, value, user) for value in values for user in users)
 
 
 Measured = dict[str, list[Outcome]]
-"""What came of each setting, by how the page names it."""
+"""The outcomes of each place or setting, by its label."""
 
 
 def measured(folder: Path) -> Measured:
-    """Boots the guest, which leaves its files in this folder.  AssertionError where it did not go to every setting."""
+    """Boot the guest, which leaves its files in this folder; returns the outcomes.  Raises AssertionError if it
+    failed."""
     chosen = ("tests/kernel/test_accept.py", INSIDE, "-s", "-k=(wakes_one and tcp4 and n8 and not n8t) or machine_wide")
     command = [sys.executable, "-m", "probes", "kernels", "run", KERNEL, f"--out={folder}", "--", *chosen]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     log = (folder / KERNEL / "log.txt").read_text(errors="replace")
     assert done.returncode == 0, f"{done.stdout}{done.stderr}{log}"
-    return dict(said(log))
+    return dict(outcomes_in(log))
 
 
-def said(log: str) -> Iterator[tuple[str, list[Outcome]]]:
-    """What the lines of this text tell, by setting; nothing of one that this kernel does not have."""
+def outcomes_in(log: str) -> Iterator[tuple[str, list[Outcome]]]:
+    """The outcomes in the guest's log, by setting; none for a setting that the kernel does not have."""
     for line in log.splitlines():
         if MARK in line:
             setting, value, user, outcomes = json.loads(line.partition(MARK)[2])
-            yield called(setting, value, user), as_outcomes(outcomes)
+            yield label_of(setting, value, user), as_outcomes(outcomes)
 
 
-def called(setting: str, value: str, user: str) -> str:
-    """How the page names it."""
+def label_of(setting: str, value: str, user: str) -> str:
+    """The page's label of a setting."""
     return f"`{setting}` is {value}, for {user}" if setting else f"nothing is set, for {user}"
 
 
-def all_called() -> list[str]:
-    """Every setting, value and user, in order."""
-    return [called(*each) for each in _tried()]
+def all_labels() -> list[str]:
+    """The labels of all settings, values and users, in order."""
+    return [label_of(*each) for each in _tried()]
 
 
 if __name__ == "__main__":

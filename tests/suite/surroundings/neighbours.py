@@ -1,11 +1,11 @@
-"""Judges the claims of experiments on this very kernel, and each time a neighbour disturbs the experiment once.
+"""Judges the claims of experiments on this kernel, while a neighbour disturbs each experiment once.
 
     python -m tests.suite.surroundings.neighbours NEIGHBOUR SEED [PART...]
 
-NEIGHBOUR is the name of one of NEIGHBOURS; with PARTs, only claims are judged whose id holds one of them.  Prints, as
-JSON, for each case [claim, case, verdict, reason, came]; `came`: whether the disturbance came about in it.
+NEIGHBOUR is the name of one of NEIGHBOURS; with PARTs, only claims are judged whose id contains one of them.  Prints a
+JSON list of [claim, case, verdict, reason, happened], one for each case; `happened`: whether the disturbance happened.
 
-What is disturbed, and when, is drawn at random: the same again with the same seed.
+What is disturbed, and when, is drawn at random; the same seed repeats it.
 """
 
 from __future__ import annotations
@@ -36,24 +36,25 @@ from tests.suite.unit import disturbed
 from .judged_here import HereLab, Outcome, judged, tests
 
 _INIT = 1
-"""A process that is none of ours."""
+"""A process that is not ours."""
 _LOOKS, _TASKS, _CALLS = 30, 3, 6
-"""Moments are drawn from so many looks, victims from so many tasks, calls that fail from so many."""
+"""How many looks, tasks and calls there are to draw from: a moment, a victim, and the call that fails."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When something happens: at the call of this number; `came` says whether it did, also to who forked us."""
+    """When something happens: at call number `at`.  `happened` says whether it did, to the parent process as well."""
 
     at: int
     shared: mmap.mmap
 
     @property
-    def came(self) -> bool:
+    def happened(self) -> bool:
         return bool(self.shared[0])
 
     def counted(self, act: Callable[..., Any], instead: Callable[..., Any], *, from_then_on: bool = False) -> Any:
-        """`act`, but for the call of our number (in each process that calls), which is `instead`, given `act` first."""
+        """`act`, except for call number `at` (in each process), which goes to `instead`, with `act` as its first
+        argument."""
         calls = 0
 
         def counting(*arguments: Any, **named: Any) -> Any:
@@ -68,11 +69,11 @@ class Moment:
 
 
 Neighbour = Callable[[Moment, random.Random], None]
-"""Prepares this process, in which an experiment will be played, for what comes at that moment."""
+"""Prepares this process, in which an experiment will run, for the disturbance at that moment."""
 
 
 def _signals(act: str, moment: Moment, dice: random.Random) -> None:
-    """Somebody kills or stops an actor."""
+    """Kill or stop an actor."""
     disturber = disturbed.Disturber(disturbed.SIGNALS[act], dice.randrange(1, _LOOKS), dice.randrange(_TASKS))
     disturber.shared = moment.shared
     disturbed.hook(disturber)
@@ -87,7 +88,7 @@ def _port_taken(moment: Moment, dice: random.Random) -> None:
 
 
 def _no_connection(moment: Moment, dice: random.Random) -> None:
-    """No port is free, or lo goes down: that is of no concern to AF_UNIX."""
+    """No port is free, or lo is down; AF_UNIX is not affected."""
     error = dice.choice((errno.EADDRNOTAVAIL, errno.ENETUNREACH))
 
     def fails(connect: Callable[..., Any], client: socket.socket, address: Any) -> Any:
@@ -108,7 +109,7 @@ def _record_lost(moment: Moment, dice: random.Random) -> None:
 
 
 def _foreign_wake_up(moment: Moment, dice: random.Random) -> None:
-    """The kernel's record tells that process 1 has woken an actor."""
+    """The trace shows that process 1 has woken an actor."""
 
     def with_another(seen: Callable[[WakingRings], list[Waking]], rings: WakingRings) -> list[Waking]:
         wakings = seen(rings)
@@ -126,7 +127,7 @@ def _counts_gone(moment: Moment, dice: random.Random) -> None:
 
 
 def _proc_hidden(moment: Moment, dice: random.Random) -> None:
-    """Somebody mounts /proc anew, with hidepid."""
+    """Somebody remounts /proc with hidepid."""
     _set(TaskFiles, "look", moment.counted(TaskFiles.look, partial(_fails, errno.EACCES), from_then_on=True))
 
 
@@ -154,45 +155,45 @@ NEIGHBOURS: Mapping[str, tuple[Neighbour, int]] = {
     "proc-hidden": (_proc_hidden, _LOOKS),
     "switches-gone": (_switches_gone, _LOOKS),
 }
-"""Each with the calls from which the one is drawn that it comes at."""
+"""Each with the number of calls from which the one that it hits is drawn."""
 
 
 def _judged_beside(
     neighbour: str, dice: random.Random, test: FunctionType, chosen: dict[str, Any], folder: str
 ) -> tuple[Outcome, bool]:
-    """In a fork, in which the neighbour is."""
+    """Judge one case in a child, in which the neighbour is at work."""
     prepare, calls = NEIGHBOURS[neighbour]
     moment = Moment(dice.randrange(1, calls + 1), mmap.mmap(-1, 1))
-    answer, said = os.pipe()
+    answer, ours = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             syscalls.adopt_orphans()
-            bench = conductor._set_up(folder, isolation.NAMESPACES, [])  # a fork does not inherit the rings of perf
+            bench = conductor._set_up(folder, isolation.NAMESPACES, [])  # a child does not inherit perf's rings
             prepare(moment, dice)
-            os.write(said, json.dumps(judged(test, chosen, HereLab(bench))).encode())
-        except BaseException:  # noqa: BLE001  # nothing may go on in the parent's code
+            os.write(ours, json.dumps(judged(test, chosen, HereLab(bench))).encode())
+        except BaseException:  # noqa: BLE001  # the child must never return into the parent's code
             traceback.print_exc()
         finally:
             os._exit(0)
-    os.close(said)
+    os.close(ours)
     with open(answer, "rb") as file:
         text = file.read()
     _, status = os.waitpid(pid, 0)
     assert status == 0, (test.claim.id, chosen, status)
-    return tuple(json.loads(text)), moment.came
+    return tuple(json.loads(text)), moment.happened
 
 
 def main(neighbour: str, seed: str, *parts: str) -> list[tuple[Any, ...]]:
-    """Every case of the claims wanted that plays an experiment."""
+    """The outcomes of all wanted cases that run an experiment."""
     cases = [(test, chosen) for test, chosen in tests() if "play" in inspect.signature(test).parameters]
     cases = [case for case in cases if not parts or any(part in case[0].claim.id for part in parts)]
     folder = isolation.isolate()
     dice = random.Random(f"{neighbour} {seed}")
     outcomes = []
     for test, chosen in cases:
-        outcome, came = _judged_beside(neighbour, random.Random(dice.random()), test, chosen, folder)
-        outcomes.append((*outcome, came))
+        outcome, happened = _judged_beside(neighbour, random.Random(dice.random()), test, chosen, folder)
+        outcomes.append((*outcome, happened))
     return outcomes
 
 

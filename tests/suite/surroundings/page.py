@@ -1,10 +1,10 @@
-"""docs/surroundings.md: what came of every place.
+"""docs/surroundings.md: the outcomes in every place.
 
     python -m tests.suite.surroundings.page [--some] [--guest] [--at-once N] [--kept FOLDER]
 
-goes to every place with every claim (with --some: a sample), and writes the page; with --guest it also boots a guest,
-for the settings of the whole machine.  With a FOLDER what each place said is kept there, and a place that has said
-something before is not gone to again: it takes hours.
+judges every claim (with --some: a sample) in every place, and writes the page; with --guest it also boots a guest, for
+the settings of the whole machine.  This takes hours.  With a FOLDER the outcomes are kept there, and places whose
+outcomes are there already are skipped.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ SAMPLE = (
     "sockets.write",
     "sources.",
 )
-"""What the ids of the claims hold that --some takes to each place."""
+"""With --some, only claims whose id contains one of these are judged."""
 _FINE = (HELD, INCONCLUSIVE, NOT_APPLICABLE)
 _LONGEST = 160
 _LIMIT_S = 3600
@@ -87,7 +87,7 @@ That kernel lacks: {absent}.
 
 
 def page(measured: Measured, machine: Measured | None, release: str) -> str:
-    """The page's text, of what came of each place and of each setting of the machine.
+    """The page's text, from the outcomes in each place and under each setting of the machine.
 
     Raises ValueError, so that nothing is published, if a claim is broken there, or was not judged, or if a reason is a
     line of Python.
@@ -106,7 +106,7 @@ def page(measured: Measured, machine: Measured | None, release: str) -> str:
 
 
 def _counted(measured: Measured) -> tuple[int, int]:
-    """How many claims, and how many cases of them, were taken to each place."""
+    """How many claims, and how many cases of them, were judged in each place."""
     first = next(iter(measured.values()))
     return len({claim for claim, *_ in first}), len(first)
 
@@ -115,7 +115,7 @@ def _table(heading: str, measured: Measured) -> list[str]:
     lines = ["", f"| {heading} | held | inconclusive | not applicable | broken | most frequent reason |"]
     lines += ["|---|---|---|---|---|---|"]
     for what, judged in measured.items():
-        # What is no verdict says that who judged there died (machine_wide.judged).
+        # If the process that judged there has died, its outcome is not a verdict (machine_wide.judged).
         bad = [each for each in judged if each[2] not in _FINE or (each[3] and CODE.search(each[3]))]
         if bad:
             raise ValueError(f"{what}: {bad}")
@@ -129,26 +129,26 @@ def _table(heading: str, measured: Measured) -> list[str]:
 
 
 def _forked(place: str, cases: list[CaseHere]) -> list[Outcome]:
-    """What judged_here says of these cases there.  AssertionError where it does not say so in time."""
+    """The outcomes of these cases in this place.  Raises AssertionError if there are none within _LIMIT_S."""
 
     def act() -> list[Outcome]:
         signal.alarm(_LIMIT_S)
         return judged_here.judged_at(place, cases)
 
     code, outcomes = outcomes_of_child(act)
-    assert code == 0, f"{place}: who judged there ended with {code}"
+    assert code == 0, f"{place}: the process that judged there ended with {code}"
     return outcomes
 
 
 def _go(places: Sequence[str], parts: Sequence[str], kept: Path) -> None:
-    """To each of these places, but those that have been gone to."""
+    """Judge in each of these places whose outcomes are not kept yet."""
     cases = judged_here.cases_of(parts)
     for place in places:
         file = _file(kept, place)
         if not file.exists():
-            said = _forked(place, cases)
-            print(place, dict(Counter(verdict for *_, verdict, _ in said)), file=sys.stderr, flush=True)
-            file.write_text(json.dumps(said))
+            outcomes = _forked(place, cases)
+            print(place, dict(Counter(verdict for *_, verdict, _ in outcomes)), file=sys.stderr, flush=True)
+            file.write_text(json.dumps(outcomes))
 
 
 def _file(kept: Path, place: str) -> Path:
@@ -156,9 +156,9 @@ def _file(kept: Path, place: str) -> Path:
 
 
 def _go_to_all(at_once: int, kept: Path, *options: str) -> Measured:
-    """What came of each place; so many processes go to a share of them each.
+    """The outcomes in each place.  `at_once` processes each take a share of the places.
 
-    They are programs of their own: conductors that were forked from one would give their waiters the same names.
+    They are started as separate programs: conductors that were forked from one process would name their waiters alike.
     """
     command = [sys.executable, "-m", __spec__.name, f"--kept={kept}", *options]
     shares = [subprocess.Popen([*command, f"--share={first}/{at_once}"]) for first in range(at_once)]
@@ -167,7 +167,7 @@ def _go_to_all(at_once: int, kept: Path, *options: str) -> Measured:
 
 
 def _machine_wide(kept: Path) -> Measured:
-    """What came of each setting of the machine, in a guest now or earlier."""
+    """The outcomes under each setting of the machine, from a guest, or from FOLDER."""
     file = kept / "machine-wide.json"
     if not file.exists():
         with tempfile.TemporaryDirectory(prefix="wakecheck-machine-wide-") as out:
@@ -176,12 +176,12 @@ def _machine_wide(kept: Path) -> Measured:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Goes to every place, and writes docs/surroundings.md.")
-    parser.add_argument("--some", action="store_true", help="a sample of the claims")
+    parser = argparse.ArgumentParser(description="Judges in every place, and writes docs/surroundings.md.")
+    parser.add_argument("--some", action="store_true", help="judge a sample of the claims")
     parser.add_argument("--guest", action="store_true", help="boot a guest, for settings of the whole machine")
-    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="so many places at once")
-    parser.add_argument("--kept", type=Path, metavar="FOLDER", help="keep there what each place said")
-    parser.add_argument("--share", metavar="K/N", help="go to one part of N of the places, and write no page")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="judge in N places at once")
+    parser.add_argument("--kept", type=Path, metavar="FOLDER", help="keep the outcomes of each place there")
+    parser.add_argument("--share", metavar="K/N", help="judge in one Nth of the places, and write no page")
     options = parser.parse_args()
     if options.share:
         first, step = map(int, options.share.split("/"))

@@ -1,4 +1,4 @@
-"""The places: what a run may find itself in that is no fault of its kernel."""
+"""The places: surroundings that a run may find itself in, and that are no fault of the kernel."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Place:
 
     group: str
     what: str
-    """In a few words, for the page."""
+    """A few words for the page."""
     enter: Callable[[], object] = lambda: None
-    """Moves this process there, for good."""
+    """Moves this process there for good."""
     isolated: bool = True
-    """Whether namespaces of our own were to be had before."""
+    """Whether the process first moves into namespaces of its own."""
 
 
 DENIED_CALLS = tuple(sorted(set(seccomp.NUMBERS) - {"futex"}))
-"""Without futex(2) the interpreter itself does not run: its locks end it (sem_wait(3) in glibc)."""
+"""All but futex(2), without which the interpreter does not run: its locks use it (sem_wait(3) in glibc)."""
 
 REACHED = (
-    # Call, error, and the setting of the machine that makes it so.
+    # Call, error, and the machine's setting or limit that causes it.
     ("epoll_ctl", "ENOSPC", "fs.epoll.max_user_watches"),
     ("eventfd2", "ENFILE", "fs.file-max"),
     ("inotify_init1", "EMFILE", "fs.inotify.max_user_instances"),
@@ -46,7 +46,7 @@ REACHED = (
     ("perf_event_open", "EACCES", "kernel.perf_event_paranoid"),
     ("semget", "ENOSPC", "kernel.sem"),
 )
-"""What a process sees of settings that are the whole machine's, and may not be changed here (machine_wide.py does)."""
+"""How settings of the whole machine show to a process.  They may not be changed here; machine_wide.py changes them."""
 
 NETWORK = {
     "core/somaxconn": ("1", "4"),
@@ -73,7 +73,7 @@ NETWORK = {
 
 
 def _in_network(name: str, value: str) -> None:
-    """A network namespace where this is so, and no other can be had, as the processes of most containers find it."""
+    """Enter a network namespace with this setting, and deny further ones, as most containers do."""
     isolation._unshare(syscalls.NEWNET)
     isolation.bring_lo_up()
     with open(f"/proc/sys/net/{name}", "w") as file:
@@ -82,12 +82,12 @@ def _in_network(name: str, value: str) -> None:
 
 
 def _limited(name: str, most: int) -> None:
-    """A limit of this process and its children (setrlimit(2)), which nothing here may raise."""
+    """Set a hard limit of this process and its children (setrlimit(2))."""
     resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
 
 
 def _few_processes() -> None:
-    """As an ordinary user who may have no more: of root the kernel asks nothing (copy_process, kernel/fork.c)."""
+    """Become an ordinary user with this limit, which does not apply to root (copy_process, kernel/fork.c)."""
     os.setgid(NOBODY)
     os.setuid(NOBODY)
     _limited("NPROC", 3)
@@ -100,7 +100,7 @@ def _ordinary() -> None:
 
 
 def _no_temporary_folder() -> None:
-    """Nowhere can a file be made: every folder that could serve is read-only (tempfile.gettempdir)."""
+    """Make every folder read-only that could serve for temporary files (tempfile.gettempdir)."""
     isolation._unshare(syscalls.NEWNS)
     syscalls.mount("none", "/", "", _MS_REC | _MS_PRIVATE)
     for folder in ("/tmp", "/var/tmp", "/usr/tmp"):
@@ -111,7 +111,7 @@ def _no_temporary_folder() -> None:
 
 
 def _foreign_proc() -> None:
-    """A /proc that shows other processes than ours: an empty folder."""
+    """Cover /proc with an empty folder, so that it does not show our processes."""
     isolation._unshare(syscalls.NEWNS)
     syscalls.mount("none", "/", "", _MS_REC | _MS_PRIVATE)
     syscalls.mount("tmpfs", "/proc", "tmpfs")
@@ -123,7 +123,7 @@ def _no_output() -> None:
 
 
 def _no_capabilities() -> None:
-    """Root, but CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_PERFMON are gone, as in a container."""
+    """Stay root, but drop CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_PERFMON, as a container does."""
     for capability in (12, 19, 21, 38):
         syscalls.prctl(24, capability)  # PR_CAPBSET_DROP
     header = ctypes.create_string_buffer(struct.pack("=Ii", 0x20080522, 0))  # _LINUX_CAPABILITY_VERSION_3

@@ -1,4 +1,4 @@
-"""In no surrounding is a claim broken, and no reason is a line of Python."""
+"""No surroundings break a claim, and no reason is a line of Python."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def test_nothing_is_broken(place: str) -> None:
 
 @pytest.mark.parametrize("neighbour", NEIGHBOURS)
 def test_nothing_is_broken_beside(neighbour: str) -> None:
-    """Every experiment, each disturbed once, at a moment drawn at random (WAKECHECK_SEED draws it again)."""
+    """Every experiment, each disturbed once, at a random moment (WAKECHECK_SEED repeats it)."""
     judged = beside(neighbour, SEED)
     assert [each for each in judged if each[2] == "broken"] == [], SEED
     assert [each for each in judged if each[3] and CODE.search(each[3])] == [], SEED
-    came = Counter(each[2] for each in judged if each[4])
-    print(f"{neighbour}: of {len(judged)} experiments disturbed {came.total()}: {dict(came)}")
-    assert came["inconclusive"]
+    disturbed = Counter(each[2] for each in judged if each[4])
+    print(f"{neighbour}: {disturbed.total()} of {len(judged)} experiments were disturbed: {dict(disturbed)}")
+    assert disturbed["inconclusive"]

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from tests.suite.surroundings.judged_here import cases_of
-from tests.suite.surroundings.machine_wide import HANDFUL, all_called
+from tests.suite.surroundings.machine_wide import HANDFUL, all_labels
 from tests.suite.surroundings.outcomes import CODE, outcomes
 from tests.suite.surroundings.page import SAMPLE, SURROUNDINGS
 from tests.suite.surroundings.places import PLACES
@@ -88,8 +88,8 @@ def test_page_lists_every_place_and_no_broken_claim() -> None:
     named = [place.what for place in PLACES.values()]
     assert [row[0] for row in rows][: len(named)] == named
     wide = [row[0] for row in rows][len(named) :]
-    assert wide == [name for name in all_called() if name in wide]
-    assert not wide or len(wide) > 0.8 * len(all_called())
+    assert wide == [name for name in all_labels() if name in wide]
+    assert not wide or len(wide) > 0.8 * len(all_labels())
     for what, *counts, reason in (row if len(row) == 6 else [*row, ""] for row in rows):
         held, inconclusive, lacking, broken = map(int, counts)
         assert broken == 0, what
