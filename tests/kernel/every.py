@@ -1,4 +1,4 @@
-"""Every strategy, and every source, that the suite knows, for the families that hold for all of them."""
+"""Every strategy and every source that the suite knows, for the claims that hold for all of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ACCEPTING = (
     "io_uring_multishot",
     "io_uring_deferred",
 )
-"""The wait call takes the connection itself."""
+"""Strategies whose wait call takes the connection itself."""
 
 READINESS = (
     "select",
@@ -38,7 +38,7 @@ READINESS = (
     "io_uring_poll",
     "io_uring_exclusive",
 )
-"""The wait call says that there is something to take."""
+"""Strategies whose wait call reports that there is something to take."""
 
 SIBLINGS = (
     "io_uring_accept.nothing",
@@ -46,8 +46,8 @@ SIBLINGS = (
     "epoll_pwait.exclusive.listener",
     "epoll_pwait2.exclusive.listener",
 )
-"""What differs from one of these by a sibling call or by sharing, and has few cases elsewhere: what a kernel does wrong
-now and then would not be seen there."""
+"""Strategies that differ from one of these by a sibling call or by sharing, and have few cases elsewhere: too few to
+catch a kernel that only sometimes goes wrong."""
 
 EVERY = (*ACCEPTING, *READINESS)
 
@@ -59,32 +59,33 @@ WAITED_SOURCES = tuple(
     for source in sources_that_can(POLLING)
     if CONNECTIONS not in SOURCES[source].can and source not in _DEPENDS_ON_WHO_ASKS and not SOURCES[source].rare
 )
-"""What a multiplexer can wait for, takes no connections, is ready for all that wait or for none, and is no rarity."""
+"""Sources that a multiplexer can wait for, that take no connections, that are ready for all waiters or for none, and
+that are not rare."""
 
 ONCE_SOURCES = tuple(source for source in WAITED_SOURCES if source != "pidfd")
-"""Those of them that one event wakes once: the end of a process wakes those that wait on its pidfd twice in 6.12, and
-once in 6.18."""
+"""Those on which one event wakes each waiter once.  The end of a process wakes the waiters on its pidfd twice in 6.12,
+and once in 6.18."""
 
 TAKEN_SOURCES = tuple(source for source in sources_that_can(POLLING, READING) if source in WAITED_SOURCES)
-"""Those from which a waiter can take what came."""
+"""Those from which a waiter can read what arrived."""
 
 COUNTED_SOURCES = tuple(source for source in TAKEN_SOURCES if SOURCES[source].counts)
-"""Those that keep what is written apart, so that each write is read once."""
+"""Those that keep writes apart, so that each write is read once."""
 
 DRAINED_SOURCES = tuple(source for source in COUNTED_SOURCES if source != "pty")
-"""Those of them that several may read until EAGAIN: a read of a pty that does not block gives that, too, while another
-one reads (drivers/tty/n_tty.c, n_tty_read: mutex_trylock), and what comes just then waits for the next edge."""
+"""Those that several waiters may read until EAGAIN.  A non-blocking read of a pty also returns EAGAIN while another one
+reads (drivers/tty/n_tty.c, n_tty_read: mutex_trylock), and what arrives just then waits for the next edge."""
 
 WRITTEN_SOURCES = tuple(source for source in sources_that_can(POLLING, WRITTEN_TO) if source in WAITED_SOURCES)
-"""Those that are written to."""
+"""Those that the stimulus can write to."""
 
 EXCLUSIVE_SOURCES = tuple(source for source in WAITED_SOURCES if source not in ("pidfd", "io-uring", "epoll-instance"))
-"""Those on which EPOLLEXCLUSIVE does something: the end of a process, and a completion, wake all; an instance refuses
-it."""
+"""Those on which EPOLLEXCLUSIVE has an effect.  The end of a process, and a completion, wake all waiters; an epoll
+instance refuses the flag."""
 
 
 def moved(source: str) -> str:
-    """The stimulus that makes this source ready, once."""
+    """The stimulus that makes this source ready once."""
     can = SOURCES[source].can
     if EVENTS in can:
         return "one-event"
@@ -92,5 +93,5 @@ def moved(source: str) -> str:
 
 
 def moved_one_by_one(source: str) -> str:
-    """The stimulus that makes it ready k times, each when all waiters are at rest again."""
+    """The stimulus that makes this source ready k times, each time when all waiters are at rest again."""
     return "events-one-by-one" if EVENTS in SOURCES[source].can else "writes-one-by-one"

@@ -1,6 +1,6 @@
-"""Who waits on which epoll instance, and what is in it: the arrangements of the kernel's own epoll_wakeup_test.
+"""The arrangements of the kernel's own epoll_wakeup_test: who waits on which epoll instance, and what it contains.
 
-Each is told in words of our own; the numbers are those of the kernel's test.
+They are described in our own words; the numbers are those of the kernel's test.
 """
 
 from __future__ import annotations
@@ -10,36 +10,36 @@ from typing import Any
 
 LEVEL, EDGE = "level", "edge"
 WAIT, POLL = "epoll_wait", "poll"
-"""How a thread waits on an instance: in epoll_wait, or in poll and then in epoll_wait.  (Of the sleepers; there the
-kernel's test only looks after poll, which another waiter can make a race.)"""
+"""How a thread waits on an instance: in epoll_wait, or in poll and then in epoll_wait.  (For sleepers the kernel's test
+does not wait after poll but only looks, which is a race with the other waiter.)"""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """One arrangement.  `outer` holds `inner`, where there is one, and that the sockets."""
+    """One arrangement.  The outer instance contains the inner one, if there is one, and that contains the socket."""
 
     number: int
-    """Of the kernel's test, epollN."""
+    """Number of the kernel's test, epollN."""
     waits: tuple[str, ...]
-    """How each thread waits; with one, nobody sleeps: it looks twice."""
+    """How each thread waits; a single thread does not sleep, but looks twice."""
     outer: str
-    """How the outer instance holds what is in it."""
+    """The trigger of the items in the outer instance."""
     inner: str = ""
-    """How an inner instance holds its socket; nothing: there is none."""
+    """The trigger of the socket in an inner instance; empty if there is none."""
     sockets: int = 1
-    """Written to once each; with two there are two inner instances, or none."""
+    """How many sockets are written to, once each; with two there are two inner instances, or none."""
     first_inside: bool = False
-    """Whether the first thread waits on the inner instance, and not on the outer one as all others."""
+    """Whether the first thread waits on the inner instance, and not on the outer one."""
     most: int = 1
     """The maxevents of each wait."""
 
     def as_dict(self) -> dict[str, Any]:
-        """As the experiment takes it, without the number."""
+        """The experiment's argument: everything but the number."""
         return {name: value for name, value in asdict(self).items() if name != "number"}
 
     @property
     def words(self) -> tuple[tuple[Any, ...], ...]:
-        """What it is made of, for a brief preset (probes/star.py): what holds what is one word."""
+        """What it consists of, for a brief preset (probes/star.py); the two triggers together are one word."""
         held = (self.outer, self.inner)
         return ("waits", *self.waits), ("held", *held), ("sockets", self.sockets), ("first inside", self.first_inside)
 
@@ -53,7 +53,7 @@ class Graph:
 
 
 def _looks() -> tuple[Graph, ...]:
-    """Those in which nobody sleeps: after the writes, two looks."""
+    """Arrangements in which nobody sleeps: a thread looks twice after the writes."""
     graphs = []
     number = 1
     for wait in (WAIT, POLL):
@@ -76,7 +76,7 @@ def _looks() -> tuple[Graph, ...]:
 
 
 def _sleepers() -> tuple[Graph, ...]:
-    """Those in which two sleep, and each of them reports, or one alone."""
+    """Arrangements in which two threads sleep, and both or only one report an event."""
     graphs = []
     number = 9
     for second in (WAIT, POLL):
@@ -95,7 +95,7 @@ def _sleepers() -> tuple[Graph, ...]:
     for first, second in ((WAIT, WAIT), (POLL, WAIT), (WAIT, POLL), (POLL, POLL)):
         for outer in (LEVEL, EDGE):
             for inner in (LEVEL, EDGE):
-                # Two of the kernel's tests that draw a poll wait in epoll_wait.
+                # Two of the kernel's tests show a poll in their drawing, but wait in epoll_wait.
                 really = WAIT if number in (46, 48) else first
                 graphs.append(Graph(number, (really, second), outer, inner, first_inside=True))
                 number += 1
@@ -111,12 +111,12 @@ LOOKS = _looks()
 SLEEPERS = _sleepers()
 
 ONE_INSIDE = tuple(graph for graph in SLEEPERS if graph.first_inside and graph.inner == EDGE)
-"""Whoever waits inside reports; who waits outside does or does not, as it happens."""
+"""The thread that waits inside reports; whether the one outside does, too, is a race."""
 BOTH = tuple(
     graph
     for graph in SLEEPERS
     if graph not in ONE_INSIDE and (graph.first_inside or graph.outer == LEVEL or graph.sockets == 2)
 )
-"""Both report."""
+"""Both threads report."""
 JUST_ONE = tuple(graph for graph in SLEEPERS if graph not in ONE_INSIDE and graph not in BOTH)
-"""One reports, and no more."""
+"""Exactly one thread reports."""

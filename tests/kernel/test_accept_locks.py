@@ -18,7 +18,8 @@ N, N_IN_ORDER = 4, 8
 FILE_LOCKS = ("flock", "record", "ofd")
 SYSTEM_V = ("sysv-sem", "sysv-sem-undo")
 HANDED_OVER = tuple(name for name, kind in LOCKS.items() if kind.handed_over)
-"""Who waits for one of these sleeps in the kernel until it is unlocked; who waits for a try-lock, until a timer."""
+"""A process that waits for one of these locks sleeps in the kernel until the unlock; with a try-lock, until a timer
+expires."""
 
 ONE_BY_ONE = tuple(name for name in HANDED_OVER if not LOCKS[name].herds)
 """An unlock wakes one of those that wait."""

@@ -1,4 +1,4 @@
-"""Futexes, which locks are made of: a requeue, and a wait for several of them."""
+"""Futexes, from which locks are built: wake-ups, a requeue, and a wait for several futexes."""
 
 from __future__ import annotations
 

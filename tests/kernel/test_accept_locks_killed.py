@@ -61,12 +61,10 @@ def test_killed_holder(play: Play, lock: str) -> None:
     "next in line gets it on unlock.  This holds for a file lock, a semaphore, a mutex, and a token in a pipe.",
     level=OBSERVED,
     basis=[
-        kernel("fs/locks.c", "locks_delete_block: who waits beneath a waiter that goes is woken, and asks again"),
+        kernel("fs/locks.c", "locks_delete_block: waiters behind a waiter that leaves are woken, and ask again"),
         kernel("ipc/sem.c", "__do_semtimedop: unlink_queue on the way out"),
         kernel("kernel/futex/core.c", "futex_unqueue: on the way out, too"),
-        kernel(
-            "kernel/sched/wait.c", "prepare_to_wait_event: who is ended by a signal leaves the queue, and takes no turn"
-        ),
+        kernel("kernel/sched/wait.c", "prepare_to_wait_event: a waiter with a pending signal leaves the queue"),
     ],
     rows=["L-A7", "N7"],
 )

@@ -1,4 +1,4 @@
-"""The instrument can see one, can see all, can see the silent ones, and sees nothing where nothing is."""
+"""The instrument sees one wake-up, sees all of them, sees those that do not return, and sees none if there is none."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ ALL = ("accept", "poll", "select", *_EPOLLS)
 @pytest.mark.parametrize("strategy", ["select", "poll", LEVEL, EDGE, "rt_sigtimedwait"])
 def test_all_told(play: Play, strategy: str) -> None:
     """
-    w0, told, SIGKILL     w1
+    w0, woken, SIGKILL    w1
               \\          /
                L  <- c0;  c1
     """
@@ -54,7 +54,7 @@ def test_all_told(play: Play, strategy: str) -> None:
 @pytest.mark.parametrize("strategy", [SHARED, "epoll_wait.exclusive.epoll"])
 def test_shared_level(play: Play, strategy: str) -> None:
     """
-    w0, told, SIGKILL   w1
+    w0, woken, SIGKILL  w1
                \\      /
                   e            (level)
                   |
@@ -78,7 +78,7 @@ def test_shared_level(play: Play, strategy: str) -> None:
 @pytest.mark.parametrize("strategy", [EXCLUSIVE])
 def test_exclusive_waits_for_next(play: Play, strategy: str) -> None:
     """
-    w0, told, SIGKILL     w1
+    w0, woken, SIGKILL    w1
     e0                    e1      (exclusive)
               \\          /
                L  <- c0;  c1
@@ -103,7 +103,7 @@ def test_exclusive_waits_for_next(play: Play, strategy: str) -> None:
 @pytest.mark.parametrize("strategy", [SHARED_EDGE, EDGE_EXCLUSIVE])
 def test_edge_stays_behind(play: Play, strategy: str) -> None:
     """
-    w0, told, SIGKILL   w1
+    w0, woken, SIGKILL  w1
                \\      /
                   e            (edge)
                   |
@@ -128,7 +128,7 @@ def test_edge_stays_behind(play: Play, strategy: str) -> None:
 @pytest.mark.parametrize("strategy", ["epoll_wait.oneshot.epoll"])
 def test_oneshot(play: Play, strategy: str) -> None:
     """
-    w0, told, SIGKILL   w1
+    w0, woken, SIGKILL  w1
                \\      /
                   e            (oneshot)
                   |

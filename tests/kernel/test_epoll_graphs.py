@@ -1,4 +1,4 @@
-"""Epoll instances with several things in them, and in one another: who of those that wait reports an event."""
+"""Epoll instances with several items, and instances in one another: which of the waiters report an event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an epoll instance is: made, shown, nested, polled, shared by two, changed while somebody waits."""
+"""Epoll instances: created, shown in /proc, nested, polled, shared, and changed while somebody waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an epoll instance tells, and how often: level, edge, oneshot."""
+"""What an epoll instance reports, and how often: level, edge, oneshot."""
 
 from __future__ import annotations
 

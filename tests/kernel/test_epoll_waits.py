@@ -1,4 +1,4 @@
-"""What successive calls of epoll_wait return, and what a worker that goes by them leaves undone."""
+"""What successive calls of epoll_wait return, and which connections a worker that relies on them leaves waiting."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def test_edge_burst_drained(play: Play, trigger: str, drain: bool) -> None:
     level=DOCUMENTED,
     basis=[
         man("epoll", 7, "Questions and answers: Modify will reread available I/O"),
-        kernel("fs/eventpoll.c", "ep_modify: looks whether it is ready, and wakes who waits"),
+        kernel("fs/eventpoll.c", "ep_modify: checks whether the item is ready, and wakes a waiter"),
         kernel("fs/eventpoll.c", "ep_poll: looks for events under the lock, and joins the queue under it"),
         linux("5.7", "65759097d804", "epoll: call final ep_events_available() check under the lock"),
         kernel("tools/testing/selftests/filesystems/epoll/epoll_wakeup_test.c", "epoll59 looks at the same race"),
@@ -263,8 +263,8 @@ def test_mod_beside_a_wait(play: Play) -> None:
 
 @claim(
     "epoll-instances.looks-beside-each-other",
-    f"What is ready, level-triggered, is found by each look without waiting, also while others look: {LOOKERS} "
-    f"processes, {LOOKS:,} looks each.",
+    "Each epoll_wait with a timeout of 0 finds a level-triggered item that is ready, even while others look: "
+    f"{LOOKERS} processes, {LOOKS:,} looks each.",
     level=DOCUMENTED,
     basis=[
         man("epoll", 7, "Level-triggered and edge-triggered: level-triggered, epoll is simply a faster poll(2)"),

@@ -1,4 +1,4 @@
-"""Families: what must be so however a server waits."""
+"""Claims that must hold for every strategy, however a server waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocked in io_uring_enter, with a ring each or threads with one for all, on one listener."""
+"""Blocked in io_uring_enter on one listener: a ring for each waiter, or one ring for all threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The completion queue of an io_uring: whom a completion wakes, and what becomes of it when it is full, or polled."""
+"""The completion queue of an io_uring: whom a completion wakes, what happens if the queue is full, and polls."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_multishot_poll_is_an_edge(play: Play, source: str) -> None:
     "completes one.",
     level=OBSERVED,
     basis=[
-        kernel("io_uring/poll.c", "__io_queue_proc: add_wait_queue, which puts who waits without exclusion first"),
+        kernel("io_uring/poll.c", "__io_queue_proc: add_wait_queue, which puts a non-exclusive waiter at the head"),
         kernel("fs/eventfd.c", "eventfd_read: takes the whole counter"),
     ],
 )
@@ -184,7 +184,7 @@ def test_exclusive_is_useless_on_a_ring(herd: RunTrials, scenario: Scenario) -> 
     "Of two rings with a multishot accept, the first takes connections until its completion queue is full, and one "
     "more, which ends its request; the rest go to the other ring.",
     level=OBSERVED,
-    basis=[_MORE, kernel("io_uring/net.c", "io_accept: ends the request where io_req_post_cqe finds no room")],
+    basis=[_MORE, kernel("io_uring/net.c", "io_accept: ends the request if io_req_post_cqe finds no room")],
 )
 def test_full_ring_steps_aside(play: Play) -> None:
     """

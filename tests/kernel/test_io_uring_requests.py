@@ -1,4 +1,4 @@
-"""Requests of an io_uring that change, that end, or that bring about their own news."""
+"""Requests of an io_uring that are changed or cancelled, that end, or that cause events of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time limits: how a wait ends for which nothing came."""
+"""Time limits: how a wait ends if nothing happens."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_never_early(play: Play, call: str, limit_ns: int) -> None:
 @pytest.mark.parametrize(("call", "limit_ns"), _SHORTEST)
 def test_ends_with_zero(play: Play, call: str, limit_ns: int) -> None:
     """
-    w0 (select, poll, epoll_wait: 1 ns where there are any, 1 ms) ---> pipe
+    w0 (select, poll, epoll_wait: 1 ns if the call takes nanoseconds, else 1 ms) ---> pipe
     """
     seen = play("limits.expires", {"call": call, "ns": limit_ns})
     seen.expect("spins", False)
@@ -118,7 +118,7 @@ def test_others_end_with_their_errno(play: Play, call: str, error: str) -> None:
     level=DOCUMENTED,
     basis=[
         *_MAN,
-        kernel("include/linux/signalfd.h", "signalfd_notify: wakes who waits by a signalfd, whatever the signal"),
+        kernel("include/linux/signalfd.h", "signalfd_notify: wakes whoever waits on a signalfd, whatever the signal"),
         linux("6.15", "d9ec73301099", "fs/eventpoll: fix endless busy loop after timeout has expired"),
     ],
 )
@@ -164,7 +164,7 @@ def test_losers_wait_on(play: Play, source: str) -> None:
     level=OBSERVED,
     basis=[
         kernel("fs/select.c", "do_poll, do_select: once the time is over they look at every descriptor once more"),
-        kernel("fs/select.c", "do_pollfd: EPOLLNVAL where there is no such descriptor; POLLIN_SET of select holds it"),
+        kernel("fs/select.c", "do_pollfd: EPOLLNVAL if there is no such descriptor; select's POLLIN_SET contains it"),
         linux("5.17", "68514dacf271", "select: Fix indefinitely sleeping task in poll_schedule_timeout()"),
         man("poll", 2, "POLLNVAL: invalid request: fd not open"),
     ],

@@ -1,4 +1,4 @@
-"""Several sources for each waiter, and several sorts of waiters on one source that is no listener."""
+"""Several sources for each waiter, and different kinds of waiters on one source that is not a listener."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EP_POLL = kernel("fs/eventpoll.c", "ep_poll: __add_wait_queue_exclusive on the 
 _SAFEWAKE = kernel(
     "fs/eventpoll.c", "ep_poll_callback: wakes one of ep->wq, and with ep_poll_safewake all that poll it"
 )
-_EWAKE = kernel("fs/eventpoll.c", "ep_poll_callback: EPOLLEXCLUSIVE ends the walk only where somebody waits")
+_EWAKE = kernel("fs/eventpoll.c", "ep_poll_callback: EPOLLEXCLUSIVE ends the walk only if somebody waits")
 _PIPE = kernel("fs/pipe.c", "pipe_read: wait_event_interruptible_exclusive, at the tail of rd_wait")
 _TAIL = kernel("fs/eventpoll.c", "ep_ptable_queue_proc: add_wait_queue_exclusive, at the tail")
 

@@ -1,4 +1,4 @@
-"""Things that are no connection: they wake nobody."""
+"""What is not a connection wakes nobody."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from probes.fixtures import Play
 STRATEGIES = ("accept", "poll", "epoll_wait.edge.epoll")
 """One for each kind of wait queue entry."""
 ACTS = ("listen_again", "set_option", "datagram", "refused_elsewhere", "polled_by_another", "copy_closed")
-_READABLE = kernel("net/core/sock.c", "sock_def_readable: is called for what arrives at that socket alone")
+_READABLE = kernel("net/core/sock.c", "sock_def_readable: is called only for what arrives at that socket")
 
 
 @claim(

@@ -1,4 +1,4 @@
-"""Blocked in read, in recvfrom, or receiving from a message queue: the waits that are no accept."""
+"""Blocked in read, in recvfrom, or in a receive from a message queue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPOKES = ("threads",)
 
 
 def _star(who: tuple[str, str], stimulus: str = "one-write", **more: int) -> Star:
-    """With 8 waiters, processes and threads: larger herds differ in nothing here, and cost time in every run."""
+    """With 8 waiters, processes and threads.  Larger herds show nothing more here, and would cost time in every run."""
     return Star(who[0], "hold", stimulus, spokes=SPOKES, source=who[1], **more)
 
 

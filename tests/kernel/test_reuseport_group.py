@@ -111,7 +111,7 @@ def test_invalid_index(play: Play) -> None:
     """
     L0 L1 L2 L3  <--- selector says 100  <--- c0 ... c63
 
-    That a uniform choice takes one of four 64 times has a probability of 4 * (1/4)**64.
+    A uniform choice among four takes the same one 64 times with probability 4 * (1/4)**64.
     """
     seen = play("reuseport.invalid_index")
     seen.expect("queued", 64)
@@ -207,14 +207,12 @@ def test_incoming_cpu(play: Play) -> None:
 
 @claim(
     "reuseport-group.incoming-cpu-leaves-nothing",
-    "Where each CPU has a member that asks for it (SO_INCOMING_CPU), a further member that asks for none gets no "
-    "connection, and takes none with it when it is closed.",
+    "If each CPU has a member with SO_INCOMING_CPU, a member without that option gets no connection, and when it is "
+    "closed, none goes astray.",
     level=OBSERVED,
     basis=[
         linux("6.2", "b261eda84ec1", "soreuseport: Fix socket selection for SO_INCOMING_CPU"),
-        kernel(
-            "net/core/sock_reuseport.c", "reuseport_select_sock_by_hash: the first whose CPU it is, from the hash on"
-        ),
+        kernel("net/core/sock_reuseport.c", "reuseport_select_sock_by_hash: from the hash on, the first with this CPU"),
     ],
 )
 def test_incoming_cpu_leaves_nothing(play: Play) -> None:

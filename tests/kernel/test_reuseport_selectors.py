@@ -1,4 +1,4 @@
-"""Who chooses the member of a group: a selector by CPU, the last one attached; and groups of UDP sockets."""
+"""What chooses the member of a group: a selector by CPU, or the one attached last; and groups of UDP sockets."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_last_selector_counts(play: Play, kind: str) -> None:
     """
     L0 <- says 1;  L3 <- says 2;  L1 <- detach
 
-    That a uniform choice takes one of four 64 times has a probability of 4 * (1/4)**64.
+    A uniform choice among four takes the same one 64 times with probability 4 * (1/4)**64.
     """
     seen = play("selectors.replaced", kind)
     seen.expect("first", 1)

@@ -1,4 +1,4 @@
-"""Signal-driven: blocked in rt_sigtimedwait, until SIGIO tells of the listener (O_ASYNC)."""
+"""Signal-driven: blocked in rt_sigtimedwait until a listener with O_ASYNC sends SIGIO."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a connection does, what accept is for, and when a socket is called ready."""
+"""What a connection does, what accept accepts, and when a socket is readable or writable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long the queue between handshake and accept may grow, and what becomes of a client when it is full."""
+"""How long the queue between the handshake and accept may grow, and what happens to a client when it is full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The listener, or the time of a send, is gone: what the clients and the waiters are told."""
+"""What clients and waiters see when the listener ends, or when the time limit of a send expires."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_sigio(play: Play, listener: str) -> None:
 )
 def test_may_be_gone(play: Play) -> None:
     """
-    told of c0  ---> L  --- accept ---> another process;    then accept
+    c0 reported ---> L  --- accept ---> another process;    then accept
     """
     seen = play("accept_queue.gone")
     seen.expect("readable", ALL)

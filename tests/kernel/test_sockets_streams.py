@@ -1,4 +1,4 @@
-"""What the two ends of a connection are called, what datagrams are, and how a server starts again."""
+"""The addresses of a connection's two ends, message boundaries, and how a server restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that is waited for and takes no connections: pipes, eventfds, sockets, timers, processes."""
+"""Sources that take no connections: pipes, eventfds, sockets, timers, processes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from .every import EXCLUSIVE_SOURCES, ONCE_SOURCES, TAKEN_SOURCES, WAITED_SOURCE
 _WAKE_ALL = kernel("kernel/sched/wait.c", "__wake_up_common: every waiter that is not exclusive is woken")
 _WAKE_ONE = kernel("kernel/sched/wait.c", "__wake_up_common: the walk ends with the first exclusive waiter woken")
 _POLLWAIT = kernel("fs/select.c", "__pollwait: add_wait_queue, so never an exclusive waiter")
-_CALLBACK = kernel("fs/eventpoll.c", "ep_ptable_queue_proc: exclusive with EPOLLEXCLUSIVE alone")
+_CALLBACK = kernel("fs/eventpoll.c", "ep_ptable_queue_proc: exclusive only with EPOLLEXCLUSIVE")
 _EP_POLL = kernel("fs/eventpoll.c", "ep_poll: __add_wait_queue_exclusive on the instance, whatever is in it")
 _PUT_BACK = kernel("fs/eventpoll.c", "ep_send_events: a level-triggered item goes back, and the next waiter is woken")
 
 PLAIN = ("select", "pselect6", "ppoll", "epoll_wait.level.listener", "epoll_pwait.level.listener", "io_uring_poll")
 """Waits that are never exclusive, besides poll and edge-triggered epoll, which are tried on every source."""
 _EVERYWHERE = ("pipe", "eventfd")
-"""What each of these is tried on: written to by a task, and with a queue of either kind for those that read."""
+"""The sources that each of these is tried on.  A task writes to both; readers of a pipe wait exclusively, those of an
+eventfd do not."""
 
 
 def _at(source: str, strategy: str, reaction: str = "hold", stimulus: str = "", further: str = "") -> Star:
-    """Eight processes; moved once, by whatever moves this source, unless another stimulus is named."""
+    """Eight processes, and the stimulus that makes this source ready once, unless another one is named."""
     return Star(strategy, reaction, stimulus or moved(source), further, spokes=(), source=source, one_of_many=True)
 
 

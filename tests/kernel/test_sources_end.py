@@ -1,4 +1,4 @@
-"""The other end of a pipe or a connection goes while several wait."""
+"""The other end of a pipe or of a connection closes while several wait; a waiter dies; a queue is removed."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_no_reader_wakes_pollers(play: Play, strategy: str) -> None:
         kernel("kernel/sched/wait.c", "prepare_to_wait_event: one with a signal leaves the queue of exclusive waiters"),
         kernel("fs/pipe.c", "pipe_read, pipe_write: wait_event_interruptible_exclusive"),
         kernel("ipc/mqueue.c", "wq_sleep: one with a signal leaves the list of those that wait"),
-        kernel("ipc/msg.c", "do_msgrcv: list_del, where a signal ended the wait"),
+        kernel("ipc/msg.c", "do_msgrcv: list_del, if a signal ended the wait"),
     ],
 )
 @pytest.mark.parametrize(
@@ -205,8 +205,9 @@ def test_own_shutdown_is_rdhup(play: Play, source: str) -> None:
 
 @claim(
     "sources.vsock-ends-are-told",
-    "The end of an AF_VSOCK connection is told as on TCP: when the peer shuts it down for writing, each of N blocked "
-    "readers returns with 0, and poll says POLLRDHUP, as it does when the waiter's own end is shut down for reading.",
+    "The end of an AF_VSOCK connection is reported as on TCP: when the peer shuts it down for writing, each of N "
+    "blocked readers returns 0, and poll returns POLLRDHUP, as it does when the waiter's own end is shut down for "
+    "reading.",
     level=OBSERVED,
     basis=[
         kernel("net/vmw_vsock/virtio_transport_common.c", "virtio_transport_recv_connected: sk_state_change"),

@@ -1,4 +1,4 @@
-"""Sources that are peculiar: who asks matters, or who writes, or what is asked through."""
+"""Sources with peculiarities: it matters who waits, who writes, or through what somebody waits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLAIN = ("poll", "epoll_wait.edge.listener")
 
 
 def _on(source: str, *strategies: str, further: str = "") -> tuple[Star, ...]:
-    """Eight processes in each strategy, moved once."""
+    """Eight processes in each strategy, and the stimulus that makes the source ready once."""
     return tuple(Star(strategy, "hold", moved(source), further, spokes=(), source=source) for strategy in strategies)
 
 
@@ -70,7 +70,9 @@ def test_signalfd_of_parent_tells_nobody(herd: RunTrials, scenario: Scenario) ->
     level=OBSERVED,
     basis=[
         man("signalfd", 2, "epoll(7) semantics: only for signals sent to the process that added the descriptor"),
-        kernel("fs/signalfd.c", "signalfd_poll: adds to the queue of who registers, and asks for signals of who waits"),
+        kernel(
+            "fs/signalfd.c", "signalfd_poll: joins the queue of the registering task, but checks the waiter's signals"
+        ),
     ],
 )
 @over(*_on("signalfd-of-parent", "epoll_wait.edge.listener", further="registered-before-fork"))
@@ -94,7 +96,9 @@ def test_signalfd_registered_by_parent(herd: RunTrials, scenario: Scenario) -> N
     "instances, and at least one returns: the others may find that it has already been seen, and sleep again.",
     level=OBSERVED,
     basis=[
-        kernel("fs/proc_namespace.c", "mounts_poll: who looks notes the change in the file, for all, without a lock"),
+        kernel(
+            "fs/proc_namespace.c", "mounts_poll: whoever looks records the change in the file, for all, without a lock"
+        ),
         man(
             "proc_pid_mounts",
             5,
@@ -163,8 +167,8 @@ def test_room_wakes_one_writer(herd: RunTrials, scenario: Scenario) -> None:
     "of them completes it.",
     level=OBSERVED,
     basis=[
-        kernel("io_uring/poll.c", "io_arm_poll_handler: exclusive where the operation says poll_exclusive"),
-        kernel("io_uring/opdef.c", "io_issue_defs: accept says so, and read does not"),
+        kernel("io_uring/poll.c", "io_arm_poll_handler: exclusive if the operation has poll_exclusive"),
+        kernel("io_uring/opdef.c", "io_issue_defs: accept has it, read does not"),
         _WAKE_ALL,
     ],
 )

@@ -1,4 +1,4 @@
-"""How a waiter is told of what can be read: by POLLRDNORM alone, or by a signal."""
+"""How readiness is reported: by POLLRDNORM alone, by a signal, and when a pipe grows."""
 
 from __future__ import annotations
 

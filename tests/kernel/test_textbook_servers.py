@@ -1,4 +1,4 @@
-"""What one connection, and the death of a worker, cost the servers of probes/servers."""
+"""What one connection, and the death of a worker, cost the textbook servers (probes/servers)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _started(server: str) -> dict[str, object]:
     basis=[
         kernel("fs/eventpoll.c", "ep_ptable_queue_proc: add_wait_queue_exclusive for EPOLLEXCLUSIVE alone"),
         kernel("kernel/sched/wait.c", "__wake_up_common: all waiters that are not exclusive, and one that is"),
-        kernel("fs/locks.c", "locks_wake_up_blocks: who waits for the lock is woken when it is given up"),
+        kernel("fs/locks.c", "locks_wake_up_blocks: waiters are woken when the lock is released"),
         kernel("net/core/sock_reuseport.c", "reuseport_select_sock: one socket of the group"),
     ],
     rows=["Q1", "Q2", "Q6", "Q9", "Q10"],
