@@ -76,7 +76,7 @@ def axes_at(address: str) -> dict[str, Any]:
 
 
 def nearest_axes(axes: dict[str, Any]) -> dict[str, Any] | None:
-    """The same with each wrong word replaced by the nearest of its own axis; None where nothing is near, or wrong."""
+    """The same with each wrong word replaced by the nearest of its own axis; None if nothing is near, or wrong."""
     mended = dict(axes)
     for axis, known in KNOWN.items():
         word = axes.get(axis)

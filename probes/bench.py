@@ -101,7 +101,7 @@ def bench(rounds: int, *, beside: Sequence[str] = (), many: Sequence[int] = ()) 
 
     What makes their ratios doubtful stands above them.
 
-    Raises Inconclusive where a trial could not be judged, and BadInput where a command could not be run to a good end.
+    Raises Inconclusive if a trial could not be judged, and BadInput if a command could not be run to a good end.
     """
     machine = Machine()
     bare = _Bare()
@@ -166,7 +166,7 @@ def _words(command: str) -> list[str]:
 
 
 def _command(words: Sequence[str]) -> float:
-    """Seconds of a command as a whole process.  Raises BadInput where it does not end well."""
+    """Seconds of a command as a whole process.  Raises BadInput if it does not end well."""
     began = time.perf_counter()
     try:
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)

@@ -33,7 +33,7 @@ class Facts:
     def expect(self, id: str, allowed: Any) -> None:
         """The claim allows nothing but `allowed` for this fact: AssertionError otherwise.
 
-        Raises Inconclusive where the experiment did not come so far, or (NotApplicable for ENOSYS) where an error was
+        Raises Inconclusive if the experiment did not come so far, or (NotApplicable for ENOSYS) if an error was
         seen that tells of the surroundings (probes/refusals.py).
         """
         if id not in self._facts:
@@ -67,7 +67,7 @@ class Case:
 
     @classmethod
     def of(cls, item: pytest.Item) -> Case | None:
-        """The case that this test judges; None where it judges no claim."""
+        """The case that this test judges; None if it judges no claim."""
         claim = claim_of(item)
         if claim is None:
             return None

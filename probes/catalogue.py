@@ -73,7 +73,7 @@ def _claim(test: FunctionType) -> Claim:
 
 
 def cases_of(test: FunctionType, preset: str, sizes: Sequence[int] | None = None) -> list[str]:
-    """Ids of scenarios, none where every size is too small; for a claim that is asked directly, pytest's parameters.
+    """Ids of scenarios, none if every size is too small; for a claim that is asked directly, pytest's parameters.
 
     Raises BadScenario, with the test's name, where the centre of one of its stars makes no sense.
     """
@@ -88,7 +88,7 @@ def cases_of(test: FunctionType, preset: str, sizes: Sequence[int] | None = None
 def parametrized(test: FunctionType) -> dict[str, list[Word]]:
     """The values of every combination of its parameters, by what pytest calls it: `name[a-b]`.
 
-    Empty where it has none.  A value that says itself of which words it is made stands for those.
+    Empty if it has none.  A value that says itself of which words it is made stands for those.
     """
     marks = [mark for mark in vars(test).get("pytestmark", []) if mark.name == "parametrize"]
     if not marks:

@@ -128,7 +128,7 @@ def run_controls(lab: Lab) -> dict[str, ControlOutcome]:
 
 
 def why_failed(outcomes: Mapping[str, ControlOutcome]) -> str | None:
-    """One sentence on the controls that failed, or None where the instrument can be trusted."""
+    """One sentence on the controls that failed, or None if the instrument can be trusted."""
     failed = {name: outcome for name, outcome in outcomes.items() if outcome.verdict in (BROKEN, INCONCLUSIVE)}
     reasons = ", ".join(f"{name} ({outcome.reason})" for name, outcome in failed.items())
     return f"the instrument failed its control: {reasons}" if failed else None

@@ -57,7 +57,7 @@ class Expectations:
     entries: tuple[Expectation, ...] = ()
 
     def excuse(self, claim: str, case: str, verdict: str) -> str | None:
-        """Why this verdict of this case was to be expected, or None where it was not."""
+        """Why this verdict of this case was to be expected, or None if it was not."""
         if verdict not in EXPECTABLE:
             return None
         for entry in self.entries:

@@ -114,7 +114,7 @@ def begin_case(item: pytest.Item) -> None:
 
 
 def case_of(item: pytest.Item) -> Case | None:
-    """The case that this test judges; None where it judges no claim."""
+    """The case that this test judges; None if it judges no claim."""
     if _CASE not in item.stash:
         begin_case(item)
     return item.stash[_CASE]

@@ -45,8 +45,8 @@ _OF_AN_OPERATION: Mapping[int, str] = {
 def unavailable(what: str, error: OSError) -> Exception:
     """What to raise where something that a scenario needs cannot be had.
 
-    Inconclusive where a limit is reached, which says nothing of the kernel; otherwise NotApplicable: the kernel lacks
-    it, or grants it to others only.
+    Raises Inconclusive if a limit is reached, which says nothing about the kernel; otherwise NotApplicable: the kernel
+    lacks it, or grants it only to others.
     """
     if error.errno in LIMITS:
         return Inconclusive(f"{what}: {in_words(error)}")
@@ -60,7 +60,7 @@ def in_words(error: OSError) -> str:
 
 
 def held_by(seen: Any) -> int | None:
-    """Such an error that this value is, or holds somewhere, by its name; None where it holds none."""
+    """Such an error that this value is, or holds somewhere, by its name; None if it holds none."""
     if isinstance(seen, (list, tuple)):
         return next((error for each in seen if (error := held_by(each)) is not None), None)
     return next((error for error in REMEDIES if errno.errorcode[error] == seen), None)

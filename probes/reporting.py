@@ -78,7 +78,7 @@ class Reporting:
 
     @property
     def exit_code(self) -> int | None:
-        """What a failed session deserves (exits.py); None where it was to judge no claim."""
+        """What a failed session deserves (exits.py); None if it was to judge no claim."""
         run = self._recorder.run
         if run is None:
             return None
@@ -90,7 +90,7 @@ class Reporting:
         self._places.release()
 
     def show(self, terminal_reporter: pytest.TerminalReporter) -> None:
-        """The last words on the terminal; none where no test judges a claim."""
+        """The last words on the terminal; none if no test judges a claim."""
         run = self._recorder.run
         if run is None:
             return
@@ -110,7 +110,7 @@ class Reporting:
             terminal_reporter.write_line(one_line(remark))
 
     def _every_case(self) -> EveryCase | None:
-        """What a whole run with these options judges; None where nobody knows."""
+        """What a whole run with these options judges; None if nobody knows."""
         if not self._recorder.expected_cases:
             return None
         try:

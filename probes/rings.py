@@ -75,7 +75,7 @@ class Completion:
 
 
 class Ring:
-    """One instance.  Raises NotApplicable where this kernel or its settings refuse it, Inconclusive at a limit."""
+    """One instance.  Raises NotApplicable if this kernel or its settings refuse it, Inconclusive at a limit."""
 
     def __init__(self, entries: int = _ENTRIES, flags: int = 0, completions: int = 0) -> None:
         """`entries` of the submission queue at least, and `completions` in the other one (twice as many unless given);

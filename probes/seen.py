@@ -135,7 +135,7 @@ class Seen:
         self.trials = tuple(trials)
         self._why_not = why_not
         self.contradictions: list[Contradiction] = []
-        """What the last comparison found; empty where it did not fail."""
+        """What the last comparison found; empty if it did not fail."""
         self.asked = 0
         """How many comparisons were made; without any, nothing was judged."""
         if not self.trials:
@@ -172,7 +172,7 @@ class Seen:
         return self.each("order of return", lambda trial: trial.order)
 
     def each(self, what: str, of: Callable[[Trial], Any]) -> Each:
-        """Any question to each trial; `of` gives None where the trial cannot tell."""
+        """Any question to each trial; `of` gives None if the trial cannot tell."""
 
         def value_of(trial: Trial) -> TrialValue:
             if trial.inconclusive is not None:
@@ -202,7 +202,7 @@ class Seen:
 
     @property
     def inconclusive(self) -> str | None:
-        """Why a trial could not be judged; None where all could."""
+        """Why a trial could not be judged; None if all could."""
         return next((trial.inconclusive for trial in self.trials if trial.inconclusive is not None), None)
 
     def _why_unknown(self, what: str) -> str:

@@ -57,7 +57,7 @@ def is_splat(text: str) -> bool:
 
 
 def explanation(splat: str) -> str | None:
-    """Why this complaint says nothing about the verdicts; None where nobody knows what it means."""
+    """Why this complaint says nothing about the verdicts; None if nobody knows what it means."""
     return next((known.explanation for known in UNDERSTOOD if known.sign.search(splat)), None)
 
 

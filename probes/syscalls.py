@@ -38,7 +38,7 @@ _TABLES = {
 
 
 def architecture_of(pid: int | str) -> str | None:
-    """The table for the program of this process, by its name; None where it is not known, or may not be looked at.
+    """The table for the program of this process, by its name; None if it is not known, or may not be looked at.
 
     Not by uname: a 32-bit program has other numbers than its 64-bit kernel, whose name it sees.
     """
@@ -52,7 +52,7 @@ def architecture_of(pid: int | str) -> str | None:
 
 
 def _numbers(architecture: str | None) -> dict[str, int]:
-    """Every system call of this architecture, by the name of its man page; none where there is no table."""
+    """Every system call of this architecture, by the name of its man page; none if there is no table."""
     if architecture is None:
         return {}
     module = importlib.import_module(f"system_calls.tables.{architecture}")
@@ -66,7 +66,7 @@ def _numbers(architecture: str | None) -> dict[str, int]:
 
 
 ARCHITECTURE = architecture_of("self")
-"""By the name of its table; None where there is none."""
+"""By the name of its table; None if there is none."""
 NUMBERS: dict[str, int] = _numbers(ARCHITECTURE)
 """Number of each system call of this machine's architecture, and of this program's word size."""
 
@@ -88,7 +88,7 @@ function of the kernel, with further arguments, which are null."""
 
 SOCKETCALL = NUMBERS.get("socketcall")
 """By it the libc of i386 and s390x serves sockets, unless it was built for kernels from 4.3 on, which have the calls
-themselves (glibc: sysdeps/unix/sysv/linux/i386/kernel-features.h); None where an architecture never had it."""
+themselves (glibc: sysdeps/unix/sysv/linux/i386/kernel-features.h); None if an architecture never had it."""
 _BY_SOCKETCALL = {
     3: "connect",
     5: "accept",
@@ -126,18 +126,18 @@ def call(number: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0
 
 
 def serving(name: str) -> str | None:
-    """The system call that does the work of `name` here: itself, or its stand-in; None where there is neither."""
+    """The system call that does the work of `name` here: itself, or its stand-in; None if there is neither."""
     return next((call for call in (name, *STAND_INS.get(name, ())) if call in NUMBERS), None)
 
 
 def number(name: str) -> int | None:
-    """The number of the system call that serves `name` here, or None where there is none."""
+    """The number of the system call that serves `name` here, or None if there is none."""
     call = serving(name)
     return None if call is None else NUMBERS[call]
 
 
 def done_by_socketcall(first: int) -> str | None:
-    """The call whose work socketcall(2) does with this first argument; None where that is not known."""
+    """The call whose work socketcall(2) does with this first argument; None if that is not known."""
     return _BY_SOCKETCALL.get(first)
 
 

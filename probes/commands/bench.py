@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure and print.  Raises BadInput, and Inconclusive where a trial could not be judged."""
+    """Measure and print.  Raises BadInput, and Inconclusive if a trial could not be judged."""
     from ..bench import MANY, bench
 
     if not 1 <= options.rounds <= _MOST_ROUNDS:

@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, and print.  Raises BadInput, and Inconclusive where a check of the figures fails."""
+    """Measure, and print.  Raises BadInput, and Inconclusive if a check of the figures fails."""
     from rich.console import Console
 
     from ..cost import answer, charts, into, table

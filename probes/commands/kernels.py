@@ -255,7 +255,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _insist_on_a_place(out: str) -> None:
-    """Raise BadInput where the folder above --out is not there: a typing error, reported before hours of work."""
+    """Raise BadInput if the folder above --out is not there: a typing error, reported before hours of work."""
     above = Path(out).absolute().parent
     if not above.is_dir():
         raise BadInput(f"{out} cannot be made (there is no folder {above}): choose another place with --out")

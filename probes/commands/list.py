@@ -15,7 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print them.  Raises BadInput where there is no such chapter, and NoChapters."""
+    """Print them.  Raises BadInput if there is no such chapter, and NoChapters."""
     claims = catalogue.load()
     chapters = list(dict.fromkeys(claim["chapter"] for claim in claims))
     if options.chapter is not None and options.chapter not in chapters:

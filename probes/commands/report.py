@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _drawn(run: dict[str, Any], folder: str | None) -> dict[Path, str]:
-    """The plots of this run, by where they go; none where nobody wants them."""
+    """The plots of this run, by where they go; none if nobody wants them."""
     return {Path(folder) / name: drawing for name, drawing in pictures.pictures(run).items()} if folder else {}
 
 

@@ -15,7 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until a signal ends it.  Raises BadInput where it cannot listen, and NotApplicable."""
+    """Serve until a signal ends it.  Raises BadInput if it cannot listen, and NotApplicable."""
     try:
         serve.serve(options)
     except OSError as error:

@@ -115,7 +115,7 @@ def _cell(rounds: Sequence[Reading], base: Sequence[Mapping[str, float | None]])
 
 
 def _user_share(rounds: Sequence[Reading]) -> float | None:
-    """Part of the workers' CPU time that was spent in user mode; None where the kernel, which samples that by ticks,
+    """Part of the workers' CPU time that was spent in user mode; None if the kernel, which samples that by ticks,
     had too few of them to tell."""
     user, system = (sum(sum(getattr(reading, side)) for reading in rounds) for side in ("user_ns", "system_ns"))
     ticks = (user + system) / (1e9 * time.clock_getres(_MONOTONIC_COARSE)) / (rounds[0].workers * len(rounds))

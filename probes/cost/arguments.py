@@ -146,7 +146,7 @@ def request_from(options: argparse.Namespace) -> CostRequest:
 
 
 def _listed(text: str | None, option: str) -> list[str]:
-    """The words of a list, each once; none where the option was not given."""
+    """The words of a list, each once; none if the option was not given."""
     if text is None:
         return []
     words = [word.strip() for word in text.split(",")]

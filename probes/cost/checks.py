@@ -141,7 +141,7 @@ CHECKS: tuple[Callable[[Reading], str | None], ...] = (
 
 
 def wrong(reading: Reading) -> str | None:
-    """The first thing that is wrong with this reading, with its place; None where all is well."""
+    """The first thing that is wrong with this reading, with its place; None if all is well."""
     for check in CHECKS:
         if problem := check(reading):
             return f"{reading.place}: {problem}"

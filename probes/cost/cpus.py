@@ -48,7 +48,7 @@ class Machine:
 
     def since(self) -> dict[str, float | None]:
         """`foreign` and `stolen`, shares of the CPU time of the machine: used by others on it, and by other guests of
-        its host (proc_stat(5), steal); None where the kernel does not keep them.  And the load average now."""
+        its host (proc_stat(5), steal); None if the kernel does not keep them.  And the load average now."""
         busy = _busy_s()
         load: float | None = None
         with contextlib.suppress(OSError):
@@ -68,7 +68,7 @@ def _ours_s() -> float:
 
 
 def _busy_s() -> tuple[float, float] | None:
-    """Seconds that the CPUs were used (interrupts included), and stolen, since boot; None where that is not kept."""
+    """Seconds that the CPUs were used (interrupts included), and stolen, since boot; None if that is not kept."""
     with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/stat") as file:
         user, nice, system, _, _, irq, softirq, steal = (int(field) for field in file.readline().split()[1:9])
         ticks = os.sysconf("SC_CLK_TCK")

@@ -25,8 +25,8 @@ from .worker import MeasuredWorker, WaitingPlace, spawn
 class MeasuredHerd:
     """`workers` processes that serve one listener (or a reuseport group) by `way`.
 
-    Raises NotApplicable where this kernel lacks the way, Inconclusive where a worker does not get ready,
-    OSError where there are no more processes or descriptors to be had.
+    Raises NotApplicable if this kernel lacks the way, Inconclusive if a worker does not get ready,
+    Raises OSError if there are no more processes or descriptors to be had.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class MeasuredHerd:
 
     def end(self) -> tuple[list[int], list[int]]:
         """Have every worker end by itself, and wait for that; its CPU time in user and in kernel mode, each in
-        nanoseconds.  Raises Inconclusive where one does not.
+        nanoseconds.  Raises Inconclusive if one does not.
 
         All sleep, and all are told before the first is woken: the one that gets a lock next must not go and wait.
         A signal alone would be lost between its look at what the handler noted and its call (pselect(2)).
@@ -114,7 +114,7 @@ class MeasuredHerd:
         return [phase == READY for phase in phases]
 
     def _complain(self, i: int) -> None:
-        """Raise Inconclusive where worker `i` has given up."""
+        """Raise Inconclusive if worker `i` has given up."""
         line = self.tally.line(i)
         if line[PHASE] == GAVE_UP:
             raise Inconclusive(f"worker {i} gave up: {os.strerror(line[ERRNO]) if line[ERRNO] else 'unknown reason'}")

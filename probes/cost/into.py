@@ -12,7 +12,7 @@ DIGITS = 5
 
 
 def other_kernel(run: Mapping[str, Any], kernel: Mapping[str, Any]) -> str | None:
-    """In which way the run is of another kernel than this one, in words; None where it is the same."""
+    """In which way the run is of another kernel than this one, in words; None if it is the same."""
     for key in KERNEL:
         if run["kernel"][key] != kernel[key]:
             return f"{key} {run['kernel'][key]} there, {kernel[key]} here"

@@ -19,7 +19,7 @@ STEPS = 10
 
 
 def measure(request: CostRequest, console: Console) -> dict[str, Any]:
-    """The document.  Raises Inconclusive where a check fails, or nothing can be measured."""
+    """The document.  Raises Inconclusive if a check fails, or nothing can be measured."""
     readings: list[Reading] = []
     absent: dict[str, str] = {}
     machine: list[dict[str, float | None]] = []

@@ -73,6 +73,6 @@ class Reading:
         return f"{self.way}, {number}, {self.load}, work {self.work}, round {self.round + 1}"
 
     def gained(self, what: str) -> list[int] | None:
-        """How much a counter of each worker grew; None where it was not counted."""
+        """How much a counter of each worker grew; None if it was not counted."""
         before, after = getattr(self.before, what), getattr(self.after, what)
         return None if before is None or after is None else [b - a for a, b in zip(before, after, strict=True)]

@@ -130,7 +130,7 @@ class Rig:
         return {"inconclusive": f"{way.id}, {scene.workers} workers, {scene.load}: {why}"}
 
     def read(self, round_number: int, scene: plan.LoadScene, way: ways.Way) -> Reading:
-        """One reading.  Raises NotApplicable, Inconclusive, and OSError where the machine has no room for it."""
+        """One reading.  Raises NotApplicable, Inconclusive, and OSError if the machine has no room for it."""
         long = scene.long(round_number)
         outstanding = scene.outstanding(len(self._cpus.workers))
         with MeasuredHerd(

@@ -36,7 +36,7 @@ class Session:
     """A rig in namespaces of its own, or on this host's loopback where those are denied.
 
     Start and use it in one thread: the rig dies with the thread that started it (prctl(2)).
-    Raises Inconclusive where it cannot be started.
+    Raises Inconclusive if it cannot be started.
     """
 
     def __init__(self) -> None:

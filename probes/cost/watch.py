@@ -36,7 +36,7 @@ class Watch:
         *,
         syscall_readable: bool,
     ) -> None:
-        """Raises OSError where one of them is gone."""
+        """Raises OSError if one of them is gone."""
         self.pids = pids
         self._ready = ready
         self._calls = {str(number).encode() for number in calls}
@@ -61,7 +61,7 @@ class Watch:
         """Return once every worker sleeps and none moved between two looks at all of them.
 
         From then on only a connection, or a signal, can wake one.  Raises Inconclusive at the deadline,
-        and where a worker is gone.
+        and if a worker is gone.
         """
         looks: list[list[WorkerAtRest] | None] = [None]
 
@@ -76,7 +76,7 @@ class Watch:
         return at_rest
 
     def _asleep(self) -> list[WorkerAtRest] | None:
-        """A look at all of them; None where one is awake, or not ready yet."""
+        """A look at all of them; None if one is awake, or not ready yet."""
         if not all(self._ready()):
             return None
         asleep = []
@@ -94,7 +94,7 @@ class Watch:
         return asleep if all(in_calls) else None
 
     def cpu_ns(self) -> list[int] | None:
-        """CPU time of each worker until now, in nanoseconds (clock_getcpuclockid(3)); None where the kernel does
+        """CPU time of each worker until now, in nanoseconds (clock_getcpuclockid(3)); None if the kernel does
         not give that of another process."""
         try:
             return [time.clock_gettime_ns((~pid << 3) | _CPU_CLOCK) for pid in self.pids]

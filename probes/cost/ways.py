@@ -70,7 +70,7 @@ class Way:
 
     @property
     def calls_per_wait(self) -> int | None:
-        """System calls that one wait takes, re-arming included; None where nobody can count them from outside:
+        """System calls that one wait takes, re-arming included; None if nobody can count them from outside:
         libc takes a lock in memory without the kernel where it can."""
         if self.lock in _IN_MEMORY:
             return None

@@ -116,7 +116,7 @@ class MeasuredWorker:
             self._came_back(result, fd)
 
     def _came_back(self, result: int, fd: int) -> None:
-        """After the wait call: take what is there, and answer it.  Raises OSError where the call failed."""
+        """After the wait call: take what is there, and answer it.  Raises OSError if the call failed."""
         line = self._line
         line[RETURNED] += 1
         if result < 0:
@@ -133,7 +133,7 @@ class MeasuredWorker:
             self._take(fd)
 
     def _take(self, fd: int) -> bool:
-        """Accept one and answer it; False where there was none."""
+        """Accept one and answer it; False if there was none."""
         connection = syscalls.call(syscalls.NUMBERS["accept4"], fd, 0, 0, _SOCK_CLOEXEC)
         if connection >= 0:
             self._answer(connection)
@@ -188,7 +188,7 @@ _LONG = socket.inet_aton(LONG_SOURCE)
 def spawn(worker: MeasuredWorker, here: WaitingPlace, apart: WaitingPlace, lock: Lock | None) -> int:
     """Fork a worker that serves `here`, and warms up `apart`; its process id.  It dies with this process.
 
-    Raises OSError where no process is to be had.
+    Raises OSError if no process is to be had.
     """
     parent = os.getpid()
     pid = os.fork()

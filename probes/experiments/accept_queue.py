@@ -1,4 +1,4 @@
-"""The queue between the kernel's handshake and accept: its order, and what accept makes of it."""
+"""The queue between the kernel's handshake and accept: its order, and what accept does with it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ def sigio(stage: Stage, kind: str) -> None:
 
 
 def gone(stage: Stage) -> None:
-    """A listener is told readable; another process takes the connection; then accept, in both ways."""
+    """A listener is reported readable; another process takes the connection; then a blocking and a non-blocking
+    accept."""
     scene = Scene(stage, "accept", n=1)
     listener = wire.of(scene.listener)
     scene.connect()
@@ -155,7 +156,7 @@ def _known(port: int, peer: int) -> bool:
 
 def deferred(stage: Stage, strategy: str) -> None:
     """A waiter, and a listener with TCP_DEFER_ACCEPT: a client connects, and later it sends."""
-    # A cookie keeps nothing of the first segment, so what comes back makes a connection, with data or not
+    # With syncookies the kernel keeps no request, so the last ACK makes a connection, with data or without
     # (cookie_v4_check, net/ipv4/syncookies.c).
     needs("ipv4/tcp_syncookies", lambda value: value != 2, 1, "0 or 1")
     scene = Scene(stage, strategy, n=1)

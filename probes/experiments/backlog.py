@@ -1,4 +1,4 @@
-"""How long the queue between handshake and accept may grow, and what becomes of a client when it is full."""
+"""How long the queue between the handshake and accept may grow, and what happens to a client when it is full."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def capped(stage: Stage) -> None:
 
 
 def overflow(stage: Stage, abort: int) -> None:
-    """A connection's handshake ends when the queue is full: with data, after a bare ACK was put off."""
+    """A handshake completes when the queue is full: with data, after a bare ACK was deferred."""
     own_network()
     setting("ipv4/tcp_abort_on_overflow", abort)
     listener = wire.listening(stage)
@@ -104,6 +104,6 @@ def overflow(stage: Stage, abort: int) -> None:
 
 
 def _unfinished(stage: Stage, listener: socket.socket) -> socket.socket:
-    """A client that is connected, and whose bare ACK the listener has put off."""
+    """A connected client whose bare ACK the listener has deferred."""
     with counted("TCPDeferAcceptDrop", lambda: False):
         return wire.dial(stage, listener)

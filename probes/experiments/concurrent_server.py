@@ -84,7 +84,7 @@ def kept_by_parent(stage: Stage) -> None:
 
 
 def another_is_served(stage: Stage, strategy: str) -> None:
-    """A child is blocked in reading from its client; a second client comes to the server."""
+    """A child is blocked in a read from its client; a second client connects to the server."""
     scene = Scene(stage, strategy, n=1)
     listener = wire.of(scene.listener)
     first = scene.connect()

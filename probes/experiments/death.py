@@ -15,11 +15,11 @@ from .waiting import BLOCKED, Scene, now
 from .workers import SharedListener
 
 _AN_HOUR = syscalls.timeval(3600)
-"""For SO_RCVTIMEO: longer than anything here lasts."""
+"""For SO_RCVTIMEO: longer than any experiment lasts."""
 
 
-def killed_when_told(stage: Stage, strategy: str) -> None:
-    """Of two workers one is told, and killed before it accepts.  Then another connection comes."""
+def killed_when_notified(stage: Stage, strategy: str) -> None:
+    """Of two workers one returns for a connection, and is killed before it accepts.  Then another connection comes."""
     shared = SharedListener(stage, blocking=strategy == "accept")
     workers = shared.crew(strategy, 2, gate="before")
     shared.connect()

@@ -1,4 +1,4 @@
-"""A TCP listener goes away under its clients: those that connect, and those that it has not accepted yet."""
+"""A TCP listener is closed while clients connect, or wait to be accepted; and room after a send's time limit."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ def room_after_limit(stage: Stage) -> None:
     near, far = wire.pair(stage)
     instance: select.epoll = stage.keep(select.epoll())
     instance.register(near, select.EPOLLOUT | select.EPOLLET)
-    instance.poll(0)  # there is room: told once, and no look at the socket comes after this one
+    instance.poll(0)  # there is room, which is reported once; nothing looks at the socket after this
     set_socket_option(near.fileno(), socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(0.001))
     ended = _sent_until_full(near)
     stage.fence(needed=True)
-    # What was under way when the send ended may have made room, of which the waiter must not be told.
+    # What was under way when the send ended may have made room; take that event, so that the waiter does not get it.
     while instance.poll(0):
         ended = _sent_until_full(near)
         stage.fence(needed=True)

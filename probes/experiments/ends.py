@@ -1,4 +1,4 @@
-"""The listener's end: a descriptor is closed, here or elsewhere, or the listener is shut down, while somebody waits."""
+"""While somebody waits on a listener, a descriptor of it is closed, here or elsewhere, or it is shut down."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .waiting import Scene, now
 
 
 def closed_in_thread(stage: Stage, argument: dict[str, Any]) -> None:
-    """The descriptor that a thread waits on is closed by another thread: a copy of it stays open, or none."""
+    """Another thread closes the descriptor that a thread waits on; a copy of it stays open, or none."""
     scene = Scene(stage, argument["strategy"], argument.get("listener", "tcp4"), n=1)
     go, start = os.pipe()
     done, said = os.pipe()
@@ -33,7 +33,7 @@ def closed_in_thread(stage: Stage, argument: dict[str, Any]) -> None:
         os.write(said, b"x")
 
     def act(me: Me) -> str:
-        # Nobody asks this one for the interpreter's lock on the way to its call (its waits give it up anyway).
+        # No other thread requests the interpreter's lock before the call (which releases it anyway).
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         threading.Thread(target=close, daemon=True).start()
         waiting = scene.strategy.waiting(0)
@@ -46,9 +46,9 @@ def closed_in_thread(stage: Stage, argument: dict[str, Any]) -> None:
     os.write(start, b"x")
     if not select.select([done], [], [], patience_s())[0]:
         raise Inconclusive("the other thread did not close the descriptor")
-    # While it lives it may hold the interpreter's lock: then a waiter that was woken sleeps in wait for that one.
+    # While that thread lives it may hold the interpreter's lock, and a waiter that was woken would sleep on the lock.
     until(lambda: len(os.listdir(f"/proc/{waiter.pid}/task")) == 1, lambda: "the other thread did not end")
-    _goes_on(scene, waiter)
+    _note_what_follows(scene, waiter)
 
 
 def closed_elsewhere(stage: Stage, strategy: str) -> None:
@@ -57,24 +57,24 @@ def closed_elsewhere(stage: Stage, strategy: str) -> None:
     waiter = scene.waiter(react=False)
     closer = stage.actor(lambda me: os.close(scene.listener.fds[0]), "closer")
     closer.answer()
-    _goes_on(scene, waiter)
+    _note_what_follows(scene, waiter)
 
 
-def _goes_on(scene: Scene, waiter: Actor) -> None:
+def _note_what_follows(scene: Scene, waiter: Actor) -> None:
     scene.stage.note("after-close", "the waiter, once the descriptor is closed", now(waiter))
     connected = _connect(scene)
     scene.stage.note("connection", "a connection to the listener", connected)
     if connected != "refused":
         arrived(scene, waiter)
-        # A listener that is closed here cannot be asked what it has queued; whom it woke may not have run yet.
+        # A listener that is closed here cannot be asked for its queue, and those that it woke may not have run yet.
         scene.stage.quiet([waiter])
     scene.stage.note("waiter-after-connection", "the waiter, after the connection", now(waiter))
 
 
 def shut_down(stage: Stage, argument: dict[str, Any]) -> None:
-    """The listener is shut down for reading while two, or `n`, wait on it; then what it says of itself.
+    """The listener is shut down for reading while two, or `n`, wait on it; then what poll, accept and connect return.
 
-    With `reports`, how often the kernel reports the shutdown to whoever polls the listener.
+    `reports`: how often the kernel reports the shutdown to those that poll the listener.
     """
     scene = Scene(stage, argument["strategy"], argument["listener"], argument.get("n", 2))
     waiters = [scene.waiter(react=False) for _ in range(scene.scenario.n)]
@@ -101,7 +101,7 @@ def listens_again(stage: Stage, strategy: str) -> None:
         listening.shutdown(socket.SHUT_RD)
         stage.outcome("listen", "listen, once more", lambda: listening.listen(7))
         waiter = scene.waiter()
-        wire.dial(stage, listening)  # at another port, perhaps: it was the kernel that had chosen it
+        wire.dial(stage, listening)  # its port may be another one by now, because the kernel chose it
         arrived(scene, waiter)
         stage.quiet([waiter])
     stage.note("waiter", "the waiter, after a connection", now(waiter))
@@ -129,9 +129,9 @@ def _connect(scene: Scene) -> str:
 
 
 def _arrives(client: socket.socket) -> None:
-    """Return once the other end has handled all of the handshake, where no listener can be asked for its queue.
+    """Return once the other end has handled the whole handshake; for listeners that cannot be asked for their queue.
 
-    The last segment of the handshake may still lie in a queue when connect returns; a byte that is sent after it is
+    The last segment of the handshake may still be under way when connect returns; a byte that is sent after it is
     acknowledged after it.
     """
     with contextlib.suppress(BrokenPipeError):
@@ -140,7 +140,8 @@ def _arrives(client: socket.socket) -> None:
 
 
 def _is_acknowledged(client: socket.socket) -> bool:
-    """Whether all that was sent is, or the connection was reset (its first byte: tcpi_state, 1 is TCP_ESTABLISHED)."""
+    """Whether everything that was sent is acknowledged, or the connection was reset (the first byte of struct tcp_info
+    is tcpi_state; 1 is TCP_ESTABLISHED)."""
     with contextlib.suppress(OSError, struct.error):
         return client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != 1 or tcp.queue(client)[0] == 0
     return True

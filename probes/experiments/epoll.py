@@ -1,4 +1,4 @@
-"""What an epoll instance tells, and how often."""
+"""What an epoll instance reports, and how often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How evenly a reuseport group deals connections, or datagrams, out: so many of them that a favourite shows."""
+"""How evenly a reuseport group distributes connections, or datagrams: enough of them that a favourite shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import wire
 MEMBERS = 8
 CONNECTIONS = 1600
 FEWEST, MOST = 130, 276
-"""What a member gets at least, and at most, of these connections; docs/statistics.md has the chances."""
+"""The fewest and the most of these connections that a member may get; docs/statistics.md has the probabilities."""
 _BATCH = 100
 
 

@@ -1,4 +1,4 @@
-"""Futexes themselves: how many a requeue wakes and moves, and which of several a waiter is told of."""
+"""Futexes: how many waiters a wake and a requeue wake, and which of several futexes is reported to a waiter."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def _wait(address: int) -> str:
 
 
 def asleep(stage: Stage, before: Callable[[], None]) -> tuple[Actor, Callable[[], Any]]:
-    """One that waits for a futex, having done first what is to be done `before`; and what wakes it.
+    """An actor that calls `before` and then waits for a futex; and a function that wakes it.
 
-    It answers with what FUTEX_WAIT gave: 0, or minus the errno.
+    It answers with the result of FUTEX_WAIT: 0, or minus the errno.
     """
     words = Words()
 
@@ -80,7 +80,7 @@ def requeued(stage: Stage) -> None:
 
 
 def woken_as_many(stage: Stage) -> None:
-    """Four wait on one futex; it is told to wake two, and then as many as there are."""
+    """Four wait on one futex; FUTEX_WAKE is asked to wake two, and then a thousand."""
     words = Words()
 
     def act(me: Me) -> str:
@@ -100,7 +100,7 @@ def _note(stage: Stage, waiters: list[Actor], id: str, what: str) -> None:
 
 
 def neighbours(stage: Stage, huge: bool) -> None:
-    """One waits for a futex, and another one for the futex in the next page, or in the next part of one huge page."""
+    """One waits for a futex, and another for a futex in the next page, or elsewhere in the same huge page."""
     words, apart = Words(_pages(huge)), mmap.PAGESIZE // _WORD
 
     def waiter(i: int) -> Actor:
@@ -118,7 +118,7 @@ def neighbours(stage: Stage, huge: bool) -> None:
 
 
 def _pages(huge: bool) -> mmap.mmap:
-    """Two pages, or one huge page.  Raises NotApplicable where there is none."""
+    """Two pages, or one huge page.  Raises NotApplicable if there is none."""
     if not huge:
         return mmap.mmap(-1, 2 * mmap.PAGESIZE)
     with open("/proc/meminfo") as file:

@@ -1,4 +1,4 @@
-"""Epoll instances in one another, and who of those that wait on them reports an event."""
+"""Epoll instances in one another, and which of those that wait on them report an event."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MANY = 10
 
 
 class _Graph:
-    """What is waited on: an outer instance, perhaps inner ones, and sockets, which are written to."""
+    """An outer instance, perhaps inner ones, and the sockets in them."""
 
     def __init__(self, stage: Stage, argument: dict[str, Any]) -> None:
         self.outer: select.epoll = stage.keep(select.epoll())
@@ -34,7 +34,7 @@ class _Graph:
             self.outer.register(held, flags)
 
     def write(self) -> None:
-        """Once to each socket."""
+        """Write once to each socket."""
         for far in self._far:
             far.send(b"w")
 
@@ -52,7 +52,7 @@ def looked_at(stage: Stage, argument: dict[str, Any]) -> None:
 
 
 def slept_on(stage: Stage, argument: dict[str, Any]) -> None:
-    """Two sleep, one after the other; then the writes: who reports an event."""
+    """Two go to sleep, one after the other; after the writes, which of them report an event."""
     graph = _Graph(stage, argument)
     places = [graph.inner[0] if argument["first_inside"] else graph.outer, graph.outer]
     waiters = [
@@ -83,8 +83,8 @@ def _asleep(stage: Stage, name: str, call: str, place: select.epoll, most: int) 
         me.ready()
         if call == "poll":
             _ready(place, -1)
-            # Without a limit: a look with 0 may come just when another waiter has taken what poll saw, or is putting it
-            # back (ep_events_available, fs/eventpoll.c, which looks without a lock), and would then find nothing.
+            # Without a time limit: with a limit of 0 it could find nothing, because another waiter has just taken what
+            # poll saw, or is putting it back (ep_events_available, fs/eventpoll.c, which takes no lock).
             return len(place.poll(-1, most))
         return syscalls.call(syscalls.number_of("epoll_wait"), place.fileno(), ctypes.addressof(events), most, -1, 0, 8)
 

@@ -1,4 +1,4 @@
-"""The other end goes: what the waiters of a pipe or a connected socket are told, and how many of them."""
+"""The other end of a pipe or a connected socket closes: what its waiters see, and how many of them return."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def no_reader(stage: Stage, strategy_and_source: str = "write/pipe") -> None:
 
 
 def _waiters(stage: Stage, strategy: Strategy, scenario: Scenario, before: Any) -> list[Actor]:
-    """Four actors, blocked one after the other; each does what is to be done `before` it waits."""
+    """Four actors, blocked one after the other; each calls `before` first."""
 
     def act(i: int, me: Me) -> Any:
         before()
@@ -70,7 +70,7 @@ def _note(stage: Stage, waiters: list[Actor]) -> None:
 
 
 def half_closed(stage: Stage, kind: str) -> None:
-    """The peer of a connected stream shuts it down for writing: what a poll says that asks for POLLRDHUP alone."""
+    """The peer of a connected stream shuts it down for writing; what a poll for only POLLRDHUP returns."""
     scenario = Scenario.parse(f"poll/{kind}/n1/hold/one-write")
     source = stage.source(scenario)
     assert isinstance(source, Connected)
@@ -86,7 +86,7 @@ def half_closed(stage: Stage, kind: str) -> None:
     stage.quiet([waiter])
     stage.note("after-data", "the waiter, when there is something to read", BLOCKED if not waiter.answered else "told")
     _finish(source)
-    # It sleeps on where nothing is reported; where that does not show, only an answer tells.
+    # If nothing is reported, it sleeps on.  If rest does not show on this kernel, only its answer says more.
     heard = not stage.rest_shows or _is_told(stage, waiter)
     shut = waiter.answer() if heard else BLOCKED
     stage.note("after-shutdown", "the waiter, after the shutdown", shut)
@@ -96,7 +96,7 @@ def half_closed(stage: Stage, kind: str) -> None:
 
 
 def shut_here(stage: Stage, kind: str) -> None:
-    """The waiters' own end of a connected stream is shut down for reading, by who shares it with them."""
+    """The waiter's own end of a connected stream is shut down for reading, by a process that shares it."""
     scenario = Scenario.parse(f"poll/{kind}/n1/hold/one-write")
     source = stage.source(scenario)
 
@@ -124,12 +124,12 @@ def _is_told(stage: Stage, waiter: Actor) -> bool:
 
 
 def _in_words(events: list[tuple[int, int]]) -> str:
-    """`RDHUP` for what was asked, whatever else is reported with it."""
+    """`RDHUP` if that was reported, whatever else was reported with it."""
     return "RDHUP" if any(mask & select.POLLRDHUP for _, mask in events) else "nothing"
 
 
 def before_listen(stage: Stage, kind: str) -> None:
-    """A socket is bound, waited for, listens, and gets a connection: what poll and an instance say of it each time."""
+    """A socket is bound, waited for, listens, and gets a connection; what poll and an instance report each time."""
     family, place = (socket.AF_UNIX, "") if kind == "unix" else (socket.AF_INET, ("127.0.0.1", 0))
     listener, client = (stage.keep(socket.socket(family)) for _ in range(2))
     listener.bind(place)  # on AF_UNIX at a free abstract name (unix(7), autobind)

@@ -1,4 +1,4 @@
-"""SO_INCOMING_CPU in a reuseport group: the member that asks for a CPU gets what arrives there (socket(7))."""
+"""SO_INCOMING_CPU in a reuseport group: the member that sets a CPU gets what arrives on that CPU (socket(7))."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def chosen(stage: Stage) -> None:
 
 
 def left_over(stage: Stage) -> None:
-    """A member for each CPU, and one that asks for none, and is closed then; connections from each CPU in turn."""
+    """A member for each CPU, and one without the option, which is then closed; connections from each CPU in turn."""
     for name, stays in (("got", True), ("astray-once-closed", False)):
         cpus = sorted(os.sched_getaffinity(0))
         if len(cpus) > _MOST_CPUS:
@@ -44,7 +44,7 @@ def left_over(stage: Stage) -> None:
 
 
 def _group(stage: Stage, cpus: list[int]) -> dict[int, socket.socket]:
-    """A member for each of these CPUs.  Raises Inconclusive where packets move to other CPUs."""
+    """A member for each of these CPUs.  Raises Inconclusive if packets move to other CPUs."""
     stage.insist_on_the_senders_cpu()
     group: dict[int, socket.socket] = {}
     port = 0
@@ -57,7 +57,7 @@ def _group(stage: Stage, cpus: list[int]) -> dict[int, socket.socket]:
 
 
 def _chosen(stage: Stage, group: dict[int, socket.socket], cpu: int) -> list[int]:
-    """For each connection from this CPU the CPU whose member gets it."""
+    """For each connection from this CPU, the CPU whose member gets it."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, (cpu,))
     try:
@@ -67,7 +67,7 @@ def _chosen(stage: Stage, group: dict[int, socket.socket], cpu: int) -> list[int
 
 
 def _member(stage: Stage, group: dict[int, socket.socket]) -> int:
-    """The CPU whose member gets a connection that is made here and now."""
+    """Make one connection; returns the CPU whose member gets it."""
     wire.dial(stage, next(iter(group.values())))
     stage.fence(needed=True)
     for cpu, listener in group.items():

@@ -1,4 +1,4 @@
-"""What an epoll instance is: how it is made, nested, polled, and changed while somebody waits."""
+"""Epoll instances: created, nested, polled, and changed while somebody waits."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _FLAGS = {"level": 0, "edge": select.EPOLLET}
 
 
 def events_of(instance: select.epoll) -> str:
-    """What the instance tells now, without waiting: the events' names, or `nothing`."""
+    """What the instance reports now, without waiting: the names of the events, or `nothing`."""
     events = [mask for _, mask in instance.poll(0)]
     return " and ".join("|".join(name for name, bit in _BITS.items() if mask & bit) for mask in events) or "nothing"
 
 
 def waits_on(stage: Stage, strategy: str, fd: int) -> Actor:
-    """An actor that waits for `fd` in one call, and answers with its result; `state` tells where it is."""
+    """An actor that waits for `fd` in one call, and answers with its result; `state` says whether it still waits."""
     way = stage.keep(prepare(Scenario.parse(f"{strategy}/tcp4/n1/hold/one-connection"), [fd]))
 
     def act(me: Me) -> Any:
@@ -74,7 +74,7 @@ def sizes(stage: Stage) -> None:
 
 
 def _ready(instance: select.epoll, n: int) -> int:
-    """Add `n` pipes that can be written to; how many of them the instance tells of."""
+    """Add `n` writable pipes; returns how many of them the instance reports."""
     for _ in range(n):
         instance.register(os.pipe()[1], select.EPOLLOUT)
     return len(instance.poll(0, n + 1))
@@ -99,7 +99,7 @@ def shows(stage: Stage) -> None:
 
 
 def always_reported(stage: Stage) -> None:
-    """Nothing is asked for; then the peer hangs up, and the reader of a pipe goes away."""
+    """No event is asked for; then the peer of a socket closes it, and so does the reader of a pipe."""
     near, far = socket.socketpair()
     read, write = os.pipe()
     with select.epoll() as sockets, select.epoll() as pipes:
@@ -150,7 +150,7 @@ def both(stage: Stage, trigger: str) -> None:
 
 
 def combined(stage: Stage) -> None:
-    """Two writes and a shutdown between two waits; edge-triggered, so that nothing is told twice."""
+    """Two writes and a shutdown between two waits; edge-triggered, so that nothing is reported twice."""
     near, far = socket.socketpair()
     with select.epoll() as instance:
         instance.register(near, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
@@ -188,7 +188,7 @@ def polled(stage: Stage, strategy: str) -> None:
 
 
 def modified(stage: Stage) -> None:
-    """Data were told of, edge-triggered, and not read; then MOD.  And MOD while somebody waits."""
+    """Data were reported, edge-triggered, and not read; then MOD.  And MOD while somebody waits."""
     near, far = socket.socketpair()
     with select.epoll() as instance:
         instance.register(near, select.EPOLLIN | select.EPOLLET)

@@ -1,4 +1,4 @@
-"""Time limits: a wait that has one ends with 0, never before it is over, and does not spin once it is."""
+"""Time limits: a wait with a time limit returns 0, never early, and does not spin when the limit has expired."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from ..verdict import NotApplicable
 from .other_limits import BY_THE_CALENDAR, MAKERS
 
 _SPINS_S = 2.0
-"""CPU time in one call, in seconds, that no wait for a millisecond takes, however loaded the machine is."""
+"""CPU time of one call, in seconds, that no healthy wait takes, however loaded the machine is."""
 SPINS = f"takes more than {_SPINS_S:.0f} s of CPU time, and does not return"
-"""What is said of a call that does."""
+"""How a call that does so is described."""
 
 
 def expires(stage: Stage, argument: dict[str, Any]) -> None:
-    """One call with a time limit in nanoseconds, on a pipe that stays empty, or on what MAKERS opens for it."""
+    """One call with a time limit in nanoseconds, on an empty pipe, or on what MAKERS opens for the call."""
     call, limit_ns = argument["call"], argument["ns"]
     made = MAKERS[call](stage, limit_ns) if call in MAKERS else None
     if made is None:
         insist_on_call(call)
     read, write = os.pipe()
     done, said = os.pipe()
-    wait = made or waiting(call, read, limit_ns)  # here, where an instance that cannot be made ends the experiment
+    wait = made or waiting(call, read, limit_ns)  # in the stage, so that a failure ends the experiment
 
     def act(me: Me) -> list[Any]:
         me.ready()
@@ -59,7 +59,7 @@ def expires(stage: Stage, argument: dict[str, Any]) -> None:
 
 
 def insist_on_call(call: str) -> None:
-    """Raise NotApplicable where this machine has no such system call, and no other that does its work."""
+    """Raise NotApplicable if this architecture has neither this system call nor another one that takes its place."""
     if syscalls.serving(call) is None:
         raise NotApplicable(f"this architecture has no {call} system call, and no other that does its work")
     if not syscalls.exists(call):
@@ -67,27 +67,27 @@ def insist_on_call(call: str) -> None:
 
 
 def spins(waiter: Actor, done: int) -> bool:
-    """Whether it computes instead of returning; then it is given up: it would never come to rest.
+    """Whether it uses CPU time instead of returning; if so it is killed, because it would never come to rest.
 
-    Raises Inconclusive where it does neither until the deadline.
+    Raises Inconclusive if it does neither before the deadline.
     """
     ticks = os.sysconf("SC_CLK_TCK")
-    ear = select.poll()
-    ear.register(done, select.POLLIN)
+    poll = select.poll()
+    poll.register(done, select.POLLIN)
     spun = called = False
     before = 0.0
 
     def decided() -> bool:
         nonlocal spun, called, before
-        if ear.poll(0):
+        if poll.poll(0):
             return True
         about_to_block = waiter.about_to_block
         with open(f"/proc/{waiter.pid}/stat") as file:
             fields = file.read().rpartition(")")[2].split()
         used = (int(fields[11]) + int(fields[12])) / ticks  # utime and stime, proc_pid_stat(5)
         if not called:
-            # What leads to the call does not count, however late the first look at the call itself comes: an emulated
-            # machine may count a second for it, if others use its host's CPUs.
+            # The time before the call does not count, however late we first see it in the call: on an emulated machine
+            # it may be a second, if others use the host's CPUs.
             called, before = about_to_block, used
         spun = used - before > _SPINS_S
         return spun
@@ -99,7 +99,7 @@ def spins(waiter: Actor, done: int) -> bool:
 
 
 def _receiver(call: str, limit_ns: int) -> socket.socket:
-    """A socket on which this call waits no longer than that (SO_RCVTIMEO, socket(7)), and nothing comes."""
+    """A socket on which this call waits at most this long (SO_RCVTIMEO, socket(7)), and to which nothing comes."""
     receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM if call == "recvfrom" else socket.SOCK_STREAM)
     receiver.bind("")  # at a free abstract name (unix(7), autobind)
     if call != "recvfrom":
@@ -110,9 +110,9 @@ def _receiver(call: str, limit_ns: int) -> socket.socket:
 
 
 def waiting(call: str, fd: int, limit_ns: int, asked: Any = None) -> Callable[[], int]:
-    """The call on one descriptor, with this limit: a function that makes it once, and gives its result.
+    """A function that makes this call once, on one descriptor and with this limit, and returns its result.
 
-    `asked`: the struct pollfd of poll and ppoll, for who wants to see what is reported in it.
+    `asked`: the struct pollfd for poll and ppoll, if the caller wants to see what is reported in it.
     """
     serving = syscalls.serving(call) or call
     number = syscalls.NUMBERS[serving]

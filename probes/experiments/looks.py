@@ -1,4 +1,4 @@
-"""Several look at one epoll instance at once, without waiting: what is ready must be found by each."""
+"""Several processes look at one epoll instance at once, without waiting: each must find what is ready."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..lab.stage import Me, Stage
 
 LOOKERS = 4
 LOOKS = 3000
-"""Of each: what they find, and how often, is in docs/statistics.md."""
+"""Looks of each process; docs/statistics.md says how likely they find a fault."""
 
 
 def beside_each_other(stage: Stage) -> None:
-    """One eventfd is ready, level-triggered, and stays so; each looks again and again, with a time limit of zero.
+    """A level-triggered eventfd is ready and stays so; each process looks again and again, with a time limit of 0.
 
-    With one CPU a kernel can hardly fail: one task must be preempted while it looks, and another one look meanwhile.
+    With one CPU a faulty kernel hardly shows: one task must be preempted during its look, and another look meanwhile.
     """
     instance: select.epoll = stage.keep(select.epoll())
     instance.register(os.eventfd(1, os.EFD_CLOEXEC | os.EFD_NONBLOCK), select.EPOLLIN)

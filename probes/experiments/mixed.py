@@ -33,7 +33,7 @@ def _returns(workers: Iterable[Worker]) -> int:
 
 
 def accept_beside(stage: Stage, argument: dict[str, Any]) -> None:
-    """One worker sleeps in accept and two in another call that take nothing: who blocked first, and who gets it."""
+    """One worker sleeps in accept, and two in another call and take nothing; which of them gets the connection."""
     shared = SharedListener(stage, blocking=True)
     if argument["first"] == "accept":
         accepting = shared.worker("accept", gate="after")
@@ -48,7 +48,7 @@ def accept_beside(stage: Stage, argument: dict[str, Any]) -> None:
 
 
 def woken_beside_accept(stage: Stage, beside: str) -> None:
-    """One worker sleeps in accept and two in a multiplexer: who is woken by one connection."""
+    """One worker sleeps in accept, and two in a multiplexer; which of them one connection wakes."""
     shared = SharedListener(stage, blocking=True)
     others = [shared.worker(beside, gate="before") for _ in range(2)]
     accepting = shared.worker("accept", gate="after")
@@ -109,7 +109,8 @@ def busy(stage: Stage, strategy: str) -> None:
 
 
 def busy_oneshot(stage: Stage) -> None:
-    """Three workers share a oneshot instance.  One is told, and busy; another connection comes; then it arms again."""
+    """Three workers share a oneshot instance.  One takes a connection and is busy; another connection comes; then the
+    worker arms the item again."""
     shared = SharedListener(stage)
     workers = shared.crew("epoll_wait.oneshot.epoll", 3, gate="after")
     first = _winners(shared, workers)
@@ -129,7 +130,7 @@ def busy_oneshot(stage: Stage) -> None:
 
 
 def _winners(shared: SharedListener, workers: list[Worker]) -> list[Worker]:
-    """Make one connection; the workers that took one more than before."""
+    """Make one connection; returns the workers that took it."""
     before = [worker.took for worker in workers]
     shared.connect()
     return [worker for worker, took in zip(workers, before, strict=True) if worker.took > took]

@@ -1,4 +1,4 @@
-"""Another path of a Multipath TCP connection: it comes to the listener's port, and is no connection."""
+"""Another path of a Multipath TCP connection: it arrives at the listener's port, but is not a connection."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class _PathManager:
             at += (length + 3) & ~3
 
     def allow(self, subflows: int) -> None:
-        """So many further paths for each connection."""
+        """Allow this many further paths for each connection."""
         number = struct.pack("=I", subflows)
         self._ask(self._family, _SET_LIMITS, _attribute(_RECEIVED, number) + _attribute(_SUBFLOWS, number))
 
     def join_from(self, address: str) -> None:
-        """Open another path from this address, for every connection that there is."""
+        """Open another path from this address, for every existing connection."""
         inside = (
             _attribute(_FAMILY, struct.pack("=H", socket.AF_INET))
             + _attribute(_ADDRESS4, socket.inet_aton(address))

@@ -1,6 +1,6 @@
-"""Calls with a time limit that wait for no descriptor: message queues, semaphores, futexes and rings.
+"""Time limits of other calls: message queues, semaphores, futexes and rings.
 
-Each is made by the stage, which opens what it waits for; the actor that is forked then calls what it is given.
+The stage opens what a call waits for, and creates a function that makes the call; an actor then calls it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BOTH = 2
 
 
 def _mq_timedreceive(stage: Stage, limit_ns: int) -> Wait:
-    """On an empty POSIX message queue, until a moment of CLOCK_REALTIME (mq_receive(3))."""
+    """Receive from an empty POSIX message queue, with an absolute limit on CLOCK_REALTIME (mq_receive(3))."""
     queue = stage.source(Scenario.parse("mq_timedreceive/mqueue/n1/hold/one-write"))
     number, room = syscalls.number_of("mq_timedreceive"), ctypes.create_string_buffer(MESSAGE)
 
@@ -40,7 +40,7 @@ def _mq_timedreceive(stage: Stage, limit_ns: int) -> Wait:
 
 
 def _semtimedop(stage: Stage, limit_ns: int) -> Wait:
-    """For a System V semaphore that somebody has taken."""
+    """Wait for a System V semaphore that is taken."""
     semaphore, _ = taken_semaphore(stage)
     number, limit = syscalls.number_of("semtimedop"), syscalls.timespec("semtimedop", limit_ns)
     take = ctypes.create_string_buffer(struct.pack("Hhh", 0, -1, 0))  # struct sembuf
@@ -48,13 +48,13 @@ def _semtimedop(stage: Stage, limit_ns: int) -> Wait:
 
 
 def _futex_wait(stage: Stage, limit_ns: int) -> Wait:
-    """FUTEX_WAIT, whose limit is an interval."""
+    """FUTEX_WAIT, whose limit is relative."""
     words, limit = Words(), syscalls.timespec("futex", limit_ns)
     return lambda: futex(words.at(0), WAIT, 0, ctypes.addressof(limit))
 
 
 def _futex_wait_bitset(stage: Stage, limit_ns: int) -> Wait:
-    """FUTEX_WAIT_BITSET, whose limit is a moment of CLOCK_MONOTONIC."""
+    """FUTEX_WAIT_BITSET, whose limit is absolute, on CLOCK_MONOTONIC."""
     words = Words()
 
     def wait() -> int:
@@ -65,7 +65,7 @@ def _futex_wait_bitset(stage: Stage, limit_ns: int) -> Wait:
 
 
 def _io_uring_enter(stage: Stage, limit_ns: int) -> Wait:
-    """For a completion of a ring without requests."""
+    """Wait for a completion of a ring that has no requests."""
     ring: Ring = stage.keep(Ring())
     if not ring.takes_limits:
         raise NotApplicable("io_uring_enter with a time limit (IORING_FEAT_EXT_ARG)")
@@ -74,16 +74,18 @@ def _io_uring_enter(stage: Stage, limit_ns: int) -> Wait:
 
 
 def _linked_timeout(stage: Stage, limit_ns: int) -> Wait:
-    """For a poll of an empty pipe with a timeout linked to it; what the poll completes with."""
+    """Wait for a poll of an empty pipe that has a linked timeout; returns the result of the poll."""
     ring: Ring = stage.keep(Ring())
     limit, empty = _kernel_timespec(limit_ns), os.pipe()[0]
     ring.submit(Request(rings.POLL_ADD, events=select.POLLIN, how=rings.IO_LINK), empty, _POLL)
     ring.submit(Request(rings.LINK_TIMEOUT, address=ctypes.addressof(limit), length=1), -1, _LIMIT)
 
     def wait() -> int:
-        # Apart: a call that hands over requests gives their number, also where its wait was interrupted.
+        # Submit separately: a call that submits requests returns their number, even if its wait was interrupted.
         ring.enter(_BOTH, 0)
-        while len(list(ring.lying())) < _BOTH:  # an interrupted wait gives 0 where one lies there (io_cqring_wait)
+        while (
+            len(list(ring.lying())) < _BOTH
+        ):  # an interrupted wait returns 0 if a completion is there (io_cqring_wait)
             if (waited := ring.enter(0, _BOTH)) < 0:
                 return waited
         return next((done.result for done in ring.lying() if done.tag == _POLL), 0)
@@ -104,7 +106,7 @@ MAKERS: Mapping[str, Callable[[Stage, int], Wait]] = {
     "io_uring_enter": _io_uring_enter,
     "io-uring-linked-timeout": _linked_timeout,
 }
-"""For each such call, a function of the stage and a limit in nanoseconds: it gives one that makes the call once."""
+"""For each call, a function that takes the stage and a limit in nanoseconds, and returns a function that makes it."""
 
 BY_THE_CALENDAR = ("mq_timedreceive",)
-"""Those whose limit is a moment of CLOCK_REALTIME."""
+"""Calls whose limit is absolute, on CLOCK_REALTIME."""

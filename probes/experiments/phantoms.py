@@ -1,4 +1,4 @@
-"""What is done to a listener, or near it, and is no connection: whom it wakes."""
+"""Acts on a listener, or near it, that are not connections, and whom they wake."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .waiting import BLOCKED, Scene, now
 
 
 def disturbed(stage: Stage, argument: dict[str, str]) -> None:
-    """Two wait on a listener; then one thing is done to it, or near it, that is no connection to it."""
+    """Two wait on a listener; then one of these acts happens."""
     scene = Scene(stage, argument["strategy"])
     with socket.socket(fileno=os.dup(scene.listener.fds[0])) as listening:
         doing = _Doing(stage, listening)
@@ -71,16 +71,17 @@ class _Doing:
 
 
 def lone_syn(stage: Stage, strategy: str) -> None:
-    """Two wait on a listener; a SYN comes to it, and nothing more: its answer is answered by a reset.
+    """Two wait on a listener; a lone SYN arrives, and its answer is answered by a reset.
 
-    Made by hand, in a network namespace of its own: there the kernel counts the reset, which proves that it was there.
+    The SYN is built by hand, in a network namespace of its own, where the kernel's count of resets proves that it was
+    handled.
     """
     own_network()
     with asking_for("a raw socket"):
         raw: socket.socket = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP))
     scene = Scene(stage, strategy)
     with socket.socket(fileno=os.dup(scene.listener.fds[0])) as listening, socket.socket() as unused:
-        unused.bind((wire.LOOPBACK, 0))  # nobody else gets this port, and nobody connects from it
+        unused.bind((wire.LOOPBACK, 0))  # reserves the port that the SYN comes from
         ports = unused.getsockname()[1], listening.getsockname()[1]
         waiters = [scene.waiter(react=False) for _ in range(2)]
         with counted("OutRsts", lambda: False):
@@ -91,7 +92,7 @@ def lone_syn(stage: Stage, strategy: str) -> None:
 
 
 def _syn(source: int, destination: int) -> bytes:
-    """A TCP segment with the flag SYN alone (RFC 9293, 3.1), from and to 127.0.0.1."""
+    """A TCP segment with only the flag SYN (RFC 9293, 3.1), from and to 127.0.0.1."""
     fields = source, destination, 1, 0, 5 << 12 | 2, 65535
     address = socket.inet_aton(wire.LOOPBACK)
     pseudo = address + address + struct.pack("!BBH", 0, socket.IPPROTO_TCP, 20)
@@ -103,7 +104,7 @@ def _syn(source: int, destination: int) -> bytes:
 
 
 def group_changes(stage: Stage, argument: dict[str, str]) -> None:
-    """Two wait in poll on a member of a group, which another member joins, or leaves."""
+    """Two wait in poll on a member of a group; another member joins the group, or leaves it."""
     member = wire.listening(stage, group=True)
     other = None if argument["act"] == "joins" else _member(stage, member)
 

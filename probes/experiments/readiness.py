@@ -1,4 +1,4 @@
-"""When select, poll and epoll call a socket readable or writable."""
+"""When select, poll and epoll report a socket readable or writable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import wire
 
 
 def readable(stage: Stage, why: str) -> None:
-    """Ask before and after what should make it readable has arrived, which is proven without asking."""
+    """Ask before and after something arrives that makes the socket readable; its arrival is proven without asking."""
     ways: dict[str, Callable[[Stage], None]] = {
         "data": lambda stage: _data(stage, 1),
         "SO_RCVLOWAT": lambda stage: _data(stage, 8),
@@ -61,7 +61,7 @@ def _error(stage: Stage) -> None:
 
 
 def writable(stage: Stage, why: str) -> None:
-    """Ask before and after what should make it writable has happened."""
+    """Ask before and after something happens that makes the socket writable."""
     ways: dict[str, Callable[[Stage], None]] = {
         "room": _room,
         "a connect that came through": _connected,
@@ -72,7 +72,7 @@ def writable(stage: Stage, why: str) -> None:
 
 
 def _room(stage: Stage) -> None:
-    """On AF_UNIX, where nothing is under way: what was sent is what the peer has not read."""
+    """On AF_UNIX, where no data are ever under way: what was sent is with the peer at once."""
     near, far = socket.socketpair()
     near.setblocking(False)
     far.setblocking(False)

@@ -24,7 +24,7 @@ _INVALID = 100
 
 
 def join(stage: Stage, argument: list[bool]) -> None:
-    """Two sockets bind one address; the first sets SO_REUSEPORT before, and the second, as `argument` says."""
+    """Two sockets bind one address; `argument` says which of them set SO_REUSEPORT before."""
     first, second = (stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) for _ in range(2))
     for sock, sets in zip((first, second), argument, strict=True):
         if sets:
@@ -113,12 +113,12 @@ def _all_of(stage: Stage, listener: socket.socket) -> list[tuple[str, int]]:
 
 
 def _select(member: socket.socket, index: int) -> None:
-    """Have the group choose socket `index`."""
+    """Make the group choose socket `index`."""
     wire.attach(member, _SO_ATTACH_REUSEPORT_CBPF, index)
 
 
 def _reached(stage: Stage, members: list[socket.socket], to: socket.socket) -> list[int]:
-    """The members that a new client reaches: one, as long as it is one."""
+    """The members that a new client reaches; a healthy kernel queues its connection at exactly one."""
     before = _lengths(members)
     wire.dial(stage, to)
     until(lambda: sum(_lengths(members)) > sum(before), lambda: "the connection was not queued")
@@ -180,7 +180,7 @@ def _waiter_on(stage: Stage, listener: socket.socket, strategy: str) -> Actor:
         me.ready()
         result = waiting.wait()
         if result >= 0 and not scenario.takes:
-            listener.accept()[0].detach()  # it stays open when this function has come to its end
+            listener.accept()[0].detach()  # so that it stays open when this function returns
         return TAKES if result >= 0 else errno_of_result(result) or str(result)
 
     return stage.actor(act, "w0").blocked_in(scenario.system_call)
@@ -189,8 +189,8 @@ def _waiter_on(stage: Stage, listener: socket.socket, strategy: str) -> Actor:
 def closed_with_queue(stage: Stage, argument: dict[str, Any]) -> None:
     """A member closes with a connection in its queue, while a waiter is blocked on the other member.
 
-    With tcp_migrate_req as `argument` says.  The waiter is there before the second member is, so
-    that it has no copy of that one.
+    `argument` says whether tcp_migrate_req is set.  The waiter is forked before the second member is created, so that
+    it has no copy of it.
     """
     _migration(argument["migrate"])
     living = wire.listening(stage, group=True)
@@ -201,7 +201,7 @@ def closed_with_queue(stage: Stage, argument: dict[str, Any]) -> None:
     wire.queued(dying, 1)
     stage.note("woken-by-connection", "the waiter was woken by the connection", waiter.woken)
     dying.close()
-    # A move is over when close returns (inet_csk_listen_stop); the reset that ends it has to arrive.
+    # A migration is complete when close returns (inet_csk_listen_stop); a reset, however, must still arrive.
     until(
         lambda: waiter.answered or wire.queue(living)[0] > 0 or wire.state(theirs) == wire.CLOSE,
         lambda: "the connection neither moved nor ended",
@@ -214,7 +214,7 @@ def closed_with_queue(stage: Stage, argument: dict[str, Any]) -> None:
 
 
 def _migration(wanted: bool) -> None:
-    """Set tcp_migrate_req where that may be done; where it may not, off is what it has to be already."""
+    """Set tcp_migrate_req.  If that is denied, it is enough that it is off and should be."""
     try:
         own_network()
         setting("ipv4/tcp_migrate_req", int(wanted))

@@ -1,4 +1,4 @@
-"""Requests of an io_uring that change, that end, or that bring about their own news."""
+"""Requests of an io_uring that are changed or cancelled, that end, or that cause events of their own."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _TIMES = 2
 
 
 def own_news(stage: Stage, kind: str) -> None:
-    """A multishot poll on what a completion of its own ring makes ready, so that it could go round for ever.
+    """A multishot poll on something that each completion of its own ring makes ready, so that it could loop for ever.
 
-    That is an eventfd which the ring counts up for each completion, or an epoll instance (`epoll`) that holds the ring.
-    Twice something happens there: a write to the eventfd, or a completion of another request.  A kernel without
-    4464853277d0 (6.2) can go round inside until its memory is used up (seen on 5.10), where no signal ends it, so it is
-    not asked; nor is 6.2 itself, which shows no difference (`Ring.has_reg_reg_ring`).
+    That is an eventfd that the ring increments for each completion, or an epoll instance (`epoll`) that contains the
+    ring.  Two events happen there: writes to the eventfd, or completions of another request.  A kernel without
+    4464853277d0 (6.2) can loop inside the kernel until memory is used up (seen on 5.10), and no signal ends that, so
+    such kernels are not tried; nor is 6.2 itself, which cannot be told from them (`Ring.has_reg_reg_ring`).
     """
     ring: Ring = stage.keep(Ring())
     if not ring.has_reg_reg_ring:
@@ -44,7 +44,7 @@ def own_news(stage: Stage, kind: str) -> None:
         return answer
 
     owner = stage.actor(act, "owner")
-    # What is healthy leaves most of the queue free, all in all; what goes round fills it, and its owner comes nowhere.
+    # A healthy poll leaves most of the queue free; one that loops fills it, and its owner never gets any further.
     is_full = _Full(ring)
     until(
         lambda: is_full() or bool(select.select([done], [], [], 0)[0]), lambda: "the owner of the ring was not heard of"
@@ -75,8 +75,8 @@ class _Full:
 
 
 def _go_round(ring: Ring, kind: str) -> list[Any]:
-    """How often the poll completes each time, and whether its last completion says that more will come; nothing where
-    the kernel has no such poll."""
+    """How often the poll completes for each event, and whether its last completion says that more will come; empty if
+    the kernel has no multishot poll."""
     if kind == "epoll":
         instance = select.epoll()
         instance.register(ring.fd, select.EPOLLIN)
@@ -103,13 +103,13 @@ def _go_round(ring: Ring, kind: str) -> list[Any]:
         counts.append(len(came))
         if more and came:
             more = came[-1].more
-        elif more or came:  # it says that it goes on, and is silent; or it has ended, and completes all the same
+        elif more or came:  # it said that more will come, and none did; or it had ended, and completes all the same
             counts[-1] = -1
     return [counts, more]
 
 
 def changed(stage: Stage) -> None:
-    """A poll waits for what is not there, and is changed to ask for something that is there; and another one, later."""
+    """A poll is changed to ask for something that is there; another one, for something that comes only later."""
     near, far = socket.socketpair()
     ring: Ring = stage.keep(Ring())
     ring.submit(rings.poll_for(select.POLLIN), near.fileno(), _POLL)
@@ -131,7 +131,7 @@ def changed(stage: Stage) -> None:
 
 
 def _change(ring: Ring, events: int) -> None:
-    """Raises NotApplicable where polls cannot be changed (before Linux 5.13)."""
+    """Change the poll's events.  Raises NotApplicable if polls cannot be changed (before Linux 5.13)."""
     ring.submit(Request(rings.POLL_REMOVE, events=events, length=rings.POLL_UPDATE_EVENTS, address=_POLL), -1, _CHANGE)
     ring.enter(1, 0)
     if any(done.tag == _CHANGE and done.result == -errno.EINVAL for done in ring.lying()):
@@ -139,15 +139,15 @@ def _change(ring: Ring, events: int) -> None:
 
 
 def _of_the_poll(ring: Ring) -> list[Any]:
-    """What the poll has completed with: `ready` for what it asked for, or an errno's name."""
+    """The results of the poll's completions: `ready`, or the name of an errno."""
     return [said(done.result) if done.result <= 0 else "ready" for done in all_of(ring) if done.tag == _POLL]
 
 
 def cancelled(stage: Stage, kind: str) -> None:
-    """Two rings wait, with an accept or an exclusive poll; that of the first is cancelled, and then something comes."""
+    """Two rings wait, with an accept or an exclusive poll; the first ring's is cancelled, and then an event comes."""
     if kind == "accept":
         listener = wire.listening(stage)
-        listener.setblocking(True)  # io_uring arms nothing on a socket that does not block
+        listener.setblocking(True)  # io_uring does not wait on a non-blocking socket
         request, fd = Request(rings.ACCEPT), listener.fileno()
     else:
         fd = os.eventfd(0, os.EFD_NONBLOCK)
@@ -171,9 +171,9 @@ def cancelled(stage: Stage, kind: str) -> None:
 
 
 def data_and_end(stage: Stage) -> None:
-    """Data and an end of file come to a multishot receive before the owner of its ring enters that ring.
+    """Data and an end of file arrive for a multishot receive before the owner of its ring enters the ring.
 
-    With DEFER_TASKRUN it is the owner who says when: both have come before any of it is worked at.
+    With DEFER_TASKRUN nothing is processed before the owner enters, so both have arrived by then.
     """
     near, far = socket.socketpair()
     ring: Ring = stage.keep(Ring(flags=rings.SINGLE_ISSUER | rings.DEFER_TASKRUN))

@@ -1,4 +1,4 @@
-"""What an io_uring does with what completes: its owner is elsewhere, its queue is full, others use it, or it polls."""
+"""Completions of an io_uring whose owner is elsewhere, whose queue is full, that others use, or that polls."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ _DEFERRED = rings.SINGLE_ISSUER | rings.DEFER_TASKRUN
 
 
 def _ask_for(flags: int) -> None:
-    """Raise NotApplicable where no ring with these flags can be had."""
+    """Raise NotApplicable if no ring with these flags can be had."""
     Ring(flags=flags).close()
 
 
 def owner_elsewhere(stage: Stage, deferred: bool) -> None:
-    """A task arms an accept and sleeps in another call; a connection comes, and then the task goes to its ring."""
+    """A task submits an accept and sleeps in another call; a connection comes, and then the task enters its ring."""
     flags = _DEFERRED if deferred else 0
     _ask_for(flags)
     listener = wire.listening(stage)
-    ear, tell = os.pipe()
+    gate, opener = os.pipe()
 
     def act(me: Me) -> list[Any]:
         ring = Ring(flags=flags)
         ring.submit(Request(rings.ACCEPT), listener.fileno())
         ring.enter(1, 0)
         me.ready()
-        os.read(ear, 1)
+        os.read(gate, 1)
         lay = any(ring.lying())
         entered = ring.enter(0, 1)
         return [lay, said(entered) if entered < 0 else any(ring.lying())]
 
-    listener.setblocking(True)  # io_uring arms nothing on a socket that does not block
+    listener.setblocking(True)  # io_uring does not wait on a non-blocking socket
     owner = stage.actor(act, "owner").blocked_in("read")
     wire.arrive(stage, listener)
     stage.quiet([owner])
     stage.note("woken", "the connection woke the owner of the ring, which slept in read", owner.woken)
     stage.note("sleeps-on", "the owner sleeps on in read", not owner.answered)
-    os.write(tell, b"x")
+    os.write(opener, b"x")
     lay, came = owner.answer()
     stage.note("lay", "the completion lay in the queue before the owner entered the ring", lay)
     stage.note("came", "the completion was there once the owner had entered the ring", came)
 
 
 def single_issuer(stage: Stage, deferred: bool) -> None:
-    """A ring for one task alone is used by another one, which has it from its parent: to submit, and to wait."""
+    """A ring with SINGLE_ISSUER is used by a child of its owner: to submit, and to wait."""
     flags = _DEFERRED if deferred else rings.SINGLE_ISSUER
     _ask_for(flags)
     ring: Ring = stage.keep(Ring(flags=flags))
@@ -73,7 +73,7 @@ def single_issuer(stage: Stage, deferred: bool) -> None:
 
 
 def insist_on_multishot(ring: Ring) -> None:
-    """Raise NotApplicable where the kernel refuses such a request: accept has it from 5.19 on, and poll from 5.13."""
+    """Raise NotApplicable if the kernel refuses a multishot request (accept: before 5.19, poll: before 5.13)."""
     if any(done.result == -errno.EINVAL for done in ring.lying()):
         raise NotApplicable("a request of io_uring that goes on (multishot): EINVAL")
 
@@ -88,7 +88,7 @@ def full_queue(stage: Stage, reaped: bool) -> None:
     With `reaped`, each completion is reaped before the next client comes.
     """
     listener = wire.listening(stage)
-    listener.setblocking(True)  # io_uring arms nothing on a socket that does not block
+    listener.setblocking(True)  # io_uring does not wait on a non-blocking socket
     ring: Ring = stage.keep(Ring(1, completions=_FEWEST))
     ring.submit(_ACCEPT_ALL, listener.fileno())
     ring.enter(1, 0)
@@ -112,7 +112,7 @@ def full_queue(stage: Stage, reaped: bool) -> None:
 
 
 def all_of(ring: Ring) -> Iterator[Completion]:
-    """Reap everything, and have the kernel put into the queue what had no room there."""
+    """Reap everything, and make the kernel queue what had no room before."""
     while True:
         ring.enter(0, 0, look=True)
         done = ring.reap()
@@ -142,7 +142,8 @@ def full_beside(stage: Stage) -> None:
 
 
 def polled(stage: Stage, argument: str) -> None:
-    """A multishot poll on an eventfd or a socket: what it tells of what lies there, of more, and of what was read."""
+    """A multishot poll on an eventfd or a socket: completions for data that are there, for more data, and after a
+    read."""
     source, write, read = _pollable(stage, argument)
     ring: Ring = stage.keep(Ring())
     write()
@@ -165,7 +166,7 @@ def _tell(stage: Stage, ring: Ring, id: str, what: str) -> None:
 
 
 def _pollable(stage: Stage, kind: str) -> tuple[int, Any, Any]:
-    """A descriptor, and how it is written to, and read until it is empty."""
+    """A descriptor, a function that writes to it, and one that reads everything."""
     if kind == "eventfd":
         counter = os.eventfd(0, os.EFD_NONBLOCK)
         return counter, lambda: os.eventfd_write(counter, 1), lambda: os.eventfd_read(counter)

@@ -1,4 +1,4 @@
-"""What successive waits on an epoll instance return, and what a worker that goes by them leaves undone."""
+"""What successive waits on an epoll instance return, and which connections a worker that relies on them leaves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FLAGS = {"level": 0, "edge": select.EPOLLET}
 
 
 def more_than_fit(stage: Stage) -> None:
-    """Five descriptors become ready, in another order than they were added; each wait has room for two."""
+    """Five descriptors become ready, in another order than they were added in; each wait has room for two."""
     pipes = [os.pipe() for _ in range(5)]
     number = {read: i for i, (read, _) in enumerate(pipes)}
     with select.epoll() as instance:
@@ -79,7 +79,7 @@ def _read_all(fd: int) -> None:
 
 
 def looping_reader(stage: Stage, blocking: bool) -> None:
-    """A reader of two clients, edge-triggered, reads until there is nothing; then the other client writes."""
+    """An edge-triggered reader of two clients reads until nothing is left of the first; then the second writes."""
     first, first_client = socket.socketpair()
     second, second_client = socket.socketpair()
     first.setblocking(blocking)
@@ -136,7 +136,7 @@ def chunks(stage: Stage, kind: str) -> None:
 
 
 def _channel(kind: str) -> tuple[int, Callable[[], object], Callable[[], int]]:
-    """A channel's reading end, how it is written to, and how many bytes of it have arrived."""
+    """A channel's reading end, a function that writes to it, and one that says how many bytes have arrived."""
     if kind == "eventfd":
         return _counter()
     if kind == "pipe":
@@ -152,7 +152,7 @@ def _channel(kind: str) -> tuple[int, Callable[[], object], Callable[[], int]]:
 
 
 def _counter() -> tuple[int, Callable[[], object], Callable[[], int]]:
-    """An eventfd, the same way: what has been written has arrived."""
+    """The same for an eventfd, where everything that was written has arrived."""
     counter, written = os.eventfd(0), 0
 
     def write() -> None:

@@ -1,4 +1,4 @@
-"""Groups with a selector that asks for the CPU, that is replaced, or taken away; and groups of UDP sockets."""
+"""Groups with a selector by CPU, or one that is replaced or detached; and groups of UDP sockets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_CPUS = 4
 
 
 def _attach(member: socket.socket, *code: tuple[int, int]) -> None:
-    """Have the group choose its member by a classic BPF program.  Raises NotApplicable."""
+    """Make the group choose its member by a classic BPF program.  Raises NotApplicable."""
     program = array.array("B", b"".join(struct.pack("HBBI", operation, 0, 0, k) for operation, k in code))
     try:
         member.setsockopt(socket.SOL_SOCKET, _ATTACH_CBPF, struct.pack("@HP", len(code), program.buffer_info()[0]))
@@ -48,7 +48,7 @@ def _group(stage: Stage, kind: int) -> list[socket.socket]:
 
 
 def _reached(stage: Stage, members: list[socket.socket], sender: socket.socket | None = None) -> int:
-    """The number of the member that a new client's connection, or datagram, reaches; `sender` sends it, if given."""
+    """The number of the member that a new client's connection or datagram reaches; `sender`, if given, sends it."""
     if members[0].type == socket.SOCK_STREAM:
         wire.arrive(stage, members[0])
     else:
@@ -78,7 +78,7 @@ def _took(member: socket.socket) -> bool:
 
 
 def by_cpu(stage: Stage, kind: str) -> None:
-    """The selector gives the CPU, modulo the size of the group; what comes from each CPU in turn."""
+    """The selector returns the CPU, modulo the size of the group; connections or datagrams come from each CPU."""
     stage.insist_on_the_senders_cpu()
     members = _group(stage, _KINDS[kind])
     _attach(members[-1], (_LOAD, _CPU), (_MODULO, _SIZE), (_RETURN_A, 0))
@@ -97,7 +97,7 @@ _KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 
 def replaced(stage: Stage, kind: str) -> None:
-    """One member attaches a selector, and then another one does; then a third takes it away."""
+    """One member attaches a selector, then another member does; then a third one detaches it."""
     members = _group(stage, _KINDS[kind])
     _attach(members[0], (_RETURN, 1))
     first = _reached(stage, members)
@@ -111,7 +111,7 @@ def replaced(stage: Stage, kind: str) -> None:
 
 
 def datagrams(stage: Stage) -> None:
-    """Each member of a group of UDP sockets has a waiter in recvfrom; a datagram comes, and more of the same sender."""
+    """Each member of a group of UDP sockets has a waiter in recvfrom; a datagram comes, then more from its sender."""
     members = _group(stage, socket.SOCK_DGRAM)
 
     def waiter(i: int) -> Actor:

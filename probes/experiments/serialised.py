@@ -1,4 +1,4 @@
-"""lock(); accept(); unlock(): who waits where, whom an unlock wakes, and what is left of a dead holder."""
+"""lock(); accept(); unlock(): who waits where, whom an unlock wakes, and what happens when the holder dies."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .waiting import Scene
 ACQUIRED, TOOK, RELEASED = range(3)
 ACCEPT = "accept"
 ROUNDS = 12
-"""How often a holder may try to be faster than the one that waits."""
+"""How often a holder may try to lock again before the one that waits."""
 
 
 class SharedNumbers:
-    """Numbers that all actors may write and the stage reads: a line each."""
+    """Numbers in shared memory that actors write and the stage reads: a line for each actor."""
 
     def __init__(self, lines: int, columns: int = 3) -> None:
         self._columns = columns
@@ -40,10 +40,10 @@ class SharedNumbers:
 
 
 class Queue:
-    """Actors that all do lock(); accept(); unlock(), each started when the one before it is at rest."""
+    """Actors that call lock(); accept(); unlock(), each started when the one before it is at rest."""
 
     def __init__(self, stage: Stage, lock: Lock, n: int, *, again: bool = False) -> None:
-        """With `again` each goes round; otherwise it parks after its unlock."""
+        """With `again` each starts over after its unlock; otherwise it parks."""
         self.stage, self.lock, self.n = stage, lock, n
         self.board = SharedNumbers(n)
         self.actors: list[Actor] = []
@@ -51,7 +51,7 @@ class Queue:
         self._again = again
 
     def start(self) -> str:
-        """One more; the call in which it came to rest."""
+        """Start one more actor; returns the call in which it came to rest."""
         i = len(self.actors)
 
         def act(me: Me) -> None:
@@ -78,14 +78,14 @@ class Queue:
         return [self.start() for _ in range(self.n)]
 
     def in_accept(self) -> list[int]:
-        """Who has the lock now, each proven blocked in accept."""
+        """The actors that have the lock now, each proven blocked in accept."""
         inside = [i for i in range(len(self.actors)) if self.board.get(i, ACQUIRED)]
         for i in inside:
             self.actors[i].blocked_in(ACCEPT)
         return inside
 
     def connect(self) -> tuple[list[int], list[int]]:
-        """One connection: who took it, and who of those that waited for the lock was woken."""
+        """Make one connection; returns the actors that took it, and those that waited for the lock and were woken."""
         before = [self.board.get(i, TOOK) for i in range(self.n)]
         waited = [i for i in range(self.n) if not self.board.get(i, ACQUIRED) and not (before[i] and not self._again)]
         self._scene.connect()
@@ -97,7 +97,7 @@ class Queue:
         return took, [i for i in woken if i in waited]
 
     def fate(self, i: int) -> str:
-        """What came of the lock for actor `i`, which is at rest."""
+        """Whether actor `i`, which is at rest, got the lock, in words."""
         acquired = self.board.get(i, ACQUIRED)
         if not acquired:
             return STILL_WAITS
@@ -105,7 +105,7 @@ class Queue:
 
 
 def served(stage: Stage, argument: dict[str, Any]) -> None:
-    """N actors, connections one by one until nobody is left in accept; each that took one parks."""
+    """N actors, and connections one by one until nobody is left in accept; an actor that took one parks."""
     with make(argument["lock"]) as lock:
         queue = Queue(stage, lock, argument["n"])
         places = queue.start_all()
@@ -137,7 +137,7 @@ def round_and_round(stage: Stage, argument: dict[str, Any]) -> None:
 
 
 def killed(stage: Stage, name: str) -> None:
-    """The holder is killed in accept: while two wait for the lock, and before anybody asks."""
+    """The holder is killed in accept: while two wait for the lock, and before anybody asks for it."""
     with make(name) as lock:
         queue = Queue(stage, lock, 3)
         _hold(queue)
@@ -177,7 +177,7 @@ def _hold(queue: Queue) -> None:
 
 
 def inherited(stage: Stage, argument: dict[str, Any]) -> None:
-    """N actors lock a file through the descriptor they inherited, instead of opening it each."""
+    """N actors lock a file through an inherited descriptor, instead of each opening the file."""
     with make(argument["lock"], inherited=True) as lock:
         places = Queue(stage, lock, argument["n"]).start_all()
         stage.note("in-accept", "waiters in accept", places.count(ACCEPT))
@@ -185,7 +185,8 @@ def inherited(stage: Stage, argument: dict[str, Any]) -> None:
 
 
 def ask_again(stage: Stage, name: str) -> None:
-    """The holder unlocks and locks again at once, while one waits: who has it?  Until the holder has, or in vain."""
+    """The holder unlocks and locks again at once, while one waits; repeated until the holder has the lock again, or up
+    to ROUNDS times."""
     had = [_had_it(stage, name)]
     while had[-1] == ["w0"] and len(had) < ROUNDS:
         had.append(_had_it(stage, name))
@@ -195,10 +196,10 @@ def ask_again(stage: Stage, name: str) -> None:
 
 
 def _had_it(stage: Stage, name: str) -> list[str]:
-    """Who has the lock after one holder unlocked and locked again: it, or w0, which had waited.
+    """Who has the lock after a holder unlocked and locked again: the holder, or w0, which was waiting.
 
-    Both stay on one CPU, and w0 is SCHED_BATCH (sched(7)), so that its waking does not preempt the
-    holder: on any number of CPUs, loaded or not, the holder asks before w0 can.
+    Both stay on one CPU, and w0 is SCHED_BATCH (sched(7)), so that it does not preempt the holder when it is woken: on
+    any number of CPUs, loaded or not, the holder asks before w0 can.
     """
     board = SharedNumbers(2)
     cpu = min(os.sched_getaffinity(0))
@@ -238,7 +239,7 @@ def _had_it(stage: Stage, name: str) -> list[str]:
 
 
 def _stay_on(cpu: int, policy: int) -> None:
-    """Only makes the race easier to win, so it does not matter where it is denied."""
+    """Only makes the race easier to win, so it does not matter if it is denied."""
     with suppress(OSError):
         os.sched_setaffinity(0, {cpu})
         os.sched_setscheduler(0, policy, os.sched_param(0))

@@ -1,4 +1,5 @@
-"""The Zeeg problem: a mutex inside each process keeps one thread of each at the listener, not one in all."""
+"""The Zeeg problem: with a mutex inside each process, one thread of each process waits for the listener, not one in
+all."""
 
 from __future__ import annotations
 
@@ -21,11 +22,11 @@ from .serialised import SharedNumbers
 from .waiting import Scene
 
 TID, INSIDE, RETURNED, INTERRUPTED = range(4)
-"""A thread's id, whether it has got past all locks, its wait call came back, its wait for a lock gave EINTR."""
+"""A thread's id; and whether it has all locks, its wait call returned, its wait for a lock was interrupted (EINTR)."""
 
 
 class _Process:
-    """One process with a mutex of its own; its threads do lock(); [lock for all()]; wait, and park."""
+    """A process with a mutex of its own; its threads take it, and `outer` if there is one, wait, and park."""
 
     def __init__(self, stage: Stage, scene: Scene, outer: Lock | None, name: str, threads: int) -> None:
         self.name, self._stage, self._scene, self._outer = name, stage, scene, outer
@@ -37,7 +38,7 @@ class _Process:
         stage.actor(self._host, name)
 
     def start_thread(self) -> tuple[Actor, str]:
-        """Its next thread, and the call in which it came to rest."""
+        """Start the next thread; returns it, and the call in which it came to rest."""
         i = self._i
         self._i += 1
         self._orders.send(b"+")
@@ -51,11 +52,12 @@ class _Process:
         return thread, call if inside else other
 
     def _beyond_python(self, thread: Actor, i: int) -> bool:
-        """Whether it sleeps in none of the interpreter's own futexes: it names the address of one of our locks."""
+        """Whether it does not sleep on a futex of the interpreter: if on a futex, then on that of one of our locks."""
         if not self._marks[i][0]:
             return False
         if not self._stage.syscall_readable:
-            # Asleep in the interpreter's futex it would move once more, and be counted as woken: seen on a UML kernel.
+            # A thread that sleeps on the interpreter's futex moves once more, and would be counted as woken (seen on
+            # UML).
             raise Inconclusive("without /proc/PID/syscall nobody can tell which futex a thread sleeps in")
         with open(f"/proc/{thread.pid}/task/{thread.pid}/syscall") as file:
             words = file.read().split()
@@ -92,7 +94,7 @@ class _Process:
 
 
 def processes_of_threads(stage: Stage, argument: dict[str, Any]) -> None:
-    """P processes of T threads, with a mutex in each, and with `lock` one for all; then one connection."""
+    """P processes of T threads, with a mutex in each, and with `lock` one lock for all; then one connection."""
     processes, threads = argument["processes"], argument["threads"]
     with _maybe(argument["lock"]) as outer:
         scene = Scene(stage, argument["call"], n=processes * threads)

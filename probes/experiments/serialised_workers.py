@@ -1,4 +1,4 @@
-"""Workers that give way: nginx's accept mutex, a loser's accept, and the System V semaphore of a dead one."""
+"""nginx's accept mutex, the accept of a loser, and the System V semaphore of a killed owner."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HELD, TOOK = range(2)
 
 
 class _Worker(accept_mutex.AcceptMutexWorker):
-    """A worker of the accept-mutex server that writes down what it does; no timer of it ends while this lasts."""
+    """A worker of the accept-mutex server that records what it does; its timer does not expire meanwhile."""
 
     def __init__(self, workers: _Workers, me: Me, i: int) -> None:
         workers.mutex.attach()
@@ -92,7 +92,7 @@ def nginx(stage: Stage, n: int) -> None:
 
 
 def late(stage: Stage, argument: dict[str, Any]) -> None:
-    """A waiter returns from poll, another takes the connection, and only then it calls accept."""
+    """A waiter returns from poll, another process takes the connection, and only then the waiter calls accept."""
     scene = Scene(stage, "ppoll", argument["listener"], n=1)
     listener = socket.socket(fileno=os.dup(scene.listener.fds[0]))
     near, far = socket.socketpair()
@@ -122,7 +122,7 @@ def late(stage: Stage, argument: dict[str, Any]) -> None:
 
 
 def owner_killed(stage: Stage) -> None:
-    """An owner makes a System V semaphore by a key from a file, takes it, and is killed."""
+    """An owner creates a System V semaphore with a key made from a file, takes it, and is killed."""
     board = SharedNumbers(1, 2)
     key = _unused_key()
 
@@ -147,7 +147,7 @@ def owner_killed(stage: Stage) -> None:
 
 
 def own_namespace(stage: Stage) -> None:
-    """The same key, asked for from an IPC namespace of its own.  Raises NotApplicable where none is allowed."""
+    """The same key in another IPC namespace.  Raises NotApplicable if none can be created."""
     key = _unused_key()
     semaphore = Semaphore(undo=False, key=key)
     try:
@@ -161,7 +161,7 @@ def own_namespace(stage: Stage) -> None:
 
 
 def _from_elsewhere(key: int) -> str | int:
-    """What the key finds in a namespace of its own; minus the errno where that was refused."""
+    """What the key finds in another namespace; minus the errno if that could not be created."""
     unshare = syscalls.NUMBERS["unshare"]
     refused = syscalls.call(unshare, syscalls.NEWIPC)
     if refused == -errno.EPERM:
@@ -177,7 +177,7 @@ def _same(identifier: int, expected: int) -> str:
 
 
 def _unused_key() -> int:
-    """A key made of a file by ftok(3), which no set has.  Raises OSError where every one is in use."""
+    """A key made from a file by ftok(3) that no semaphore set has.  Raises OSError if every key is in use."""
     libc = ctypes.CDLL(None, use_errno=True)
     file = os.memfd_create("wakecheck-key")
     for project in range(1, 256):

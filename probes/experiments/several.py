@@ -1,4 +1,4 @@
-"""Several sources for each waiter, and several sorts of waiters on one source."""
+"""Several sources for each waiter, and different kinds of waiters on one source."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ _FOUR = 4
 
 
 class Asker:
-    """An actor that waits, tells what it got, and waits again when it is let."""
+    """An actor that waits, reports what it got, and waits again when it is told to."""
 
     def __init__(self, stage: Stage, name: str, call: str, wait: Callable[[], Any]) -> None:
-        """`wait` blocks in `call`, and gives what JSON can say."""
+        """`wait` blocks in `call`, and returns a value that JSON can hold."""
         self.heard: list[Any] = []
         self._call = call
-        self._ear, mouth = os.pipe()
+        self._answers, answer_to = os.pipe()
         gate, self._opener = os.pipe()
 
         def live(me: Me) -> None:
             while True:
                 me.ready()
-                os.write(mouth, json.dumps(wait()).encode() + b"\n")
+                os.write(answer_to, json.dumps(wait()).encode() + b"\n")
                 os.read(gate, 1)
 
         self.actor = stage.actor(live, name).blocked_in(call)
 
     def hear(self) -> Any:
-        """The last that it told, or that it is blocked still; it must be at rest."""
-        while select.select([self._ear], [], [], 0)[0]:
-            self.heard += [json.loads(line) for line in os.read(self._ear, 65536).splitlines()]
+        """Its last report, or that it is still blocked; it must be at rest."""
+        while select.select([self._answers], [], [], 0)[0]:
+            self.heard += [json.loads(line) for line in os.read(self._answers, 65536).splitlines()]
         return self.heard[-1] if self.heard else BLOCKED
 
     def wait_again(self) -> None:
-        """Let it wait once more, until it is proven to sleep."""
+        """Let it wait again; returns once it is proven to sleep."""
         self.heard.clear()
         os.write(self._opener, b"x")
         self.actor.blocked_in(self._call)
 
     def look_again(self) -> Any:
-        """Let it wait once more for what is there already; what it then tells."""
+        """Let it wait again for something that is already there; returns its report."""
         self.heard.clear()
         os.write(self._opener, b"x")
         until(lambda: self.hear() != BLOCKED, lambda: f"{self.actor.name} slept, though something was there")
@@ -58,8 +58,8 @@ class Asker:
 
 
 def two_sources(stage: Stage, strategy: str) -> None:
-    """Ten wait for two eventfds at once.  The first is written to, and read; all that returned wait again; then the
-    second."""
+    """Ten wait for two eventfds at once.  The first is written to and read, and all that returned wait again; then the
+    same with the second."""
     fds = [os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for _ in range(2)]
     call, wait = _waits_for(stage, strategy, fds)
     askers = [Asker(stage, f"w{i}", call, wait(i)) for i in range(_TEN)]
@@ -92,9 +92,10 @@ def two_edges(stage: Stage) -> None:
 def _waits_for(
     stage: Stage, strategy: str, fds: list[int], most: int = -1
 ) -> tuple[str, Callable[[int], Callable[[], list[int]]]]:
-    """The call, and for waiter i a function that waits in it for all of `fds`, and tells their places.
+    """The call, and a function that gives waiter `i` its wait: it blocks in the call on all of `fds`, and returns the
+    places of those that were reported.
 
-    `most`: how many events one call of epoll_wait has room for; -1: as many as there are.
+    `most`: how many events one epoll_wait has room for; -1: no limit.
     """
     if strategy == "poll":
         return strategy, lambda i: lambda: _places(fds, _polled(fds))
@@ -115,7 +116,7 @@ def _places(fds: list[int], events: list[tuple[int, int]]) -> list[int]:
 
 
 def _instance(stage: Stage, fds: list[int], trigger: str) -> select.epoll:
-    """A new instance with all of these in it.  Raises NotApplicable where the kernel has no EPOLLEXCLUSIVE."""
+    """A new instance with all of these in it.  Raises NotApplicable if the kernel has no EPOLLEXCLUSIVE."""
     instance: select.epoll = stage.keep(select.epoll())
     for fd in fds:
         if FLAGS[trigger] & EPOLLEXCLUSIVE:
@@ -142,9 +143,9 @@ def pollers_beside(stage: Stage, trigger: str) -> None:
 
 
 def exclusive_listeners(stage: Stage, most: int) -> None:
-    """Two workers have two listeners each, EPOLLEXCLUSIVE, in instances of their own; nobody accepts.
+    """Two workers each have both listeners, with EPOLLEXCLUSIVE, in an instance of their own; nobody accepts.
 
-    A connection to the first listener, then one to the second while the first worker is busy; then that one waits
+    A connection to the first listener, then one to the second while the first worker is busy; then that worker waits
     again, with room for `most` events.
     """
     listeners = [stage.keep(socket.socket(socket.AF_UNIX)) for _ in range(2)]

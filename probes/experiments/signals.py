@@ -1,4 +1,4 @@
-"""What a signal does to a waiter: one with a handler; and SIGIO, which tells of a listener."""
+"""What a signal with a handler does to a waiter; and SIGIO, which a listener sends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .waiting import BLOCKED, Scene, now
 
 
 def interrupted(stage: Stage, argument: dict[str, Any]) -> None:
-    """A handler runs in a blocked waiter; with or without SA_RESTART.  Then a connection comes."""
+    """A handler, installed with or without SA_RESTART, runs in a blocked waiter.  Then a connection comes."""
     scene = Scene(stage, argument["strategy"], n=1)
 
     def act(me: Me) -> str:
@@ -59,7 +59,7 @@ def owners(stage: Stage, n: int) -> None:
 
 
 def told_once(stage: Stage) -> None:
-    """A listener owned by this process: SIGIO is taken as often as it comes, for one connection, and for three."""
+    """How many SIGIOs the owner of a listener gets, for one connection, and for a burst of three."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
     listener = wire.listening(stage)
     _own(listener.fileno())

@@ -1,4 +1,4 @@
-"""What a connection does: handshake, reading, writing; and what accept is for."""
+"""What a connection does: handshake, reading, writing; and what accept accepts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def before_accept(stage: Stage) -> None:
 
 
 def half_handshake(stage: Stage, strategy: str) -> None:
-    """A client that never hears the listener's answer, while a waiter waits; then one that does."""
+    """A client that never gets the listener's answer, while a waiter waits; then a client that does."""
     scene = Scene(stage, strategy, n=1)
     listener = wire.of(scene.listener)
     waiter = scene.waiter()
@@ -50,7 +50,7 @@ def half_handshake(stage: Stage, strategy: str) -> None:
 
 
 def fast_open(stage: Stage) -> None:
-    """Data in the SYN of a client that never hears the answer, to a listener with TCP_FASTOPEN."""
+    """A client that never gets the answer sends data in its SYN to a listener with TCP_FASTOPEN."""
     own_network()
     setting("ipv4/tcp_fastopen", _FAST_OPEN_WITHOUT_COOKIE)
     listener = wire.listening(stage)
@@ -87,7 +87,7 @@ def _small_pair(stage: Stage, family: str) -> tuple[socket.socket, socket.socket
 
 
 def read_empty(stage: Stage, family: str) -> None:
-    """Read where nothing is: without blocking, then blocking; then something comes."""
+    """Read from an empty connection: without blocking, then blocking; then something comes."""
     near, far = _small_pair(stage, family)
     stage.outcome("non-blocking-read", "a non-blocking read", lambda: near.recv(1, socket.MSG_DONTWAIT))
 
@@ -102,7 +102,7 @@ def read_empty(stage: Stage, family: str) -> None:
 
 
 def write_full(stage: Stage, family: str) -> None:
-    """Write without blocking until it is refused; then, elsewhere, write more than there is room for, blocking."""
+    """Write without blocking until there is no room; then, on another connection, a blocking write of too much."""
     _, full = _small_pair(stage, family)
     stage.note("non-blocking-writes", "non-blocking writes, once the buffer is full", wire.outcome(lambda: _fill(full)))
     near, far = _small_pair(stage, family)
@@ -122,7 +122,7 @@ def write_full(stage: Stage, family: str) -> None:
 
 
 def _fill(sock: socket.socket) -> None:
-    """Send more than there is room for; OSError (EAGAIN) when that is full."""
+    """Send more than there is room for.  Raises OSError (EAGAIN) when the buffer is full."""
     for _ in range(1024):
         sock.send(bytes(4096), socket.MSG_DONTWAIT)
 
@@ -149,7 +149,7 @@ def written_after_close(stage: Stage, how: str) -> None:
 
 
 def refused(stage: Stage, what: str) -> None:
-    """accept on what does not listen."""
+    """accept on a socket that does not listen."""
     make: dict[str, Callable[[], socket.socket]] = {
         "a TCP socket that does not listen": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
         "a connected TCP socket": lambda: wire.pair(stage)[0],
@@ -170,7 +170,7 @@ def _bound_unix(stage: Stage) -> socket.socket:
 
 
 def existing_clients(stage: Stage, strategy: str) -> None:
-    """A waiter waits for a new connection while an old client speaks and closes; then a new one comes."""
+    """A waiter waits for a new connection while an old client sends and closes; then a new client comes."""
     scene = Scene(stage, strategy, n=1)
     old = scene.connect()
     listener = wire.of(scene.listener)

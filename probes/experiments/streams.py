@@ -1,4 +1,4 @@
-"""What the two ends of a connection are called, what datagrams are, and how a server starts again."""
+"""The addresses of a connection's two ends, message boundaries, and how a server restarts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _from_same_port(stage: Stage, other: socket.socket | None) -> socket.socket:
 
 
 def udp_connect(stage: Stage) -> None:
-    """A datagram socket is connected to one peer, spoken to by two, and connected to the other."""
+    """A datagram socket is connected to one peer, gets datagrams from two, and is then connected to the other."""
     chosen, stranger, mine = (_udp(stage) for _ in range(3))
     mine.connect(chosen.getsockname())
     mine.send(b"default")
@@ -68,7 +68,7 @@ def udp_connect(stage: Stage) -> None:
 
 
 def _unreachable(sock: socket.socket) -> bool:
-    """Whether what it sent was answered by `port unreachable`: no socket took it."""
+    """Whether what it sent was answered by `port unreachable`, because no socket took it."""
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
 
 
@@ -81,8 +81,8 @@ def _udp(stage: Stage) -> socket.socket:
 def boundaries(stage: Stage, kind: str) -> None:
     """Write `ab`, `cdef`, `gh`; read up to three bytes three times.
 
-    UDP keeps no order, not even on loopback when this task moves to another CPU between two
-    writes, so what was read is sorted there.
+    UDP keeps no order, not even on loopback if this task moves to another CPU between two writes, so its reads are
+    sorted.
     """
     near, far = _ends(stage, kind)
     for part in (b"ab", b"cdef", b"gh"):
@@ -121,7 +121,7 @@ def long_stream(stage: Stage) -> None:
 
 
 def restart(stage: Stage) -> None:
-    """A server closes a connection first, and its listener; then others bind its port."""
+    """A server closes a connection before its client does, and then its listener; then others bind its port."""
     listener = _restarted(stage, None)
     address = listener.getsockname()
     theirs = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))

@@ -1,4 +1,4 @@
-"""Waiters of a queue that come to an end: one is killed, the queue is removed, or a handler runs in them."""
+"""Waits in a queue that end early: a waiter is killed, the queue is removed, or a handler runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Scene:
         self._strategy: Strategy = stage.keep(prepare(self._scenario, self.source.fds))
 
     def waiter(self, i: int, *, restart: bool | None = None) -> Actor:
-        """Blocked; with `restart` it has a handler for SIGUSR1, installed with SA_RESTART or without."""
+        """A blocked waiter; unless `restart` is None it has a handler for SIGUSR1, with SA_RESTART or without."""
 
         def act(me: Me) -> Any:
             if restart is not None:
@@ -42,7 +42,8 @@ class _Scene:
         return self.stage.actor(act, f"w{i}").blocked_in(self._scenario.call)
 
     def move(self) -> None:
-        """Write once, or make room for one writer.  Raises Inconclusive where its wake-ups cannot be proven."""
+        """Write once, or make room for one writer.  Raises Inconclusive if it could not be told when all wake-ups were
+        issued."""
         self.stage.insist_on_proof(self.source)
         (self.source.happen if self._scenario.call == "write" else lambda: self.source.write(0))()
 
@@ -57,7 +58,7 @@ def _handle(restart: bool) -> None:
 
 
 def one_killed(stage: Stage, argument: dict[str, str]) -> None:
-    """The first of three that wait is killed; then there is something for one, and for another one."""
+    """The first of three waiters is killed; then something arrives for one waiter, and for another."""
     scene = _Scene(stage, argument["call"], argument["source"], _N)
     first, *others = [scene.waiter(i) for i in range(_N)]
     first.kill()
@@ -83,9 +84,9 @@ def removed(stage: Stage, kind: str) -> None:
 
 
 def taken_semaphore(stage: Stage) -> tuple[Semaphore, Any]:
-    """A System V semaphore that nobody can take, and what removes it; the stage does so, unless it is gone by then.
+    """A System V semaphore that is taken, and a function that removes it; the stage removes it at the end anyway.
 
-    Raises NotApplicable.
+    Raises NotApplicable without an IPC namespace.
     """
     if stage.folder is None:
         raise NotApplicable("System V semaphore: there is no IPC namespace of our own")
@@ -116,7 +117,7 @@ def _asking(stage: Stage, semaphore: Semaphore, i: int, restart: bool | None = N
 
 
 def handled(stage: Stage, argument: dict[str, Any]) -> None:
-    """A handler runs in a waiter, with SA_RESTART or without; if it waits on, there is something for it then."""
+    """A handler, with SA_RESTART or without, runs in a waiter; if it still waits, something arrives for it."""
     call, restart = argument["call"], argument["restart"]
     if call == Semaphore.call:
         semaphore, _ = taken_semaphore(stage)

@@ -1,4 +1,4 @@
-"""The servers of `probes/servers`, as a person starts them, with their workers watched as actors."""
+"""The servers of `probes/servers`, started as a user starts them, with their workers watched as actors."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class StartedServer:
     def _worker(self) -> Actor:
         while not (announced := _WORKER.fullmatch(self._line())):
             pass
-        # It says so just before it starts to wait, which is the mark where the kernel does not name the call.
+        # A worker announces itself just before it waits; that is the mark if the kernel does not name the call.
         actor = self.stage.watch(int(announced[2]), f"worker {announced[1]}")
         calls = _SLEEPS_IN.get(self._name, (EPOLL_WAIT, EPOLL_WAIT))
         actor.blocked_in_either(calls, lambda: True)
         return actor
 
     def _line(self) -> str:
-        """The next line that the server prints.  Raises Inconclusive at the deadline, or where it ended."""
+        """The next line that the server prints.  Raises Inconclusive at the deadline, or if it ended."""
         while b"\n" not in self._unread:
             if not select.select([self._said], [], [], patience_s())[0]:
                 raise Inconclusive(f"the server said nothing within {patience_s():.0f} s")
@@ -75,7 +75,7 @@ class StartedServer:
 
 
 def _insist_on_features(arguments: tuple[str, ...]) -> None:
-    """Raise NotApplicable where the kernel refuses what this server rests on."""
+    """Raise NotApplicable if the kernel lacks a feature that this server needs."""
     if "exclusive" in arguments:
         insist_on_exclusive()
     if arguments[0] == "reuseport":
@@ -93,7 +93,7 @@ def _be_server(arguments: tuple[str, ...], out: int, parent: int) -> NoReturn:
 
 
 def one_connection(stage: Stage, argument: dict[str, Any]) -> None:
-    """All workers are blocked; one client comes, says a word, and hears it again."""
+    """All workers are blocked; one client connects, sends a word, and gets it back."""
     server = StartedServer(stage, *argument["server"])
     workers = server.workers(argument["n"])
     client = server.client()
@@ -104,7 +104,7 @@ def one_connection(stage: Stage, argument: dict[str, Any]) -> None:
 
 
 def all_killed(stage: Stage, argument: dict[str, Any]) -> None:
-    """All workers are stopped; a client comes, and says a word; all workers are killed."""
+    """All workers are stopped; a client connects and sends a word; all workers are killed."""
     server = StartedServer(stage, *argument["server"])
     workers = server.workers(argument["n"])
     for worker in workers:
@@ -119,7 +119,7 @@ def all_killed(stage: Stage, argument: dict[str, Any]) -> None:
 
 
 def killed_parent(stage: Stage) -> None:
-    """A child of the fork server serves a client, and the server is killed; another one takes its port."""
+    """A child of the fork server serves a client, and the server is killed; another server takes its port."""
     server = StartedServer(stage, "fork")
     old = server.client()
     old.send(b"word")

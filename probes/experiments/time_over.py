@@ -1,4 +1,4 @@
-"""Time limits of waits in which something happened: a wake-up in vain, a descriptor that another thread closed."""
+"""Time limits of waits during which something happened: a wake-up in vain, or another thread closed the descriptor."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from ..verdict import Inconclusive
 from .limits import insist_on_call, spins, waiting
 
 _LIMITS_NS = tuple(milliseconds * 10**6 for milliseconds in (100, 500, 2500, 12500))
-"""Tried one after the other, until one is long enough for what has to happen before it is over."""
+"""Time limits that are tried one after the other, until one is long enough for what must happen before it expires."""
 _AWAITED, _OTHER = signal.SIGUSR2, signal.SIGUSR1
 _FOUR = 4
 _TICK_NS = 10 * 10**6
-"""The longest tick of a kernel (CONFIG_HZ of 100).  A timeout of a socket is counted in ticks, and what is left of it
-when a loser looks is rounded down (schedule_timeout): that much it may lack."""
+"""The longest tick of a kernel (CONFIG_HZ of 100).  A socket's timeout is counted in ticks, and the rest of it is
+rounded down when a loser sleeps again (schedule_timeout), so its wait may be shorter by this much."""
 
 
 def woken_in_vain(stage: Stage, call: str) -> None:
-    """One call with a time limit on a signalfd, and a signal that the signalfd is not for.
+    """One call with a time limit on a signalfd, and a signal that is not in the signalfd's mask.
 
-    The kernel wakes whoever waits by a signalfd for signals of this process, whatever the signal is
-    (include/linux/signalfd.h, signalfd_notify).  A waiter that is woken so finds nothing, and sleeps on.
+    The kernel wakes those that wait on a signalfd for any signal to this process (include/linux/signalfd.h,
+    signalfd_notify).  The waiter then finds nothing, and sleeps on.
     """
     insist_on_call(call)
     _insist_on_eyes(stage)
@@ -51,7 +51,7 @@ def woken_in_vain(stage: Stage, call: str) -> None:
 
 
 def _in_vain(stage: Stage, call: str, limit_ns: int) -> list[Any] | None:
-    """What the call gave, whether it kept its time, whether it spins; None where it was not woken in between."""
+    """The result of the call, whether it was not early, and whether it spins; None if it was not woken in between."""
     done, said = os.pipe()
 
     def act(me: Me) -> list[Any]:
@@ -71,7 +71,7 @@ def _in_vain(stage: Stage, call: str, limit_ns: int) -> list[Any] | None:
 
 
 def _timed(me: Me, wait: Callable[[], int], limit_ns: int, said: int) -> list[Any]:
-    """In an actor: the result of one wait, whether it took that long, and whether it slept more than once."""
+    """In an actor: the result of one wait, whether it took at least this long, and whether it slept more than once."""
     me.ready()
     before, began = _sleeps(), time.monotonic_ns()
     result = wait()
@@ -81,7 +81,7 @@ def _timed(me: Me, wait: Callable[[], int], limit_ns: int, said: int) -> list[An
 
 
 def _sleeps() -> int:
-    """How often the calling thread gave up its CPU of its own will (getrusage(2))."""
+    """Voluntary context switches of the calling thread (getrusage(2))."""
     return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
@@ -101,8 +101,7 @@ def _note(stage: Stage, seen: list[list[Any]]) -> None:
 
 
 def losers(stage: Stage, kind: str) -> None:
-    """Four are blocked in recvfrom with SO_RCVTIMEO on one connected stream, and one byte comes: who does not get it
-    waits on."""
+    """Four are blocked in recvfrom with SO_RCVTIMEO on one connected stream, and one byte comes; the losers wait on."""
     _insist_on_eyes(stage)
     for limit_ns in _LIMITS_NS:
         answers = _raced(stage, kind, limit_ns)
@@ -114,7 +113,7 @@ def losers(stage: Stage, kind: str) -> None:
 
 
 def _raced(stage: Stage, kind: str, limit_ns: int) -> list[list[Any]] | None:
-    """What each waiter says; None where one of them was not woken before its time was over."""
+    """The answer of each waiter; None if one of them was not woken before its time limit expired."""
     scenario = Scenario.parse(f"recvfrom/{kind}/n{_FOUR}/hold/one-write")
     source = stage.source(scenario)
     assert isinstance(source, Connected)
@@ -143,7 +142,7 @@ def _timeval(limit_ns: int) -> bytes:
 
 
 def closed_elsewhere(stage: Stage, call: str) -> None:
-    """One thread waits with a time limit, another one closes the descriptor; nothing comes until the time is over."""
+    """One thread waits with a time limit, another one closes the descriptor; nothing comes until the limit expires."""
     insist_on_call(call)
     for limit_ns in _LIMITS_NS:
         seen = _closed(stage, call, limit_ns)

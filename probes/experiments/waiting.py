@@ -1,4 +1,4 @@
-"""What the subjects share: a listener, and actors that wait on it in the call that a scenario names."""
+"""For all experiments: a listener, and actors that wait on it in the call that a scenario names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Scene:
         self._waiters = 0
 
     def waiter(self, react: bool = True) -> Actor:
-        """A new actor, proven blocked in the wait call; with `react` it takes a connection when told of one."""
+        """A new actor, proven blocked in the wait call; with `react` it takes a connection when the call returns."""
         i = self._waiters
         self._waiters += 1
 
@@ -42,7 +42,7 @@ class Scene:
         return self.stage.actor(act, f"w{i}").blocked_in(self.scenario.call)
 
     def outcome(self, i: int, waiting: Waiting, react: bool) -> str:
-        """In a waiter: wait once; what came of it, in a word or an errno's name."""
+        """In a waiter: wait once; returns the outcome in words, or the name of an errno."""
         result = waiting.wait()
         if result < 0:
             return errno_of_result(result) or str(result)
@@ -65,5 +65,5 @@ class Scene:
 
 
 def now(actor: Actor) -> Any:
-    """Where an actor is, once at rest: its answer, or that it is blocked still."""
+    """The actor's answer, or that it is still blocked; waits until it is at rest."""
     return actor.answer() if actor.answered else BLOCKED

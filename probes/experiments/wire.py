@@ -1,4 +1,4 @@
-"""TCP on loopback for experiments: listeners, clients, what they are in, and proofs that something arrived."""
+"""TCP on loopback for experiments: listeners, clients, their states, and proofs that something arrived."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DROP_ALL = 0
 
 
 def listening(stage: Stage, *, backlog: int = 16, port: int = 0, group: bool = False) -> socket.socket:
-    """A non-blocking TCP listener on `port` of loopback (0: one that is free), in a reuseport group with `group`."""
+    """A non-blocking TCP listener on `port` of loopback (0: any free port); `group`: in a reuseport group."""
     sock: socket.socket = stage.keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     if group:
         join_group(sock)
@@ -43,7 +43,7 @@ def listening(stage: Stage, *, backlog: int = 16, port: int = 0, group: bool = F
 
 
 def opened(stage: Stage, kind: str) -> Source:
-    """A non-blocking listener of a kind that scenarios name.  Raises NotApplicable where the kernel lacks it."""
+    """A non-blocking listener of one of the kinds of a scenario.  Raises NotApplicable if the kernel lacks it."""
     try:
         return stage.source(Scenario.parse(f"poll/{kind}/n1/hold/one-connection"))
     except OSError as error:
@@ -53,7 +53,7 @@ def opened(stage: Stage, kind: str) -> Source:
 
 
 def of(listener: Source) -> socket.socket:
-    """A socket object of its own on the listener's descriptor; it is the same open file description."""
+    """A socket object with a duplicate of the listener's descriptor (the same open file description)."""
     return socket.socket(fileno=os.dup(listener.fds[0]))
 
 
@@ -65,10 +65,10 @@ def dial(stage: Stage, to: socket.socket) -> socket.socket:
 
 
 def arrive(stage: Stage, at: socket.socket) -> socket.socket:
-    """A client whose connection is in the queue of listener `at`, or was taken, and every wake-up for it was issued.
+    """A client whose connection is queued at listener `at`, or was taken, with all wake-ups for it issued.
 
-    Whoever takes it must leave it open.  It sends a byte, which the other end acknowledges only once it has a socket
-    for this connection (SIOCOUTQ counts what is not acknowledged: net/ipv4/tcp.c, tcp_ioctl).
+    Whoever takes it must leave it open.  The client sends a byte, which the other end acknowledges only once it has a
+    socket for this connection (SIOCOUTQ counts what is not acknowledged: net/ipv4/tcp.c, tcp_ioctl).
     """
     theirs = dial(stage, at)
     theirs.send(b"x")
@@ -85,7 +85,7 @@ def unacknowledged(sock: socket.socket) -> int:
 
 
 def drained(near: socket.socket, far: socket.socket) -> None:
-    """Read at `far`, without blocking, whatever `near` has sent, until `near` knows that all of it has come."""
+    """Read from `far`, without blocking, whatever `near` has sent, until all of it is acknowledged."""
     far.setblocking(False)
 
     def all_came() -> bool:
@@ -105,7 +105,7 @@ def pair(stage: Stage) -> tuple[socket.socket, socket.socket]:
 
 
 def taken(stage: Stage, listener: socket.socket, *, resets: bool = True) -> socket.socket:
-    """The next connection of a listener, once it is there, blocking.  It closes with RST, unless not `resets`."""
+    """The next connection of a listener, once there is one, as a blocking socket.  It closes with RST if `resets`."""
     wait_readable(listener, "no connection came")
     sock: socket.socket = stage.keep(listener.accept()[0])
     sock.setblocking(True)
@@ -120,7 +120,7 @@ def wait_readable(sock: socket.socket, otherwise: str) -> None:
 
 
 def read(sock: socket.socket, most: int = 64) -> str:
-    """What can be read next, `end of file`, or the errno's name.  Raises Inconclusive where nothing comes."""
+    """What can be read next, `end of file`, or the errno's name.  Raises Inconclusive if nothing comes."""
     wait_readable(sock, "nothing came to be read")
     try:
         return sock.recv(most).decode() or "end of file"
@@ -129,7 +129,7 @@ def read(sock: socket.socket, most: int = 64) -> str:
 
 
 def read_exactly(sock: socket.socket, count: int) -> str:
-    """`count` bytes, or fewer where the stream ends before; the errno's name where it fails (ECONNRESET)."""
+    """`count` bytes, or fewer if the stream ends before; the errno's name if it fails (ECONNRESET)."""
     got = b""
     while len(got) < count:
         wait_readable(sock, f"{len(got)} of {count} bytes came, and no more")
@@ -144,12 +144,12 @@ def read_exactly(sock: socket.socket, count: int) -> str:
 
 
 def arrived(sock: socket.socket, count: int) -> None:
-    """Return once `count` bytes wait to be read."""
+    """Return once `count` bytes can be read."""
     until(lambda: unread(sock) >= count, lambda: f"{unread(sock)} of {count} bytes arrived")
 
 
 def ended(sock: socket.socket) -> None:
-    """Return once the peer's end of file has arrived, which recv tells without taking anything."""
+    """Return once the peer's end of file has arrived (recv with MSG_PEEK shows it)."""
 
     def end() -> bool:
         with contextlib.suppress(BlockingIOError):
@@ -160,7 +160,7 @@ def ended(sock: socket.socket) -> None:
 
 
 def state(sock: socket.socket) -> str:
-    """The TCP state of a socket: first byte of struct tcp_info."""
+    """The TCP state of a socket (the first byte of struct tcp_info)."""
     number = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[0]
     return _STATES.get(number, f"state {number}")
 
@@ -171,7 +171,7 @@ def in_state(sock: socket.socket, wanted: str) -> None:
 
 
 def queue(listener: socket.socket) -> tuple[int, int]:
-    """Connections in a TCP listener's accept queue, and its limit.  Raises Inconclusive where they are not told."""
+    """Connections in a TCP listener's accept queue, and its limit.  Raises Inconclusive if the kernel shows neither."""
     if not tcp.tells_queue():
         raise Inconclusive(tcp.NOT_TOLD)
     return tcp.queue(listener)
@@ -185,19 +185,19 @@ def queued(listener: socket.socket, count: int) -> None:
 def reported_by(sock: socket.socket, write: bool = False) -> list[str]:
     """Which of select, poll and epoll report `sock` readable (writable) now, by name."""
     fds = [sock.fileno()]
-    says = {"select": any(select.select([] if write else fds, fds if write else [], [], 0))}
+    reports = {"select": any(select.select([] if write else fds, fds if write else [], [], 0))}
     bit = select.POLLOUT if write else select.POLLIN
     poll = select.poll()
     poll.register(sock, bit)
-    says["poll"] = any(events & bit for _, events in poll.poll(0))
+    reports["poll"] = any(events & bit for _, events in poll.poll(0))
     with select.epoll() as instance:
         instance.register(sock, select.EPOLLOUT if write else select.EPOLLIN)
-        says["epoll"] = any(events & bit for _, events in instance.poll(0))
-    return [name for name, said in says.items() if said]
+        reports["epoll"] = any(events & bit for _, events in instance.poll(0))
+    return [name for name, reported in reports.items() if reported]
 
 
 def deaf(stage: Stage) -> socket.socket:
-    """A non-blocking client that hears nothing: whatever arrives is dropped, so its handshake stays half done."""
+    """A non-blocking client that gets no packets: a filter drops them, so its handshake stays half done."""
     sock: socket.socket = stage.keep(client(socket.AF_INET, socket.SOCK_STREAM, patience_s()))
     sock.setblocking(False)
     attach(sock, _SO_ATTACH_FILTER, _DROP_ALL)
@@ -207,7 +207,7 @@ def deaf(stage: Stage) -> socket.socket:
 def attach(sock: socket.socket, option: int, value: int) -> None:
     """Attach a classic BPF program of one instruction, `ret value` (socket(7), SO_ATTACH_FILTER).
 
-    Raises NotApplicable where the kernel refuses it.
+    Raises NotApplicable if the kernel refuses it.
     """
     code = array.array("B", struct.pack("HBBI", 0x06, 0, 0, value))
     try:
@@ -217,7 +217,7 @@ def attach(sock: socket.socket, option: int, value: int) -> None:
 
 
 def answered_unheard(sock: socket.socket) -> None:
-    """Return once a deaf client was answered: the kernel counts what its filter dropped (SO_MEMINFO)."""
+    """Return once a deaf client was answered: the kernel counts the packets that its filter dropped (SO_MEMINFO)."""
 
     def drops() -> int:
         try:
@@ -230,7 +230,7 @@ def answered_unheard(sock: socket.socket) -> None:
 
 
 def outcome(act: Any) -> str:
-    """What came of a call: `ok`, or the name of its errno."""
+    """The outcome of a call: `ok`, or the name of its errno."""
     try:
         act()
     except OSError as error:

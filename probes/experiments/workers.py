@@ -1,4 +1,4 @@
-"""Workers: actors that wait, are told, take a connection, and may be held up at a gate on the way."""
+"""Workers: actors that wait, return, take a connection, and may be held at a gate on the way."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..sources import Source
 from ..strategies import Strategy, prepare
 from ..verdict import Inconclusive
 
-_WAITS, _TOLD, _TOOK, _NOTHING = b"wtcE"
+_WAITS, _RETURNED, _TOOK, _FOUND_NOTHING = b"wtcE"
 
 
 class SharedListener:
-    """A listener that workers of several strategies wait on, and proof of what arrived there."""
+    """A listener that workers of several strategies wait on, and proofs that connections have arrived."""
 
     def __init__(self, stage: Stage, *, listener: str = "tcp4", blocking: bool = False, n: int = 8) -> None:
-        """`blocking`: as accept wants it; the multiplexers' workers that accept want it non-blocking."""
+        """`blocking`: for workers in accept; those in multiplexers, which accept later, need it non-blocking."""
         self.stage = stage
         self.kind = listener
         self.n = n
@@ -37,7 +37,7 @@ class SharedListener:
         return self.crew(strategy, 1, gate=gate)[0]
 
     def crew(self, strategy: str, n: int, *, gate: str = "none") -> list[Worker]:
-        """`n` workers that share what the strategy shares, each proven blocked before the next is made."""
+        """`n` workers that share what the strategy shares, each proven blocked before the next is forked."""
         scenario, shared = self.prepare(strategy)
         return [Worker(self, shared, scenario, gate) for _ in range(n)]
 
@@ -47,7 +47,7 @@ class SharedListener:
         return scenario, self.stage.keep(prepare(scenario, self.listener.fds))
 
     def connect(self) -> socket.socket:
-        """One connection, kept open; returns when it is proven to be queued or taken, and all are at rest."""
+        """Make one connection, which is kept open; returns when it is queued or taken, and all workers are at rest."""
         self.stage.insist_on_proof(self.listener)
         client: socket.socket = self.stage.keep(self.listener.connect(patience_s()))
         self.connections += 1
@@ -65,13 +65,13 @@ class SharedListener:
         return client
 
     def at_rest(self) -> None:
-        """Return once every wake-up was issued, and every worker that lives is at rest."""
+        """Return once every wake-up has been issued, and every living worker is at rest."""
         self.stage.quiet(worker.actor for worker in self.workers if worker.alive)
         for worker in self.workers:
             worker.at_rest()
 
     def left(self) -> int:
-        """How many connections wait in the accept queue.  Raises Inconclusive where the kernel does not say."""
+        """How many connections wait in the accept queue.  Raises Inconclusive if the kernel does not say."""
         queued = self.listener.queued()
         if queued is None:
             raise Inconclusive("it is not known how many connections wait in the accept queue")
@@ -79,9 +79,9 @@ class SharedListener:
 
 
 class Worker:
-    """Waits; says that it was told; takes one connection (with `drain` all that there are); waits again.
+    """Waits; reports that its call returned; takes one connection (with `drain` all that there are); waits again.
 
-    With a gate `before` or `after` it stands still before or after it takes, until it is let through.
+    With a gate `before` or `after` it stops before or after it takes, until it is let through.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Worker:
         self._fd = shared.listener.fds[0]
         self._where = gate
         self._drain = drain
-        self._ear, self._mouth = os.pipe()
+        self._reports, self._report_to = os.pipe()
         self._gate, self._opener = os.pipe()
         self._log = b""
         self.alive = True
@@ -104,14 +104,14 @@ class Worker:
     def _live(self, me: Me) -> NoReturn:
         waiting = self._strategy.waiting(self.i)
         while True:
-            self._say(_WAITS)
+            self._report(_WAITS)
             me.ready()
             result = waiting.wait()
             if result < 0:
                 raise OSError(-result, errno_name(-result))
-            self._say(_TOLD)
+            self._report(_RETURNED)
             if self._takes:
-                self._say(_TOOK)
+                self._report(_TOOK)
             self._pass("before")
             taken = [result] if self._takes else self._take()
             self._pass("after")
@@ -126,29 +126,29 @@ class Worker:
                 try:
                     taken.append(listening.accept()[0].detach())
                 except BlockingIOError:
-                    self._say(_NOTHING)
+                    self._report(_FOUND_NOTHING)
                     break
-                self._say(_TOOK)
+                self._report(_TOOK)
         return taken
 
-    def _say(self, what: int) -> None:
-        os.write(self._mouth, bytes((what,)))
+    def _report(self, what: int) -> None:
+        os.write(self._report_to, bytes((what,)))
 
     def _pass(self, where: str) -> None:
         if self._where == where:
             os.read(self._gate, 1)
 
     def let(self, times: int = 1) -> None:
-        """Let it through its gate, now or when it comes there."""
+        """Let it through its gate, now or when it gets there."""
         os.write(self._opener, b"x" * times)
 
     def listen(self) -> None:
-        """Hear what it has said by now."""
-        while select.select([self._ear], [], [], 0)[0]:
-            self._log += os.read(self._ear, 4096)
+        """Read its reports so far."""
+        while select.select([self._reports], [], [], 0)[0]:
+            self._log += os.read(self._reports, 4096)
 
     def at_rest(self) -> None:
-        """Hear what it said, once it is at rest.  Raises Inconclusive where its wait call failed."""
+        """Read its reports, once it is at rest.  Raises Inconclusive if its wait call failed."""
         if self.alive and self.actor.answered:
             raise Inconclusive(f"the wait call of w{self.i} gave {self.actor.answer()}")
         self.listen()
@@ -170,17 +170,17 @@ class Worker:
 
     @property
     def returns(self) -> int:
-        """How often it was told, as heard."""
-        return self._log.count(_TOLD)
+        """How often its wait call returned, according to the reports read so far."""
+        return self._log.count(_RETURNED)
 
     @property
     def took(self) -> int:
-        """How many connections it took, as heard."""
+        """How many connections it took, according to the reports read so far."""
         return self._log.count(_TOOK)
 
 
 def names(workers: Iterable[Worker]) -> list[str]:
-    """The workers in a word each: `w0`, `w2`."""
+    """The names of the workers: `w0`, `w2`."""
     return [f"w{worker.i}" for worker in workers]
 
 

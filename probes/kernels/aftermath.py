@@ -58,7 +58,7 @@ def complaints(run: dict[str, Any]) -> list[str]:
 
 
 def salvaged(folder: Path, reason: str) -> dict[str, Any] | None:
-    """The partial run that the journal in this folder tells of, written down beside it; None where it tells nothing."""
+    """The partial run that the journal in this folder tells of, written down beside it; None if it tells nothing."""
     run = assemble.rebuild(folder / JOURNAL, reason, _expectations)
     if run is not None and _kept(run, folder):
         (folder / JOURNAL).unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def salvaged(folder: Path, reason: str) -> dict[str, Any] | None:
 
 
 def _expectations(file: str) -> Expectations | None:
-    """Of a run that did not end; None where the file is no longer as it was."""
+    """Of a run that did not end; None if the file is no longer as it was."""
     try:
         return expectation_file.load(file)
     except (expectation_file.BadExpectations, NoChapters):

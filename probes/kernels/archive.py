@@ -127,7 +127,7 @@ class Archive:
         return candidates(self._run(["apt-cache", "madison", *names]).stdout) if names else []
 
     def show(self, package: str, version: str) -> dict[str, str] | None:
-        """The fields of this version of a package, or None where the archive has it no more."""
+        """The fields of this version of a package, or None if the archive has it no more."""
         stanzas = fields(self._run(["apt-cache", "show", f"{package}={version}"]).stdout)
         return stanzas[0] if stanzas else None
 

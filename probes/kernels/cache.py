@@ -72,7 +72,7 @@ class Cache:
             os.close(fd)
 
     def record(self, name: str) -> dict[str, Any] | None:
-        """What was fetched under this name: package, version, sha256 and more; None where nothing was, whole."""
+        """What was fetched under this name: package, version, sha256 and more; None if nothing was, whole."""
         try:
             record = json.loads((self.place(name) / RECORD).read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -63,7 +63,7 @@ class Story:
     began: bool = False
     """Whether the command was started."""
     code: int | None = None
-    """The command's exit code; None where it did not come to its end."""
+    """The command's exit code; None if it did not come to its end."""
     reason: str | None = None
     """Why there is no exit code, in one sentence."""
     console: str = ""

@@ -263,7 +263,7 @@ _START = 0x10010
 
 
 def why_not_whole(guest_run: GuestRun) -> str | None:
-    """Why there is no whole run.json, or None where there is one."""
+    """Why there is no whole run.json, or None if there is one."""
     story = guest_run.story
     if story.reason is not None:
         return story.reason

@@ -53,7 +53,7 @@ def sweep() -> list[str]:
 
 
 def _is_in_use(path: str) -> bool:
-    """Whether somebody holds the lock.  Raises OSError where it is gone."""
+    """Whether somebody holds the lock.  Raises OSError if it is gone."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -68,7 +68,7 @@ LOCKS: Mapping[str, LockKind] = {
 
 @contextmanager
 def make(name: str, inherited: bool = False) -> Iterator[Lock]:
-    """The lock `name`, free; destroyed on leaving.  Raises NotApplicable where this kernel lacks it.
+    """The lock `name`, free; destroyed on leaving.  Raises NotApplicable if this kernel lacks it.
 
     Where no IPC namespace of our own was allowed, a System V semaphore stays if the stage is killed
     before it leaves, until the next run's sweep; everything else dies with its processes.

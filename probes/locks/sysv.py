@@ -38,7 +38,7 @@ class Owner(NamedTuple):
 
     @classmethod
     def of(cls, pid: int) -> Owner:
-        """Raises OSError where there is no such process."""
+        """Raises OSError if there is no such process."""
         with open(f"/proc/{pid}/stat", "rb") as file:
             began = int(file.read().rpartition(b")")[2].split()[19])
         return cls(pid, os.stat("/proc/self/ns/pid").st_ino, began)
@@ -91,7 +91,7 @@ class Row(NamedTuple):
 
 
 def rows() -> Iterator[Row]:
-    """Every set that there is (/proc/sysvipc/sem, proc_sysvipc(5)).  Raises OSError where the kernel has none."""
+    """Every set that there is (/proc/sysvipc/sem, proc_sysvipc(5)).  Raises OSError if the kernel has none."""
     with open("/proc/sysvipc/sem") as file:
         next(file, None)
         for line in file:
@@ -100,7 +100,7 @@ def rows() -> Iterator[Row]:
 
 
 def owner_of(id: int) -> Owner | None:
-    """Whose set this is; None where its values do not say.  Raises OSError where it is gone or closed to us."""
+    """Whose set this is; None if its values do not say.  Raises OSError if it is gone or closed to us."""
     buffer = ctypes.create_string_buffer(_PACKED.size)
     _checked(syscalls.call(syscalls.NUMBERS["semctl"], id, 0, _GET_ALL, ctypes.addressof(buffer)))
     signature, rest = (values := _PACKED.unpack(buffer.raw))[1 : 1 + len(_SIGNATURE)], values[1 + len(_SIGNATURE) :]

@@ -48,7 +48,7 @@ class RatedStrategy:
     sizes: Mapping[int, Figures]
     traits: traits.Traits
     cpu: str = ""
-    """Its CPU time per connection at rest, as a sentence; empty where that was not measured."""
+    """Its CPU time per connection at rest, as a sentence; empty if that was not measured."""
     tail: str = ""
     """How long the slowest connections wait where work is uneven, as a sentence; likewise."""
 
@@ -71,7 +71,7 @@ class RatedStrategy:
         return SAFE if word.startswith("yes") else DELAYED if word.startswith("only") else LOST
 
     def observed(self, workers: int) -> int | None:
-        """How many of so many workers one connection woke at most; None where so many were not tried."""
+        """How many of so many workers one connection woke at most; None if so many were not tried."""
         return self.sizes[workers]["woken"].high if workers in self.sizes else None
 
     def woken_at_worst(self, workers: int) -> int:
@@ -221,7 +221,7 @@ def _measured(run: Run, strategy: str, figure: str, load: str, sentence: str) ->
 
 
 def _unsound(run: Run, strategy: str) -> str | None:
-    """Why this strategy must not be recommended; None where every claim about its soundness was held, or not asked."""
+    """Why this strategy must not be recommended; None if every claim about its soundness was held, or not asked."""
     for claim in run["claims"]:
         if claim["id"] in SOUNDNESS and claim["verdict"] in (BROKEN, INCONCLUSIVE):
             for case in claim["cases"]:

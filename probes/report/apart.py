@@ -13,7 +13,7 @@ Path = str | os.PathLike[str]
 
 
 def why_not_apart(inputs: Iterable[Path], outputs: Iterable[Path]) -> str | None:
-    """Why what is written would destroy an input or another output, as a sentence; None where it would not.
+    """Why what is written would destroy an input or another output, as a sentence; None if it would not.
 
     Devices, pipes and terminals (/dev/stdout, say) hold nothing that could be destroyed.
     """

@@ -108,7 +108,7 @@ def _claims(cases: Iterable[JudgedCase], failed_controls: Sequence[str]) -> list
 
 
 def _unjudged(cases: Iterable[JudgedCase], every_case: EveryCase | None) -> dict[str, set[str]] | None:
-    """The cases of each claim that nobody judged; None where nobody knows them all."""
+    """The cases of each claim that nobody judged; None if nobody knows them all."""
     if every_case is None:
         return None
     judged = {case.key for case in cases}
@@ -116,7 +116,7 @@ def _unjudged(cases: Iterable[JudgedCase], every_case: EveryCase | None) -> dict
 
 
 def _why_partial(cases: Iterable[JudgedCase], every_case: EveryCase | None, ended: str | None) -> str | None:
-    """Why the run is partial, in words; None where it is whole."""
+    """Why the run is partial, in words; None if it is whole."""
     unjudged = _unjudged(cases, every_case)
     if unjudged is None or every_case is None:
         return ended or "nobody knows how many cases a whole run has"
@@ -143,7 +143,7 @@ def rebuild(
 ) -> dict[str, Any] | None:
     """The partial run that the journal at `path` tells of, with the reason why it is partial.
 
-    `expectations` loads the file that the run was compared with.  None where the journal tells not even which
+    `expectations` loads the file that the run was compared with.  None if the journal tells not even which
     kernel it was.
     """
     lines = journal.read(path)

@@ -69,7 +69,7 @@ def _largest(document: Mapping[str, Any], load: str) -> dict[str, Cell]:
 
 
 def ratio(run: Run, strategy: str, figure: str, load: str) -> tuple[float, str] | None:
-    """The figure as a multiple of that of `accept`, and the scene in words; None where it was not measured."""
+    """The figure as a multiple of that of `accept`, and the scene in words; None if it was not measured."""
     cell = _largest(run["cost"], load).get(strategy) if run.get("cost") else None
     spread = cell["ratios"][figure] if cell else None
     return (spread["median"], scene_in_words(cell)) if cell and spread else None

@@ -13,7 +13,7 @@ DEVIATIONS = (BROKEN, INCONCLUSIVE)
 
 
 def reason(claim: Mapping[str, Any]) -> str | None:
-    """Why this verdict of the claim was expected; None where it was not, or needed no expectation.
+    """Why this verdict of the claim was expected; None if it was not, or needed no expectation.
 
     A claim that deviates is expected to only if each of its deviating cases was.
     """

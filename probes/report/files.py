@@ -18,7 +18,7 @@ def write_whole(text: str, path: str | os.PathLike[str]) -> None:
     """Write `text` to `path`, and make the folders above it.
 
     What is there and is not a regular file (a device, a pipe, a terminal) is written through, never
-    replaced; of a link, the file behind it is.  Raises OSError where it cannot be written, as for a pipe that
+    replaced; of a link, the file behind it is.  Raises OSError if it cannot be written, as for a pipe that
     nobody reads and for a link that `resolved` refuses; then a regular file is as it was.
     """
     if is_written_through(path):
@@ -123,7 +123,7 @@ def why_not_writable(path: Path, *, regular: bool = False, named: bool = False) 
 
 
 def lock(folder: Path) -> int | None:
-    """Keep other runs out of this folder until the descriptor is closed; None where nothing can be locked there.
+    """Keep other runs out of this folder until the descriptor is closed; None if nothing can be locked there.
 
     The lock is on the folder itself (flock(2)), so nothing is left behind.  Raises BlockingIOError where somebody
     else has it.

@@ -42,7 +42,7 @@ class HerdPlot:
 
 
 def herd_plot(run: Mapping[str, Any]) -> HerdPlot | None:
-    """The plot; None where no strategy was tried with several numbers of workers."""
+    """The plot; None if no strategy was tried with several numbers of workers."""
     grown = {name: sizes for name, sizes in by_size(run).items() if len(sizes) > 1}
     if not grown:
         return None

@@ -48,7 +48,7 @@ class ShownHerd:
     strategy: str
     name: str
     states: tuple[str, ...]
-    """One for each worker, in the order in which they blocked; empty where nothing was seen."""
+    """One for each worker, in the order in which they blocked; empty if nothing was seen."""
     figures: Figures | None
     """Over all trials of eight workers that accept at once."""
     why_not: str | None
@@ -79,7 +79,7 @@ class ShownHerd:
 
     @property
     def most(self) -> int | None:
-        """How many one connection woke at most; None where nobody saw."""
+        """How many one connection woke at most; None if nobody saw."""
         return self.figures["woken"].high if self.figures is not None else None
 
 

@@ -71,5 +71,5 @@ def lines(content: bytes) -> list[tuple[str, Any]]:
 
 
 def begun(journal: list[tuple[str, Any]]) -> Mapping[str, Any] | None:
-    """What was known before the first case, or None where the run did not come so far."""
+    """What was known before the first case, or None if the run did not come so far."""
     return next((what for kind, what in journal if kind == BEGIN), None)

@@ -69,7 +69,7 @@ class Recorder:
     def finish(self, every_case: EveryCase | None) -> None:
         """Judge every claim.  A session that was to judge none has no run.
 
-        `every_case`: what a whole run with these options judges; None where nobody knows.
+        `every_case`: what a whole run with these options judges; None if nobody knows.
         """
         splats = self._splats.close()
         if self._journal is not None:

@@ -81,7 +81,7 @@ def violation(run: Mapping[str, Any]) -> str | None:
 def write(run: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     """Write `run` to `path`, whole or not at all, and make the folders above it.
 
-    Raises OSError where the file cannot be written, and TypeError or ValueError for what JSON
+    Raises OSError if the file cannot be written, and TypeError or ValueError for what JSON
     cannot carry; then `path` is as it was.
     """
     write_whole(as_text(run), path)
@@ -94,7 +94,7 @@ def as_text(run: Mapping[str, Any]) -> str:
 
 
 def started_whole(path: Path) -> str | None:
-    """When the whole run in this file was started; None where there is none, or one that is partial."""
+    """When the whole run in this file was started; None if there is none, or one that is partial."""
     with contextlib.suppress(OSError, ValueError, RecursionError, MemoryError):
         run = json.loads(bounded.read(path))
         if isinstance(run, dict) and run.get("partial") is False and isinstance(run.get("started"), str):

@@ -75,4 +75,4 @@ SHORT: dict[str, Callable[[Run], str | None]] = {
     "Q8": _ring,
     "Q10": _per_connection,
 }
-"""By the row of the question; None where the run has no such answer."""
+"""By the row of the question; None if the run has no such answer."""

@@ -25,7 +25,7 @@ Rank = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class StrategyRow:
-    """A strategy, and its figures under each reaction: None where it was not run."""
+    """A strategy, and its figures under each reaction: None if it was not run."""
 
     strategy: str
     """Its id."""

@@ -18,7 +18,7 @@ MOST_CALLS = 8
 
 
 def stand_ins(kernel: Mapping[str, Any]) -> str:
-    """Which call stood for one that this architecture lacks: `poll: ppoll here`; empty where none had to."""
+    """Which call stood for one that this architecture lacks: `poll: ppoll here`; empty if none had to."""
     return ", ".join(f"{name}: {call} here" for name, call in kernel.get("stand_ins", {}).items())
 
 
@@ -69,7 +69,7 @@ def observers(trial: Mapping[str, Any]) -> str:
 
 
 def remarks(trial: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What else the trial tells: (what, text).  Empty where there is nothing beyond the numbers."""
+    """What else the trial tells: (what, text).  Empty if there is nothing beyond the numbers."""
     lines: list[tuple[str, str]] = []
     if trial["inconclusive"]:
         lines.append(("inconclusive", trial["inconclusive"]))

@@ -76,7 +76,7 @@ class AcceptMutexWorker(Loop):
 
 
 def serve(host: str, port: int, workers: int, backlog: int, delay_s: float, most: int) -> None:
-    """Serve until SIGTERM or SIGINT.  Raises OSError where it cannot listen."""
+    """Serve until SIGTERM or SIGINT.  Raises OSError if it cannot listen."""
     listener = listen(host, port, backlog=backlog)
     mutex = AcceptMutex()
 

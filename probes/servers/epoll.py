@@ -13,7 +13,7 @@ from .loop import Loop
 
 
 def serve(host: str, port: int, workers: int, backlog: int, trigger: str) -> None:
-    """Serve until SIGTERM or SIGINT.  Raises OSError where it cannot listen."""
+    """Serve until SIGTERM or SIGINT.  Raises OSError if it cannot listen."""
     listener = listen(host, port, backlog=backlog)
     address = listener.getsockname()
     say(f"listening on {address[0]} port {address[1]}")

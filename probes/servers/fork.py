@@ -25,7 +25,7 @@ class ForkServer:
     """The parent."""
 
     def __init__(self, listener: socket.socket, greeting: Path | None, idle_s: float, most: int) -> None:
-        """No more than `most` children at once.  Raises OSError where the greeting cannot be read."""
+        """No more than `most` children at once.  Raises OSError if the greeting cannot be read."""
         # It sleeps in poll alone, where signals reach it: claim sockets.readiness-may-be-gone.
         listener.setblocking(False)
         self._listener = listener
@@ -113,7 +113,7 @@ class ForkServer:
 
 
 def serve(host: str, port: int, backlog: int, greeting: Path | None, idle_s: float, most: int, grace_s: float) -> None:
-    """Serve until SIGTERM or SIGINT.  Raises OSError where it cannot listen, or read the greeting."""
+    """Serve until SIGTERM or SIGINT.  Raises OSError if it cannot listen, or read the greeting."""
     listener = listen(host, port, backlog=backlog)
     server = ForkServer(listener, greeting, idle_s, most)
     address = listener.getsockname()

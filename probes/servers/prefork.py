@@ -19,7 +19,7 @@ _SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
 
 
 def run(work: Work, n: int) -> None:
-    """Keep `n` workers, until SIGTERM or SIGINT.  Raises OSError where they cannot be forked at the start.
+    """Keep `n` workers, until SIGTERM or SIGINT.  Raises OSError if they cannot be forked at the start.
 
     Whatever must outlive a worker is opened before this, and stays open here: a listener, and with it
     the connections that wait (claim server.kept-listener-keeps-its-queue).

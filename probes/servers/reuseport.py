@@ -11,7 +11,7 @@ from .loop import Loop
 
 
 def serve(host: str, port: int, workers: int, backlog: int) -> None:
-    """Serve until SIGTERM or SIGINT.  Raises OSError where it cannot listen."""
+    """Serve until SIGTERM or SIGINT.  Raises OSError if it cannot listen."""
     # The parent opens them all and keeps them open.  A listener that died with its worker would take its
     # queue along (claim reuseport-group.close-aborts-its-queue); so the next worker goes on with it.
     listeners = [listen(host, port, backlog=backlog, group=True)]

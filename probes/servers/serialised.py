@@ -20,7 +20,7 @@ LOCKS = ("flock", "record", "ofd", "robust-mutex")
 
 
 def serve(host: str, port: int, workers: int, backlog: int, lock: str, idle_s: float) -> None:
-    """Serve until SIGTERM or SIGINT.  Raises OSError where it cannot listen, NotApplicable without such a lock."""
+    """Serve until SIGTERM or SIGINT.  Raises OSError if it cannot listen, NotApplicable without such a lock."""
     listener = listen(host, port, backlog=backlog)
     with locks.make(lock) as shared_lock:
         address = listener.getsockname()

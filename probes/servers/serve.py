@@ -155,7 +155,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def serve(options: argparse.Namespace) -> None:
-    """Run the server that was parsed.  Raises OSError where it cannot, with what it could not use as `filename`."""
+    """Run the server that was parsed.  Raises OSError if it cannot, with what it could not use as `filename`."""
     run: Callable[[argparse.Namespace], None] = options.serve
     run(options)
 

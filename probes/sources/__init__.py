@@ -43,7 +43,7 @@ class Source:
     def queued(self) -> int | None:
         """What was made and waits to be taken: connections in the accept queues, datagrams in the receive queues.
 
-        None where the kernel does not say.
+        None if the kernel does not say.
         """
         return None
 
@@ -88,7 +88,7 @@ def client(family: int, kind: int, patience_s: float, protocol: int = 0) -> sock
 
 
 def insist_on_another_end(sock: socket.socket) -> None:
-    """Raises OSError (EADDRNOTAVAIL) where a TCP socket has connected to itself.
+    """Raises OSError (EADDRNOTAVAIL) if a TCP socket has connected to itself.
 
     That comes about where the one port that is free is the port that nobody listens on any more: two that open at once
     connect (RFC 9293, 3.5), and here both are the same (net.ipv4.ip_local_port_range).

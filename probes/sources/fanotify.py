@@ -24,7 +24,7 @@ class Fanotify(Source):
     delivery = "open returned: the task that opens the file issues the wake-ups itself"
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
-        """Raises NotApplicable where the kernel has none, or gives none to who has no CAP_SYS_ADMIN."""
+        """Raises NotApplicable if the kernel has none, or gives none to who has no CAP_SYS_ADMIN."""
         self._file = os.memfd_create("watched")
         try:
             flags = _CLOEXEC | (0 if scenario.takes else _NONBLOCK)

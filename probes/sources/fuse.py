@@ -40,7 +40,7 @@ class Fuse(Source):
     delivery = "write to /dev/fuse returned: the task that asks puts the request into the queue and wakes itself"
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
-        """Raises NotApplicable where /dev/fuse may not be opened, or nothing may be mounted."""
+        """Raises NotApplicable if /dev/fuse may not be opened, or nothing may be mounted."""
         if folder is None:
             raise NotApplicable("fuse: there is no mount namespace of our own")
         self._place = os.path.join(folder, "fuse")

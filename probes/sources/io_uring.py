@@ -15,7 +15,7 @@ class IoUringRing(Source):
     delivery = "io_uring_enter returned: it had completed the request, and called back whoever polls the ring"
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
-        """Raises NotApplicable where the kernel has no io_uring."""
+        """Raises NotApplicable if the kernel has no io_uring."""
         self._rings: list[Ring] = []
         try:
             for _ in range(scenario.n if scenario.sharing == "nothing" else 1):

@@ -9,7 +9,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def checked(result: int) -> int:
-    """The result of a call of `libc`.  Raises OSError where it is -1."""
+    """The result of a call of `libc`.  Raises OSError if it is -1."""
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))

@@ -19,7 +19,7 @@ class Mountinfo(Source):
     delivery = "mount returned: the task that mounts issues the wake-ups itself"
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
-        """Raises NotApplicable where there is no folder of our own mounts: then a mount would be everybody's."""
+        """Raises NotApplicable if there is no folder of our own mounts: then a mount would be everybody's."""
         if folder is None:
             raise NotApplicable("mountinfo: there is no mount namespace of our own")
         self._folder = folder

@@ -48,7 +48,7 @@ class Mqueue(Source):
 def _opened(blocking: bool) -> int:
     """A new queue, by the system call: libc's mq_open wants a slash that the kernel refuses (mq_overview(7)).
 
-    Raises Inconclusive where the machine's limits are too narrow: EINVAL says so to who has no CAP_SYS_RESOURCE
+    Raises Inconclusive if the machine's limits are too narrow: EINVAL says so to who has no CAP_SYS_RESOURCE
     (mq_open(3), mq_attr_ok in ipc/mqueue.c).
     """
     name = ctypes.create_string_buffer(f"wakecheck-{os.getpid()}-{next(_names)}".encode())

@@ -23,7 +23,7 @@ class Pidfd(Source):
     delivery = "wait sees the process dead: it takes the lock under which the dying one wakes; then a fence"
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
-        """Raises NotApplicable where the kernel has no pidfds that can be waited for."""
+        """Raises NotApplicable if the kernel has no pidfds that can be waited for."""
         conductor = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:

@@ -26,7 +26,7 @@ class Pty(Source):
     )
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
-        """Raises NotApplicable where no pseudoterminal can be had."""
+        """Raises NotApplicable if no pseudoterminal can be had."""
         own = scenario.sharing == "nothing"
         self._terminals: list[tuple[int, int]] = []
         try:

@@ -18,7 +18,7 @@ class SysvQueue(Source):
     delivery = "msgsnd returned: it hands the message to a receiver, and wakes it, itself"
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
-        """Raises NotApplicable where there are no namespaces of our own: a queue stays when its processes die."""
+        """Raises NotApplicable if there are no namespaces of our own: a queue stays when its processes die."""
         if folder is None:
             raise NotApplicable("System V message queue: there is no IPC namespace of our own")
         own = scenario.sharing == "nothing"

@@ -108,7 +108,7 @@ def tcp6(scenario: Scenario, folder: str | None) -> Tcp:
 
 
 def mptcp4(scenario: Scenario, folder: str | None) -> Tcp:
-    """Raises NotApplicable where the kernel was built without MPTCP, has it switched off, or falls back to TCP."""
+    """Raises NotApplicable if the kernel was built without MPTCP, has it switched off, or falls back to TCP."""
     try:
         listener = Tcp(scenario, socket.AF_INET, "127.0.0.1", _IPPROTO_MPTCP)
         try:

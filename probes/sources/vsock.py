@@ -20,7 +20,7 @@ _CONNECT_TIMEOUT = 6  # SO_VM_SOCKETS_CONNECT_TIMEOUT: two seconds unless told
 def _listening(backlog: int) -> socket.socket:
     """A listening socket on a port that is free.
 
-    Raises NotApplicable where the kernel has no AF_VSOCK, or no way to itself.
+    Raises NotApplicable if the kernel has no AF_VSOCK, or no way to itself.
     """
     try:
         listening = socket.socket(_AF_VSOCK, socket.SOCK_STREAM)
@@ -66,7 +66,7 @@ class Vsock(Source):
     delivery = "connect returned: on AF_VSOCK the request's handler, which wakes, ends before the answer is carried"
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
-        """Raises NotApplicable where the kernel has no AF_VSOCK, or no way to itself."""
+        """Raises NotApplicable if the kernel has no AF_VSOCK, or no way to itself."""
         self._socket = _listening(4096)
         self._address = self._socket.getsockname()
         self._socket.setblocking(scenario.takes)
@@ -92,7 +92,7 @@ class VsockConnected(Connected):
     delivery = "a connect that came behind it has returned: on AF_VSOCK loopback one work item carries all, in order"
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
-        """Raises NotApplicable where the kernel has no AF_VSOCK, or no way to itself."""
+        """Raises NotApplicable if the kernel has no AF_VSOCK, or no way to itself."""
         self._listening = _listening(16)
         super().__init__(scenario, self._pair)
 

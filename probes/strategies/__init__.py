@@ -76,7 +76,7 @@ class Strategy:
 def prepare(scenario: Scenario, fds: list[int]) -> Strategy:
     """The strategy of `scenario` on descriptors `fds` (one per waiter).
 
-    Raises NotApplicable where this kernel was asked for the call or the flag and has it not.
+    Raises NotApplicable if this kernel was asked for the call or the flag and has it not.
     """
     call = scenario.system_call
     if syscalls.number(call) is None:

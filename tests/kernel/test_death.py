@@ -36,7 +36,7 @@ def test_all_told(play: Play, strategy: str) -> None:
               \\          /
                L  <- c0;  c1
     """
-    seen = play("death.killed_when_told", strategy)
+    seen = play("death.killed_when_notified", strategy)
     seen.expect("returned", 2)
     seen.expect("survivor-returned", 1)
     seen.expect("survivor-took", 2)
@@ -60,7 +60,7 @@ def test_shared_level(play: Play, strategy: str) -> None:
                   |
                   L  <- c0;  c1
     """
-    seen = play("death.killed_when_told", strategy)
+    seen = play("death.killed_when_notified", strategy)
     seen.expect("returned", 2)
     seen.expect("survivor-returned", 1)
     seen.expect("survivor-took", 2)
@@ -83,7 +83,7 @@ def test_exclusive_waits_for_next(play: Play, strategy: str) -> None:
               \\          /
                L  <- c0;  c1
     """
-    seen = play("death.killed_when_told", strategy)
+    seen = play("death.killed_when_notified", strategy)
     seen.expect("returned", 1)
     seen.expect("survivor-returned", 0)
     seen.expect("survivor-returned-again", 1)
@@ -109,7 +109,7 @@ def test_edge_stays_behind(play: Play, strategy: str) -> None:
                   |
                   L  <- c0;  c1
     """
-    seen = play("death.killed_when_told", strategy)
+    seen = play("death.killed_when_notified", strategy)
     seen.expect("returned", 1)
     seen.expect("survivor-returned", 0)
     seen.expect("survivor-returned-again", 1)
@@ -134,7 +134,7 @@ def test_oneshot(play: Play, strategy: str) -> None:
                   |
                   L  <- c0;  c1
     """
-    seen = play("death.killed_when_told", strategy)
+    seen = play("death.killed_when_notified", strategy)
     seen.expect("returned", 1)
     seen.expect("survivor-returned-again", 0)
     seen.expect("left", 2)
@@ -176,7 +176,7 @@ def test_accept_goes_on(play: Play, call: str) -> None:
                      \\          /
                       L  <- c0;  c1
     """
-    seen = play("death.killed_when_told", call)
+    seen = play("death.killed_when_notified", call)
     seen.expect("returned", 1)
     seen.expect("survivor-returned", 0)
     seen.expect("survivor-took", 1)

@@ -21,7 +21,7 @@ _PER_LINE, _STEP, _LEFT, _TOP, _ROW = 16, 26, 236, 134, 44
 
 
 def draw(answer: Mapping[str, Any]) -> dict[str, str]:
-    """The picture; none where nothing was measured at rest with more than one worker."""
+    """The picture; none if nothing was measured at rest with more than one worker."""
     cells = [cell for cell in answer["cells"] if cell["load"] == REST and cell["workers"] > 1 and cell["dots"]]
     if not cells:
         return {}

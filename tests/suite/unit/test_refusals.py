@@ -13,7 +13,7 @@ import pytest
 
 from probes import refusals
 from probes.case import Case, Facts, judge
-from probes.experiments import told
+from probes.experiments import reported
 from probes.lab import denial, trial
 from probes.locks import sysv
 from probes.scenario import Scenario
@@ -92,7 +92,7 @@ def test_pipe_larger_than_the_machine_lets_it_be(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(fcntl, "fcntl", refuse)
     with pytest.raises(Inconclusive, match=r"^a larger pipe: EPERM: look at fs\.pipe-max-size, "):
-        told.make_larger(0, 1)
+        reported.make_larger(0, 1)
 
 
 def test_source_that_the_machine_has_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:

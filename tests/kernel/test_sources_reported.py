@@ -27,7 +27,7 @@ def test_normal_data_is_input(play: Play, source: str, waiter: str) -> None:
     """
     w0 (poll: POLLRDNORM) ---> fd  <- one write
     """
-    play("told.normal_data", source).expect("waiter", waiter)
+    play("reported.normal_data", source).expect("waiter", waiter)
 
 
 @claim(
@@ -43,7 +43,7 @@ def test_pipe_signals_each_write(play: Play) -> None:
     """
     p (SIGIO) <--- pipe  <- "x", "x", nothing read
     """
-    seen = play("told.signalled")
+    seen = play("reported.signalled")
     seen.expect("first", True)
     seen.expect("second", True)
 
@@ -58,4 +58,4 @@ def test_larger_pipe_wakes_writers(play: Play) -> None:
     """
     w0 w1 (write)  ---> full pipe  <- F_SETPIPE_SZ
     """
-    play("told.made_larger").expect("returned", 2)
+    play("reported.made_larger").expect("returned", 2)

@@ -1,4 +1,4 @@
-"""How a waiter is told of what can be read: by POLLRDNORM alone, or by a signal."""
+"""How readiness is reported: by POLLRDNORM alone, by a signal, and when a pipe grows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, include/uapi/linux/fcntl.h; Python has th
 
 
 def normal_data(stage: Stage, kind: str) -> None:
-    """One waits in poll for POLLRDNORM alone, which is another name of POLLIN; something is written."""
+    """One waits in poll for only POLLRDNORM, which is equivalent to POLLIN; something is written."""
     source = stage.source(Scenario.parse(f"poll/{kind}/n1/hold/one-write"))
 
     def act(me: Me) -> str:
@@ -36,7 +36,7 @@ def normal_data(stage: Stage, kind: str) -> None:
 
 
 def signalled(stage: Stage) -> None:
-    """The owner of a pipe with O_ASYNC gets SIGIO for a write, and for another one, though it has read nothing."""
+    """The owner of a pipe with O_ASYNC gets SIGIO for a write, and for another one, although nothing was read."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
     reader, writer = os.pipe()
     fcntl.fcntl(reader, fcntl.F_SETOWN, os.getpid())
@@ -47,7 +47,7 @@ def signalled(stage: Stage) -> None:
 
 
 def make_larger(pipe: int, size: int) -> None:
-    """F_SETPIPE_SZ.  Raises Inconclusive where the machine lets an ordinary user have no such pipe (pipe(7))."""
+    """Set the size of a pipe.  Raises Inconclusive if limits for ordinary users forbid it (pipe(7))."""
     try:
         fcntl.fcntl(pipe, _SET_PIPE_SIZE, size)
     except PermissionError as error:
