@@ -39,17 +39,17 @@ class LockKind:
     """A kind of lock."""
 
     part: str
-    """What makes it: MODULE.CLASS in this folder."""
+    """Its class: MODULE.CLASS in this folder."""
     called: str
-    """What the claims' sentences call it, with its kin where the kernel treats them alike."""
+    """Its name in the sentences of claims; the same for locks that the kernel treats alike."""
     options: Mapping[str, bool] = field(default_factory=dict)
-    """For the class."""
+    """Arguments for the class."""
     inheritable: bool = False
-    """Whether processes can use the descriptor that they inherited, instead of one of their own each (`inherited`)."""
+    """Whether processes can use an inherited descriptor instead of one of their own (`inherited`)."""
     handed_over: bool = True
-    """Whether who waits sleeps in the kernel until it is unlocked; otherwise until a timer ends."""
+    """Whether a process that waits for it sleeps in the kernel until the unlock; otherwise until a timer expires."""
     herds: bool = False
-    """Whether unlocking wakes everyone that waits, and any of them may have it next."""
+    """Whether an unlock wakes all that wait, so that any of them may get it next."""
 
 
 LOCKS: Mapping[str, LockKind] = {

@@ -15,7 +15,7 @@ class _File:
         self._fd = os.memfd_create("wakecheck-lock", os.MFD_CLOEXEC)
 
     def attach(self) -> None:
-        """Open the file anew: flock and OFD locks belong to the open file description."""
+        """Open the file again: flock and OFD locks belong to the open file description."""
         if not self._inherited:
             self._fd = os.open(f"/proc/self/fd/{self._fd}", os.O_RDWR | os.O_CLOEXEC)
 
@@ -61,7 +61,7 @@ class Ofd(Record):
 
 
 class Token:
-    """One byte in a pipe: who reads it has the lock, and writes it back."""
+    """One byte in a pipe: the process that reads it has the lock; to unlock, it writes the byte back."""
 
     call = "read"
 

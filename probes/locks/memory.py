@@ -1,6 +1,6 @@
-"""Locks that are a word in memory: POSIX semaphore, pthread mutexes, and nginx's kind of try-lock.
+"""Locks that are a word in shared memory: POSIX semaphore, pthread mutexes, and a try-lock like nginx's.
 
-libc takes them in user space, and asks the kernel, by futex(2), only to sleep and to wake.
+libc takes them in user space, and calls futex(2) only to sleep and to wake.
 """
 
 from __future__ import annotations

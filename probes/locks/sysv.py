@@ -28,23 +28,23 @@ _WORDS = 3
 
 
 class Owner(NamedTuple):
-    """The process that a set belongs to; as long as it lives, nobody else removes the set."""
+    """The process that a semaphore set belongs to; while it lives, nobody else removes the set."""
 
     pid: int
     namespace: int
-    """The inode of its PID namespace: elsewhere its number says nothing."""
+    """The inode of its PID namespace; in another one, the pid means nothing."""
     began: int
-    """When it started, in ticks since boot (proc_pid_stat(5)): a number may go to another process."""
+    """When it started, in ticks since boot (proc_pid_stat(5)), because a pid may be reused."""
 
     @classmethod
     def of(cls, pid: int) -> Owner:
-        """Raises OSError if there is no such process."""
+        """The owner with this pid.  Raises OSError if there is no such process."""
         with open(f"/proc/{pid}/stat", "rb") as file:
             began = int(file.read().rpartition(b")")[2].split()[19])
         return cls(pid, os.stat("/proc/self/ns/pid").st_ino, began)
 
     def is_gone(self) -> bool:
-        """Whether it is known to live no more."""
+        """Whether it is known to be dead."""
         if self.namespace != os.stat("/proc/self/ns/pid").st_ino:
             return False
         try:
@@ -54,7 +54,7 @@ class Owner(NamedTuple):
 
 
 def _values(owner: Owner) -> tuple[int, ...]:
-    """What the set of this owner holds while its lock is free."""
+    """The values in this owner's set while its lock is free."""
     mask = (1 << _BITS) - 1
     return (1, *_SIGNATURE, *(number >> _BITS * word & mask for number in owner for word in range(_WORDS)))
 
@@ -63,18 +63,18 @@ SIZE = 1 + len(_SIGNATURE) + _WORDS * len(Owner._fields)
 """How many semaphores are in a set."""
 _PACKED = struct.Struct(f"={SIZE}H")
 _NOBODY = Owner(0, 0, 0)
-"""Where /proc does not say who we are: nobody can see from here whether that one lives."""
+"""The owner if /proc does not show our own process: nobody can tell then whether it lives."""
 _owner_pid: int | None = None
 
 
 def own_what_follows() -> None:
-    """The sets that this process and its children make from now on are this process's."""
+    """Make this process the owner of the sets that it and its children create from now on."""
     global _owner_pid
     _owner_pid = os.getpid()
 
 
 def _owner() -> Owner:
-    """Who is written into a set that is made now."""
+    """The owner to record in a new set."""
     try:
         return Owner.of(_owner_pid or os.getpid())
     except OSError:
@@ -91,7 +91,7 @@ class Row(NamedTuple):
 
 
 def rows() -> Iterator[Row]:
-    """Every set that there is (/proc/sysvipc/sem, proc_sysvipc(5)).  Raises OSError if the kernel has none."""
+    """All existing sets (/proc/sysvipc/sem, proc_sysvipc(5)).  Raises OSError if the kernel has no System V IPC."""
     with open("/proc/sysvipc/sem") as file:
         next(file, None)
         for line in file:
@@ -100,7 +100,7 @@ def rows() -> Iterator[Row]:
 
 
 def owner_of(id: int) -> Owner | None:
-    """Whose set this is; None if its values do not say.  Raises OSError if it is gone or closed to us."""
+    """The owner of this set; None if its values do not say.  Raises OSError if it is gone, or if we may not read it."""
     buffer = ctypes.create_string_buffer(_PACKED.size)
     _checked(syscalls.call(syscalls.NUMBERS["semctl"], id, 0, _GET_ALL, ctypes.addressof(buffer)))
     signature, rest = (values := _PACKED.unpack(buffer.raw))[1 : 1 + len(_SIGNATURE)], values[1 + len(_SIGNATURE) :]
@@ -111,7 +111,7 @@ def owner_of(id: int) -> Owner | None:
 
 
 def _checked(result: int) -> int:
-    """Raises OSError with the kernel's errno; NotApplicable where it knows no System V IPC."""
+    """The result.  Raises OSError with the kernel's errno; NotApplicable if the kernel has no System V IPC."""
     if result == -errno.ENOSYS:
         raise NotApplicable("semget: this kernel has no System V semaphores (CONFIG_SYSVIPC)")
     if result < 0:
@@ -120,15 +120,15 @@ def _checked(result: int) -> int:
 
 
 def find(key: int) -> int:
-    """The id of the set with this key, in this process's IPC namespace.  OSError: ENOENT where there is none."""
+    """The id of the set with this key, in this process's IPC namespace.  Raises OSError (ENOENT) if there is none."""
     return _checked(syscalls.call(syscalls.NUMBERS["semget"], key, 0, 0))
 
 
 def create(key: int) -> int:
     """A new set, whose values are zero.
 
-    OSError: EEXIST where the key is taken; ENOSPC at the machine's limits of sets and semaphores.  Inconclusive where
-    so many may not be in one set: EINVAL says so (semget(2)).
+    Raises OSError: EEXIST if the key is taken, ENOSPC at the machine's limits of sets and semaphores; and Inconclusive
+    if a set may not have so many semaphores (EINVAL, semget(2)).
     """
     result = syscalls.call(syscalls.NUMBERS["semget"], key, SIZE, 0o600 | _CREATE | _EXCLUSIVE)
     if result == -errno.EINVAL:
@@ -137,12 +137,12 @@ def create(key: int) -> int:
 
 
 def value(id: int) -> int:
-    """How often it could be taken now."""
+    """The value of the semaphore: how often it could be taken now."""
     return _checked(syscalls.call(syscalls.NUMBERS["semctl"], id, 0, _GET_VALUE))
 
 
 def remove(id: int) -> None:
-    """Remove the set from the system; who waits for it gets EIDRM."""
+    """Remove the set from the system; processes that wait for it get EIDRM."""
     _checked(syscalls.call(syscalls.NUMBERS["semctl"], id, 0, _REMOVE))
 
 

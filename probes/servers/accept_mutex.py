@@ -1,7 +1,8 @@
-"""Workers with an epoll instance each, of which only the one with the mutex has the listener in it.
+"""Workers with an epoll instance each; only the one that holds a mutex has the listener in its instance.
 
-nginx's way (`accept_mutex on`): who tries in vain waits for its clients, and tries again when one of
-them stirs, or after a while.  A connection wakes the holder alone (claim accept-locks.only-holder-registers).
+This is nginx's way (`accept_mutex on`): a worker that does not get the mutex waits for its clients, and tries again
+when one of them sends something, or after a while.  A connection wakes only the holder (claim
+accept-locks.only-holder-registers).
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from .loop import Loop
 
 
 class AcceptMutex:
-    """A mutex that is tried and never waited for: flock(2) on a file without a name.
+    """A mutex that workers try to take and never wait for: flock(2) on a file without a name.
 
-    nginx's is a word in memory, which its parent has to free when the holder dies (claim
-    accept-locks.killed-holder-stuck); the kernel frees this one (claim accept-locks.killed-holder).
+    nginx's mutex is a word in memory, which its parent must release when the holder dies (claim
+    accept-locks.killed-holder-stuck); the kernel releases this one (claim accept-locks.killed-holder).
     """
 
     def __init__(self) -> None:

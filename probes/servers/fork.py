@@ -25,8 +25,8 @@ class ForkServer:
     """The parent."""
 
     def __init__(self, listener: socket.socket, greeting: Path | None, idle_s: float, most: int) -> None:
-        """No more than `most` children at once.  Raises OSError if the greeting cannot be read."""
-        # It sleeps in poll alone, where signals reach it: claim sockets.readiness-may-be-gone.
+        """At most `most` children at once.  Raises OSError if the greeting cannot be read."""
+        # The parent must sleep only in poll, where it also sees signals: claim sockets.readiness-may-be-gone.
         listener.setblocking(False)
         self._listener = listener
         self._file, self._greeting = greeting, greeting.read_bytes() if greeting else b""
@@ -41,7 +41,8 @@ class ForkServer:
         room = True
         while not self._told_to_end():
             full = len(self._children) >= self._most
-            poll.register(self._listener, 0 if full or not room else select.POLLIN)  # else they wait in the queue
+            # Without POLLIN, connections wait in the queue.
+            poll.register(self._listener, 0 if full or not room else select.POLLIN)
             ready = dict(poll.poll(None if room else RETRY_S * 1000))
             room = True
             if ready.get(self._listener.fileno()):
@@ -49,12 +50,12 @@ class ForkServer:
                     if client := accept(self._listener):
                         self._fork(client)
                 except NoRoom:
-                    room = False  # not to be told of it again and again: claim server.emfile-keeps-the-connection
+                    room = False  # or poll would return again and again: claim server.emfile-keeps-the-connection
 
     def _told_to_end(self) -> bool:
-        """Whether SIGTERM or SIGINT came; the other signals are answered here."""
+        """Whether SIGTERM or SIGINT came; handles the other signals."""
         came = self._signals.take()
-        # Without this they stay, as zombies: claim server.zombie-until-waited-for.
+        # Otherwise dead children stay as zombies: claim server.zombie-until-waited-for.
         self._children.difference_update(reaped())
         if SIGHUP in came:
             self._reload()
@@ -95,7 +96,7 @@ class ForkServer:
             os._exit(0)
 
     def end(self, grace_s: float) -> None:
-        """Wait `grace_s` for those who are being served, or until told once more to end; then end them."""
+        """Wait for children that serve clients, until `grace_s` is over or the signal comes again; then end them."""
         self._listener.close()  # now, so that the next server can have the port
         until = time.monotonic() + grace_s
         self._told_to_end()

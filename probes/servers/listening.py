@@ -25,7 +25,7 @@ _CLIENTS_FAULT = (
     errno.ENONET,
     errno.ETIMEDOUT,
 )
-"""What accept says about one connection that failed: not of the listener, nor of the next one (accept(2), ERRORS)."""
+"""Errors of accept that concern only one connection, not the listener or the next connection (accept(2), ERRORS)."""
 
 
 class NoRoom(Exception):
@@ -33,13 +33,13 @@ class NoRoom(Exception):
 
 
 def listen(host: str, port: int, *, backlog: int = BACKLOG, group: bool = False) -> socket.socket:
-    """A TCP listener that blocks; `port` 0 is one that is free; with `group` others may share the address.
+    """A blocking TCP listener; `port` 0 means any free port; with `group` other sockets may share the address.
 
-    Like every descriptor that Python makes, it has O_CLOEXEC (PEP 446).  Raises OSError.
+    Like every descriptor that Python creates, it has O_CLOEXEC (PEP 446).  Raises OSError.
     """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # To start again while old connections are in TIME_WAIT: claim sockets.reuseaddr-restarts.
+        # So that a restart works while old connections are in TIME_WAIT: claim sockets.reuseaddr-restarts.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if group:  # Every member, and before bind: claim reuseport-group.every-member-sets-it.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -52,10 +52,10 @@ def listen(host: str, port: int, *, backlog: int = BACKLOG, group: bool = False)
 
 
 def accept(listener: socket.socket) -> socket.socket | None:
-    """The next connection; None from a non-blocking listener that has none (any more).
+    """The next connection; None if a non-blocking listener has none.
 
-    Raises NoRoom; the connection waits then (claim server.emfile-keeps-the-connection).  EINTR comes
-    here only where a handler raises: otherwise Python calls again (PEP 475).
+    Raises NoRoom; the connection then stays in the queue (claim server.emfile-keeps-the-connection).  Python repeats
+    the call after EINTR, unless a handler raises (PEP 475).
     """
     while True:
         try:
@@ -70,6 +70,6 @@ def accept(listener: socket.socket) -> socket.socket | None:
 
 
 def say(text: str) -> None:
-    """Print a line, whole, although others print too; who reads no more is not missed."""
+    """Print a line in one write, because other processes print, too; it does not matter if nobody reads it."""
     with contextlib.suppress(OSError):
         os.write(1, f"{text}\n".encode())

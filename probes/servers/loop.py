@@ -46,31 +46,33 @@ class Loop:
             self.turn()
 
     def turn(self) -> None:
-        """Wait once, accept who came, and serve who can go on."""
+        """Wait once, accept new clients, and serve those that are ready."""
         ready = self.wait()
         if self.listener.fileno() in ready:
             self.accept_all()
         self.serve(ready)
 
     def wait(self, timeout_s: float | None = None) -> list[int]:
-        """Descriptors that epoll tells of now or later (None: without end); EINTR is no answer (PEP 475)."""
+        """Wait for descriptors that epoll reports, at most `timeout_s` (None: no limit); goes on after EINTR (PEP
+        475)."""
         if self._unfinished:
             timeout_s = 0
         elif self.no_room and not self.clients:
-            timeout_s = RETRY_S  # it is others who use up the descriptors, and nobody here will free one
+            timeout_s = RETRY_S  # other processes use up the files, so no client of ours will free one
         ready = [fd for fd, _ in self._instance.poll(timeout_s)]
         if not ready and self.no_room:
             self.has_room_again()
         return ready
 
     def watch_listener(self) -> None:
-        """Be told of connections, and of those that wait already (claim epoll-instances.empty-blocks)."""
+        """Wait for connections, too; those in the queue are reported at once (claim epoll-instances.empty-blocks)."""
         if not self._listens:
             self._instance.register(self.listener, _LISTENER[self._trigger])
         self._listens = True
 
     def leave_listener(self) -> None:
-        """Be told of none.  By DEL: an exclusive item takes no MOD (claim epoll-ctl.exclusive-not-modified)."""
+        """Wait for no connections.  By DEL, because MOD is refused for an exclusive item (claim
+        epoll-ctl.exclusive-not-modified)."""
         if self._listens:
             self._instance.unregister(self.listener)
         self._listens = False
@@ -78,15 +80,15 @@ class Loop:
     def accept_all(self, most: int = sys.maxsize) -> None:
         """Accept until EAGAIN: an edge comes once for a whole burst (claim epoll-instances.edge-burst-leaves).
 
-        Who stops before, with `most` clients, has to be level-triggered.
+        A loop that stops earlier, with `most` clients, must be level-triggered.
         """
         try:
             while len(self.clients) < most and (client := accept(self.listener)):
                 self.adopt(client)
         except NoRoom:
-            # A level-triggered listener would tell of it again and again (claim server.emfile-keeps-the-connection),
-            # an edge-triggered one never: until a client has ended, do not listen.  (With EPOLLEXCLUSIVE the others
-            # were not told of it, and are not before the next one comes: claim death.exclusive-waits-for-next.)
+            # A level-triggered listener would be reported again and again (claim server.emfile-keeps-the-connection),
+            # an edge-triggered one never again; so do not watch it until a client has ended.  (With EPOLLEXCLUSIVE the
+            # other workers do not hear of this connection before the next one: claim death.exclusive-waits-for-next.)
             self.leave_listener()
             self.no_room = True
 
@@ -99,13 +101,13 @@ class Loop:
         """Serve this client from now on."""
         fd = client.fileno()
         self.clients[fd] = Conversation(client)
-        # Told at once of what is there already, edge-triggered too; both edges, so that no MOD is needed later.
+        # Data that are already there are reported at once, even edge-triggered.  With both edges no MOD is needed.
         self._instance.register(fd, _BOTH_EDGES if self._edge else select.EPOLLIN)
 
     def serve(self, ready: list[int]) -> None:
         """Let these clients go on, and those that had more than one turn allows."""
         for fd in {*ready, *self._unfinished}:
-            # Where a client ended and a new one has its number by now, going on is needless and harmless.
+            # If a client has ended and a new one has its number, this is needless but harmless.
             if fd in self.clients:
                 self._go_on(fd, self.clients[fd])
 
@@ -115,7 +117,7 @@ class Loop:
         self._unfinished.discard(fd)
         if came_to == ENDED:
             del self.clients[fd]
-            # Its last copy, so epoll forgets it: claim epoll-triggers.leaves-with-last-copy.
+            # This is the last copy, so epoll forgets it: claim epoll-triggers.leaves-with-last-copy.
             conversation.client.close()
             if self.no_room:
                 self.has_room_again()
@@ -123,5 +125,6 @@ class Loop:
             if came_to == HAS_MORE:
                 self._unfinished.add(fd)
         elif conversation.waits_for != before:
-            # Asked for only when needed: room is told of as long as there is some (claim epoll-instances.write-level).
+            # Ask for EPOLLOUT only when needed: it is reported as long as there is room (claim
+            # epoll-instances.write-level).
             self._instance.modify(fd, conversation.waits_for)

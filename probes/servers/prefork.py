@@ -97,12 +97,12 @@ def reaped() -> list[int]:
 def _be_worker(work: Work, i: int, parent: int) -> NoReturn:
     try:
         syscalls.die_with_parent(parent)  # nobody would replace or end the workers of a parent that was killed
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the whole group: let the parent decide
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole process group: let the parent decide
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         say(f"worker {i} is process {os.getpid()}")
         work(i)
-    except Exception:  # noqa: BLE001  # it is told, and the parent starts another
+    except Exception:  # noqa: BLE001  # print it; the parent starts another worker
         traceback.print_exc()
     finally:
         os._exit(1)

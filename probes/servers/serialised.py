@@ -1,8 +1,8 @@
 """Workers that take turns in accept, under a lock, and serve one client each.
 
-One of them waits in accept and the others for the lock (claim accept-locks.one-in-accept); an unlock
-lets in one (claim accept-locks.unlock-wakes-one).  Blocking accept alone would do the same on this
-kernel, if claim accept.wakes-one holds; the lock is for others, and for workers that wait in poll.
+One of them waits in accept and the others wait for the lock (claim accept-locks.one-in-accept); an unlock wakes one
+(claim accept-locks.unlock-wakes-one).  On a kernel on which claim accept.wakes-one holds, a blocking accept without a
+lock would do the same; the lock is for other kernels, and for workers that wait in poll.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from .echo import echo
 from .listening import accept, listen, say
 
 LOCKS = ("flock", "record", "ofd", "robust-mutex")
-"""Those that a worker does not take into its grave (claim accept-locks.killed-holder).  The others stay locked
-(claim accept-locks.killed-holder-stuck), or in the system (claim accept-locks.killed-owner-leaves-semaphore)."""
+"""Locks that are released when a worker dies (claim accept-locks.killed-holder).  The others stay locked (claim
+accept-locks.killed-holder-stuck), or stay in the system (claim accept-locks.killed-owner-leaves-semaphore)."""
 
 
 def serve(host: str, port: int, workers: int, backlog: int, lock: str, idle_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Signals that can be waited for in poll, beside everything else."""
+"""Signals that can be waited for in poll, along with everything else."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 
 class Signals:
-    """These signals come as bytes in a socket.
+    """These signals arrive as bytes in a socket.
 
-    One that came between the last look and the sleep would be slept over; a byte in a socket is not.
-    They do interrupt poll, and nothing restarts it (claim server.handled-sigchld-interrupts), but who
-    is told by an EINTR alone can miss it.
+    A signal that comes between the last check and the sleep would be missed; a byte in a socket is not.  Signals do
+    interrupt poll, which is never restarted (claim server.handled-sigchld-interrupts), but EINTR alone is not enough,
+    because a signal may come just before poll.
     """
 
     def __init__(self, *numbers: signal.Signals) -> None:
@@ -21,7 +21,7 @@ class Signals:
         self._read, self._write = socket.socketpair()
         for end in (self._read, self._write):
             end.setblocking(False)
-        for number in numbers:  # also one that the parent ignored, which is inherited, and would never come
+        for number in numbers:  # also those that are ignored because the parent ignored them
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(self._write.fileno())
 
@@ -30,14 +30,15 @@ class Signals:
         return self._read.fileno()
 
     def take(self) -> set[int]:
-        """Those that came since; each once, however often it came (claim server.one-sigchld-for-several)."""
+        """The signals that came since the last call; each once, however often it came (claim
+        server.one-sigchld-for-several)."""
         with contextlib.suppress(BlockingIOError):
             return set(self._read.recv(65536))
         return set()
 
     @contextlib.contextmanager
     def held_back(self) -> Iterator[None]:
-        """For a fork: a signal for the child would be told to the parent, through the socket that both have."""
+        """For a fork: otherwise a signal to the child would reach the parent, through the socket that both have."""
         signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
         try:
             yield

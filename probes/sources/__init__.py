@@ -18,44 +18,45 @@ from ..syscalls import set_socket_option, timeval
 
 
 class Source:
-    """Descriptors for the waiters, and the way to stir them.
+    """Descriptors for the waiters, and ways to make them ready.
 
-    A descriptor blocks where the wait call itself takes what comes (`scenario.takes`), and only there.
+    A descriptor is blocking only if the wait call itself takes what comes (`scenario.takes`).
     """
 
     fds: list[int]
-    """What waiter i waits on, at place i: the same descriptor for all, or one of its own each."""
+    """At place i, the descriptor that waiter i waits on: the same for all, or one for each."""
 
     asynchronous = False
-    """Whether wake-ups may still be under way when `connect` or `write` has returned: then `queued` must account
-    for all that was made, and a fence must follow."""
+    """Whether wake-ups may still be under way when `connect` or `write` has returned: if so, `queued` must account for
+    every connection or write, and a fence must follow."""
 
     delivery: str
-    """In words, what proves that what was made was delivered once the call returned and `queued` agrees."""
+    """In words, what proves that everything was delivered, once the call has returned and `queued` agrees."""
 
     def meet(self, pids: list[int]) -> None:
-        """Know the processes of the waiters, in their order, now that all are blocked: for what is sent to them."""
+        """Learn the processes of the waiters, in their order, now that all are blocked; for events that are sent to
+        them."""
 
     def connect(self, patience_s: float) -> socket.socket:
-        """One connection, made by the calling thread, blocking.  OSError (EAGAIN) past `patience_s`."""
+        """Make one connection from the calling thread, blocking.  Raises OSError (EAGAIN) after `patience_s`."""
         raise NotImplementedError(f"{type(self).__name__} takes no connections")
 
     def queued(self) -> int | None:
-        """What was made and waits to be taken: connections in the accept queues, datagrams in the receive queues.
+        """How many connections wait in the accept queues, or datagrams in the receive queues.
 
         None if the kernel does not say.
         """
         return None
 
     def settle(self) -> None:
-        """Wait, once `queued` accounts for all, for wake-ups that are under way where no fence of the lab's waits."""
+        """Wait, once `queued` accounts for everything, for wake-ups for which the lab's fence does not wait."""
 
     def write(self, i: int) -> None:
         """Write once to what waiter i waits on (eventfd, pipe, datagram)."""
         raise NotImplementedError(f"{type(self).__name__} is not written to")
 
     def happen(self) -> None:
-        """Have one event happen that is neither a connection nor a write: a timer expires, a full pipe is read."""
+        """Cause one event that is neither a connection nor a write: a timer expires, a full pipe is read."""
         raise NotImplementedError(f"{type(self).__name__} has no events")
 
     def retire(self) -> None:
@@ -88,10 +89,10 @@ def client(family: int, kind: int, patience_s: float, protocol: int = 0) -> sock
 
 
 def insist_on_another_end(sock: socket.socket) -> None:
-    """Raises OSError (EADDRNOTAVAIL) if a TCP socket has connected to itself.
+    """Raise OSError (EADDRNOTAVAIL) if a TCP socket has connected to itself.
 
-    That comes about where the one port that is free is the port that nobody listens on any more: two that open at once
-    connect (RFC 9293, 3.5), and here both are the same (net.ipv4.ip_local_port_range).
+    That happens if the only free port (net.ipv4.ip_local_port_range) is the one on which nobody listens any more: TCP
+    allows both ends to open at once (RFC 9293, 3.5), and here both ends are the same socket.
     """
     try:
         itself = sock.getsockname() == sock.getpeername()

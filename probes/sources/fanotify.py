@@ -16,15 +16,16 @@ _HERE = -100  # AT_FDCWD
 
 
 class Fanotify(Source):
-    """One group for all.  Who opens the file queues the event and wakes (fsnotify_insert_event).
+    """One group for all waiters.  The task that opens the file queues the event and issues the wake-ups
+    (fsnotify_insert_event).
 
-    Whoever reads the event gets a descriptor of the file with it (fanotify(7)), which ends with the waiter.
+    A waiter that reads the event gets a descriptor of the file with it (fanotify(7)), which ends with the waiter.
     """
 
     delivery = "open returned: the task that opens the file issues the wake-ups itself"
 
     def __init__(self, scenario: Scenario, folder: str | None) -> None:
-        """Raises NotApplicable if the kernel has none, or gives none to who has no CAP_SYS_ADMIN."""
+        """Raises NotApplicable if the kernel has no fanotify, or grants it only with CAP_SYS_ADMIN."""
         self._file = os.memfd_create("watched")
         try:
             flags = _CLOEXEC | (0 if scenario.takes else _NONBLOCK)

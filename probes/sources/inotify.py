@@ -12,9 +12,10 @@ _IN_ATTRIB = 0x4
 
 
 class Inotify(Source):
-    """One instance for all.  Who changes the file queues the event and wakes (fsnotify_insert_event).
+    """One instance for all waiters.  The task that changes the file queues the event and issues the wake-ups
+    (fsnotify_insert_event).
 
-    An event of a watched file that is not a folder carries no name: it has 16 bytes (inotify(7)).
+    The event of a watched file that is not a folder carries no name, so it has 16 bytes (inotify(7)).
     """
 
     delivery = "utime returned: the task that changes the file issues the wake-ups itself"

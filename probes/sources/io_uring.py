@@ -1,4 +1,4 @@
-"""An io_uring that is itself waited for, by its descriptor: ready when a completion lies in its queue."""
+"""An io_uring as a source: its descriptor is readable when there is a completion in its queue."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Mountinfo(Source):
         self.fds = [self._fd] * scenario.n
 
     def happen(self) -> None:
-        """Mount an empty file system over the folder where nobody has anything now."""
+        """Mount an empty file system over a folder that nobody uses."""
         mount("tmpfs", self._folder, "tmpfs")
         self._mounted += 1
 

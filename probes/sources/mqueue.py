@@ -46,10 +46,10 @@ class Mqueue(Source):
 
 
 def _opened(blocking: bool) -> int:
-    """A new queue, by the system call: libc's mq_open wants a slash that the kernel refuses (mq_overview(7)).
+    """A new queue, by the system call: libc's mq_open requires a slash that the kernel refuses (mq_overview(7)).
 
-    Raises Inconclusive if the machine's limits are too narrow: EINVAL says so to who has no CAP_SYS_RESOURCE
-    (mq_open(3), mq_attr_ok in ipc/mqueue.c).
+    Raises Inconclusive if the machine's limits are too low, which is EINVAL without CAP_SYS_RESOURCE (mq_open(3),
+    mq_attr_ok in ipc/mqueue.c).
     """
     name = ctypes.create_string_buffer(f"wakecheck-{os.getpid()}-{next(_names)}".encode())
     limits = (ctypes.c_long * 8)(0, _MOST, MESSAGE)  # struct mq_attr: flags, mq_maxmsg, mq_msgsize

@@ -70,13 +70,13 @@ class FullPipe(Pipe):
 
 
 class Fifo(Pipe):
-    """A FIFO whose name is gone again before anybody waits.
+    """A FIFO whose name is removed before anybody waits.
 
-    It is opened for both first (fifo(7)), so that opening either end does not wait for the other.
+    It is first opened for reading and writing (fifo(7)), so that opening either end does not wait for the other.
     """
 
     def _opened(self, folder: str | None) -> tuple[int, int]:
-        import tempfile  # here alone: whoever forks is the cheaper, the less it has loaded
+        import tempfile  # only here: the less the conductor has loaded, the cheaper its forks are
 
         with tempfile.TemporaryDirectory(dir=folder) as brief:
             path = os.path.join(brief, "fifo")

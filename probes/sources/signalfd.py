@@ -1,6 +1,6 @@
-"""A signalfd that is made before the fork, for a signal that all block (signalfd(2)).
+"""A signalfd that is created before the fork, for a signal that all waiters block (signalfd(2)).
 
-It belongs to nobody: who reads it, or polls it, asks for signals of its own, and waits in a queue of its own
+It belongs to no process: a task that reads or polls it asks for its own signals, and waits in a queue of its own
 process (fs/signalfd.c, signalfd_poll and signalfd_dequeue: current->sighand).
 """
 
@@ -18,7 +18,7 @@ SIGNAL = signal.SIGUSR2
 
 
 class Signalfd(Source):
-    """The signal goes to the process of the last waiter, which is that of all where they are threads."""
+    """The signal goes to the process of the last waiter; threads all have the same process."""
 
     delivery = "kill returned: signalfd_notify wakes before the signal is queued, in the task that sends it"
 

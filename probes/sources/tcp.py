@@ -11,9 +11,9 @@ from ..scenario import Scenario
 from . import Source, client, insist_on_another_end
 
 BACKLOG = 4096
-"""Capped by the kernel's somaxconn (listen(2)).  A larger burst, with nobody who takes, is inconclusive."""
+"""The kernel caps it at somaxconn (listen(2)).  A larger burst of which nobody takes anything is inconclusive."""
 
-_IPPROTO_MPTCP = 262  # include/uapi/linux/in.h; Python has the name from 3.10 on, where its build machine had it
+_IPPROTO_MPTCP = 262  # include/uapi/linux/in.h; Python has the name from 3.10 on, if its build machine had it
 _SOL_MPTCP, _MPTCP_INFO = 284, 1  # include/linux/socket.h, include/uapi/linux/mptcp.h
 _PATIENCE_S = 10.0
 _TCP_INFO_UNACKED = 24
@@ -25,7 +25,7 @@ NOT_TOLD = "this kernel does not tell the length of an accept queue (TCP_INFO)"
 def queue(listening: socket.socket) -> tuple[int, int]:
     """A listener's accept queue, and its limit: tcpi_unacked and tcpi_sacked (net/ipv4/tcp.c tcp_get_info).
 
-    Raises OSError and struct.error where the kernel has no such answer.
+    Raises OSError or struct.error if the kernel does not show them.
     """
     info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
     length, limit = struct.unpack_from("=II", info, _TCP_INFO_UNACKED)
@@ -34,7 +34,7 @@ def queue(listening: socket.socket) -> tuple[int, int]:
 
 @cache
 def tells_queue() -> bool:
-    """Whether TCP_INFO of a listener tells of its queue: one that knows the limit knows the length."""
+    """Whether TCP_INFO of a listener shows its queue: if it shows the limit, it shows the length as well."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(1)

@@ -16,10 +16,9 @@ _PROBE_S = 10.0
 
 
 class Udp(Source):
-    """Sockets with nothing to receive: who reads sleeps until a datagram comes (recv(2)).
+    """Sockets with nothing to receive: a read sleeps until a datagram comes (recv(2)).
 
-    A datagram on loopback is handled in a softirq, so that wake-ups may still be under way when send
-    has returned.
+    A datagram on loopback is handled in a softirq, so wake-ups may still be under way when send has returned.
     """
 
     asynchronous = True
@@ -43,7 +42,7 @@ class Udp(Source):
             raise
 
     def _weigh(self) -> int:
-        """Bytes of the queue that one of our datagrams takes: all are alike.  0 where the kernel does not say."""
+        """How many bytes of the receive queue one datagram takes; all are alike.  0 if the kernel does not say."""
         self.write(0)
         if not select.select([self._sockets[0]], [], [], _PROBE_S)[0]:
             raise Inconclusive(f"a datagram to ourselves did not arrive within {_PROBE_S:.0f} s")

@@ -12,8 +12,8 @@ from . import Source, client
 _names = count()
 
 FOLDER_PREFIX = "wakecheck-{namespace}-{pid}-"
-"""Start of the name of the folder that exists while a path socket is bound, where no namespace hides it; with the
-inode of the PID namespace, because containers may share a folder for what is temporary, and not their numbers."""
+"""Start of the name of the folder that exists while a path socket is bound, if there is no mount namespace of our own.
+It contains the inode of the PID namespace, because containers may share a temporary folder, but not their pids."""
 
 
 class Unix(Source):
@@ -66,7 +66,7 @@ class Unix(Source):
         return sock
 
     def queued(self) -> int | None:
-        """The kernel tells it only through sock_diag, and nothing here hangs on it: see `delivery`."""
+        """None: the kernel shows it only through sock_diag, and it is not needed here (see `delivery`)."""
         return None
 
     def write(self, i: int) -> None:
@@ -82,7 +82,7 @@ class Unix(Source):
 def path(scenario: Scenario, folder: str | None) -> Unix:
     if folder is not None:
         return Unix(scenario, socket.SOCK_STREAM, folder=folder)
-    import tempfile  # here alone: whoever forks is the cheaper, the less it has loaded
+    import tempfile  # only here: the less the conductor has loaded, the cheaper its forks are
 
     prefix = FOLDER_PREFIX.format(namespace=pid_namespace(), pid=os.getpid())
     with tempfile.TemporaryDirectory(prefix=prefix) as brief:
@@ -90,7 +90,7 @@ def path(scenario: Scenario, folder: str | None) -> Unix:
 
 
 def pid_namespace() -> int:
-    """The inode of our PID namespace; 0 where no /proc tells it."""
+    """The inode of our PID namespace; 0 if /proc does not show it."""
     try:
         return os.stat("/proc/self/ns/pid").st_ino
     except OSError:

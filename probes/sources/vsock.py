@@ -14,7 +14,7 @@ from .connected import Connected
 
 _AF_VSOCK, _CID_LOCAL, _PORT_ANY = 40, 1, 0xFFFFFFFF  # include/uapi/linux/vm_sockets.h
 _PATIENCE_S = 10.0
-_CONNECT_TIMEOUT = 6  # SO_VM_SOCKETS_CONNECT_TIMEOUT: two seconds unless told
+_CONNECT_TIMEOUT = 6  # SO_VM_SOCKETS_CONNECT_TIMEOUT: two seconds by default
 
 
 def _listening(backlog: int) -> socket.socket:
@@ -36,10 +36,10 @@ def _listening(backlog: int) -> socket.socket:
 
 
 def _connected_to(address: tuple[int, int], patience_s: float) -> socket.socket:
-    """A client.  OSError past `patience_s`; ECONNREFUSED where nobody takes the connection, as on TCP.
+    """A connected client.  Raises OSError after `patience_s`, and ECONNREFUSED if nobody listens, as on TCP.
 
-    The kernel gives ECONNRESET for a request that is refused (virtio_transport_recv_connecting,
-    net/vmw_vsock/virtio_transport_common.c); on TCP that would say that there was a connection.
+    For a request that is refused the kernel returns ECONNRESET (virtio_transport_recv_connecting,
+    net/vmw_vsock/virtio_transport_common.c), which on TCP would mean that there was a connection.
     """
     sock = client(_AF_VSOCK, socket.SOCK_STREAM, patience_s)
     try:

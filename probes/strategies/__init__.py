@@ -58,19 +58,19 @@ class Strategy:
         raise NotImplementedError
 
     def completed(self) -> Mapping[int, int]:
-        """By waiter, how many connections the kernel has taken for it that it has not seen yet: completions that lie in
-        its ring.  Whoever blocks in a call that takes one itself has none."""
+        """For each waiter, how many connections the kernel has accepted for it that it has not seen yet: completions in
+        its ring.  Only io_uring has any."""
         return {}
 
     def system_calls(self, i: int) -> SystemCalls | None:
-        """The way of waiter `i` as system calls alone, where that is all there is to it; called in the conductor.
+        """What waiter `i` does as a list of system calls; None if it does anything else.  Called in the conductor.
 
-        It must come to the same as `waiting`.
+        It must do the same as `waiting`.
         """
         return None
 
     def close(self) -> None:
-        """Close what was opened before the fork; most have opened nothing."""
+        """Close what was opened before the fork; most strategies open nothing."""
 
 
 def prepare(scenario: Scenario, fds: list[int]) -> Strategy:

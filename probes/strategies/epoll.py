@@ -13,7 +13,7 @@ from ..verdict import NotApplicable
 from . import OPENED, Strategy, SystemCall, SystemCalls, Waiting, number_of
 
 EPOLLEXCLUSIVE = 1 << 28
-"""include/uapi/linux/eventpoll.h; Python has the name only where its build machine had it."""
+"""include/uapi/linux/eventpoll.h; Python has the name only if its build machine had it."""
 
 FLAGS = {
     "level": 0,
@@ -26,8 +26,8 @@ FLAGS = {
 
 _EPOLL_CTL_ADD, _EPOLL_CTL_MOD = 1, 3
 _EVENT = struct.Struct("=Iq" if syscalls.ARCHITECTURE in ("x86_64", "x32") else "@Iq")
-"""struct epoll_event, which x86-64 alone packs (include/uapi/linux/eventpoll.h), with a descriptor as its data.
-Elsewhere C aligns the data, to 4 bytes on i386 and to 8 on most others."""
+"""struct epoll_event with a descriptor as its data.  Only x86-64 packs it (include/uapi/linux/eventpoll.h); elsewhere C
+aligns the data, to 4 bytes on i386 and to 8 on most others."""
 
 
 class Epoll(Strategy):
@@ -44,7 +44,7 @@ class Epoll(Strategy):
         elif scenario.registered == "before-fork":
             self._private = [self._registered(fd) for fd in fds]
         else:
-            # Asked once here, so that a kernel without the flag says so before anything is forked.
+            # Try it once here, so that a kernel without the flag refuses it before anything is forked.
             self._registered(fds[0]).close()
 
     def _registered(self, fd: int) -> select.epoll:

@@ -34,10 +34,10 @@ def request_of(call: str, ready: int = select.POLLIN, piece: int = 8) -> Request
 
 
 class IoUring(Strategy):
-    """Rings are made in the waiters; here the kernel is asked, once, on a socket (or a pipe) of its own.
+    """Rings are created in the waiters; here the request is only tried once, on a separate socket or pipe.
 
-    But where a ring may complete more than its waiter reaps, it is made here, so that the conductor sees what lies in
-    its completion queue: the kernel takes a connection when it completes a request, whether anybody looks or not.
+    If a ring may complete more than its waiter reaps, it is created here, so that the conductor sees its completion
+    queue: the kernel accepts a connection when it completes a request, whether anybody looks or not.
     """
 
     def __init__(self, scenario: Scenario, fds: list[int]) -> None:
@@ -101,15 +101,15 @@ def _blocking(scenario: Scenario) -> Iterator[int]:
 
 class _Waiting(Waiting):
     def __init__(self, ring: Ring, request: Request, fd: int, i: int, lock: threading.Lock) -> None:
-        """Waiter `i`, whose requests bear its number; `lock` is that of the ring: threads that share one must not touch
-        its queues at the same time."""
+        """Waiter `i`, whose requests have its number as their tag.  `lock` protects the queues of a ring that threads
+        share."""
         self._ring, self._request, self._fd, self._i, self._lock = ring, request, fd, i, lock
         self._armed = False
 
     def wait(self) -> int:
-        """Arm the request where it is not, and wait for one completion; its result.
+        """Submit the request if it is not armed, and wait for one completion; returns its result.
 
-        EAGAIN where another thread has reaped that completion: this one's own request is armed still.
+        EAGAIN if another thread has reaped that completion: this waiter's own request is still armed.
         """
         if not self._armed:
             with self._lock:

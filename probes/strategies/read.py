@@ -1,7 +1,4 @@
-"""Blocked in read, or in recvfrom on a socket.
-
-Eventfds are the ground that the controls stand on.
-"""
+"""Blocked in read, or in recvfrom on a socket.  The controls use it, on eventfds."""
 
 from __future__ import annotations
 
@@ -32,5 +29,5 @@ class _Waiting(Waiting):
         self._buffer = ctypes.create_string_buffer(piece)
 
     def wait(self) -> int:
-        # recvfrom has three arguments more: no flags, and nobody asks who sent it.
+        # recvfrom has three more arguments: no flags, and no room for the sender's address.
         return syscalls.call(self._number, self._fd, ctypes.addressof(self._buffer), len(self._buffer), 0, 0, 0)

@@ -23,7 +23,7 @@ class Select(Strategy):
         return _Waiting(self._number, self._fds[i], self._place)
 
     def system_calls(self, i: int) -> SystemCalls:
-        """Who waits again after a return has the set that it needs: the kernel left the one bit in it."""
+        """A second wait needs no new set, because the kernel leaves the one bit in it when the call returns."""
         waiting = self.waiting(i)
         return SystemCalls(SystemCall(self._number, waiting.arguments()), buffers=(waiting,))
 
@@ -39,7 +39,7 @@ class _Waiting(Waiting):
         self._sets = (address if place == 0 else 0, address if place == 1 else 0, address if place == 2 else 0)
 
     def arguments(self) -> tuple[int, ...]:
-        """Of the call.  The kernel overwrites the set with its answer, so it is filled in anew each time."""
+        """The arguments of the call.  The kernel overwrites the set with its answer, so it is filled in each time."""
         self._set[self._word] = 1 << self._bit
         return (self._fd + 1, *self._sets)
 

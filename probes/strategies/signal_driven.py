@@ -1,7 +1,7 @@
-"""Blocked in rt_sigtimedwait, until SIGIO tells of the listener: signal-driven I/O (fcntl(2), O_ASYNC).
+"""Blocked in rt_sigtimedwait until the listener sends SIGIO: signal-driven I/O (fcntl(2), O_ASYNC).
 
-An open file description has one owner.  For all waiters to be told, that owner is a process group,
-which the first waiter founds and the others join.  Threads are one process, and are told as one.
+An open file description has one owner.  So that all waiters get the signal, the owner is a process group, which the
+first waiter creates and the others join.  Threads are one process, and get the signal as one.
 """
 
 from __future__ import annotations
