@@ -33,6 +33,8 @@ class Remedy:
     """Whether it makes each worker bind a TCP listener of its own."""
     threads: bool = False
     """Whether it is for the threads of one process; otherwise it is for processes."""
+    always_reuseport: bool = False
+    """Whether this server sets SO_REUSEPORT on every listener, with this setting or without it."""
     useless: Callable[[Situation], str | None] = lambda situation: None
     """Why it would do nothing on this server; None if it would help."""
 
@@ -67,9 +69,10 @@ REMEDIES = (
         "apache-buckets", ("apache2", "httpd"), "ListenCoresBucketsRatio 1 in its configuration, outside any section",
         (2, 4, 17), "Apache 2.4 manual, mpm_common", word="listencoresbucketsratio", binds=True, useless=_enough_cpus,
     ),
+    # It has SO_REUSEPORT unless `noreuseport` is in the global section, and binds one socket all the same.
     Remedy(
         "haproxy-shards", ("haproxy",), "shards by-thread on its bind line", (2, 5),
-        "HAProxy configuration manual, bind options", word="shards", binds=True, threads=True,
+        "HAProxy configuration manual, bind options", word="shards", binds=True, threads=True, always_reuseport=True,
     ),
     Remedy(
         "unbound-reuseport", ("unbound",), "so-reuseport: yes in the server section of its configuration", None,
@@ -141,7 +144,7 @@ def _why_not(remedy: Remedy, situation: Situation) -> str | None:
             )
         if situation.sockets > 1:
             return f"there are {situation.sockets} listeners at this address already"
-        if situation.reuseport:
+        if situation.reuseport and not remedy.always_reuseport:
             return "SO_REUSEPORT is set already, and there is one listener all the same"
     return remedy.useless(situation)
 

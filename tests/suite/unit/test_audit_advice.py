@@ -68,6 +68,8 @@ def test_a_reuseport_group_is_for_tcp_sockets_that_the_server_binds() -> None:
     ("changes", "expected"),
     [
         ({"names": frozenset({"haproxy"}), "threads": True}, "for haproxy: shards by-thread on its bind line"),
+        # HAProxy sets SO_REUSEPORT on the one listener that all threads share, too.
+        ({"names": frozenset({"haproxy"}), "threads": True, "reuseport": True}, "for haproxy: shards by-thread"),
         ({"names": frozenset({"uwsgi"}), "is_tcp": False}, "for uwsgi: thunder-lock = true"),
         ({"names": frozenset({"apache2"})}, "for apache2: ListenCoresBucketsRatio 1"),
         ({"names": frozenset({"apache2"}), "cpus": 1}, "not advised here: ListenCoresBucketsRatio 1"),
