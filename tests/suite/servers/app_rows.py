@@ -130,6 +130,7 @@ ROWS = (
         ("--bind", "127.0.0.1:$port", "--workers", str(WORKERS), "app:asgi"),
         {"app.py": APP},
         processes=WORKERS + 2,
+        says=("Running on", WORKERS),
         woken=WORKERS,
     ),
     _more(
@@ -139,6 +140,7 @@ ROWS = (
         ("app:app", "--host", "127.0.0.1", "--port", "$port", "--workers", str(WORKERS)),
         {"app.py": _SANIC},
         processes=0,
+        says=("Worker ready", WORKERS),
         woken=WORKERS,
     ),
     _more(

@@ -66,7 +66,7 @@ CROWDS = (
     _changed("gunicorn-sync", "40", ("4", "40"), processes=41, waiting=40),
     _changed("pgpool", "100", ("num_init_children = 4", "num_init_children = 100")),
     _changed("traffic-server", "200", ("exec_thread.limit INT 4", "exec_thread.limit INT 200"), processes=2, waiting=0),
-    _changed("squid", "16", ("workers 4", "workers 16")),
+    _changed("squid", "16", ("workers 4", "workers 16"), says=("Accepting HTTP Socket connections", 16)),
 )  # fmt: skip
 
 

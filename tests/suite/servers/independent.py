@@ -19,10 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .launch import LOOK_S, Running
+from .launch import Running
 
 CONNECTIONS = 10
 _PATIENCE_S = 20.0
+_PAUSE_S = 0.002
+"""Between two looks: the sooner it is seen that all rest again, the fewer threads have ticked meanwhile."""
 _HTTP = b"GET / HTTP/1.0\r\n\r\n"
 
 ALL, WAITERS = "all threads", "the waiters"
@@ -57,7 +59,7 @@ class Counted:
 
 
 class NeverAtRest(Exception):
-    """The server moves all the time."""
+    """The server moves all the time, even those of its threads that wait for the listener: nobody can count then."""
 
 
 def count(running: Running, waiters: Collection[int], datagram: bytes | None = None) -> Counted:
@@ -72,23 +74,31 @@ def _count(running: Running, waiters: Collection[int], datagram: bytes | None, o
     """`only` these are looked at; None: all threads of the server."""
     counted = Counted(at_rest=ALL if only is None else WAITERS)
     for _ in range(CONNECTIONS):
-        before = _at_rest(running, only)
+        # Listed once: that takes longer than to look at them, and meanwhile they would tick.
+        tids = _threads(running) if only is None else only
+        before = _at_rest(running, tids)
         began = time.monotonic()
         with _client(running, datagram):
-            after = _at_rest(running, only)
-        lasted_s = time.monotonic() - began
+            after = _at_rest(running, tids)
+            lasted_s = time.monotonic() - began
+            started = _threads(running) - tids if only is None else frozenset()
         moved = {tid for tid, moves in after.items() if before.get(tid) != moves}
         counted.waiters.append(len(moved & set(waiters)))
-        others = moved - set(waiters)
+        others = (moved - set(waiters)) | started
         counted.others.append(len(others))
         counted.names.update({_name(tid) for tid in others})
-        before = _at_rest(running, only)
+        before = _at_rest(running, tids)
         end = time.monotonic() + lasted_s
         while (left_s := end - time.monotonic()) > 0:
             running.ends_within(left_s)
-        after = _moves(running, only)[0]
+        after = _moves(tids)[0]
         counted.idle.append(sum(before.get(tid) != moves for tid, moves in after.items()))
     return counted
+
+
+def _threads(running: Running) -> frozenset[int]:
+    """Thread ids of the server, now."""
+    return frozenset(tid for _, tid in running.tasks())
 
 
 def _client(running: Running, datagram: bytes | None) -> socket.socket:
@@ -109,24 +119,24 @@ def _client(running: Running, datagram: bytes | None) -> socket.socket:
     return client
 
 
-def _at_rest(running: Running, only: Collection[int] | None) -> Moves:
+def _at_rest(running: Running, tids: Collection[int]) -> Moves:
     """Wait until each of them sleeps in two looks with the same counts: whom a connection wakes is runnable at once."""
     end = time.monotonic() + _PATIENCE_S
     while True:
-        moves, asleep = _moves(running, only)
-        if asleep and _moves(running, only) == (moves, True):
+        moves, asleep = _moves(tids)
+        if asleep and _moves(tids) == (moves, True):
             return moves
         if time.monotonic() > end:
-            raise NeverAtRest(running.server.name)
-        running.ends_within(LOOK_S)
+            raise NeverAtRest(f"{running.server.name}: {len(tids)} threads did not rest within {_PATIENCE_S:.0f} s")
+        running.ends_within(_PAUSE_S)
 
 
-def _moves(running: Running, only: Collection[int] | None) -> tuple[Moves, bool]:
-    """The counts of each of them, and whether all slept."""
+def _moves(tids: Collection[int]) -> tuple[Moves, bool]:
+    """The counts of each of them that is there, and whether all slept."""
     moves: Moves = {}
     asleep = True
-    # /proc shows a thread at its own number, too; to list all of a server's takes longer than to read those of a few.
-    for tid in only if only is not None else [tid for _, tid in running.tasks()]:
+    # /proc shows a thread at its own number, too.
+    for tid in tids:
         with contextlib.suppress(OSError):
             text = Path(f"/proc/{tid}/status").read_text()
             moves[tid] = sum(map(int, re.findall(r"ctxt_switches:\t(\d+)", text)))
@@ -140,14 +150,13 @@ def _name(tid: int) -> str:
     return "one that has ended"
 
 
-def in_words(counted: dict[str, Any] | None) -> str:
-    """`4`, or `1 + 2 others (name)`, or `4; 3 tick`: medians over the connections.  None: it was never at rest."""
-    if counted is None:
-        return "never at rest"
+def in_words(counted: dict[str, Any]) -> str:
+    """`4`, or `1 + 2 others (name)`, or `4; 3 tick`: medians over the connections."""
     waiters, others, idle = (statistics.median(counted[name]) for name in ("waiters", "others", "idle"))
     text = f"{waiters:g}"
     if others:
-        names = ", ".join(f"`{name}`" for name in counted["names"])
+        # Even between backticks a bar would end the cell of a table (GitHub's Markdown).
+        names = ", ".join(f"`{name}`" for name in counted["names"]).replace("|", r"\|")
         text += f" + {others:g} other{'s' if others != 1 else ''} ({names})"
     text += f"; {idle:g} tick" if idle else ""
     return text + ("; others never rest" if counted.get("at_rest") == WAITERS else "")

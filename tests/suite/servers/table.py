@@ -95,9 +95,10 @@ def _measured(server: Server, repeats: int) -> Entry:
     """What so many audits and some requests show of one server.  Raises Disagree where the audits do."""
     with Running(server) as running:
         audits = [audit(running) for _ in range(repeats)]
+        entry = entry_of(server, audits)
         counted = _count(running, audits[-1])
         answered = sum(running.is_served() for _ in range(REQUESTS))
-    return {**entry_of(server, audits), **counted, "answered": answered, "version": version_of(server.program)}
+    return {**entry, **counted, "answered": answered, "version": version_of(server.program)}
 
 
 def _counted(server: Server) -> Entry:
@@ -107,13 +108,14 @@ def _counted(server: Server) -> Entry:
 
 
 def _count(running: Running, audited: Audited) -> Entry:
+    """What the counter of its own shows.  Raises Disagree if the audit knows other workers than the row, and
+    NeverAtRest if they always move."""
+    if audited.answer["workers"] != running.server.workers:
+        raise Disagree(f"the audit found {audited.answer['workers']} of {running.server.workers} workers")
     waiters = [waiter["tid"] for waiter in audited.answer["waiters"]]
     asked = running.server.audit
     datagram = query(asked[1]) if asked[:1] == ("--dns",) else None
-    try:
-        return {"counted": independent.count(running, waiters, datagram).as_dict()}
-    except independent.NeverAtRest:
-        return {"counted": None}
+    return {"counted": independent.count(running, waiters, datagram).as_dict()}
 
 
 def entry_of(server: Server, audits: Sequence[Audited]) -> Entry:

@@ -168,9 +168,11 @@ ROWS = (
         "squid",
         "Squid, `workers 4`",
         SQUID,
-        ("--foreground", "-f", "$folder/squid.conf"),
+        # -d 1: each worker says when it has the listener, which it is handed by another.
+        ("--foreground", "-d", "1", "-f", "$folder/squid.conf"),
         {"squid.conf": _SQUID},
         processes=0,
+        says=("Accepting HTTP Socket connections", WORKERS),
         ask=_HTTP,
         hears=b"HTTP/1",
         woken=WORKERS,
