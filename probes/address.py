@@ -50,7 +50,7 @@ class BadScenario(BadInput):
 def axes_at(address: str) -> dict[str, Any]:
     """The axes that an id names, as `Scenario(**axes)` takes them; whether the words are known is not asked.
 
-    Raises BadScenario where it has not the shape of an id, with one sentence.
+    Raises BadScenario if it has not the shape of an id, with one sentence.
     """
     parts = address.strip().split("/")
     if len(parts) < len(_PLACES):

@@ -17,12 +17,12 @@ class BadFile(ValueError):
 def read(path: str | os.PathLike[str], most_bytes: int = MOST_BYTES, *, pipes: bool = False) -> str:
     """The text of this file.  With `pipes`, also what a pipe brings: `<(zcat run.json.gz)`.
 
-    Raises BadFile where it is of another kind, or has more than `most_bytes`; OSError where it cannot be read
-    (IsADirectoryError for a folder), and UnicodeDecodeError where it is not UTF-8.
+    Raises BadFile if it is of another kind, or has more than `most_bytes`; OSError if it cannot be read
+    (IsADirectoryError for a folder), and UnicodeDecodeError if it is not UTF-8.
     """
     # Asked before it is opened: to open a device may do something.
     _insist_on_kind(os.stat(path), pipes)
-    # Not to wait where nobody has opened the other end of a named pipe (fifo(7)); it then reads as empty.
+    # Not to wait if nobody has opened the other end of a named pipe (fifo(7)); it then reads as empty.
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     with open(number, "rb") as file:
         status = os.fstat(number)

@@ -33,7 +33,7 @@ class NoChapters(BadInput):
 
 
 def modules(home: Path = HOME) -> list[ModuleType]:
-    """Every chapter, imported.  Raises NoChapters where there are none.
+    """Every chapter, imported.  Raises NoChapters if there are none.
 
     Under pytest call this no earlier than pytest_configure: from then on pytest rewrites the asserts of what is
     imported under a test's name, whoever imports it.

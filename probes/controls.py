@@ -100,12 +100,12 @@ class ControlledLab:
         return self.outcomes
 
     def run(self, scenario: Scenario, *, traced: bool) -> Trial:
-        """One trial.  Raises as Lab.run does, and Inconclusive where a control has failed."""
+        """One trial.  Raises as Lab.run does, and Inconclusive if a control has failed."""
         self._insist()
         return self._lab.run(scenario, traced=traced)
 
     def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:
-        """What an experiment noted.  Raises as Lab.play does, and Inconclusive where a control has failed."""
+        """What an experiment noted.  Raises as Lab.play does, and Inconclusive if a control has failed."""
         self._insist()
         return self._lab.play(experiment, argument)
 

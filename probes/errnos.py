@@ -10,7 +10,7 @@ _LARGEST = 4095  # MAX_ERRNO, include/linux/err.h
 
 
 def errno_name(number: int) -> str:
-    """`EAGAIN` for 11; the number itself where it has no name."""
+    """`EAGAIN` for 11; the number itself if it has no name."""
     return errno.errorcode.get(number) or _RESTARTS.get(number) or str(number)
 
 

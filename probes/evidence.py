@@ -114,7 +114,7 @@ class Trial:
     def from_json(cls, kept: Mapping[str, Any]) -> Trial:
         """The trial that `as_json` gave.  Keys that it does not know are left out: a newer suite may have written them.
 
-        Raises KeyError where one is missing: what run.json holds is checked against the schema first.
+        Raises KeyError if one is missing: what run.json holds is checked against the schema first.
         """
         parts = {name: tuple(_record(kind, part) for part in kept[name]) for name, kind in _PARTS.items()}
         answers = tuple(map(tuple, kept["answers"]))

@@ -15,7 +15,7 @@ ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 # Values that an experiment notes, a claim allows, and the report reads.
 OK = "ok"
-"""What came of a call that did not fail, and returned nothing of interest."""
+"""The outcome of a call that succeeded, and returned nothing of interest."""
 HAS_IT, STILL_WAITS = "has it", "still waits"
 """What became of one that waits for a lock."""
 CLOSED = "closed"

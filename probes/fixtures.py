@@ -71,7 +71,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
 
 @pytest.fixture
 def play(request: pytest.FixtureRequest) -> Play:
-    """Play an experiment on a stage of its own: `play("subject.function").expect("id", allowed)`."""
+    """Run an experiment on a stage of its own: `play("subject.function").expect("id", allowed)`."""
     case = case_of(request.node)
     lab = lab_of(request.config)
     lab.run_controls()
@@ -109,7 +109,7 @@ def controls_so_far(config: pytest.Config) -> Mapping[str, ControlOutcome]:
 
 
 def begin_case(item: pytest.Item) -> None:
-    """A test that is run again (pytest-rerunfailures) begins anew."""
+    """A test that is run again (pytest-rerunfailures) starts from the beginning."""
     item.stash[_CASE] = Case.of(item)
 
 

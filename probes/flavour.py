@@ -14,7 +14,7 @@ def flavour() -> str:
 
 
 def text(path: str) -> str:
-    """What a file of /proc says; nothing where it may not be read."""
+    """What a file of /proc says; nothing if it may not be read."""
     try:
         with open(path, errors="replace") as file:
             return file.read()

@@ -1,4 +1,4 @@
-"""A signal ends a run once: who sends it again must not tear apart what clears up after the first."""
+"""A signal ends a run once: a second one must not interrupt the cleanup after the first."""
 
 from __future__ import annotations
 

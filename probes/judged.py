@@ -23,7 +23,7 @@ class JudgedCase:
 
     @property
     def key(self) -> tuple[str, str]:
-        """The ids of its claim and of the case: there is one such case in a run."""
+        """The ids of its claim and of the case: a run has only one such case."""
         return self.claim["id"], self.case["id"]
 
     @property

@@ -1,4 +1,4 @@
-"""What somebody may have meant who wrote a word that does not exist."""
+"""What a user may have meant by a word that does not exist."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 def nearest(word: str, known: Iterable[str]) -> list[str]:
     """The known words that are most like this one, the most alike first: three at most, or none."""
-    import difflib  # for an error alone: whoever forks is the cheaper, the less it has loaded
+    import difflib  # only for errors: the less the conductor has loaded, the cheaper its forks are
 
     return difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
 

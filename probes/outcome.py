@@ -1,4 +1,4 @@
-"""What pytest is told of a judged case: its outcome, its text, and the properties of JUnit's XML."""
+"""What pytest gets for a judged case: its outcome, its text, and the properties for JUnit's XML."""
 
 from __future__ import annotations
 

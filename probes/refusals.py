@@ -1,4 +1,4 @@
-"""Errors that tell of the surroundings and nothing of the kernel under test: a sandbox denies, a limit is reached."""
+"""Errors that are due to the surroundings and say nothing about the kernel: a sandbox denies, a limit is reached."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ _OF_AN_OPERATION: Mapping[int, str] = {
     errno.EROFS: "a file system is read-only: give the run a temporary folder (TMPDIR)",
     errno.ENETUNREACH: "is lo up?",
 }
-"""The same of an operation that an experiment rests on, and asks nothing about."""
+"""The same for operations that an experiment needs, and about which no claim asks."""
 
 
 def unavailable(what: str, error: OSError) -> Exception:
-    """What to raise where something that a scenario needs cannot be had.
+    """What to raise if something that a scenario needs is not available.
 
     Raises Inconclusive if a limit is reached, which says nothing about the kernel; otherwise NotApplicable: the kernel
     lacks it, or grants it only to others.
@@ -54,7 +54,7 @@ def unavailable(what: str, error: OSError) -> Exception:
 
 
 def in_words(error: OSError) -> str:
-    """`EMFILE: no descriptor is left: raise ...`; the error's name alone where nothing is known of it."""
+    """`EMFILE: no descriptor is left: raise ...`; only the error's name if nothing more is known."""
     name, remedy = errno_of(error), _OF_AN_OPERATION.get(error.errno or 0)
     return f"{name}: {remedy}" if remedy else name
 

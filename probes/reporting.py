@@ -21,7 +21,7 @@ from .verdict import HELD, Inconclusive
 
 
 class Reporting:
-    """One per session.  Raises report.places.NoPlace where its files cannot go where they are wanted."""
+    """One per session.  Raises report.places.NoPlace if its files cannot go where they are wanted."""
 
     def __init__(self, options: Any, expectations: Expectations | None) -> None:
         self._options = options
@@ -41,7 +41,7 @@ class Reporting:
         self._recorder.greeting = greeting
 
     def expect(self, cases: int) -> None:
-        """So many cases are to be judged; where there are any, the folder is ours from now on.  Raises NoPlace."""
+        """So many cases are to be judged; if there are any, the folder is ours from now on.  Raises NoPlace."""
         if cases and not self._options.collectonly and not self._recorder.expected_cases:
             self._places.occupy()
             self._recorder.expect(cases)

@@ -45,7 +45,7 @@ class Request:
 
     opcode: int
     flags: int = 0
-    """The field ioprio: what accept takes for flags of its own."""
+    """The field ioprio, which holds accept's own flags."""
     events: int = 0
     """What a poll asks for: bits of poll(2), and EPOLLEXCLUSIVE."""
     length: int = 0
@@ -71,7 +71,7 @@ class Completion:
     """Of the request that it belongs to."""
     result: int
     more: bool
-    """Whether more will come of the same request."""
+    """Whether the same request will complete again."""
 
 
 class Ring:
@@ -199,7 +199,7 @@ class Ring:
 
 
 def _refusal(number: int, call: str = "io_uring_setup") -> Exception:
-    """What to raise where a call gave this errno: a limit tells nothing of the kernel, a refusal does."""
+    """What to raise if a call returned this errno: a limit says nothing about the kernel, a refusal does."""
     said = f"{call}: {errno_name(number)}"
     return Inconclusive(f"{said}: {refusals.REMEDIES[number]}") if number in refusals.LIMITS else NotApplicable(said)
 

@@ -129,7 +129,7 @@ class Seen:
         why_not: Mapping[str, str | None],
         see_woken: Collection[str],
     ) -> None:
-        """`why_not`: why each observer is missing, or None; `see_woken`: those that see who was woken."""
+        """`why_not`: why each observer is missing, or None; `see_woken`: the observers that see who was woken."""
         self._see_woken = see_woken
         self.scenario = scenario
         self.trials = tuple(trials)

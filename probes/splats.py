@@ -26,7 +26,7 @@ class Understood:
     """A complaint that is known to say nothing about the verdicts, and why."""
 
     sign: re.Pattern[str]
-    """What tells it from any other complaint."""
+    """What distinguishes it from any other complaint."""
     explanation: str
     """One sentence without a full stop."""
     source: str
@@ -67,7 +67,7 @@ def not_understood(splats: Iterable[str]) -> list[str]:
 
 
 def in_words(splat: str) -> str:
-    """The complaint as the kernel printed it, with its explanation where there is one."""
+    """The complaint as the kernel printed it, with its explanation if there is one."""
     why = explanation(splat)
     return splat if why is None else f"{splat} (known: {why})"
 

@@ -89,7 +89,7 @@ class Star:
     def scenarios(self, sizes: Iterable[int], sources: Iterable[str]) -> list[Scenario]:
         """Every scenario of the star, the centre first; combinations that make no sense are left out.
 
-        None at all where every size asked for is too small for the claim.  Raises BadScenario where the
+        None at all where every size asked for is too small for the claim.  Raises BadScenario if the
         centre makes no sense.
         """
         sources = tuple(sources)

@@ -42,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what differs; BROKEN where something got worse.  Raises BadInput."""
+    """Print what differs; BROKEN if something got worse.  Raises BadInput."""
     before, after = runs.read(options.first), runs.read(options.second)
     if options.json:
         print(json.dumps(compare.as_dict(before, after), indent=1))

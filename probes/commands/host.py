@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print it; CANNOT_JUDGE where a control fails.  Raises Inconclusive if there is no lab at all."""
+    """Print it; CANNOT_JUDGE if a control fails.  Raises Inconclusive if there is no lab at all."""
     print(f"kernel     {host.in_one_line()}, {host.user_in_words()}")
     if served := words.stand_ins({"stand_ins": host.stand_ins()}):
         print(f"calls      {served}")

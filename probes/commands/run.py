@@ -41,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run and print; CANNOT_JUDGE where a trial was inconclusive, or nobody saw anything.
+    """Run and print; CANNOT_JUDGE if a trial was inconclusive, or nobody saw anything.
 
     Raises BadInput, BadScenario and Inconclusive.
     """

@@ -39,7 +39,7 @@ class Shares:
 
 
 class Machine:
-    """What the whole machine did since this was made: who else used its CPUs."""
+    """What the whole machine did since this was created: how much others used its CPUs."""
 
     def __init__(self) -> None:
         self._began_s = time.monotonic()

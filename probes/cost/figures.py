@@ -30,7 +30,7 @@ FIGURES = {
     "jain": "Jain's index of the shares: 1 where all are alike, 1/n where one worker takes all",
     "client_busy": "CPU time of the client by the time that went by: near 1, and the rate is the client's",
 }
-"""What one reading comes to, and in which unit.  A figure that was not observed is null."""
+"""The figures of one reading, and their units.  A figure that was not observed is null."""
 
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 
@@ -152,7 +152,7 @@ class Growth:
 
     @property
     def word(self) -> str:
-        """The exponent in a word."""
+        """The exponent, in a word."""
         if abs(self.exponent.median) < FLAT:
             return "flat"
         return "linear" if abs(self.exponent.median - 1) < FLAT else "grows" if self.exponent.median > 0 else "falls"

@@ -92,12 +92,12 @@ class MeasuredHerd:
         self.close()
 
     def _wait_until_ready(self, i: int) -> None:
-        """One after the other: who registers and blocks first is part of what is measured."""
+        """Wait until worker `i` is ready, one after the other: the order in which they register and block matters."""
         pid, line = self._pids[i], self.tally.line(i)
 
         def ready() -> bool:
             self._complain(i)
-            # A worker that is gone without a word was killed, and stays a zombie until it is reaped.
+            # A worker that ended without an answer was killed, and stays a zombie until it is reaped.
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) and line[PHASE] != GAVE_UP:
                 raise Inconclusive(f"worker {i} ended before it was ready")
             return bool(line[PHASE] == READY)

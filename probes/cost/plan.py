@@ -22,7 +22,7 @@ QUICK_SIZES = {REST: (1, 8), LIGHT: (8,), SATURATING: (8,)}
 ROUNDS, QUICK_ROUNDS = 5, 3
 MOST_ROUNDS = 1000
 MOST_WORKERS = 256
-"""A worker says who it is in one byte."""
+"""A worker's number is sent as one byte."""
 
 CONNECTIONS = {REST: 40, LIGHT: 400, SATURATING: 400}
 """Of one reading."""
@@ -49,13 +49,13 @@ class LoadScene:
         return max(CONNECTIONS[self.load], min(self.workers, MOST_AT_REST))
 
     def outstanding(self, cpus: int) -> int:
-        """Connections that are open at a time, where the workers have so many CPUs."""
+        """How many connections are open at a time if the workers have this many CPUs."""
         if self.load == REST:
             return 1
         return cpus if self.load == LIGHT else max(LEAST_OUTSTANDING, 2 * self.workers)
 
     def long(self, round_number: int) -> frozenset[int]:
-        """Which connections have a long request: drawn anew in each round, the same for every strategy."""
+        """Which connections have a long request: drawn again for each round, but the same for every strategy."""
         if not self.work.mixed:
             return frozenset()
         draw = random.Random(f"{self.load} {self.workers} {round_number}")

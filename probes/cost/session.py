@@ -33,7 +33,7 @@ rig.main(int(sys.argv[2]), sys.argv[3] == "isolate")
 
 
 class Session:
-    """A rig in namespaces of its own, or on this host's loopback where those are denied.
+    """A rig in its own namespaces, or on this host's loopback if those are denied.
 
     Start and use it in one thread: the rig dies with the thread that started it (prctl(2)).
     Raises Inconclusive if it cannot be started.

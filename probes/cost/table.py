@@ -20,7 +20,7 @@ _ROOM_FOR_SPREADS, _ROOM_FOR_IDS = 122, 156
 """Columns that the widest table takes with them.  In a narrower terminal the ids stand below, once."""
 
 UNKNOWN = "?"
-"""Shown where nobody could see."""
+"""Shown if nobody could see."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ PHASE, RETURNED, WON, EMPTY, FAILED, LONG, WORK_NS, ERRNO, USER_NS, SYSTEM_NS, T
 """Fields of a line, 8 bytes each.
 
 PHASE      one of the phases below
-RETURNED   times the wait call came back to user space
+RETURNED   how often the wait call returned
 WON        connections that it took, and answered
 EMPTY      times that it looked and nothing was there (EAGAIN)
 FAILED     connections that it took and could not answer

@@ -54,7 +54,7 @@ class Way:
 
     @property
     def name(self) -> str:
-        """For people; the id itself where nobody has a name for it."""
+        """For people; the id itself if nobody has a name for it."""
         return _NAMES.get(self.id, self.id)
 
     @property
@@ -78,7 +78,7 @@ class Way:
         return own + (2 if self.lock else 0)
 
     def scenario(self, workers: int) -> Scenario:
-        """The scenario of this way with so many workers on tcp4.  Raises BadScenario."""
+        """The scenario of this way with this many workers on tcp4.  Raises BadScenario."""
         return Scenario(
             self.call, n=workers, reaction="loop", stimulus="one-by-one", trigger=self.trigger, sharing=self.sharing
         )

@@ -14,7 +14,7 @@ LONG_SOURCE, SHORT_SOURCE = "127.0.0.2", "127.0.0.1"
 and no worker has to read a request, which it might have to wait for."""
 
 LONG_EVERY = 20
-"""Under `mixed`, one request in so many is a long one."""
+"""Under `mixed`, one request in this many is a long one."""
 
 MIXED = (50, 5_000)
 """Microseconds of a short and of a long request under `mixed`."""

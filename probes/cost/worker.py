@@ -144,7 +144,7 @@ class MeasuredWorker:
         return False
 
     def _answer(self, connection: int) -> None:
-        """Work, tell the client who served it, and close."""
+        """Work, answer with the worker's number, and close."""
         if self._works:
             self._work(connection)
         try:
@@ -171,7 +171,7 @@ class MeasuredWorker:
         return self._peer.raw[4:8] == _LONG
 
     def _warm_up(self, apart: WaitingPlace) -> None:
-        """Serve a few requests of its own, on a listener apart, in the same way."""
+        """Serve a few requests of its own in the same way, on a separate listener."""
         # The ring of a worker in io_uring stays open until it ends: the kernel would wake its owner to close it.
         self._apart = apart.strategy.waiting(0)
         for _ in range(_WARM_UP):

@@ -1,4 +1,4 @@
-"""Several pieces of work at once, each in a thread of its own, that all end when the user stops one."""
+"""Several pieces of work at once, each in its own thread; all of them end when the user stops one."""
 
 from __future__ import annotations
 

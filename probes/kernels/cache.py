@@ -25,7 +25,7 @@ class Missing(BadInput):
 class Cache:
     """A folder with a subfolder for each kernel and each set of tools, and the packages they came from.
 
-    Programs in it are run, often by root, so it is used only where nobody else can change it (safety.py).
+    Programs in it are run, often by root, so it is used only if nobody else can change it (safety.py).
     """
 
     def __init__(self, folder: Path) -> None:

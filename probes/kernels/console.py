@@ -1,4 +1,4 @@
-"""What a guest's console tells: how its kernel died, and what to show of it."""
+"""What a guest's console shows: how its kernel died, and what to show of that."""
 
 from __future__ import annotations
 

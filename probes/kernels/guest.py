@@ -18,7 +18,7 @@ from .scripts import BEGAN, ENDED, FAILED
 
 BOOTING, RUNNING = "booting", "running"
 _LOOK_EVERY_S = 0.25
-"""How often somebody who watches is told; nothing waits for it."""
+"""How often progress is reported; nothing waits for it."""
 _LAST_WORDS_S = 5.0
 """How long the pipes of a guest that ended may stay open: until the kernel has killed the last of its processes."""
 

@@ -71,7 +71,7 @@ def guest_files(busybox: bytes, scripts: Mapping[str, str], modules: Mapping[str
 def modules_below(folder: Path, needed: Iterable[str] = (*ROOT_NEEDS, *LISTENERS_NEED)) -> dict[str, bytes]:
     """The modules that a guest needs and that are below `folder`, uncompressed, each after what it depends on.
 
-    What is not there is taken to be built in; the guest says so where it is not.  Raises Missing where a
+    What is not there is taken to be built in; the guest says so where it is not.  Raises Missing if a
     module is compressed in a way that cannot be undone here.
     """
     files = {_name(path): path for path in folder.rglob("*.ko*") if path.name.endswith(_SUFFIXES)}

@@ -184,7 +184,7 @@ def _foreign(target: Target, settings: Settings, results: Path, own: Path) -> Bo
 
 
 def _insist_that_it_is_seen(target: Target, results: Path) -> None:
-    """Raises CannotBegin where the guest mounts something of its own over the results, or over this checkout."""
+    """Raises CannotBegin if the guest mounts something of its own over the results, or over this checkout."""
     boot = target.kernel.boot if target.kernel else QEMU
     if boot == HOST or target.programs != NATIVE:
         return
@@ -232,7 +232,7 @@ def _empty(folder: Path) -> None:
 
 
 def resolved(path: str) -> Path:
-    """The path without symbolic links.  Raises CannotBegin where they lead in a circle."""
+    """The path without symbolic links.  Raises CannotBegin if they lead in a circle."""
     try:
         return Path(path).resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError before Python 3.13
@@ -240,7 +240,7 @@ def resolved(path: str) -> Path:
 
 
 def own_image(image: str, modules: str | None, architecture: str = NATIVE) -> Target:
-    """A kernel of the user's own, for this architecture.  Raises CannotBegin where it is none."""
+    """A kernel of the user's own, for this architecture.  Raises CannotBegin if it is none."""
     path = resolved(image)
     try:
         # What is not a file may keep its reader waiting.

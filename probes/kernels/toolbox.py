@@ -49,7 +49,7 @@ class Toolbox:
 
 
 def loader(root: Path) -> list[str]:
-    """The dynamic loader unpacked in `root`, told to look nowhere else for libraries first (ld.so(8))."""
+    """The dynamic loader unpacked in `root`, made to look for libraries there first (ld.so(8))."""
     libraries = root / _LIBRARIES
     return [str(libraries / LOADER), "--library-path", str(libraries)]
 

@@ -71,11 +71,11 @@ class RatedStrategy:
         return SAFE if word.startswith("yes") else DELAYED if word.startswith("only") else LOST
 
     def observed(self, workers: int) -> int | None:
-        """How many of so many workers one connection woke at most; None if so many were not tried."""
+        """How many workers one connection woke at most, out of this many; None if that number was not tried."""
         return self.sizes[workers]["woken"].high if workers in self.sizes else None
 
     def woken_at_worst(self, workers: int) -> int:
-        """The same, and all of them where so many were not tried: to rank by, and never to be printed."""
+        """The same, or all of them if that number was not tried.  Used for ranking, and never printed."""
         observed = self.observed(workers)
         return workers if observed is None else observed
 
@@ -99,7 +99,7 @@ class Advice:
 
 @dataclass(frozen=True)
 class Remark:
-    """What somebody who follows the advice has to know of a strategy, or why another one is not recommended."""
+    """What users of a strategy must know, or why another one is not recommended."""
 
     strategy: str
     name: str
@@ -244,7 +244,7 @@ def _choose(
 
 
 def _caveats(rated: RatedStrategy) -> list[str]:
-    """What somebody who uses this strategy has to know."""
+    """What users of this strategy must know."""
     said = []
     if rated.traits.order in ("always first", "always last"):
         who = "registered first" if rated.traits.order == "always first" else "blocked last"

@@ -86,12 +86,12 @@ def _verdict(run: Run, claim_id: str) -> str | None:
 
 
 def _if_so(run: Run, claim_id: str, so: str, not_so: str) -> str:
-    """One sentence or the other, as the claim was held or broken; nothing where it was not judged."""
+    """One sentence or the other, as the claim was held or broken; nothing if it was not judged."""
     return {HELD: so, BROKEN: not_so}.get(_verdict(run, claim_id) or "", "")
 
 
 def _as_judged(claim: Mapping[str, Any]) -> Iterator[str]:
-    """Its sentence where it was held, the same as refuted where it was broken; nothing where it was not judged."""
+    """Its sentence where it was held, the same as refuted where it was broken; nothing if it was not judged."""
     if claim["verdict"] in (HELD, BROKEN):
         yield claim["sentence"] if claim["verdict"] == HELD else f"Not on this kernel: {claim['sentence']}"
 

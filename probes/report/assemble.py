@@ -28,7 +28,7 @@ def run_of(
 ) -> dict[str, Any]:
     """The run's dict.
 
-    It is partial where a case of `every_case` was not judged, or where nobody knows them all; `ended` says in words
+    It is partial where a case of `every_case` was not judged, or if nobody knows them all; `ended` says in words
     what ended it early, if something did.
     """
     cases = list(_worst(judged))

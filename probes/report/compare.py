@@ -49,7 +49,7 @@ class Change:
     before: str
     after: str
     reason: str | None
-    """Why it is now as it is, where the run says so."""
+    """Why it has its verdict now, if the run says so."""
     expected: str | None
     """Why that was expected, by the expectations file of the second run."""
 
@@ -132,7 +132,7 @@ def _claims(before: Run, after: Run) -> Iterator[Change]:
 
 
 def _tried_none_again(old_claim: Mapping[str, Any], new_claim: Mapping[str, Any]) -> bool:
-    """Whether the second run left out every case that the verdict of the first one came of."""
+    """Whether the second run left out every case that decided the verdict of the first."""
     decided = {case["id"] for case in old_claim["cases"] if case["verdict"] == old_claim["verdict"]}
     return bool(decided) and decided.isdisjoint(case["id"] for case in new_claim["cases"])
 
@@ -180,7 +180,7 @@ def _splats(before: Run, after: Run) -> Iterator[Change]:
 
 
 def _logged(complaints: Sequence[str]) -> tuple[str, str | None]:
-    """What the kernel did, and its first complaint, with the explanation where there is one."""
+    """What the kernel did, and its first complaint, with the explanation if there is one."""
     doubtful = splats.not_understood(complaints)
     if doubtful:
         return COMPLAINED, doubtful[0]

@@ -24,7 +24,7 @@ class Alike:
     """Trials that went alike: the same numbers, the same became of each waiter, and only the times differ."""
 
     head: str
-    """`2 untraced: 8 woken, 2 returned, 1 won, 1 spurious`; without numbers where they are those of the case."""
+    """`2 untraced: 8 woken, 2 returned, 1 won, 1 spurious`; without numbers if they are those of the case."""
     parts: tuple[tuple[str, str], ...]
     """(`returned`, `w3 +0.21ms won`), and so on."""
     void: bool

@@ -20,7 +20,7 @@ MEANINGS = {
 }
 
 UNKNOWN = "?"
-"""Shown where nobody could see; never 0."""
+"""Shown if nobody could see; never 0."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Panel:
     last: str
     """How many were woken of the most workers."""
     words: str
-    """The same for those who do not see it."""
+    """The picture as text, for those who cannot see it."""
 
 
 @dataclass(frozen=True)

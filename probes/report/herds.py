@@ -56,7 +56,7 @@ class ShownHerd:
 
     @property
     def words(self) -> str:
-        """`8 of 8 woken, 2 returned, 1 took it`: what the dots show, for those who do not see them."""
+        """`8 of 8 woken, 2 returned, 1 took it`: what the dots show, for those who cannot see them."""
         if self.why_not is not None:
             return self.why_not
         count = Counter(self.states)
@@ -104,7 +104,7 @@ def _herd(strategy: str, trials: Sequence[Mapping[str, Any]], row: strategies.St
 
 
 def name_of(strategy: str) -> str:
-    """The strategy's name for people, from its id; `one listener` is said where the name would be a bare call."""
+    """The strategy's name for people, from its id; `one listener` is added if the name would only be a call."""
     name = strategies.in_words(strategy)
     return f"{name}, one listener" if "." not in strategy else name
 

@@ -21,7 +21,7 @@ Run = Mapping[str, Any]
 Object = dict[str, Any]
 
 ORIGIN = "wakecheck"
-"""Who says so, where nobody gave the name under which KernelCI knows the submitter."""
+"""The origin of the report, if nobody gave the name under which KernelCI knows the submitter."""
 
 SUITE = "wakecheck"
 """Where all paths begin."""
@@ -196,5 +196,5 @@ def _part(name: str) -> str:
 
 
 def _cut(excerpt: str) -> str:
-    """The first part of what is told in several lines, as long as the schema allows."""
+    """The first lines of a text, as many as the schema allows."""
     return lines(excerpt)[:_LONGEST_EXCERPT]

@@ -34,7 +34,7 @@ class Kernel:
 
     @property
     def marks(self) -> list[str]:
-        """What has to be known before a column is believed, in a word or two each."""
+        """What must be known before a column can be trusted, in a few words each."""
         run = self.run
         failed = [name for name, verdict in run["controls"].items() if verdict in (BROKEN, INCONCLUSIVE)]
         marks = {

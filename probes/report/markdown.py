@@ -15,7 +15,7 @@ from .figures import COLUMNS
 Run = Mapping[str, Any]
 
 MOST_CLAIMS = 50
-"""Of one run and one verdict so many claims are named: a service cuts or drops a summary that is too long."""
+"""For one run and one verdict, this many claims are named: a service cuts or drops a summary that is too long."""
 
 _LONGEST_REASON = 400
 _MARKUP = re.compile(r"([\\`*_\[\]|~])")

@@ -42,7 +42,7 @@ def comparable(case: Mapping[str, Any]) -> dict[str, str]:
 def woken_of_all(claim: Mapping[str, Any]) -> str | None:
     """`8/8`: how many were woken on the standard scene, where all cases of the claim there say the same.
 
-    Under hold, or where the claim has no such case, under accept.  `?/8` where nobody saw.
+    Under hold, or where the claim has no such case, under accept.  `?/8` if nobody saw.
     """
     for reaction in strategies.REACTIONS:
         spreads = {

@@ -50,7 +50,7 @@ def strips(run: Mapping[str, Any]) -> tuple[list[Strip], list[str]]:
 
 
 def _returned_first(trial: Mapping[str, Any]) -> tuple[int, ...]:
-    """The waiter of each step; nothing where a step returned none, or several (no order to show then)."""
+    """The waiter of each step; nothing if a step returned none, or several (no order to show then)."""
     orders = [step["order"] for step in trial["steps"]]
     return tuple(order[0] for order in orders) if all(len(order) == 1 for order in orders) else ()
 

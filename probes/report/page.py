@@ -145,7 +145,7 @@ def breakable_name(label: str) -> Markup:
 
 
 def beside(strategy: str) -> Markup:
-    """A strategy's id beside its name: a style sets them apart, and a word where there are no styles."""
+    """A strategy's id beside its name: a style sets them apart, and a word if there are no styles."""
     return Markup('<span class="aloud">, id </span><code>{}</code>').format(breakable(strategy))
 
 

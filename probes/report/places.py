@@ -53,7 +53,7 @@ class Places:
         self._missing: list[Path] = []
 
     def check(self) -> None:
-        """Raise NoPlace where a file cannot be written: better before the run than after it."""
+        """Raise NoPlace if a file cannot be written: better before the run than after it."""
         # Any run may become partial: by Ctrl-C, say.
         apart = [] if self._chosen else [self._folder / name for name in (PARTIAL, self._variant) if name]
         pages = [folder / "index.html" for folder in (self._folder, *apart)]
@@ -69,7 +69,7 @@ class Places:
             raise NoPlace(problem)
 
     def occupy(self) -> None:
-        """Keep other runs out of the folder until `release`.  Raises NoPlace where one is there.
+        """Keep other runs out of the folder until `release`.  Raises NoPlace if one is there.
 
         With a journal, whoever asked for it has taken care of that (kernels/runner.py).
         """

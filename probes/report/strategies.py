@@ -64,7 +64,7 @@ def place(axes: Mapping[str, Any]) -> tuple[Rank, str]:
 
 
 def _rank(word: str | None, known: Sequence[str]) -> int:
-    """The place of a word; words of a newer suite stand behind all others."""
+    """The place of a word in its order; words of a newer suite come last."""
     return known.index(word) if word in known else len(known)
 
 

@@ -50,7 +50,7 @@ class LockRow:
     """How many lock waiters one unlock wakes."""
     order: str
     again: str
-    """Who has it when the one that unlocks asks again at once."""
+    """Who has the lock if the process that unlocks it asks again at once."""
     crash: str
 
 

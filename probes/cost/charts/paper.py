@@ -59,7 +59,7 @@ class Scale:
         return round(self.start + part * (self.end - self.start), 1)
 
     def ticks(self) -> list[float]:
-        """1, 10, 100 within the scale; with 2 and 5 between, or every digit, where there would be fewer than two."""
+        """1, 10, 100 within the scale; with 2 and 5 between, or every digit, if there would be fewer than two."""
         for steps in ((1,), (1, 3), (1, 2, 5), tuple(range(1, 10))):
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             values = [step * 10.0**power for power in powers for step in steps]
