@@ -99,10 +99,10 @@ class ControlledLab:
             self.outcomes, self._generation = run_controls(self._lab), generation
         return self.outcomes
 
-    def run(self, scenario: Scenario, *, traced: bool) -> Trial:
+    def run(self, scenario: Scenario, *, traced: bool, own_memory: bool = False) -> Trial:
         """One trial.  Raises as Lab.run does, and Inconclusive if a control has failed."""
         self._insist()
-        return self._lab.run(scenario, traced=traced)
+        return self._lab.run(scenario, traced=traced, own_memory=own_memory)
 
     def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:
         """What an experiment noted.  Raises as Lab.play does, and Inconclusive if a control has failed."""

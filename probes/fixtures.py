@@ -39,7 +39,8 @@ def herd(request: pytest.FixtureRequest) -> RunTrials:
 
     def run(scenario: Scenario) -> Seen:
         why_not = lab.greeting["why_not"]
-        trials = [lab.run(scenario, traced=False) for _ in range(untraced)]
+        # Of several, the first is of waiters as fork(2) makes them.
+        trials = [lab.run(scenario, traced=False, own_memory=untraced > 1 and place == 0) for place in range(untraced)]
         if why_not["syscall_exit"] is None:
             trials.append(lab.run(scenario, traced=True))
         seen = Seen(scenario, trials, why_not, observers.names(observers.WOKEN))

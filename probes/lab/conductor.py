@@ -128,7 +128,8 @@ def _answer(request: dict[str, Any], bench: Bench) -> dict[str, Any]:
         if "experiment" in request:
             return play(request["experiment"], bench, request["argument"])
         scenario = Scenario(**request["scenario"])
-        return {"trial": TrialRun(scenario, bench, traced=request["traced"]).run().as_json()}
+        run = TrialRun(scenario, bench, traced=request["traced"], own_memory=request["own_memory"])
+        return {"trial": run.run().as_json()}
     except NotApplicable as reason:
         return {"not_applicable": str(reason)}
     except Inconclusive as reason:

@@ -66,10 +66,12 @@ class Herd:
         syscall_readable: bool,
         is_reaped: Callable[[int], bool],
         machine: StepMachine | None = None,
+        own_memory: bool = True,
     ) -> None:
         """`is_reaped` says whether the tracer has already reaped a pid.
 
-        With a `machine`, waiters that do nothing but make system calls run no Python.
+        With a `machine`, waiters that do nothing but make system calls run no Python; they run in the conductor's
+        memory, unless each is to have memory of its own.
         """
         self.scenario = scenario
         self._is_reaped = is_reaped
@@ -84,6 +86,7 @@ class Herd:
         self._pids: list[int] = []
         self._order: int | None = None
         self._machine = machine
+        self._share_memory = machine is not None and machine.may_share_memory and not own_memory
         self._plain: PlainWaiters | None = None
 
     def __enter__(self) -> Herd:
@@ -130,12 +133,15 @@ class Herd:
         if None in calls:
             return None
         known = [each for each in calls if each is not None]
-        return PlainWaiters(self.scenario, known, self._fds, self.board, traced=traced)
+        return PlainWaiters(self.scenario, known, self._fds, self.board, traced=traced, share_memory=self._share_memory)
 
     @property
     def what_runs(self) -> str:
-        """What the waiters of this trial run, in words."""
-        return "only system calls" if self._plain is not None else "Python"
+        """What the waiters of this trial run, and in whose memory, in words."""
+        if self._plain is None:
+            return "Python"
+        memory = "the conductor's memory" if self._share_memory else "memory of their own"
+        return f"only system calls, in {memory}"
 
     def fork_host(self, adopt_threads: Callable[[], None] | None, announce: Callable[[], None] | None) -> int:
         """Fork the process whose threads will be the waiters; `start_thread` starts them one by one."""

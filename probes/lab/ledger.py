@@ -171,11 +171,17 @@ class Ledger:
             steps=tuple(self._steps),
             answers=tuple(map(tuple, self._answers)),
             waiters=waiters,
-            wakings=tuple(
-                WakeUp(self._since_us(waking.at_ns), self._name(waking.waker), waking.wakee)
-                for waking in (self._instruments.wakings() if self._steps else ())
-            ),
+            wakings=self._wakings(),
             exits=self._exits(),
+        )
+
+    def _wakings(self) -> tuple[WakeUp, ...]:
+        """Who woke whom; a thread is a waiter, the conductor, or the kernel's number."""
+        waiters = self.herd.waiters if self.herd is not None else ()
+        names = {os.getpid(): "conductor", **{waiter.tid: waiter.name for waiter in waiters}}
+        return tuple(
+            WakeUp(self._since_us(at_ns), names.get(waker) or f"task {waker}", wakee)
+            for at_ns, waker, wakee, *_ in (self._instruments.wakings() if self._steps else ())
         )
 
     def _moved_at_all(self) -> Moved:
@@ -230,16 +236,6 @@ class Ledger:
 
     def _since_us(self, at_ns: int) -> int:
         return (at_ns - self._began_ns) // 1000
-
-    def _name(self, tid: int) -> str:
-        """Whose thread id this is: a waiter's or the conductor's; otherwise the number itself."""
-        if tid == os.getpid():
-            return "conductor"
-        if self.herd is not None:
-            for waiter in self.herd.waiters:
-                if waiter.tid == tid:
-                    return f"w{waiter.i}"
-        return f"task {tid}"
 
 
 def _without_clock(exits: Sequence[Exit]) -> list[Exit]:

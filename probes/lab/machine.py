@@ -16,6 +16,7 @@ It exists only for x86-64; elsewhere waiters run Python (probes/lab/waiter.py).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import mmap
@@ -76,10 +77,12 @@ END = -1
 _ENDS = 1
 ITSELF = 0
 """The first part that a Place can be in: the program itself."""
-FORK_FLAGS = 17 | 0x00100000
+FORKS = 17 | 0x00100000
 """SIGCHLD, as for fork(2), and CLONE_PARENT_SETTID: the pid is written to the address in argument `c` (clone(2))."""
-
-
+SHARES_MEMORY = 0x00000100
+"""CLONE_VM: the child runs in its parent's memory, as after vfork(2); everything else it has is its own."""
+STACK_BYTES = 4096
+"""The size of a child's stack, which it never uses: the machine pushes nothing once it runs, and no signal is handled."""
 _CODE = 7
 
 
@@ -95,6 +98,8 @@ class StepMachine:
         done = syscalls.call(syscalls.NUMBERS["mprotect"], address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
         if done < 0:
             raise OSError(-done, os.strerror(-done))
+        self.may_share_memory = False
+        """Whether its children may run in this process's memory."""
         # PYFUNCTYPE holds the interpreter's lock, so no other thread runs Python meanwhile.
         self._run = ctypes.PYFUNCTYPE(ctypes.c_long, ctypes.c_void_p)(address)
 
@@ -177,13 +182,23 @@ def address_of(memory: mmap.mmap) -> int:
 
 
 def start() -> StepMachine:
-    """A machine that was tried: it has forked a child, which ended with the expected code.
+    """A machine that was tried: it has forked two children, which ended with the expected code.
 
     Raises OSError if that is not possible here.
     """
-    machine, memory = StepMachine(), mmap.mmap(-1, mmap.PAGESIZE)
+    machine = StepMachine()
+    _try(machine, FORKS)
+    with contextlib.suppress(OSError):
+        _try(machine, FORKS | SHARES_MEMORY)
+        machine.may_share_memory = True
+    return machine
+
+
+def _try(machine: StepMachine, flags: int) -> None:
+    memory = mmap.mmap(-1, 2 * STACK_BYTES)
     program = Program()
-    program.add(syscalls.NUMBERS["clone"], FORK_FLAGS, 0, program.at(2), below=END, equal=1, above=END)
+    stack = Place(ITSELF, 2 * STACK_BYTES)
+    program.add(syscalls.NUMBERS["clone"], flags, stack, program.at(2), below=END, equal=1, above=END)
     program.add(syscalls.NUMBERS["exit_group"], _CODE)
     start = address_of(memory)
     memory.write(program.placed([start]).tobytes())
@@ -193,4 +208,3 @@ def start() -> StepMachine:
     pid, status = os.waitpid(struct.unpack_from("=i", memory, 2 * STEP.size)[0], 0)
     if pid != result or os.waitstatus_to_exitcode(status) != _CODE:
         raise OSError(errno.ENOSYS, "its child did not do as asked")
-    return machine

@@ -2,7 +2,9 @@
 
     get ready --> [be traced] --> wait --> record the result --> react --> park, or wait again
 
-They use the same board and the same gates as other waiters, and are also forked one right after the other.
+They use the same board and the same gates as other waiters, and are also forked one right after the other.  Each is a
+process with descriptors and signals of its own.  Its memory may be the conductor's: a wake-up has nothing to do with
+memory, and copying the conductor's page tables for eight waiters takes longer than all the rest of a trial.
 """
 
 from __future__ import annotations
@@ -36,7 +38,18 @@ from .board import (
     WON,
     Board,
 )
-from .machine import END, FORK_FLAGS, ITSELF, STEP, Place, Program, StepMachine, address_of
+from .machine import (
+    END,
+    FORKS,
+    ITSELF,
+    SHARES_MEMORY,
+    STACK_BYTES,
+    STEP,
+    Place,
+    Program,
+    StepMachine,
+    address_of,
+)
 from .waiter import ANSWER, FUTEX_WAIT, PARK, SOCK_CLOEXEC, TELLS_NOTHING
 
 _CLOCK_MONOTONIC = 1
@@ -52,7 +65,14 @@ class PlainWaiters:
     """The waiters of one trial, as programs in memory that is shared with this process."""
 
     def __init__(
-        self, scenario: Scenario, calls: Sequence[SystemCalls], fds: Sequence[int], board: Board, *, traced: bool
+        self,
+        scenario: Scenario,
+        calls: Sequence[SystemCalls],
+        fds: Sequence[int],
+        board: Board,
+        *,
+        traced: bool,
+        share_memory: bool,
     ) -> None:
         n = scenario.n
         self._calls = calls  # keeps alive what their arguments point to
@@ -65,20 +85,16 @@ class PlainWaiters:
         )
         length = STEP.size * life.end
         forks = n * length
-        self._n, self._pids_at = n, forks + (n + 1) * STEP.size
-        self._memory = mmap.mmap(-1, self._pids_at + 4 * n)
+        start = _start(n, life.end, life.birth, FORKS | (SHARES_MEMORY if share_memory else 0))
+        self._n, self._pids_at = n, forks + STEP.size * start.end
+        self._memory = mmap.mmap(-1, self._pids_at + 4 * n + STACK_BYTES * (n + 1))
         address = address_of(self._memory)
-        start = Program()
-        clone = syscalls.NUMBERS["clone"]
         for i in range(n):
             here = address + i * length
             line, gate = board.address(i, 0), board.gate_address(i)
             name, answer = texts + _NAME_BYTES * i, texts + _NAME_BYTES * n + ANSWER.size * i
             parts = [here, line, gate, name, answer, room, fds[i], parent, *_arguments(calls[i])]
             self._memory[i * length : (i + 1) * length] = life.placed(parts).tobytes()
-            pid = address + self._pids_at + 4 * i
-            start.add(clone, FORK_FLAGS, 0, pid, below=END, equal=(i * length - forks) // STEP.size + life.birth)
-        start.load(Place(ITSELF, 0), below=END, equal=END, above=END)
         self._start = address + forks
         self._memory[forks : self._pids_at] = start.placed([self._start]).tobytes()
 
@@ -91,6 +107,23 @@ class PlainWaiters:
     def pids(self) -> list[int]:
         """The pids of the waiters that were forked."""
         return [pid for pid in struct.unpack_from(f"={self._n}i", self._memory, self._pids_at) if pid]
+
+
+@lru_cache(maxsize=64)
+def _start(n: int, length: int, birth: int, flags: int) -> Program:
+    """Forks waiters, whose lives of so many steps stand before it and begin at that one.
+
+    Behind it go their pids, and then their stacks.
+    """
+    start = Program()
+    pids = STEP.size * (n + 1)
+    stacks = pids + 4 * n
+    for i in range(n):
+        # A stack grows down from its end, which is divisible by 16.
+        pid, stack = Place(ITSELF, pids + 4 * i), Place(ITSELF, (stacks + STACK_BYTES * (i + 1)) & ~15)
+        start.add(syscalls.NUMBERS["clone"], flags, stack, pid, below=END, equal=(i - n) * length + birth)
+    start.load(Place(ITSELF, 0), below=END, equal=END, above=END)
+    return start
 
 
 class _Kind(NamedTuple):

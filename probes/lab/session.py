@@ -70,11 +70,14 @@ class Lab:
             self._start()
         return self._greeting
 
-    def run(self, scenario: Scenario, *, traced: bool) -> Trial:
-        """Run one trial.  Raises NotApplicable, and Inconclusive if there is no evidence at all."""
+    def run(self, scenario: Scenario, *, traced: bool, own_memory: bool = False) -> Trial:
+        """Run one trial.  Raises NotApplicable, and Inconclusive if there is no evidence at all.
+
+        With `own_memory`, each waiter process has memory of its own, as after fork(2); this takes three times as long.
+        """
         if traced and self.greeting["why_not"]["syscall_exit"] is not None:
             raise Inconclusive(f"no traced trial: {self.greeting['why_not']['syscall_exit']}")
-        request = {"scenario": scenario.as_dict(), "traced": traced}
+        request = {"scenario": scenario.as_dict(), "traced": traced, "own_memory": own_memory}
         answer = self._judged(self._ask(request, ANSWER_PATIENCE_S * (1 + scenario.n / _FEW)))
         return Trial.from_json(answer["trial"])
 

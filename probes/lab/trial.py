@@ -60,8 +60,10 @@ _SHORTER = 30
 class TrialRun:
     """One trial of `scenario`; `run` runs it, and returns its record."""
 
-    def __init__(self, scenario: Scenario, bench: Bench, *, traced: bool) -> None:
+    def __init__(self, scenario: Scenario, bench: Bench, *, traced: bool, own_memory: bool = True) -> None:
+        """With `own_memory` every waiter process has memory of its own; without, they run in ours where they can."""
         self.scenario = scenario
+        self._own_memory = own_memory
         self._bench = bench
         by_file = bench.instruments.why_no_syscall_file is None
         self._tracer = Tracer(None if by_file else task_files.switches_of) if traced else None
@@ -105,6 +107,7 @@ class TrialRun:
                 syscall_readable=readable,
                 is_reaped=is_reaped,
                 machine=self._bench.machine,
+                own_memory=self._own_memory,
             )
         )
         release.callback(source.retire)

@@ -37,6 +37,8 @@ ENABLE, DISABLE, SET_OUTPUT = _NEITHER | 0x2400, _NEITHER | 0x2401, _NEITHER | 0
 GET_ID, _SET_FILTER = _READ | _POINTER | 0x2407, _WRITE | _POINTER | 0x2406
 """_IOR('$', 7, __u64 *) and _IOW('$', 6, char *)."""
 _RECORD_LOST, _RECORD_SAMPLE = 2, 9
+_HEADER = struct.Struct("=IHH")
+"""struct perf_event_header: type, misc and size."""
 _DATA_HEAD = 1024  # offsets in struct perf_event_mmap_page
 _DATA_TAIL = 1032
 
@@ -140,21 +142,22 @@ class PerfRings:
         for ring, forgotten in zip(self._rings, self._forgotten, strict=True):
             yield from self._drain(ring, forgotten)
 
-    def _drain(self, ring: mmap.mmap, forgotten: int) -> Iterator[bytes]:
+    def _drain(self, ring: mmap.mmap, forgotten: int) -> list[bytes]:
         head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
-        bodies = []
-        while tail < head:
-            kind, _, size = struct.unpack("=IHH", self._bytes(ring, tail, 8))
+        records = self._bytes(ring, tail, head - tail)
+        bodies, at = [], 0
+        while at < len(records):
+            kind, _, size = _HEADER.unpack_from(records, at)
             # What a full ring lost is said before the next record that finds room (perf_output_begin,
             # kernel/events/ring_buffer.c): the first after `forget` tells of what was forgotten.
-            if kind == _RECORD_LOST and tail != forgotten:
+            if kind == _RECORD_LOST and tail + at != forgotten:
                 PerfRings.forget(self)
                 raise Lost(f"{self._tracepoint.short_name} lost records: its ring was full")
             if kind == _RECORD_SAMPLE:
-                bodies.append(self._bytes(ring, tail + 8, size - 8))
-            tail += size
+                bodies.append(records[at + _HEADER.size : at + size])
+            at += size
         struct.pack_into("=Q", ring, _DATA_TAIL, head)
-        yield from bodies
+        return bodies
 
     def narrow(self, to: str) -> None:
         """Another filter from now on; what was seen so far is dropped.  Raises OSError as construction does.

@@ -15,6 +15,7 @@ import os
 import re
 import struct
 from collections import Counter
+from operator import itemgetter
 
 from .observer import WOKEN, AtRest, Observer, Waking
 from .perf_rings import RAW, PerfRings, describe, offset_of
@@ -34,6 +35,11 @@ def actor_name(k: int, word: str = WORD) -> str:
     return f"a{k}.{word}"
 
 
+_NAME_BYTES = 16
+"""TASK_COMM_LEN, include/linux/sched.h."""
+_WAKER, _INT = struct.Struct("=iiQ"), struct.Struct("=i")
+"""The waker's process and thread, and when (a sample's pid, tid and time); and a field of the tracepoint."""
+_BY_TIME, _WAKEE = itemgetter(0, 1, 2), itemgetter(2)
 _IN_INTERRUPT = 0x08 | 0x10 | 0x40
 """TRACE_FLAG_HARDIRQ, _SOFTIRQ and _NMI, include/linux/trace_events.h."""
 
@@ -73,7 +79,7 @@ class SchedWaking(Observer):
         self._recent = []
         self._recent = wakings = self._rings.seen()
         self._wakings += wakings
-        self._counts.update(waking.wakee for waking in wakings)
+        self._counts.update(map(_WAKEE, wakings))
 
     def count(self, task: AtRest) -> int | None:
         return self._counts[task.place]
@@ -91,28 +97,38 @@ class WakingRings(PerfRings):
     def __init__(self, word: str, tracefs: str) -> None:
         self._name = names_of(word)
         tracepoint = describe("sched/sched_waking", tracefs)
-        self._comm = offset_of("comm", tracepoint.format)
-        self._flags = offset_of("common_flags", tracepoint.format)
-        self._task = offset_of("common_pid", tracepoint.format)
-        self._woken = offset_of("pid", tracepoint.format)
+        self._wakees: dict[bytes, int | None] = {}
+        """By the name in the event."""
+        self._comm = RAW + offset_of("comm", tracepoint.format)
+        self._flags = RAW + offset_of("common_flags", tracepoint.format)
+        self._task = RAW + offset_of("common_pid", tracepoint.format)
+        self._woken = RAW + offset_of("pid", tracepoint.format)
         super().__init__(tracepoint, f'comm ~ "w*.{word}" || comm ~ "a*.{word}"')
 
     def seen(self) -> list[Waking]:
         """Every wake-up of a waiter or an actor since the last call, in order of time.  Raises Lost on overflow."""
         wakings = []
         for body in self.samples():
-            name = self._name.match(body, RAW + self._comm)
-            if name:
-                process, tid, at_ns = struct.unpack_from("=iiQ", body)
-                wakee = int(name[2]) if name[1] == b"w" else -1 - int(name[2])
-                (woken,) = struct.unpack_from("=i", body, RAW + self._woken)
-                wakings.append(Waking(at_ns, tid, wakee, None if self._by_the_kernel(body) else process, woken))
-        return sorted(wakings, key=lambda waking: waking[:3])
+            name = body[self._comm : self._comm + _NAME_BYTES]
+            wakee = self._wakees[name] if name in self._wakees else self._known(name)
+            if wakee is not None:
+                process, tid, at_ns = _WAKER.unpack_from(body)
+                # An interrupt or a softirq issues it in whichever task; an idle CPU, whose task is 0 for the host, has
+                # no other reason to.
+                (task,) = _INT.unpack_from(body, self._task)
+                by_the_kernel = task == 0 or body[self._flags] & _IN_INTERRUPT
+                (woken,) = _INT.unpack_from(body, self._woken)
+                wakings.append(Waking(at_ns, tid, wakee, None if by_the_kernel else process, woken))
+        wakings.sort(key=_BY_TIME)
+        return wakings
 
-    def _by_the_kernel(self, body: bytes) -> bool:
-        """Whether an interrupt or a softirq issued it, in whichever task; an idle CPU has no other reason to."""
-        (task,) = struct.unpack_from("=i", body, RAW + self._task)  # as the host numbers it: 0 is idle
-        return task == 0 or bool(body[RAW + self._flags] & _IN_INTERRUPT)
+    def _known(self, name: bytes) -> int | None:
+        """Which waiter or actor has this name (Waking.wakee); None: neither."""
+        parts = self._name.match(name)
+        number = int(parts[2]) if parts else 0
+        wakee = None if parts is None else number if parts[1] == b"w" else -1 - number
+        self._wakees[name] = wakee
+        return wakee
 
 
 def names_of(word: str) -> re.Pattern[bytes]:

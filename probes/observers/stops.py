@@ -39,7 +39,7 @@ class Stops:
                     raise
                 self._info = None
             else:
-                stop, value = _INFO.unpack(self._info.raw)
+                stop, value = _INFO.unpack_from(self._info)
                 return stop == _ENTRY, value
         assert REGISTERS is not None
         value = _register(tid, REGISTERS[inside])

@@ -29,7 +29,8 @@ _TRACEME, _CONT, _SYSCALL, _SETOPTIONS, _GETEVENTMSG = 0, 7, 24, 0x4200, 0x4201
 _OPTIONS = 1 << 0 | 1 << 3 | 1 << 20
 """PTRACE_O_TRACESYSGOOD, PTRACE_O_TRACECLONE, and PTRACE_O_EXITKILL: a tracee dies with its tracer."""
 _EVENT_CLONE = 3
-_SYSCALL_STOP = signal.SIGTRAP | 0x80
+_SYSCALL_STOPPED = (signal.SIGTRAP | 0x80) << 8 | 0x7F
+"""What waitpid(2) says of a tracee at the entry or the exit of a system call."""
 
 
 class Exit(NamedTuple):
@@ -93,7 +94,10 @@ class Tracer:
                 tracee.alive = False
                 return
             try:
-                self._on_stop(tid, tracee, status)
+                if status == _SYSCALL_STOPPED:
+                    self._on_syscall(tid, tracee)
+                else:
+                    self._on_stop(tid, tracee, status)
             except OSError:
                 return  # killed while stopped (ESRCH); its end comes with the next waitpid
 
@@ -105,14 +109,13 @@ class Tracer:
 
     def pump_all(self) -> None:
         """Handle every stop that is there now."""
-        for tid in list(self._tracees):
-            self.pump(tid)
+        if _there_is_news():
+            for tid in list(self._tracees):
+                self.pump(tid)
 
     def _on_stop(self, tid: int, tracee: Tracee, status: int) -> None:
         stop, event = os.WSTOPSIG(status), status >> 16
-        if stop == _SYSCALL_STOP:
-            self._on_syscall(tid, tracee)
-        elif event == _EVENT_CLONE:
+        if event == _EVENT_CLONE:
             self._newest = _message_of(tid)
             self._tracees[self._newest] = Tracee()
             request(_CONT, tid)
@@ -143,6 +146,16 @@ class Tracer:
                 tracee.returns[tracee.inside] = tracee.returns.get(tracee.inside, 0) + 1
             tracee.inside = None
         request(_SYSCALL, tid)
+
+
+def _there_is_news() -> bool:
+    """Whether any child has stopped or ended; one question where each tracee would be one.  Nothing is taken."""
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT | syscalls.WALL) is not None
+    except ChildProcessError:
+        return False
+    except OSError:
+        return True  # gVisor knows no __WALL here: each is asked then
 
 
 def _message_of(tid: int) -> int:

@@ -43,7 +43,7 @@ class FakeLab:
         self.generation = 1
         self._judged: list[str] = []
 
-    def run(self, scenario: Scenario, *, traced: bool) -> Trial:
+    def run(self, scenario: Scenario, *, traced: bool, own_memory: bool = False) -> Trial:
         if scenario.call == self.lacks:
             raise NotApplicable(f"{scenario.call}: ENOSYS")
         if scenario.call == "read":
@@ -88,5 +88,5 @@ class FakeLab:
 class DeadLab(FakeLab):
     """Its conductor dies at every trial."""
 
-    def run(self, scenario: Scenario, *, traced: bool) -> Trial:
+    def run(self, scenario: Scenario, *, traced: bool, own_memory: bool = False) -> Trial:
         raise Inconclusive("the conductor died (SIGKILL)")

@@ -33,7 +33,7 @@ class Disturbed(FakeLab):
         super().__init__(*arguments)
         self.tried = 0
 
-    def run(self, scenario: Scenario, *, traced: bool) -> Trial:
+    def run(self, scenario: Scenario, *, traced: bool, own_memory: bool = False) -> Trial:
         answer = super().run(scenario, traced=traced)
         if scenario.id != NULL.scenario or traced:
             return answer

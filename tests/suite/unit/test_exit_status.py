@@ -73,7 +73,7 @@ def test_case_that_is_run_again_stays_what_it_was_at_worst(
     """As pytest-rerunfailures does it: nothing is tried until it is held; and the second try judges itself alone."""
     tries = []
 
-    def better(self: FakeLab, scenario: object, *, traced: bool) -> object:
+    def better(self: FakeLab, scenario: object, *, traced: bool, **_: bool) -> object:
         self.kernel = AcceptHerdsSilently(0) if len(tries) < 4 else FakeLab.kernel
         if scenario.call == "accept":
             tries.append(scenario)

@@ -37,8 +37,8 @@ bench = conductor._set_up(None, isolation.LOOPBACK, [])
 assert bench.machine is not None
 python = dataclasses.replace(bench, machine=None)
 
-def trial(address, bench, traced=False):
-    run = TrialRun(Scenario.parse(address), bench, traced=traced).run()
+def trial(address, bench, traced=False, own_memory=False):
+    run = TrialRun(Scenario.parse(address), bench, traced=traced, own_memory=own_memory).run()
     waiters = [[one.returned, one.won, one.result, one.errno] for one in run.waiters]
     return {"inconclusive": run.inconclusive, "runs": run.proof.get("waiters"), "woken": run.woken,
             "returned": run.returned, "won": run.won, "spurious": run.spurious, "connections": run.connections,
@@ -47,8 +47,15 @@ def trial(address, bench, traced=False):
 BOTH = """
 for address in sys.argv[2:]:
     for traced in (False, True):
-        print(json.dumps([address, trial(address, bench, traced), trial(address, python, traced)]))
+        trials = [trial(address, bench, traced, own) for own in (False, True)]
+        print(json.dumps([address, *trials, trial(address, python, traced)]))
 """
+RUN = (
+    "they run only system calls, in the conductor's memory",
+    "they run only system calls, in memory of their own",
+    "they run Python",
+)
+"""What the waiters of the three trials run."""
 SURE = (
     "accept/tcp4/n3/hold/one-connection",
     "accept/unix/n3/accept/burst",
@@ -228,17 +235,16 @@ def test_memory_that_may_not_be_run_is_an_error(monkeypatch: pytest.MonkeyPatch)
         machine.start()
 
 
-def test_both_kinds_of_waiters_come_to_the_same() -> None:
+def test_all_kinds_of_waiters_come_to_the_same() -> None:
     answers = _answers_of(BOTH, *SURE)
     assert len(answers) == 2 * len(SURE)
-    for address, plain, python in answers:
-        assert plain["inconclusive"] is None, (address, plain)
-        assert (plain.pop("runs"), python.pop("runs")) == ("they run only system calls", "they run Python"), address
-        if "accept" not in address.partition("/")[0] and "/hold/" in address:
-            assert plain == python, address
-        for trial in (plain, python):
-            trial["waiters"] = sorted(map(repr, trial["waiters"]))
-        assert plain == python, address
+    for address, *trials in answers:
+        assert [trial["inconclusive"] for trial in trials] == [None] * len(RUN), (address, trials)
+        assert tuple(trial.pop("runs") for trial in trials) == RUN, address
+        if "accept" in address.partition("/")[0] or "/hold/" not in address:
+            for trial in trials:
+                trial["waiters"] = sorted(map(repr, trial["waiters"]))
+        assert trials == [trials[0]] * len(RUN), address
 
 
 def test_who_did_not_block_is_named() -> None:
@@ -276,7 +282,8 @@ def test_who_scribbles_on_the_board_while_it_sleeps_is_believed_in_nothing() -> 
         assert trial["inconclusive"] is not None or seen == (1, 1, 1, 1), (fields, when, trial)
 
 
-def test_a_waiter_whose_parent_is_gone_ends() -> None:
+@pytest.mark.parametrize("share", [False, True], ids=["own memory", "our memory"])
+def test_a_waiter_whose_parent_is_gone_ends(share: bool) -> None:
     """Between the fork and the wish to die with its parent nobody tells it that the parent has died: it looks."""
     code = f"""
 import os, sys
@@ -288,7 +295,8 @@ from probes.strategies import SystemCall, SystemCalls
 real = os.getpid
 plain.os.getpid = lambda: real() + 1
 calls = SystemCalls(SystemCall(34, (0,)))
-waiters = plain.PlainWaiters(Scenario("accept", n=2), [calls, calls], [0, 0], Board(2), traced=False)
+scenario, board = Scenario("accept", n=2), Board(2)
+waiters = plain.PlainWaiters(scenario, [calls, calls], [0, 0], board, traced=False, share_memory={share})
 waiters.fork(machine.start())
 print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in waiters.pids()])
 """

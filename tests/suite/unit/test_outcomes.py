@@ -117,7 +117,7 @@ def test_what_cannot_be_judged_fails(
     assert run_json(pytester)["claims"][0]["verdict"] == "inconclusive"
 
 
-def _dies_at_accept(self: FakeLab, scenario: object, *, traced: bool) -> object:
+def _dies_at_accept(self: FakeLab, scenario: object, *, traced: bool, **_: bool) -> object:
     lab = DeadLab if scenario.call == "accept" else FakeLab
     return lab.run(self, scenario, traced=traced)
 

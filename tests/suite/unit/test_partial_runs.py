@@ -179,7 +179,7 @@ def test_run_whose_claims_cannot_be_told_is_partial(
 def test_stopped_run_is_partial_and_says_by_what(
     run: Pytest, pytester: pytest.Pytester, lab: type[FakeLab], value: str, words: str
 ) -> None:
-    def stopped(self: FakeLab, scenario: object, *, traced: bool) -> object:
+    def stopped(self: FakeLab, scenario: object, *, traced: bool, **_: bool) -> object:
         if scenario.call == "poll":
             raise KeyboardInterrupt(*filter(None, [value]))
         return FakeLab.run(self, scenario, traced=traced)
@@ -191,7 +191,7 @@ def test_stopped_run_is_partial_and_says_by_what(
 
 
 def test_run_stopped_before_its_first_case_says_so(run: Pytest, pytester: pytest.Pytester, lab: type[FakeLab]) -> None:
-    def stopped(self: FakeLab, scenario: object, *, traced: bool) -> object:
+    def stopped(self: FakeLab, scenario: object, *, traced: bool, **_: bool) -> object:
         raise KeyboardInterrupt
 
     lab.run = stopped

@@ -61,7 +61,7 @@ class _Lab(FakeLab):
         super().__init__()
         self.reason = reason
 
-    def run(self, scenario: Scenario, *, traced: bool) -> Trial:
+    def run(self, scenario: Scenario, *, traced: bool, own_memory: bool = False) -> Trial:
         return replace(super().run(scenario, traced=traced), inconclusive=self.reason)
 
 
