@@ -33,6 +33,11 @@ class Kernel:
     """The smaller, the further left."""
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is a Linux for real machines, without PREEMPT_RT."""
+        return not self.apart and self.rank[-1] == 0
+
+    @property
     def marks(self) -> list[str]:
         """What must be known before a column can be trusted, in a few words each."""
         run = self.run
@@ -106,17 +111,20 @@ def in_words(kernels: Sequence[Kernel], verdicts: Sequence[str]) -> str:
     """One row's history: `held in every run, 5.10 to 7.3`; `not applicable up to 5.10, held since 6.1`.
 
     A series says what its plain kernel says; another kernel of the same series (real-time, UML), and
-    one that stands apart, is named where it differs.
+    one that stands apart, is named where it differs.  So is one without a plain kernel of its series, where others
+    have theirs: what UML lacks, its version does not tell of.
     """
     family = [(kernel, verdict) for kernel, verdict in zip(kernels, verdicts, strict=True) if not kernel.apart]
     family.reverse()
+    with_plain = {kernel.series for kernel, _ in family if kernel.is_plain}
+    family = [(kernel, verdict) for kernel, verdict in family if not with_plain or kernel.series in with_plain]
     plain: dict[str, str] = {}
     for kernel, verdict in sorted(family, key=lambda pair: (pair[1] == NOT_JUDGED, pair[0].rank[-1])):
         plain.setdefault(kernel.series, verdict)
     series = list(dict.fromkeys(kernel.series for kernel, _ in family))
     others: dict[str, list[str]] = {}
     for kernel, verdict in zip(kernels, verdicts, strict=True):
-        if kernel.apart or verdict != plain[kernel.series]:
+        if kernel.apart or verdict != plain.get(kernel.series):
             others.setdefault(verdict, []).append(kernel.label)
     spans = _spans([(name, plain[name]) for name in series])
     if len(set(verdicts)) == 1:

@@ -111,6 +111,16 @@ def test_history_names_who_departs_from_it() -> None:
     assert lineage.in_words(only, ["held", "broken"]) == "held on g; broken on h"
 
 
+def test_a_series_of_uml_alone_is_no_part_of_the_history() -> None:
+    uml = bare("uml-7.2", "7.2.0", flavour="uml")
+    kernels = lineage.ordered([uml, bare("6.12", "6.12.0"), bare("6.1", "6.1.0")])
+    assert (
+        lineage.in_words(kernels, ["not applicable", "held", "held"]) == "held, 6.1 to 6.12; not applicable on uml-7.2"
+    )
+    both = lineage.ordered([uml, bare("uml-6.1", "6.1.0", flavour="uml")])
+    assert lineage.in_words(both, ["broken", "held"]) == "held up to 6.1, broken since 7.2"
+
+
 def test_series_says_what_was_judged_rather_than_nothing() -> None:
     kernels = lineage.ordered([bare("a", "6.1"), bare("b", "6.1")])
     assert lineage.in_words(kernels, [lineage.NOT_JUDGED, "held"]) == "held, 6.1; not judged on a"
