@@ -9,6 +9,7 @@ import struct
 
 from .. import syscalls
 
+_PTRACE = syscalls.NUMBERS.get("ptrace", -1)
 GET_SYSCALL_INFO = 0x420E
 """PTRACE_GET_SYSCALL_INFO, ptrace(2): what a stop is, and the number or the result, alike on every architecture."""
 _INFO = struct.Struct("=B23xq")
@@ -24,6 +25,7 @@ class Stops:
     def __init__(self) -> None:
         self._info: ctypes.Array[ctypes.c_char] | None = ctypes.create_string_buffer(_INFO.size)
         """Takes in what the kernel says of a stop; None where it is asked for registers instead."""
+        self._address = ctypes.addressof(self._info)
 
     def look(self, tid: int, *, inside: bool) -> tuple[bool, int]:
         """Whether this stop is an entry, and the number of the call; else its result.  Raises OSError.
@@ -32,15 +34,13 @@ class Stops:
         and the registers of this machine are not known here.
         """
         if self._info is not None:
-            try:
-                request(GET_SYSCALL_INFO, tid, _INFO.size, ctypes.addressof(self._info))
-            except OSError as error:
-                if error.errno != errno.EIO or REGISTERS is None:
-                    raise
-                self._info = None
-            else:
+            result = syscalls.call(_PTRACE, GET_SYSCALL_INFO, tid, _INFO.size, self._address)
+            if result >= 0:
                 stop, value = _INFO.unpack_from(self._info)
                 return stop == _ENTRY, value
+            if result != -errno.EIO or REGISTERS is None:
+                raise OSError(-result, os.strerror(-result))
+            self._info = None
         assert REGISTERS is not None
         value = _register(tid, REGISTERS[inside])
         return not inside, value - (1 << 64) if value >= 1 << 63 else value
@@ -48,7 +48,7 @@ class Stops:
 
 def request(number: int, tid: int, address: int = 0, data: int = 0) -> None:
     """Make one request of ptrace(2).  Raises OSError."""
-    result = syscalls.call(syscalls.NUMBERS["ptrace"], number, tid, address, data)
+    result = syscalls.call(_PTRACE, number, tid, address, data)
     if result < 0:
         raise OSError(-result, os.strerror(-result))
 
