@@ -75,6 +75,7 @@ class PlainWaiters:
         share_memory: bool,
     ) -> None:
         n = scenario.n
+        self._machine: StepMachine | None = None
         self._calls = calls  # keeps alive what their arguments point to
         names = b"".join(waiter_name(i).encode().ljust(_NAME_BYTES, b"\0") for i in range(n))
         self._texts = ctypes.create_string_buffer(names + b"".join(map(ANSWER.pack, range(n))))
@@ -100,6 +101,7 @@ class PlainWaiters:
 
     def fork(self, machine: StepMachine) -> None:
         """Fork all of them, which then wait at their gates.  Raises OSError; `pids` then has those that were forked."""
+        self._machine = machine  # keeps alive its code, which they run in our memory
         result = machine.run(self._start)
         if result < 0:
             raise OSError(-result, os.strerror(-result))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -92,9 +93,17 @@ def _record(kind: int, body: bytes = b"\0" * 16) -> bytes:
     return struct.pack("=IHH", kind, 0, 8 + len(body)) + body
 
 
-def _ring(*records: bytes, begin: int = 0) -> bytearray:
+class _Ring(bytearray):
+    """As an mmap: a part of it is bytes."""
+
+    def __getitem__(self, at: Any) -> Any:
+        part = super().__getitem__(at)
+        return bytes(part) if isinstance(at, slice) else part
+
+
+def _ring(*records: bytes, begin: int = 0) -> _Ring:
     """The first page, and one page of data that was written from position `begin` on."""
-    ring = bytearray(PAGE + DATA)
+    ring = _Ring(PAGE + DATA)
     position = begin
     for byte in b"".join(records):
         ring[PAGE + position % DATA] = byte
@@ -103,13 +112,13 @@ def _ring(*records: bytes, begin: int = 0) -> bytearray:
     return ring
 
 
-def _reader(*rings: bytearray) -> WakingRings:
+def _reader(*rings: _Ring) -> WakingRings:
     """A reader of these rings; no kernel is asked."""
     reader = WakingRings.__new__(WakingRings)
     reader._name = names_of(WORD)
-    reader._flags, reader._task, reader._woken = 2, 4, 24
+    reader._flags, reader._task, reader._woken = RAW + 2, RAW + 4, RAW + 24
     reader._tracepoint = Tracepoint("sched/sched_waking", 1, "")
-    reader._comm, reader._data_bytes = COMM, DATA
+    reader._comm, reader._data_bytes, reader._wakees = RAW + COMM, DATA, {}
     reader._rings, reader._fds, reader._forgotten = list(rings), [], [-1] * len(rings)
     return reader
 
