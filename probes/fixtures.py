@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -17,8 +17,14 @@ from .scenario import Scenario
 from .seen import Seen
 from .star import PRESETS
 
-RunTrials = Callable[[Scenario], Seen]
-"""The `herd` fixture: run the trials of a scenario, and get what they showed."""
+
+class RunTrials(Protocol):
+    """The `herd` fixture: run the trials of a scenario, and get what they showed."""
+
+    def __call__(self, scenario: Scenario, *, in_part: bool = False) -> Seen:
+        """`in_part`: each stimulus of a series is asked about by itself, so the traced trial may take fewer."""
+
+
 Ask = Callable[[str, str, str, Callable[[], Any]], None]
 """The `ask` fixture: a fact's id and sentence, the answer that the claim allows, and the call that asks."""
 Play = Callable[..., Facts]
@@ -35,14 +41,15 @@ def herd(request: pytest.FixtureRequest) -> RunTrials:
     case = case_of(request.node)
     lab = lab_of(config)
     lab.run_controls()
-    untraced = config.option.herd_trials or PRESETS[config.option.herd_preset].untraced
+    preset = PRESETS[config.option.herd_preset]
+    untraced = config.option.herd_trials or preset.untraced
 
-    def run(scenario: Scenario) -> Seen:
+    def run(scenario: Scenario, *, in_part: bool = False) -> Seen:
         why_not = lab.greeting["why_not"]
         # Of several, the first is of waiters as fork(2) makes them.
         trials = [lab.run(scenario, traced=False, own_memory=untraced > 1 and place == 0) for place in range(untraced)]
         if why_not["syscall_exit"] is None:
-            trials.append(lab.run(scenario, traced=True))
+            trials.append(lab.run(preset.traced(scenario) if in_part else scenario, traced=True))
         seen = Seen(scenario, trials, why_not, observers.names(observers.WOKEN))
         if case is not None:
             case.seen.append(seen)

@@ -7,7 +7,7 @@ otherwise; then each other axis is varied alone.  A brief preset tries few of it
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .axes import CALLS, CONNECTIONS, SOURCES, sources_that_can
@@ -28,6 +28,12 @@ class Preset:
     most: int = 0
     """How many ways to wait (WAYS) a claim is tried with at most, and then each of its other words once; such a preset
     is brief.  Claims can want every word (`over`).  0: all cases."""
+    traced_part: int = 0
+    """How many stimuli of a series a traced trial takes, where each is asked about by itself; 0: all."""
+
+    def traced(self, scenario: Scenario) -> Scenario:
+        """What a traced trial tries of a series in which each stimulus is asked about by itself."""
+        return replace(scenario, k=min(scenario.k, self.traced_part or scenario.k))
 
 
 EACH_WAY = ("pipe", "eventfd", "udp4", "unix-connected", "tcp4-connected", "timerfd", "pidfd")
@@ -41,6 +47,7 @@ PRESETS = {
         1,
         "8 waiters, tcp4 and unix, a few other sources, 2 strategies or calls of most claims, 1 untraced and 1 traced",
         most=2,
+        traced_part=12,
     ),
     "default": Preset(
         (1, 2, 8, 64),

@@ -119,7 +119,7 @@ def judged(test: FunctionType, chosen: dict[str, Any], lab: HereLab) -> Outcome:
     def play(experiment: str, argument: Any = None) -> Facts:
         return Facts(lab.play(experiment, argument), case)
 
-    def herd(scenario: Scenario) -> Seen:
+    def herd(scenario: Scenario, *, in_part: bool = False) -> Seen:  # every trial is whole here
         case.seen.append(lab.seen(scenario))
         return case.seen[-1]
 

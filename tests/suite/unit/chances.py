@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, product
 from math import comb, exp, factorial, fsum, lgamma, log, log1p, prod
 
@@ -14,6 +15,8 @@ from tests.kernel.every import EVERY
 from .judging import claims_with_stars
 
 CUTS = ("default", "fast")
+IN_PART = ("every.no-lost-wake-up", "listeners.no-lost-wake-up", "read.no-lost-wake-up")
+"""Claims whose traced trial takes a part of the series (Preset.traced_part)."""
 ORDERS = (
     "accept.first-in-first-out",
     "accept.goes-round",
@@ -48,7 +51,13 @@ def trials(preset: Preset) -> int:
 
 def steps(claim: str, preset: Preset) -> int:
     """Connections, or writes, that are looked at one by one, over all trials of all cases."""
-    return trials(preset) * sum(scenario.k for scenario in scenarios(claim, preset))
+    cut = preset if claim in IN_PART else replace(preset, traced_part=0)
+    return sum(_series(scenario, cut) for scenario in scenarios(claim, preset))
+
+
+def _series(scenario: Scenario, preset: Preset) -> int:
+    """Stimuli of a series, over all trials of a case."""
+    return preset.untraced * scenario.k + preset.traced(scenario).k
 
 
 def random_order_passes(claim: str, preset: Preset) -> float:
@@ -73,7 +82,7 @@ def rare_fault_passes(chances: int) -> float:
 def lost_wake_up_chances(strategy: str, preset: Preset) -> int:
     """Wake-ups of one strategy on tcp4 that every.no-lost-wake-up waits for."""
     known = scenarios("every.no-lost-wake-up", preset)
-    return trials(preset) * sum(s.k for s in known if s.strategy == strategy and s.source == "tcp4")
+    return sum(_series(s, preset) for s in known if s.strategy == strategy and s.source == "tcp4")
 
 
 def fewest_chances(preset: Preset) -> int:

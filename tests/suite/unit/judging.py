@@ -42,10 +42,12 @@ def scenarios_of(id: str, preset: Preset = PRESET) -> tuple[Scenario, ...]:
     return tuple(scenarios(claims_with_stars()[id], preset).values())
 
 
-def verdict_on(kernel: Kernel, id: str, scenario: Scenario, untraced: int = PRESET.untraced) -> tuple[str, str | None]:
+def verdict_on(
+    kernel: Kernel, id: str, scenario: Scenario, untraced: int = PRESET.untraced, preset: Preset = PRESET
+) -> tuple[str, str | None]:
     """What the suite says of one case on this kernel, and why."""
     test = claims_with_stars()[id]
-    return _judged(kernel, test.claim, lambda herd: test(herd, scenario), untraced)
+    return _judged(kernel, test.claim, lambda herd: test(herd, scenario), untraced, preset)
 
 
 def verdict_of(kernel: Kernel, act: Callable[[RunTrials], None]) -> str:
@@ -53,12 +55,15 @@ def verdict_of(kernel: Kernel, act: Callable[[RunTrials], None]) -> str:
     return _judged(kernel, made_claim(), act, PRESET.untraced)[0]
 
 
-def _judged(kernel: Kernel, claim: Claim, act: Callable[[RunTrials], None], untraced: int) -> tuple[str, str | None]:
+def _judged(
+    kernel: Kernel, claim: Claim, act: Callable[[RunTrials], None], untraced: int, preset: Preset = PRESET
+) -> tuple[str, str | None]:
     case = Case(claim)
 
-    def herd(scenario: Scenario) -> Seen:
+    def herd(scenario: Scenario, *, in_part: bool = False) -> Seen:
         trials = [kernel.trial(scenario) for _ in range(untraced)]
-        case.seen.append(Seen(scenario, [*trials, kernel.trial(scenario, traced=True)], ALL_THERE, names(WOKEN)))
+        trials.append(kernel.trial(preset.traced(scenario) if in_part else scenario, traced=True))
+        case.seen.append(Seen(scenario, trials, ALL_THERE, names(WOKEN)))
         return case.seen[-1]
 
     try:
@@ -78,7 +83,7 @@ def verdicts_on(
 def _of_claim(kernel: Kernel, id: str, untraced: int, preset: Preset = PRESET) -> str:
     verdicts = []
     for scenario in scenarios_of(id, preset):
-        verdicts.append(verdict_on(kernel, id, scenario, untraced)[0])
+        verdicts.append(verdict_on(kernel, id, scenario, untraced, preset)[0])
         if verdicts[-1] == BROKEN:
             break
     return of_claim(verdicts)

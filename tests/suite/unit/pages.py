@@ -155,13 +155,16 @@ def _lost_wake_ups() -> list[str]:
             "tcp4.  It passes with probability 0.95^chances:"
         ),
         "",
-        _row("preset", "trials of 48", "chances, for the strategy tried least", "passes", "is caught"),
-        "|---|---:|---:|---:|---:|",
+        _row("preset", "untraced", "traced", "chances, for the strategy tried least", "passes", "is caught"),
+        "|---|---:|---:|---:|---:|---:|",
     ]
     for name, cut in zip(chances.CUTS, chances.cuts(), strict=True):
         count = chances.fewest_chances(cut)
         passes = chances.rare_fault_passes(count)
-        lines.append(_row(name, f"{chances.trials(cut)}", f"{count}", chance(passes), f"{1 - passes:.3%}"))
+        traced = min(48, cut.traced_part or 48)
+        lines.append(
+            _row(name, f"{cut.untraced} of 48", f"1 of {traced}", f"{count}", chance(passes), f"{1 - passes:.3%}")
+        )
     untraced = chances.rare_fault_passes(48 * chances.cuts()[0].untraced)
     everywhere = [chances.steps("every.no-lost-wake-up", cut) for cut in chances.cuts()]
     readers = [chances.steps("read.no-lost-wake-up", cut) // 5 for cut in chances.cuts()]

@@ -104,7 +104,7 @@ def _case(kernel: Kernel, id: str, scenario: Scenario) -> dict[str, Any]:
     test = claims_with_stars()[id]
     case = Case(test.claim)
 
-    def herd(scenario: Scenario) -> Seen:
+    def herd(scenario: Scenario, *, in_part: bool = False) -> Seen:  # the model's trials are all whole
         case.seen.append(
             Seen(scenario, [kernel.trial(scenario), kernel.trial(scenario, traced=True)], ALL_THERE, names(WOKEN))
         )
