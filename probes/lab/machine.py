@@ -82,7 +82,7 @@ FORKS = 17 | 0x00100000
 SHARES_MEMORY = 0x00000100
 """CLONE_VM: the child runs in its parent's memory, as after vfork(2); everything else it has is its own."""
 STACK_BYTES = 4096
-"""The size of a child's stack, which it never uses: the machine pushes nothing once it runs, and no signal is handled."""
+"""A child's stack, which it never uses: the machine pushes nothing once it runs, and no signal has a handler."""
 _CODE = 7
 
 
