@@ -211,7 +211,7 @@ def test_lock_across_processes(play: Play, call: str, lock: str) -> None:
 
 @claim(
     "accept-locks.only-holder-registers",
-    "nginx's cure: while only the holder of the accept mutex has the listener in its epoll instance, one connection "
+    "nginx's remedy: while only the holder of the accept mutex has the listener in its epoll instance, one connection "
     "wakes only the holder.  Unlocking wakes nobody, and then no connection does until another worker tries again of "
     "its own accord.",
     level=LORE,

@@ -30,12 +30,12 @@ def _started(server: str) -> dict[str, object]:
 
 @claim(
     "server.woken-per-connection",
-    "On an idle server, one connection wakes all N workers that have an epoll instance each; one with "
-    "EPOLLEXCLUSIVE, with an accept mutex, or with a listener each; and two that accept under a lock: the one that "
-    "takes it, and the one that it lets in.",
+    "On an idle server, one connection wakes all N workers if each has an epoll instance; one worker with "
+    "EPOLLEXCLUSIVE, with an accept mutex, or with a listener each; and two workers that accept under a lock: the one "
+    "that takes the connection, and the next to get the lock.",
     level=OBSERVED,
     basis=[
-        kernel("fs/eventpoll.c", "ep_ptable_queue_proc: add_wait_queue_exclusive for EPOLLEXCLUSIVE alone"),
+        kernel("fs/eventpoll.c", "ep_ptable_queue_proc: add_wait_queue_exclusive only for EPOLLEXCLUSIVE"),
         kernel("kernel/sched/wait.c", "__wake_up_common: all waiters that are not exclusive, and one that is"),
         kernel("fs/locks.c", "locks_wake_up_blocks: waiters are woken when the lock is released"),
         kernel("net/core/sock_reuseport.c", "reuseport_select_sock: one socket of the group"),
