@@ -14,6 +14,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.suite.system.runs import SEED, Run, cases
 
 from .beside import BESIDE, load
@@ -21,6 +23,8 @@ from .disturbances import DISTURBANCES, freezer
 
 SECONDS = float(os.environ.get("WAKECHECK_SOAK_S", "600"))
 _FAST = ("tests/kernel", "--herd-preset=fast", "-n", "2", "-p", "no:cacheprovider", "-q")
+_LAST_ROUND_S = 900
+"""Seconds that it may go on after its time: the last run is ended, which may take five minutes, as may another."""
 _CHAPTERS = 6
 """Chapters of claims in one round.  With a whole preset in each round, a short soak would try only one disturbance."""
 
@@ -53,6 +57,7 @@ def _round(number: int, folder: Path, end: float) -> tuple[str, Counter[str], li
     return f"{name}; beside it {beside}, {loops} busy loops", Counter(case["verdict"] for case in judged), broken
 
 
+@pytest.mark.timeout(SECONDS + _LAST_ROUND_S)  # the limit of all tests is twenty minutes, whatever is asked for
 def test_soak() -> None:
     end = time.monotonic() + SECONDS
     number, whole = 0, Counter[str]()
