@@ -1,27 +1,33 @@
-"""System calls of a server that a signal or a tracer broke off, seen without touching it."""
+"""System calls of a server that a signal or a tracer broke off, seen without touching it.
+
+A server may do so itself: Go sends SIGURG to a thread of its own that runs for more than 10 ms (sigPreempt, in
+src/runtime/signal_unix.go), and on a busy machine that thread sleeps by the time the signal arrives.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import struct
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 from probes.audit.tracepoints import descriptions
 from probes.audit.wakers import filter_for
 from probes.observers.perf_rings import RAW, PerfRings, Tracepoint, offset_of
 
-_SYS_EXIT = "raw_syscalls/sys_exit"
+_SYS_EXIT, _SIGNAL = "raw_syscalls/sys_exit", "signal/signal_generate"
 _EINTR, _RESTARTS = -4, "ret <= -512 && ret >= -516"
 """EINTR, and the codes by which the kernel goes back into the call or turns it into EINTR (include/linux/errno.h)."""
 
 
-class Interruptions(PerfRings):
+class _BrokenOff(PerfRings):
     """Calls of these threads that are broken off.  Raises OSError where the kernel denies the tracepoint."""
 
     def __init__(self, tracepoint: Tracepoint, tids: Collection[int]) -> None:
         self._id_at = RAW + offset_of("id", tracepoint.format)
         whose = filter_for("common_pid", tids)
-        super().__init__(tracepoint, f"({whose}) && (ret == {_EINTR} || ({_RESTARTS}))")
+        # The return from a handler repeats what the call returned, and has no number of its own (rt_sigreturn).
+        super().__init__(tracepoint, f"({whose}) && id >= 0 && (ret == {_EINTR} || ({_RESTARTS}))")
 
     def seen(self) -> list[tuple[int, int]]:
         """(thread id, number of the call) of each since the last time."""
@@ -31,19 +37,57 @@ class Interruptions(PerfRings):
         ]
 
 
+class _Signals(PerfRings):
+    """Signals to these threads.  Raises OSError where the kernel denies the tracepoint."""
+
+    def __init__(self, tracepoint: Tracepoint, tids: Collection[int]) -> None:
+        self._to_at = RAW + offset_of("pid", tracepoint.format)
+        super().__init__(tracepoint, filter_for("pid", tids))
+
+    def sent_by(self, pids: Collection[int]) -> Counter[int]:
+        """How many of these processes' signals each thread got since the last time."""
+        return Counter(
+            struct.unpack_from("=i", body, self._to_at)[0]
+            for body in self.samples()
+            if struct.unpack_from("=i", body)[0] in pids
+        )
+
+
+class Interruptions:
+    """Calls of these threads, given as (process id, thread id), that are broken off by somebody else."""
+
+    def __init__(self, tasks: Collection[tuple[int, int]], release: contextlib.ExitStack) -> None:
+        """Until `release` closes it.  Raises OSError where the kernel denies a tracepoint."""
+        described = descriptions([_SYS_EXIT, _SIGNAL])
+        calls, signals = described[_SYS_EXIT], described[_SIGNAL]
+        if isinstance(calls, str) or isinstance(signals, str):
+            raise OSError(f"{calls if isinstance(calls, str) else signals}")
+        self._pids = {pid for pid, _ in tasks}
+        tids = [tid for _, tid in tasks]
+        self._signals = _Signals(signals, tids)
+        release.callback(self._signals.close)
+        self._calls = _BrokenOff(calls, tids)
+        release.callback(self._calls.close)
+
+    def seen(self) -> list[tuple[int, int]]:
+        """(thread id, number of the call) of each since the last time, but for one for each signal of the server's."""
+        broken_off = self._calls.seen()
+        own = self._signals.sent_by(self._pids)
+        others = []
+        for tid, call in broken_off:
+            if own[tid] == 0:
+                others.append((tid, call))
+            own[tid] = max(0, own[tid] - 1)
+        return others
+
+
 @contextlib.contextmanager
-def interruptions_of(tids: Collection[int]) -> Iterator[Interruptions | str]:
-    """Watch these threads; or, where that is denied, why."""
-    tracepoint = descriptions([_SYS_EXIT])[_SYS_EXIT]
-    if isinstance(tracepoint, str):
-        yield tracepoint
-        return
-    try:
-        rings = Interruptions(tracepoint, tids)
-    except OSError as error:
-        yield f"perf_event_open: {error.strerror}"
-        return
-    try:
+def interruptions_of(tasks: Collection[tuple[int, int]]) -> Iterator[Interruptions | str]:
+    """Watch these threads, given as (process id, thread id); or, where that is denied, why."""
+    with contextlib.ExitStack() as release:
+        try:
+            rings = Interruptions(tasks, release)
+        except OSError as error:
+            yield f"tracepoints: {error.strerror or error}"
+            return
         yield rings
-    finally:
-        rings.close()

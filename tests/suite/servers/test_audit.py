@@ -18,7 +18,7 @@ class Seen:
         self.running = running
         self.server = running.server
         self.pids_before = running.pids()
-        with interruptions_of([tid for _, tid in running.tasks()]) as rings:
+        with interruptions_of(list(running.tasks())) as rings:
             self.audits = five(running)
             self.interrupted = rings if isinstance(rings, str) else rings.seen()
             """(thread id, call) of each system call that was broken off meanwhile; or why nobody saw."""
@@ -104,7 +104,7 @@ def test_no_call_is_interrupted(seen: Seen) -> None:
 def test_tracing_would_be_noticed() -> None:
     """The looks at TracerPid, and at interrupted calls, can fail: with --trace the audit does attach."""
     with Running(need(named("nginx"))) as running:
-        with interruptions_of([tid for _, tid in running.tasks()]) as rings:
+        with interruptions_of(list(running.tasks())) as rings:
             audited = audit(running, ["--trace"])
             interrupted = rings if isinstance(rings, str) else rings.seen()
         assert audited.tracers
