@@ -1,12 +1,14 @@
 """System calls of a server that a signal or a tracer broke off, seen without touching it.
 
 A server may do so itself: Go sends SIGURG to a thread of its own that runs for more than 10 ms (sigPreempt, in
-src/runtime/signal_unix.go), and on a busy machine that thread sleeps by the time the signal arrives.
+src/runtime/signal_unix.go), and on a busy machine that thread sleeps by the time the signal arrives.  Postfix's
+postlogd has set alarm(2).
 """
 
 from __future__ import annotations
 
 import contextlib
+import signal
 import struct
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -18,6 +20,8 @@ from probes.observers.perf_rings import RAW, PerfRings, Tracepoint, offset_of
 _SYS_EXIT, _SIGNAL = "raw_syscalls/sys_exit", "signal/signal_generate"
 _EINTR, _RESTARTS = -4, "ret <= -512 && ret >= -516"
 """EINTR, and the codes by which the kernel goes back into the call or turns it into EINTR (include/linux/errno.h)."""
+_OWN_FROM_KERNEL = {signal.SIGALRM, signal.SIGCHLD}
+"""What the kernel sends for a timer that the server has set, and for the end of its child."""
 
 
 class _BrokenOff(PerfRings):
@@ -41,16 +45,25 @@ class _Signals(PerfRings):
     """Signals to these threads.  Raises OSError where the kernel denies the tracepoint."""
 
     def __init__(self, tracepoint: Tracepoint, tids: Collection[int]) -> None:
-        self._to_at = RAW + offset_of("pid", tracepoint.format)
+        self._to_at, self._signal_at, self._code_at = (
+            RAW + offset_of(name, tracepoint.format) for name in ("pid", "sig", "code")
+        )
         super().__init__(tracepoint, filter_for("pid", tids))
 
-    def sent_by(self, pids: Collection[int]) -> Counter[int]:
-        """How many of these processes' signals each thread got since the last time."""
-        return Counter(
-            struct.unpack_from("=i", body, self._to_at)[0]
-            for body in self.samples()
-            if struct.unpack_from("=i", body)[0] in pids
-        )
+    def own(self, pids: Collection[int]) -> Counter[int]:
+        """How many signals each thread got since the last time by doing of these processes."""
+        return Counter(self._int(body, self._to_at) for body in self.samples() if self._is_own(body, pids))
+
+    def _is_own(self, body: bytes, pids: Collection[int]) -> bool:
+        # The kernel's own have a positive code (sigaction(2)), and whoever was on the CPU as their sender.
+        if self._int(body, self._code_at) > 0:
+            return self._int(body, self._signal_at) in _OWN_FROM_KERNEL
+        return self._int(body, 0) in pids
+
+    @staticmethod
+    def _int(body: bytes, at: int) -> int:
+        number: int = struct.unpack_from("=i", body, at)[0]
+        return number
 
 
 class Interruptions:
@@ -72,7 +85,7 @@ class Interruptions:
     def seen(self) -> list[tuple[int, int]]:
         """(thread id, number of the call) of each since the last time, but for one for each signal of the server's."""
         broken_off = self._calls.seen()
-        own = self._signals.sent_by(self._pids)
+        own = self._signals.own(self._pids)
         others = []
         for tid, call in broken_off:
             if own[tid] == 0:

@@ -22,13 +22,14 @@ signal.signal(signal.SIGURG, lambda *_: None)
 thread = threading.Thread(target=select.select, args=([], [], [], 1000), daemon=True)
 thread.start()
 print(thread.native_id, flush=True)
+signal.signal(signal.SIGALRM, lambda *_: signal.pthread_kill(thread.ident, signal.SIGURG))
 for _ in sys.stdin:
-    signal.pthread_kill(thread.ident, signal.SIGURG)
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
 """
 
 
 def test_its_own_signals_are_no_interruptions() -> None:
-    """As Go's, on a busy machine; whoever else sends one is seen to break off a call."""
+    """Go's, on a busy machine, and those of a timer; whoever else sends one is seen to break off a call."""
     selects, read = {syscalls.number(call) for call in SELECT}, syscalls.number("read")
     line = [sys.executable, "-u", "-c", _SIGNALS_ITSELF]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
