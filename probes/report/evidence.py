@@ -24,7 +24,9 @@ class Alike:
     """Trials that went alike: the same numbers, the same became of each waiter, and only the times differ."""
 
     head: str
-    """`2 untraced: 8 woken, 2 returned, 1 won, 1 spurious`; without numbers if they are those of the case."""
+    """`2 untraced: 8 woken, 2 returned, 1 won, 1 spurious`; without numbers if they are those of the case.
+
+    A trial with fewer steps than another says so: `traced (12 of 48 steps)`."""
     parts: tuple[tuple[str, str], ...]
     """(`returned`, `w3 +0.21ms won`), and so on."""
     void: bool
@@ -40,17 +42,22 @@ def alike(trials: Sequence[Mapping[str, Any]]) -> list[Alike]:
             trial["traced"],
             *(trial[column] for column in COLUMNS),
             trial["agree"],
+            len(trial["steps"]),
             tuple(trial["observers"].items()),
             tuple(words.states(trial, times=False)),
             tuple(words.remarks(trial)),
         )
         groups.setdefault(shape, []).append(trial)
-    return [_as_one(group, figures) for group in groups.values()]
+    most = max((len(trial["steps"]) for trial in trials), default=0)
+    return [_as_one(group, figures, most) for group in groups.values()]
 
 
-def _as_one(group: Sequence[Mapping[str, Any]], figures: Figures) -> Alike:
+def _as_one(group: Sequence[Mapping[str, Any]], figures: Figures, steps: int) -> Alike:
+    """`steps`: how many the longest trial of the case took."""
     first = group[0]
     kind = "traced" if first["traced"] else "untraced"
+    if not first["inconclusive"] and len(first["steps"]) < steps:
+        kind += f" ({len(first['steps'])} of {steps} steps)"
     different = [column for column in COLUMNS if _count(first[column]) != str(figures[column])]
     numbers = ", ".join(f"{_count(first[column])} {column}" for column in COLUMNS) if different else ""
     parts = [*words.states(*group), *words.remarks(first)]

@@ -60,6 +60,13 @@ class LosesOneInTwentyOf(LosesOneInTwenty):
         return super().issues(scenario, wakes) if scenario.strategy == self.strategy else wakes
 
 
+class LosesTheFortieth(Kernel):
+    """Nobody is woken for the fortieth connection of a trial: a traced trial of twelve does not come to it."""
+
+    def tells(self, scenario: Scenario, number: int) -> bool:
+        return number != 39
+
+
 class SkipsOneWaiterInTwenty(Kernel):
     """Each waiter that should be woken stays asleep one time in twenty."""
 

@@ -10,7 +10,7 @@ from probes.verdict import BROKEN, HELD
 from tests.kernel import test_every_strategy
 from tests.kernel.every import EVERY, SIBLINGS
 
-from . import broken, broken_elsewhere, broken_sources
+from . import broken, broken_elsewhere, broken_sources, chances
 from .breaks import BREAKS, EXCLUSIVE_ORDER, GAPS, RING_ORDER, SHARED_ORDER
 from .judging import Make, broken_on, claims_with_stars, scenarios_of, verdict_of, verdict_on, verdicts_on
 from .model import Kernel
@@ -73,6 +73,14 @@ def test_lost_wake_up_is_caught_whatever_the_seed(make: Make) -> None:
         if verdicts_on(make(seed), ["every.no-lost-wake-up"]) != {"every.no-lost-wake-up": BROKEN}
     ]
     assert missed == []
+
+
+@pytest.mark.parametrize("claim", chances.IN_PART)
+def test_wake_up_lost_late_in_a_series_is_caught_by_the_fast_preset(claim: str) -> None:
+    """Its traced trial takes the first stimuli alone; the untraced one takes all."""
+    fast = PRESETS["fast"]
+    found = {s.id: verdict_on(broken.LosesTheFortieth(1), claim, s, 1, fast)[0] for s in scenarios_of(claim, fast)}
+    assert found == dict.fromkeys(found, BROKEN)
 
 
 @pytest.mark.parametrize("strategy", [*EVERY, *SIBLINGS, "io_uring_multishot.ring", "io_uring_read"])

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from probes import catalogue, host
-from probes.star import PRESETS
+from probes.scenario import Scenario
+from probes.seen import Seen
+from probes.star import PRESETS, scenarios
+from probes.verdict import Inconclusive
 
 from . import chances
 from .breaks import BREAKS
 from .caught import CAUGHT
+from .judging import claims_with_stars
 from .pages import PAGES
 
 CLAIMS = {claim["id"]: claim["chapter"] for claim in catalogue.load()}
@@ -51,6 +55,20 @@ def test_healthy_reuseport_group_fails_less_than_once_in_a_million_runs() -> Non
 @pytest.mark.parametrize("preset", PRESETS)
 def test_order_by_chance_does_not_pass(claim: str, preset: str) -> None:
     assert chances.random_order_passes(claim, PRESETS[preset]) < 1e-15
+
+
+def test_the_claims_that_are_counted_in_part_are_those_that_ask_for_it() -> None:
+    """What docs/statistics.md says of the fast preset rests on that list."""
+    asked = []
+
+    def herd(scenario: Scenario, *, in_part: bool = False) -> Seen:
+        asked.append(in_part)
+        raise Inconclusive("nothing is run")
+
+    for test in claims_with_stars().values():
+        with pytest.raises(Inconclusive):
+            test(herd, next(iter(scenarios(test, PRESETS["default"]).values())))
+    assert {claim for claim, in_part in zip(claims_with_stars(), asked, strict=True) if in_part} == set(chances.IN_PART)
 
 
 def test_every_claim_on_an_order_is_in_the_table() -> None:

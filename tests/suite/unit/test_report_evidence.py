@@ -47,6 +47,18 @@ def test_numbers_are_said_where_they_are_not_those_of_the_case() -> None:
     ]
 
 
+def test_a_trial_that_takes_fewer_steps_says_so() -> None:
+    """The fast preset traces 12 connections of 48; the numbers of the waiters would be those of both."""
+    whole = {**_json(woken=(0,), order=(0,)), "steps": [{"order": [0]}] * 4}
+    part = {**whole, "traced": True, "steps": whole["steps"][:1]}
+    stopped = {**part, "inconclusive": "late"}
+    assert [group.head.partition(":")[0] for group in evidence.alike([whole, part, stopped])] == [
+        "untraced",
+        "traced (1 of 4 steps)",
+        "traced",
+    ]
+
+
 def test_observers_that_disagree_are_shown_each() -> None:
     (group,) = evidence.alike([_json(woken=(0,), order=(0,), agree=False)])
     assert dict(group.parts)["observers"].startswith("counters=1")

@@ -141,6 +141,15 @@ def test_seen_once_only() -> None:
     assert head == tail
 
 
+def test_what_stands_behind_the_end_of_a_name_does_not_matter() -> None:
+    """The tracepoint copies all 16 bytes; older kernels leave those of the name before (strlcpy, __set_task_comm)."""
+    name = waiter_name(5, WORD) + "\0d"
+    assert _reader(_ring(_sample_of(name, 100), _sample(5, 200))).seen() == [
+        Waking(100, 77, 5, 70),
+        Waking(200, 77, 5, 70),
+    ]
+
+
 @pytest.mark.parametrize("before_the_end", range(4, 92, 4))
 def test_record_that_wraps_around(before_the_end: int) -> None:
     """Wherever the end of the ring cuts it: in the header, in the times, in the name."""
