@@ -66,7 +66,7 @@ class Herd:
         syscall_readable: bool,
         is_reaped: Callable[[int], bool],
         machine: StepMachine | None = None,
-        own_memory: bool = True,
+        own_memory: bool = False,
     ) -> None:
         """`is_reaped` says whether the tracer has already reaped a pid.
 

@@ -60,7 +60,7 @@ _SHORTER = 30
 class TrialRun:
     """One trial of `scenario`; `run` runs it, and returns its record."""
 
-    def __init__(self, scenario: Scenario, bench: Bench, *, traced: bool, own_memory: bool = True) -> None:
+    def __init__(self, scenario: Scenario, bench: Bench, *, traced: bool, own_memory: bool = False) -> None:
         """With `own_memory` every waiter process has memory of its own; without, they run in ours where they can."""
         self.scenario = scenario
         self._own_memory = own_memory

@@ -70,7 +70,7 @@ class HereLab:
         """One untraced and, if that is possible, one traced trial."""
         why_not = self._bench.instruments.why_not
         kinds = (False, True) if why_not["syscall_exit"] is None else (False,)
-        requests = ({"scenario": asdict(scenario), "traced": traced} for traced in kinds)
+        requests = ({"scenario": asdict(scenario), "traced": traced, "own_memory": False} for traced in kinds)
         trials = [Trial.from_json(_judged(conductor._serve(each, self._bench))["trial"]) for each in requests]
         return Seen(scenario, trials, why_not, names(WOKEN))
 

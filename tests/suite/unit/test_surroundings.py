@@ -75,6 +75,15 @@ def test_limit_of_the_machine_is_no_evidence(part: str) -> None:
     assert all("fs.epoll.max_user_watches" in (reason or "") for *_, reason in judged), judged
 
 
+def test_trials_are_run_there_like_experiments() -> None:
+    """Here the request for a trial is not that of Lab.run: it must hold all that the conductor reads of it."""
+    judged = outcomes("epoll_wait=EPERM", "every.won-once poll/")
+    assert judged
+    for *_, verdict, reason in judged:
+        assert verdict in ("held", "inconclusive"), judged
+        assert reason is None or not CODE.search(reason), judged
+
+
 @pytest.mark.parametrize("part", sorted({*HANDFUL, *SAMPLE}))
 def test_part_of_a_sample_chooses_something(part: str) -> None:
     """A claim that was given another name would otherwise be left out, and nobody would see."""
