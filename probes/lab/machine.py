@@ -182,9 +182,9 @@ def address_of(memory: mmap.mmap) -> int:
 
 
 def start() -> StepMachine:
-    """A machine that was tried: it has forked two children, which ended with the expected code.
+    """A machine that was tried: it has forked a child, which ended with the expected code.
 
-    Raises OSError if that is not possible here.
+    Another one ran in this process's memory, if that is allowed here.  Raises OSError if the first was not possible.
     """
     machine = StepMachine()
     _try(machine, FORKS)

@@ -155,7 +155,7 @@ def _there_is_news() -> bool:
     except ChildProcessError:
         return False
     except OSError:
-        return True  # gVisor knows no __WALL here: each is asked then
+        return True  # gVisor, and Linux before 4.7 (wait(2)), know no __WALL here: each is asked then
 
 
 def _message_of(tid: int) -> int:
