@@ -77,6 +77,14 @@ def _kept(run: dict[str, Any], folder: Path) -> bool:
     """Write run and page; where that fails, the disk is full, and the guest's story has said so."""
     try:
         run_json.write(run, folder / "run.json")
+    except OSError:
+        return False
+    return _shown(run, folder)
+
+
+def _shown(run: dict[str, Any], folder: Path) -> bool:
+    """Write the page of this run; False where that fails."""
+    try:
         write_whole(page.render(run), folder / "index.html")
     except OSError:
         return False
@@ -104,6 +112,8 @@ def _made_whole(guest_run: GuestRun, why: str | None) -> dict[str, Any] | None:
     if why is not None or splats != run["kernel"]["splats"]:
         run["kernel"]["splats"] = splats
         _kept(run, guest_run.folder)
+    else:
+        _shown(run, guest_run.folder)
     if guest_run.run.exists():
         runner.tidy(guest_run)
     return run

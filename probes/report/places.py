@@ -58,8 +58,7 @@ class Places:
         apart = [] if self._chosen else [self._folder / name for name in (PARTIAL, self._variant) if name]
         pages = [folder / "index.html" for folder in (self._folder, *apart)]
         runs = [self._run] if self._run else [page.with_name("run.json") for page in pages]
-        # A guest writes its journal to a serial port, so that it is outside when the guest dies.
-        journal = [self.journal] if self.journal and not self.journal.is_char_device() else []
+        journal = [self.journal] if self.journal and not self._is_of_a_guest else []
         regular = [*pages, *runs, *journal]
         problems = [why_not_writable(path, regular=True) for path in regular]
         problems += map(why_not_writable, self._formats.values())
@@ -67,6 +66,11 @@ class Places:
             raise NoPlace(f"{problem}: choose another place with --herd-report or --herd-run")
         if problem := why_not_apart(self._reads, [*regular, *self._formats.values()]):
             raise NoPlace(problem)
+
+    @property
+    def _is_of_a_guest(self) -> bool:
+        """Whether this runs in a guest, which writes its journal to a serial port: outside when the guest dies."""
+        return self.journal is not None and self.journal.is_char_device()
 
     def occupy(self) -> None:
         """Keep other runs out of the folder until `release`.  Raises NoPlace if one is there.
@@ -97,8 +101,10 @@ class Places:
             self._lock = None
 
     def write(self, run: Mapping[str, Any]) -> None:
-        """Write every file; what cannot be written is in `complaint`, and run.json then in the temporary folder."""
-        from . import page
+        """Write every file; what cannot be written is in `complaint`, and run.json then in the temporary folder.
+
+        A guest makes no page: that takes long where every instruction is emulated, and kernels/aftermath.py does it.
+        """
         from .formats import render
 
         folder = self._folder / (self._apart(run) or "")
@@ -106,7 +112,10 @@ class Places:
         if not self._write(text, self._run or folder / "run.json"):
             with contextlib.suppress(OSError):
                 self.written.append(write_elsewhere(text, "wakecheck-run"))
-        self._write(page.render(run), folder / "index.html")
+        if not self._is_of_a_guest:
+            from . import page
+
+            self._write(page.render(run), folder / "index.html")
         for name, path in self._formats.items():
             self._write(render(name, run), path)
 

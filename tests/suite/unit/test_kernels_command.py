@@ -122,6 +122,13 @@ def test_a_run_that_is_whole_keeps_no_journal(tmp_path: Path) -> None:
     assert not (tmp_path / JOURNAL).exists()
 
 
+def test_the_page_of_a_guest_is_made_here(tmp_path: Path) -> None:
+    """The guest makes none."""
+    shutil.copy(SAMPLE, tmp_path / "run.json")
+    aftermath.summed_up(_outcome(tmp_path, code=0))
+    assert "<html" in (tmp_path / "index.html").read_text()
+
+
 def test_what_selects_no_test_is_bad_input(tmp_path: Path) -> None:
     _journal(tmp_path / JOURNAL, cases=0)
     code, said = aftermath.summed_up(_outcome(tmp_path, code=CANNOT_JUDGE))

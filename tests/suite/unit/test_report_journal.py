@@ -95,3 +95,15 @@ def test_a_serial_port_takes_a_journal_and_a_fifo_does_not(tmp_path: Path) -> No
         Places(str(tmp_path), None, {}, str(tmp_path / "fifo"), None).check()
     for fd in (ours, port):
         os.close(fd)
+
+
+@pytest.mark.parametrize("guest", [False, True])
+def test_a_guest_makes_no_page(tmp_path: Path, guest: bool) -> None:
+    """One writes its journal to a serial port, and whoever listens there makes the page."""
+    ours, port = os.openpty()
+    written = os.ttyname(port) if guest else str(tmp_path / "journal")
+    Places(str(tmp_path), None, {}, written, None).write(load(SAMPLE))
+    assert (tmp_path / "run.json").exists()
+    assert (tmp_path / "index.html").exists() == (not guest)
+    for fd in (ours, port):
+        os.close(fd)
