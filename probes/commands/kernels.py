@@ -120,7 +120,7 @@ def _running(parser: argparse.ArgumentParser) -> None:
         "--at-once",
         type=_count,
         metavar="N",
-        help="how many kernels run side by side (default: as many as the CPUs allow)",
+        help="how many kernels run side by side (default: as many as the CPUs allow, and a gVisor beside them)",
     )
     parser.add_argument(
         "--cost",
@@ -276,7 +276,7 @@ def _run_in(targets: Sequence[Target], options: argparse.Namespace, *, vng: bool
         print(f"swept up after a runner that was killed: {path}", file=sys.stderr)
     most = options.cpus or max((target.cpus for target in targets), default=1)
     at_once = options.at_once or max(1, len(os.sched_getaffinity(0)) // most)
-    return side_by_side.run(targets, settings, at_once, journal.lines)
+    return side_by_side.run(targets, settings, at_once, journal.lines, one_more=not options.at_once)
 
 
 def _matrix(options: argparse.Namespace) -> int:

@@ -31,17 +31,25 @@ class Stop:
             raise Stopped
 
 
-def abreast(work: Callable[[Item, Stop], Result], items: Sequence[Item], at_once: int) -> list[Result]:
+def abreast(
+    work: Callable[[Item, Stop], Result],
+    items: Sequence[Item],
+    at_once: int,
+    waits: Callable[[Item], bool] = lambda _: False,
+) -> list[Result]:
     """What `work` makes of each item, in their order; `at_once` of them at a time, the first ones first.
 
+    `waits`: whether the work on an item waits most of the time.  Such items take turns beside the others.
     What one raises, and Ctrl-C, is raised here, once all the others have heeded the stop.
     """
     stop = Stop()
-    with ThreadPoolExecutor(at_once) as pool:
+    all_wait = all(map(waits, items))
+    with ThreadPoolExecutor(at_once) as pool, ThreadPoolExecutor(1) as beside:
         try:
-            futures = [pool.submit(work, item, stop) for item in items]
+            futures = [(beside if waits(item) and not all_wait else pool).submit(work, item, stop) for item in items]
             return [future.result() for future in futures]
         except BaseException:
             stop.ask()
-            pool.shutdown(wait=False, cancel_futures=True)
+            for each in (pool, beside):
+                each.shutdown(wait=False, cancel_futures=True)
             raise

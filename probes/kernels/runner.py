@@ -43,6 +43,11 @@ class Target:
         return self.kernel.programs if self.kernel else self.architecture
 
     @property
+    def waits(self) -> bool:
+        """Whether a run waits most of the time: gVisor never answers some questions, each until its deadline."""
+        return self.kernel is not None and self.kernel.boot == GVISOR
+
+    @property
     def cpus(self) -> int:
         """Of its machine, unless the user says otherwise."""
         return 1 if self.programs == NATIVE else foreign.CPUS

@@ -17,9 +17,12 @@ from .progress import Line, Lines, Progress
 from .runner import JOURNAL, GuestRun, Settings, Target
 
 
-def run(targets: Sequence[Target], settings: Settings, at_once: int, lines: Lines) -> tuple[list[GuestRun], int]:
+def run(
+    targets: Sequence[Target], settings: Settings, at_once: int, lines: Lines, *, one_more: bool = False
+) -> tuple[list[GuestRun], int]:
     """Run in each of them, `at_once` at a time; what became of those that began, and the exit code of the worst.
 
+    With `one_more`, one that waits most of the time runs beside them.
     `lines` reads a journal (report/journal.py), for the display.
     """
     with Progress(_Console(stderr=True), len(targets), lines) as progress:
@@ -31,7 +34,7 @@ def run(targets: Sequence[Target], settings: Settings, at_once: int, lines: Line
             progress.say(sentence)
             return guest_run, code
 
-        done = abreast(run_one, targets, at_once)
+        done = abreast(run_one, targets, at_once, lambda target: one_more and target.waits)
     return [guest_run for guest_run, _ in done if guest_run is not None], worst(*(code for _, code in done))
 
 

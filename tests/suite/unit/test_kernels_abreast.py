@@ -45,6 +45,29 @@ def test_no_more_run_at_once_than_asked_for() -> None:
     assert max(most) == 2
 
 
+@pytest.mark.parametrize("items", [(1, 2, 3, -1, -2), (-1, -2)])
+def test_what_waits_runs_beside_the_others_one_at_a_time(items: tuple[int, ...]) -> None:
+    """Where all of them wait, they are as any others."""
+    together = threading.Barrier(2 if max(items) < 0 else 3)
+    running: list[int] = []
+    most: list[list[int]] = []
+    lock = threading.Lock()
+
+    def work(item: int, stop: Stop) -> int:
+        with lock:
+            running.append(item)
+            most.append(running.copy())
+        if (item != 3 and item != -2) or max(items) < 0:
+            together.wait(PATIENCE_S)
+        with lock:
+            running.remove(item)
+        return item
+
+    assert abreast(work, items, 2, lambda item: item < 0) == list(items)
+    waiting = max(sum(item < 0 for item in some) for some in most)
+    assert (max(map(len, most)), waiting) == ((2, 2) if max(items) < 0 else (3, 1))
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_what_ends_one_ends_them_all(error: type[BaseException]) -> None:
     heeded: list[int] = []
