@@ -70,7 +70,9 @@ class Places:
     @property
     def _is_of_a_guest(self) -> bool:
         """Whether this runs in a guest, which writes its journal to a serial port: outside when the guest dies."""
-        return self.journal is not None and self.journal.is_char_device()
+        if self.journal is None or not self.journal.is_char_device():
+            return False
+        return not self.journal.samefile(os.devnull)
 
     def occupy(self) -> None:
         """Keep other runs out of the folder until `release`.  Raises NoPlace if one is there.

@@ -97,13 +97,13 @@ def test_a_serial_port_takes_a_journal_and_a_fifo_does_not(tmp_path: Path) -> No
         os.close(fd)
 
 
-@pytest.mark.parametrize("guest", [False, True])
-def test_a_guest_makes_no_page(tmp_path: Path, guest: bool) -> None:
+@pytest.mark.parametrize("journal_of", ["a guest", "a file", "nobody"])
+def test_a_guest_makes_no_page(tmp_path: Path, journal_of: str) -> None:
     """One writes its journal to a serial port, and whoever listens there makes the page."""
     ours, port = os.openpty()
-    written = os.ttyname(port) if guest else str(tmp_path / "journal")
-    Places(str(tmp_path), None, {}, written, None).write(load(SAMPLE))
+    places = {"a guest": os.ttyname(port), "a file": str(tmp_path / "journal"), "nobody": os.devnull}
+    Places(str(tmp_path), None, {}, places[journal_of], None).write(load(SAMPLE))
     assert (tmp_path / "run.json").exists()
-    assert (tmp_path / "index.html").exists() == (not guest)
+    assert (tmp_path / "index.html").exists() == (journal_of != "a guest")
     for fd in (ours, port):
         os.close(fd)
