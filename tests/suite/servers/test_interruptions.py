@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ from probes import syscalls
 from probes.lab.deadline import until
 from probes.observers.task_files import TaskFiles, switches_of
 
-from .interruptions import interruptions_of
+from .interruptions import _Signals, interruptions_of
 from .server import SELECT
 
 _SIGNALS_ITSELF = """
@@ -22,14 +23,15 @@ signal.signal(signal.SIGURG, lambda *_: None)
 thread = threading.Thread(target=select.select, args=([], [], [], 1000), daemon=True)
 thread.start()
 print(thread.native_id, flush=True)
-signal.signal(signal.SIGALRM, lambda *_: signal.pthread_kill(thread.ident, signal.SIGURG))
 for _ in sys.stdin:
-    signal.setitimer(signal.ITIMER_REAL, 0.001)
+    signal.pthread_kill(thread.ident, signal.SIGURG)
 """
+_SI_USER, _SI_TKILL, _SI_KERNEL = 0, -6, 0x80
+"""Codes of a signal (include/uapi/asm-generic/siginfo.h): from kill(2), from tgkill(2), from the kernel."""
 
 
 def test_its_own_signals_are_no_interruptions() -> None:
-    """Go's, on a busy machine, and those of a timer; whoever else sends one is seen to break off a call."""
+    """Go's, on a busy machine; whoever else sends one is seen to break off a call."""
     selects, read = {syscalls.number(call) for call in SELECT}, syscalls.number("read")
     line = [sys.executable, "-u", "-c", _SIGNALS_ITSELF]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
@@ -54,3 +56,21 @@ def test_its_own_signals_are_no_interruptions() -> None:
                 assert seen == [(server.pid, read)]
         finally:
             server.kill()
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "sender", "own"),
+    [
+        (signal.SIGURG, _SI_TKILL, 70, True),
+        (signal.SIGURG, _SI_TKILL, 71, False),
+        (signal.SIGTERM, _SI_USER, 71, False),
+        (signal.SIGALRM, _SI_KERNEL, 71, True),
+        (signal.SIGCHLD, 1, 71, True),
+        (signal.SIGPIPE, _SI_KERNEL, 70, False),
+    ],
+)
+def test_whose_doing_a_signal_is(number: int, code: int, sender: int, own: bool) -> None:
+    """Whoever was on the CPU is no sender of what the kernel sends; a timer is the server's doing all the same."""
+    signals = _Signals.__new__(_Signals)
+    signals._to_at, signals._signal_at, signals._code_at = 8, 12, 16
+    assert signals._is_own(struct.pack("=iiiii", sender, sender, 70, number, code), {70}) == own
