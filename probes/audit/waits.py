@@ -18,7 +18,7 @@ from .. import syscalls
 from ..axes import ACCEPTS, EPOLL_CALLS
 from ..evidence import call_name
 from .locks import has_a_limit, waits_for_a_lock
-from .registered import registered_for, trigger_of
+from .registered import flags_for, socket_for, trigger_of
 
 RECEIVES = ("recvfrom", "recvmsg", "recvmmsg")
 """Calls that take a datagram."""
@@ -139,14 +139,15 @@ def _decoded(pid: int, tid: int, name: str, call: str, arguments: tuple[int, ...
 
 
 def _in_epoll(pid: int, tid: int, name: str, call: str, fd: int, held: dict[int, int]) -> Wait:
+    inodes = set(held.values())
     try:
-        events = registered_for(pid, fd, held.values(), held)
+        events = flags_for(pid, fd, inodes, held)
+        if events is None:
+            return Wait(pid, tid, name, call, False, epoll=(pid, fd))
+        waited = tuple(sorted(socket_for(pid, fd, inodes, held)))
     except OSError:
         return Wait(pid, tid, name, call, None, epoll=(pid, fd))
-    if not events:
-        return Wait(pid, tid, name, call, False, epoll=(pid, fd))
-    trigger = trigger_of(next(iter(events.values())))
-    return Wait(pid, tid, name, call, True, trigger, (pid, fd), tuple(sorted(events)))
+    return Wait(pid, tid, name, call, True, trigger_of(events), (pid, fd), waited)
 
 
 def _with_memory(pid: int, tid: int, name: str, call: str, fds: set[int] | None, held: dict[int, int]) -> Wait:

@@ -4,17 +4,14 @@ Reading /proc/PID/task/TID/status wakes nobody.  If a thread was woken between t
 its count of context switches is higher.
 
 A connection moves only a few of a thousand threads.  If the scheduler's trace shows who was woken, a thread that was at
-rest and was not woken since is still at rest, and its files are not read again.  So hundreds of threads that tick come
-to rest one by one, and a look reads only those that have just ticked.
+rest and was not woken since is still at rest, and its files are not read again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import select
-import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -37,10 +34,6 @@ class ThreadLook(NamedTuple):
 
 _AT_REST = "STtZX"
 """S: asleep.  The others are stopped by a signal or a tracer, or dead, so they do not move either."""
-
-_REGISTERED_S = 1.0
-"""How long we assume that an epoll instance holds what it was seen to hold, while the thread that waits in it does not
-move.  Another thread may change it, but reading it takes longer than a look."""
 
 Looks = dict[int, ThreadLook]
 """By thread id."""
@@ -78,8 +71,7 @@ class ServerThreads:
         self._proves_rest = True
         """Whether we may see here that a thread is off its CPU."""
         self._last: Looks = {}
-        self._waits: dict[int, tuple[ThreadLook, Wait, float]] = {}
-        """How each thread waits: its look at that time, the wait, and until when (time.monotonic) we assume it."""
+        self._waits: dict[int, tuple[ThreadLook, Wait]] = {}
         self._files = ThreadFiles()
         for pid in pids:
             self._add(pid)
@@ -125,22 +117,11 @@ class ServerThreads:
     def looks(self) -> Looks:
         """Look at every thread that must be at rest; threads that have ended are left out."""
         self._take_news()
-        traced = self._news is not None
-        looks: Looks = {}
-        rested: Looks = {}
+        looks = {}
         for tid, pid in self._to_rest():
-            look = self._resting.get(tid)
-            if look is None:
-                # Seen off the run queue, it sleeps; a wake-up from now on is recorded before the thread runs.
-                off_cpu = traced and self._are_off_cpu([(tid, pid)]) and self._proves_rest
-                look = self._look_at(tid, pid)
-                if off_cpu and look is not None and look.state in _AT_REST:
-                    rested[tid] = look
+            look = self._resting.get(tid) or self._look_at(tid, pid)
             if look is not None:
                 looks[tid] = look
-        if rested:
-            self._resting.update(rested)
-            self._take_news()
         self._last = looks
         return looks
 
@@ -190,7 +171,7 @@ class ServerThreads:
         holds.
 
         `pump` is called before each look.  Raises Ended if a process ends.  At the deadline raises Inconclusive with
-        `what` if `also` never held, and NotIdle if it did, because the server moves then.
+        `what` if `also` does not hold, and NotIdle if it does, because the server moves then.
         """
 
         def look() -> Looks:
@@ -199,16 +180,8 @@ class ServerThreads:
             self.complain_about_end()
             return self.looks()
 
-        held = False
-
-        def holds() -> bool:
-            nonlocal held
-            now = also()
-            held = held or now
-            return now
-
         def otherwise(last: Looks | None) -> str:
-            if not (holds() or held):
+            if not also():
                 return what
             before = last or {}
             now = self.looks()
@@ -217,12 +190,12 @@ class ServerThreads:
 
         try:
             return two_equal_looks(
-                look, lambda seen: holds() and self._looked_at_all and self.still(seen), otherwise, limit_s=limit_s
+                look, lambda seen: also() and self._looked_at_all and self.still(seen), otherwise, limit_s=limit_s
             )
         except Ended:
             raise
         except Inconclusive as reason:
-            raise (NotIdle if held else Inconclusive)(str(reason)) from reason
+            raise (NotIdle if also() else Inconclusive)(str(reason)) from reason
 
     def still(self, seen: Looks) -> bool:
         """Whether all threads slept in this look, and have slept ever since."""
@@ -232,7 +205,13 @@ class ServerThreads:
         new = [(tid, pid) for tid, pid in self._to_rest() if tid not in self._resting]
         if not self._are_off_cpu(new):
             return False
-        return self.looks() == seen
+        if self.looks() != seen:
+            return False
+        # A thread whose wake-up was recorded before we saw it off the run queue (both take the same lock) sleeps again.
+        if self._news is not None and self._proves_rest:
+            rested = {tid: seen[tid] for tid, _ in new if tid in seen and tid not in self._news}
+            self._resting = {**self._resting, **rested}
+        return True
 
     def _are_off_cpu(self, threads: Iterable[tuple[int, int]]) -> bool:
         """Whether these threads are off the run queue: /proc/PID/task/TID/syscall waits for that (TaskFiles.syscall).
@@ -255,8 +234,8 @@ class ServerThreads:
         to know how it waits now, call `looks` first."""
         waits = []
         for tid, pid in self.threads.items():
-            look, wait, until = self._waits.get(tid, (None, None, 0.0))
-            if wait is None or look != self._last.get(tid) or time.monotonic() > until:
+            look, wait = self._waits.get(tid, (None, None))
+            if wait is None or look != self._last.get(tid):
                 try:
                     wait = wait_of(pid, tid, holders.get(pid, {}))
                 except (FileNotFoundError, ProcessLookupError):
@@ -267,11 +246,11 @@ class ServerThreads:
         return waits
 
     def _keep(self, tid: int, wait: Wait) -> None:
-        """Remember how a thread waits until it moves.  In epoll, for _REGISTERED_S at most."""
+        """Remember how a thread waits until it moves.  Not in epoll: another thread may change what the instance
+        holds."""
         look = self._last.get(tid)
-        if look is not None and look.state in _AT_REST and wait.call is not None:
-            until = time.monotonic() + _REGISTERED_S if wait.call in EPOLL_CALLS else math.inf
-            self._waits[tid] = look, wait, until
+        if look is not None and look.state in _AT_REST and wait.call is not None and wait.call not in EPOLL_CALLS:
+            self._waits[tid] = look, wait
         else:
             self._waits.pop(tid, None)
 
