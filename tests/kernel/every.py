@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from probes.axes import CONNECTIONS, EVENTS, POLLING, READ_FROM, READING, SOURCES, WRITTEN_TO, sources_that_can
+from probes.evidence import Trial
 
 ACCEPTING = (
     "accept",
@@ -95,3 +96,13 @@ def moved(source: str) -> str:
 def moved_one_by_one(source: str) -> str:
     """The stimulus that makes this source ready k times, each time when all waiters are at rest again."""
     return "events-one-by-one" if EVENTS in SOURCES[source].can else "writes-one-by-one"
+
+
+def answered_once(trial: Trial) -> int:
+    """Connections that were answered by exactly one waiter."""
+    return sum(len(who) == 1 for who in trial.answers)
+
+
+def connections_made(trial: Trial) -> int:
+    """Connections made one by one: fewer in a traced trial that takes a part of the series."""
+    return len(trial.steps)

@@ -7,7 +7,6 @@ import os
 import pytest
 
 from probes.claims import DOCUMENTED, LORE, OBSERVED, claim, kernel, man, text
-from probes.evidence import Trial
 from probes.fixtures import RunTrials
 from probes.scenario import Scenario
 from probes.star import EACH_WAY, Star, centre, over
@@ -21,6 +20,8 @@ from .every import (
     SIBLINGS,
     TAKEN_SOURCES,
     WRITTEN_SOURCES,
+    answered_once,
+    connections_made,
     moved,
     moved_one_by_one,
 )
@@ -44,16 +45,6 @@ _SORTS = (
     "io_uring_poll",
 )
 """One of each sort, which is all that a brief preset tries; but every strategy is tried for lost wake-ups."""
-
-
-def _answered_once(trial: Trial) -> int:
-    """Connections that were answered by exactly one waiter."""
-    return sum(len(who) == 1 for who in trial.answers)
-
-
-def _made(trial: Trial) -> int:
-    """Connections made one by one."""
-    return len(trial.steps)
 
 
 def _on(source: str, strategy: str, reaction: str, stimulus: str, further: str = "", size: int | None = None) -> Star:
@@ -102,7 +93,7 @@ def test_no_lost_wake_up(herd: RunTrials, scenario: Scenario) -> None:
     seen = herd(scenario, in_part=True)
     assert seen.each_step("connections") == 1
     if scenario.connects:
-        assert seen.each("connections answered once", _answered_once) == seen.each("connections made", _made)
+        assert seen.each("connections answered once", answered_once) == seen.each("connections made", connections_made)
 
 
 @claim(
@@ -151,7 +142,7 @@ def test_won_once(herd: RunTrials, scenario: Scenario) -> None:
     assert seen.won == 1
     assert seen.connections == 1
     if scenario.connects:
-        assert seen.each("connections answered once", _answered_once) == 1
+        assert seen.each("connections answered once", answered_once) == 1
 
 
 @claim(
@@ -176,7 +167,7 @@ def test_burst_won_whole(herd: RunTrials, scenario: Scenario) -> None:
     seen = herd(scenario)
     assert seen.connections == scenario.k
     if scenario.connects:
-        assert seen.each("connections answered once", _answered_once) == scenario.k
+        assert seen.each("connections answered once", answered_once) == scenario.k
 
 
 @claim(
@@ -212,7 +203,7 @@ def test_level_comes_again(herd: RunTrials, scenario: Scenario) -> None:
     seen = herd(scenario)
     assert seen.connections == scenario.k
     if scenario.connects:
-        assert seen.each("connections answered once", _answered_once) == scenario.k
+        assert seen.each("connections answered once", answered_once) == scenario.k
 
 
 _CPUS = len(os.sched_getaffinity(0))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from probes.claims import DOCUMENTED, OBSERVED, claim, kernel, man
-from probes.evidence import Trial
 from probes.fixtures import Play, RunTrials
 from probes.scenario import Scenario
 from probes.star import Star, over
+
+from .every import answered_once, connections_made
 
 _MPTCP = kernel("net/mptcp/protocol.c", "mptcp_stream_accept: waits in the accept of the first subflow, which is TCP's")
 _MPTCP_WAKES = kernel("net/mptcp/subflow.c", "subflow_data_ready: a listening subflow wakes its MPTCP socket")
@@ -189,15 +190,6 @@ def test_vsock_sleeper_keeps_it(play: Play, call: str) -> None:
     seen.expect("waiter-after-connection", "took a connection" if call == "accept" else "returned")
 
 
-def _answered_once(trial: Trial) -> int:
-    return sum(len(who) == 1 for who in trial.answers)
-
-
-def _made(trial: Trial) -> int:
-    """Connections made one by one."""
-    return len(trial.steps)
-
-
 @claim(
     "listeners.no-lost-wake-up",
     "No wake-up is lost on Multipath TCP and AF_VSOCK: of 48 connections, one by one while all waiters are idle, "
@@ -224,4 +216,4 @@ def test_no_lost_wake_up(herd: RunTrials, scenario: Scenario) -> None:
     """
     seen = herd(scenario, in_part=True)
     assert seen.each_step("connections") == 1
-    assert seen.each("connections answered once", _answered_once) == seen.each("connections made", _made)
+    assert seen.each("connections answered once", answered_once) == seen.each("connections made", connections_made)
