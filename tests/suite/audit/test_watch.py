@@ -21,6 +21,7 @@ from probes.audit import compare
 from probes.audit.arguments import add_to, request_from
 from probes.audit.auditing import audit as audit_of
 from probes.host import PROJECT
+from probes.lab import fence
 from probes.lab.deadline import until
 from probes.observers.task_files import TaskFiles
 from probes.verdict import Inconclusive
@@ -208,10 +209,17 @@ def test_without_the_trace_in_a_namespace_of_its_own(start: Start) -> None:
 
 
 def _workers_sleep(pid: int) -> Callable[[], bool]:
-    """Whether all four workers of this server sleep."""
+    """Whether all four workers of this server sleep, and none is yet to be woken for what was answered already."""
     workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     assert len(workers) == 4
-    return lambda: all(TaskFiles(int(worker), int(worker), True).syscall() is not None for worker in workers)
+    issue_wake_ups = fence.choose().act
+
+    def asleep() -> bool:
+        # The first that is woken may answer while a softirq on another CPU still wakes the rest.
+        issue_wake_ups()
+        return all(TaskFiles(int(worker), int(worker), True).syscall() is not None for worker in workers)
+
+    return asleep
 
 
 @needs_trace
