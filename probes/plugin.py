@@ -204,6 +204,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lines += [f"  no {name}: {why}" for name, why in why_not.items() if why is not None]
     if greeting["why_no_syscall_file"]:
         lines.append(f"  blocked is proven without /proc/PID/syscall: {greeting['why_no_syscall_file']}")
+    if greeting["why_slow"]:
+        lines.append(f"  {greeting['why_slow']}")
     lines.append(f"isolation: {greeting['isolation']}; fence: {greeting['fence']}")
     lines += [f"inherited from whoever started this: {sentence}" for sentence in greeting["inherited"]]
     lines += [f"swept up after a run that was killed: {path}" for path in swept]

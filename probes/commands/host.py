@@ -28,6 +28,8 @@ def run(options: argparse.Namespace) -> int:
         for sentence in greeting["inherited"]:
             print(f"inherited  {sentence}")
         print(f"blocked    {greeting['why_no_syscall_file'] or 'proven by /proc/PID/syscall'}")
+        if greeting["why_slow"]:
+            print(f"trials     slower than they could be: {greeting['why_slow']}")
         for observer in observers.OBSERVERS:
             why = greeting["why_not"][observer.name]
             print(f"{'observer':10} {observer.name:13} {'yes' if why is None else 'no: ' + why}")

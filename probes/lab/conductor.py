@@ -74,6 +74,7 @@ def main(parent: int, isolate: bool, without: list[str]) -> None:
                 "rest_shows": bench.rest_shows,
                 "why_not": bench.instruments.why_not,
                 "sysctls": sysctls.read(sysctls.NETWORK),
+                "why_slow": bench.why_slow,
                 "why_no_syscall_file": bench.instruments.why_no_syscall_file,
             }
         )
@@ -101,10 +102,16 @@ def _set_up(folder: str | None, isolated: str, without: list[str], guard: sentin
     # gVisor: a task leaves its blocked state in its own goroutine, once that runs (pkg/sentry/kernel/task_block.go,
     # block and completeSleep).
     rest_shows = flavour() != "gvisor"
-    runs = None
-    with contextlib.suppress(OSError):
+    runs, why_slow = None, None
+    try:
         runs = machine.start()
-    return Bench(instruments, chosen.name, chosen.proves, chosen.act, rest_shows, folder, isolated, runs, guard)
+        if runs.why_own_memory is not None:
+            why_slow = f"waiters have memory of their own: {runs.why_own_memory}"
+    except OSError as error:
+        why_slow = f"waiters run Python: {error.strerror}"
+    return Bench(
+        instruments, chosen.name, chosen.proves, chosen.act, rest_shows, folder, isolated, runs, why_slow, guard
+    )
 
 
 def _serve(request: dict[str, Any], bench: Bench) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class Herd:
         self._pids: list[int] = []
         self._order: int | None = None
         self._machine = machine
-        self._share_memory = machine is not None and machine.may_share_memory and not own_memory
+        self._share_memory = machine is not None and machine.why_own_memory is None and not own_memory
         self._plain: PlainWaiters | None = None
 
     def __enter__(self) -> Herd:

@@ -16,7 +16,6 @@ It exists only for x86-64; elsewhere waiters run Python (probes/lab/waiter.py).
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import mmap
@@ -27,6 +26,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .. import syscalls
+from ..errnos import errno_name
+from .rest import signal_name
 
 ASSEMBLY = """
 run:    push %rbx
@@ -84,6 +85,7 @@ SHARES_MEMORY = 0x00000100
 STACK_BYTES = 4096
 """A child's stack, which it never uses: the machine pushes nothing once it runs, and no signal has a handler."""
 _CODE = 7
+_PR_SET_DUMPABLE = 4
 
 
 class StepMachine:
@@ -98,8 +100,8 @@ class StepMachine:
         done = syscalls.call(syscalls.NUMBERS["mprotect"], address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
         if done < 0:
             raise OSError(-done, os.strerror(-done))
-        self.may_share_memory = False
-        """Whether its children may run in this process's memory."""
+        self.why_own_memory: str | None = None
+        """Why its children may not run in this process's memory; None if they may."""
         # PYFUNCTYPE holds the interpreter's lock, so no other thread runs Python meanwhile.
         self._run = ctypes.PYFUNCTYPE(ctypes.c_long, ctypes.c_void_p)(address)
 
@@ -184,27 +186,36 @@ def address_of(memory: mmap.mmap) -> int:
 def start() -> StepMachine:
     """A machine that was tried: it has forked a child, which ended with the expected code.
 
-    Another one ran in this process's memory, if that is allowed here.  Raises OSError if the first was not possible.
+    That child has memory of its own, and is there to ask for one that runs in its parent's memory: a sandbox may
+    return an error for that, or kill who asks, as systemd's SystemCallFilter does by default (seccomp(2),
+    systemd.exec(5)).  `why_own_memory` says what came of it.  Raises OSError if the first child was not possible.
     """
     machine = StepMachine()
-    _try(machine, FORKS)
-    with contextlib.suppress(OSError):
-        _try(machine, FORKS | SHARES_MEMORY)
-        machine.may_share_memory = True
-    return machine
-
-
-def _try(machine: StepMachine, flags: int) -> None:
-    memory = mmap.mmap(-1, 2 * STACK_BYTES)
     program = Program()
-    stack = Place(ITSELF, 2 * STACK_BYTES)
-    program.add(syscalls.NUMBERS["clone"], flags, stack, program.at(2), below=END, equal=1, above=END)
-    program.add(syscalls.NUMBERS["exit_group"], _CODE)
-    start = address_of(memory)
-    memory.write(program.placed([start]).tobytes())
-    result = machine.run(start)
+    memory = mmap.mmap(-1, 3 * STACK_BYTES)
+    words = program.add(0)  # never executed: its words are variables
+    pid, inner, status, told = (program.at(words, word) for word in range(1, 5))
+    clone, ends = syscalls.NUMBERS["clone"], words + 5
+    first, second = Place(ITSELF, 2 * STACK_BYTES), Place(ITSELF, 3 * STACK_BYTES)
+    begin = program.add(clone, FORKS, first, pid, below=END, above=END)
+    program.add(syscalls.NUMBERS["prctl"], _PR_SET_DUMPABLE, 0)  # SIGSYS would dump core (signal(7)), for nobody
+    # Both it and its child keep the result; only an error, with which there is no child, is sure to stay.
+    program.add(clone, FORKS | SHARES_MEMORY, second, inner, keep=told, below=ends, equal=ends)
+    program.add(syscalls.NUMBERS["wait4"], -1, status)
+    assert program.add(syscalls.NUMBERS["exit_group"], _CODE) == ends
+    address = address_of(memory)
+    memory.write(program.placed([address]).tobytes())
+    result = machine.run(address + begin * STEP.size)
     if result < 0:
         raise OSError(-result, os.strerror(-result))
-    pid, status = os.waitpid(struct.unpack_from("=i", memory, 2 * STEP.size)[0], 0)
-    if pid != result or os.waitstatus_to_exitcode(status) != _CODE:
+    code = os.waitstatus_to_exitcode(os.waitpid(struct.unpack_from("=i", memory, pid.offset)[0], 0)[1])
+    (refused,) = struct.unpack_from("=q", memory, told.offset)
+    if code < 0:
+        machine.why_own_memory = f"clone with CLONE_VM: whoever asks for it is ended by {signal_name(-code)}"
+    elif code != _CODE:
         raise OSError(errno.ENOSYS, "its child did not do as asked")
+    elif refused < 0:
+        machine.why_own_memory = f"clone with CLONE_VM: {errno_name(-refused)}"
+    elif os.waitstatus_to_exitcode(struct.unpack_from("=i", memory, status.offset)[0]) != _CODE:
+        machine.why_own_memory = "clone with CLONE_VM: the child did not do as asked"
+    return machine

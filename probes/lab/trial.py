@@ -47,6 +47,8 @@ class Bench:
     isolation: str
     machine: StepMachine | None = None
     """Runs waiters without Python; None if that is not possible here."""
+    why_slow: str | None = None
+    """Why waiters run Python here, or have memory of their own; None if neither is so."""
     sentinel: Sentinel | None = None
     """Shows whether everything was interrupted; None if it could not be started."""
     told_nobody: set[tuple[str, str]] = field(default_factory=set)

@@ -20,7 +20,7 @@ import select
 import socket
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 NUMBERS = {
     "semget": 64,
@@ -53,9 +53,10 @@ NUMBERS = {
 
 _OPENAT, _SECCOMP = 257, 317
 _PR_SET_NO_NEW_PRIVS, _SET_MODE_FILTER, _FLAG_NEW_LISTENER = 38, 1, 1 << 3
-_RET_ALLOW, _RET_ERRNO, _RET_ASK = 0x7FFF0000, 0x00050000, 0x7FC00000
-_LOAD_WORD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
-_NR, _ARCH = 0, 4  # offsets in struct seccomp_data, include/uapi/linux/seccomp.h
+_RET_ALLOW, _RET_ERRNO, _RET_ASK, _RET_KILL = 0x7FFF0000, 0x00050000, 0x7FC00000, 0x80000000
+_LOAD_WORD, _JUMP_IF_EQUAL, _RETURN, _AND = 0x20, 0x15, 0x06, 0x54
+_NR, _ARCH, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, include/uapi/linux/seccomp.h
+_CLONE, _SHARES_MEMORY, _SHARES_MORE = 56, 0x100, 0x14000  # CLONE_VM; CLONE_VFORK and CLONE_THREAD
 _AUDIT_ARCH_X86_64 = 0xC000003E
 _NOTIFICATION = struct.Struct("=QII iIQ 6Q")  # struct seccomp_notif: id, pid, flags, struct seccomp_data
 _ANSWER = struct.Struct("=QqiI")  # struct seccomp_notif_resp: id, value, error, flags
@@ -74,19 +75,27 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
     return struct.pack("=HBBI", code, if_true, if_false, value)
 
 
-def _filter(numbers: Iterable[int], action: int) -> bytes:
-    """Allow everything but these numbers; a call of another architecture's table is allowed as well."""
+def _filter(decide: Iterable[bytes]) -> bytes:
+    """Allow what these instructions, which find the call's number loaded, do not return an action for.
+
+    A call of another architecture's table is allowed as well.
+    """
     program = [_instruction(_LOAD_WORD, _ARCH), _instruction(_JUMP_IF_EQUAL, _AUDIT_ARCH_X86_64, 1, 0)]
     program += [_instruction(_RETURN, _RET_ALLOW), _instruction(_LOAD_WORD, _NR)]
+    return b"".join([*program, *decide, _instruction(_RETURN, _RET_ALLOW)])
+
+
+def _each(numbers: Iterable[int], action: int) -> Iterator[bytes]:
+    """These numbers, whatever the arguments."""
     for number in numbers:
-        program += [_instruction(_JUMP_IF_EQUAL, number, 0, 1), _instruction(_RETURN, action)]
-    return b"".join([*program, _instruction(_RETURN, _RET_ALLOW)])
+        yield _instruction(_JUMP_IF_EQUAL, number, 0, 1)
+        yield _instruction(_RETURN, action)
 
 
-def _install(numbers: Iterable[int], action: int, flags: int = 0) -> int:
-    """Filter these calls of this process and of all its children, for good.  OSError where that is refused."""
+def _install(decide: Iterable[bytes], flags: int = 0) -> int:
+    """Filter the calls of this process and of all its children, for good.  OSError where that is refused."""
     libc = ctypes.CDLL(None, use_errno=True)
-    code = ctypes.create_string_buffer(_filter(numbers, action))
+    code = ctypes.create_string_buffer(_filter(decide))
     program = _Program((len(code) - 1) // 8, ctypes.addressof(code))
     # Without CAP_SYS_ADMIN a filter may only be installed by a task that can gain no privileges.
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -98,7 +107,21 @@ def _install(numbers: Iterable[int], action: int, flags: int = 0) -> int:
 
 def deny(names: Iterable[str], error: str = "EPERM") -> None:
     """Let these calls fail with this error."""
-    _install((NUMBERS[name] for name in names), _RET_ERRNO | getattr(errno, error))
+    _install(_each((NUMBERS[name] for name in names), _RET_ERRNO | getattr(errno, error)))
+
+
+def deny_shared_memory(error: str | None) -> None:
+    """Let clone(2) fail with this error if it asks for a process in its parent's memory; without an error, kill who
+    asks.  A thread, and a vfork, may share memory."""
+    _install(
+        [
+            _instruction(_JUMP_IF_EQUAL, _CLONE, 0, 4),
+            _instruction(_LOAD_WORD, _FIRST_ARGUMENT),
+            _instruction(_AND, _SHARES_MEMORY | _SHARES_MORE),
+            _instruction(_JUMP_IF_EQUAL, _SHARES_MEMORY, 0, 1),
+            _instruction(_RETURN, _RET_ERRNO | getattr(errno, error) if error else _RET_KILL),
+        ]
+    )
 
 
 def hide(shape: str) -> None:
@@ -110,7 +133,7 @@ def hide(shape: str) -> None:
         _decide(listener, shape.encode())
         os._exit(0)
     theirs.close()
-    listener = _install([_OPENAT], _RET_ASK, _FLAG_NEW_LISTENER)
+    listener = _install(_each([_OPENAT], _RET_ASK), _FLAG_NEW_LISTENER)
     socket.send_fds(ours, [b"!"], [listener])
     ours.close()
     os.close(listener)

@@ -28,6 +28,8 @@ class FakeLab:
     """A call that this kernel has not."""
     stuck: str | None = None
     """A call whose trials cannot be judged."""
+    why_slow: str | None = None
+    """Why its waiters run Python, or have memory of their own."""
     dies_after: int | None = None
     """How many scenarios its first conductor lives through; the second one fails the negative control."""
 
@@ -37,6 +39,7 @@ class FakeLab:
             "isolation": "a model",
             "fence": "none is needed",
             "inherited": [],
+            "why_slow": self.why_slow,
             "why_not": {name: "switched off by --herd-without" if name in without else None for name in names()},
             "why_no_syscall_file": None,
         }

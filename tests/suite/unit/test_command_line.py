@@ -193,6 +193,14 @@ def test_host_names_every_observer_and_control(lab: type[FakeLab], capsys: pytes
         assert word in out
 
 
+def test_host_says_why_trials_are_slow(
+    lab: type[FakeLab], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lab, "why_slow", "waiters run Python: no code for pdp11")
+    assert __main__.main(["host"]) == WELL
+    assert "trials     slower than they could be: waiters run Python: no code for pdp11\n" in capsys.readouterr().out
+
+
 def test_host_whose_control_fails(lab: type[FakeLab], capsys: pytest.CaptureFixture[str]) -> None:
     lab.failing_control = "positive"
     assert __main__.main(["host"]) == CANNOT_JUDGE

@@ -130,6 +130,13 @@ Herd.open_gate = open_late
 address = "poll/tcp4/n2/accept/one-connection"
 print(json.dumps([trial(address, each)["inconclusive"] for each in (bench, python)]))
 """
+NO_SHARED_MEMORY = """
+from tests.suite.system import seccomp
+error = json.loads(sys.argv[2])
+seccomp.deny_shared_memory(error)
+denied = conductor._set_up(None, isolation.LOOPBACK, [])
+print(json.dumps([denied.why_slow, trial("poll/tcp4/n2/accept/one-connection", denied)]))
+"""
 SCRIBBLED_LATER = """
 from probes.lab import deadline
 from probes.lab.blocked import Proofs
@@ -265,6 +272,21 @@ def test_who_may_not_sleep_at_the_gate_asks_no_more() -> None:
     [reasons] = _answers_of(NO_GATE)
     for reason in reasons:
         assert re.match("waiter [01] could not get ready: EPERM: a sandbox", reason)
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        ("EPERM", "clone with CLONE_VM: EPERM"),
+        ("ENOSYS", "clone with CLONE_VM: ENOSYS"),
+        (None, "clone with CLONE_VM: whoever asks for it is ended by SIGSYS"),
+    ],
+)
+def test_who_may_not_share_memory_has_its_own(error: str | None, why: str) -> None:
+    """A sandbox may deny that to a process, or kill it: then a throw-away process, and not the conductor."""
+    [[why_slow, seen]] = _answers_of(NO_SHARED_MEMORY, json.dumps(error))
+    assert why_slow.startswith(f"waiters have memory of their own: {why}"), why_slow
+    assert (seen["inconclusive"], seen["runs"]) == (None, RUN[1])
 
 
 def test_an_error_that_tells_nothing_is_named() -> None:

@@ -138,6 +138,11 @@ def test_quiet_run_writes_the_same_report(run: Pytest, pytester: pytest.Pytester
     assert run_json(pytester)["isolation"] == "a model"
 
 
+def test_header_says_why_trials_are_slow(run: Pytest, lab: type[FakeLab]) -> None:
+    lab.why_slow = "waiters have memory of their own: clone with CLONE_VM: EPERM"
+    run(WAKES_ONE).stdout.fnmatch_lines([f"  {lab.why_slow}"])
+
+
 def test_junit_carries_verdict_and_figures(run: Pytest, pytester: pytest.Pytester) -> None:
     run(WAKES_ONE, "--junit-xml=out.xml")
     written = (pytester.path / "out.xml").read_text()
