@@ -20,6 +20,7 @@ import system_calls
 from ..evidence import Trial
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
+from .rest import signal_name
 
 ANSWER_PATIENCE_S = 240.0
 """Longer than any one deadline inside the conductor (deadline.LONGEST_S)."""
@@ -43,6 +44,10 @@ def search_path() -> list[str]:
     return list(dict.fromkeys([_PROJECT, *packages]))
 
 
+class _Killed(Inconclusive):
+    """The conductor was killed, by whomever."""
+
+
 class Lab:
     """A conductor, which is started when it is first needed, kept, and replaced when it fails.
 
@@ -55,6 +60,7 @@ class Lab:
         self._socket: socket.socket | None = None
         self._unread = b""
         self._isolate = True
+        self._own_memory = False
         self._greeting: dict[str, Any] = {}
         self._started = 0
 
@@ -74,11 +80,23 @@ class Lab:
         """Run one trial.  Raises NotApplicable, and Inconclusive if there is no evidence at all.
 
         With `own_memory`, each waiter process has memory of its own, as after fork(2); this takes three times as long.
+        So have all of them once a conductor was killed during a trial.
         """
         if traced and self.greeting["why_not"]["syscall_exit"] is not None:
             raise Inconclusive(f"no traced trial: {self.greeting['why_not']['syscall_exit']}")
+        own_memory = own_memory or self._own_memory
         request = {"scenario": scenario.as_dict(), "traced": traced, "own_memory": own_memory}
-        answer = self._judged(self._ask(request, ANSWER_PATIENCE_S * (1 + scenario.n / _FEW)))
+        try:
+            answer = self._judged(self._ask(request, ANSWER_PATIENCE_S * (1 + scenario.n / _FEW)))
+        except _Killed as reason:
+            if own_memory:
+                raise
+            # The OOM killer ends all who share a waiter's memory (__oom_kill_process, mm/oom_kill.c), and so does a
+            # core dump up to Linux 5.15 (zap_threads, fs/coredump.c).  The next waiter may meet the same fate.
+            self._own_memory = True
+            raise Inconclusive(
+                f"{reason}, maybe with a waiter in its memory: from now on they have their own"
+            ) from None
         return Trial.from_json(answer["trial"])
 
     def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:
@@ -189,8 +207,6 @@ class Lab:
         assert self._process is not None
         code = self._process.wait()
         self.close()
-        how = f"exit code {code}"
         if code < 0:
-            named = {number.value: number.name for number in signal.Signals}
-            how = named.get(-code, f"signal {-code}")
-        raise Inconclusive(f"the conductor died ({how})")
+            raise _Killed(f"the conductor died ({signal_name(-code)})")
+        raise Inconclusive(f"the conductor died (exit code {code})")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from probes import syscalls
 from probes.lab import session
 from probes.lab.session import Lab
 from probes.scenario import Scenario
@@ -33,3 +34,29 @@ def test_silent_conductor_is_given_up_later_where_there_are_many_waiters(
         with pytest.raises(Inconclusive) as caught:
             lab.run(Scenario("accept", n=n), traced=False)
     assert str(caught.value) == f"the conductor gave no answer within {seconds} s"
+
+
+DIES_AT_FIRST = """
+import os
+from probes.lab.herd import Herd
+opening = Herd.open_gate
+def die_with_a_waiter_of_our_memory(herd, *gate):
+    opening(herd, *gate)
+    if herd.what_runs == "only system calls, in the conductor's memory":
+        os.kill(os.getpid(), 9)
+Herd.open_gate = die_with_a_waiter_of_our_memory
+conductor.main"""
+
+
+@pytest.mark.skipif(syscalls.ARCHITECTURE != "x86_64", reason="elsewhere no waiter shares the conductor's memory")
+def test_waiters_that_may_have_killed_the_conductor_get_memory_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The OOM killer, and on older kernels a core dump, end the conductor with a waiter that runs in its memory."""
+    monkeypatch.setattr(session, "_START", session._START.replace("conductor.main", DIES_AT_FIRST))
+    with Lab() as lab:
+        with pytest.raises(Inconclusive) as caught:
+            lab.run(Scenario("accept", n=2), traced=False)
+        trial = lab.run(Scenario("accept", n=2), traced=False)
+    assert str(caught.value) == (
+        "the conductor died (SIGKILL), maybe with a waiter in its memory: from now on they have their own"
+    )
+    assert (trial.inconclusive, trial.woken) == (None, 1)
