@@ -25,6 +25,7 @@ from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
 from . import denial, fence, inherited, isolation, machine, network, sentinel
 from .deadline import measure_patience
+from .fork import NO_MEMORY
 from .instruments import Instruments
 from .stage import play
 from .trial import Bench, TrialRun
@@ -33,7 +34,14 @@ _REASONS = ("inconclusive", "not_applicable")
 
 
 def main(parent: int, isolate: bool, without: list[str]) -> None:
-    """Greet, then serve requests until the other end closes."""
+    """Greet, then serve requests until the other end closes; the exit code is `NO_MEMORY` if no memory is left."""
+    try:
+        _main(parent, isolate, without)
+    except MemoryError:
+        os._exit(NO_MEMORY)
+
+
+def _main(parent: int, isolate: bool, without: list[str]) -> None:
     was_otherwise = inherited.settle()
     syscalls.die_with_parent(parent)
     guard = None

@@ -11,6 +11,12 @@ import ctypes
 import os
 from collections.abc import Callable
 
+NO_MEMORY = 12
+"""The exit code (ENOMEM) of a conductor that has run out of memory.
+
+That may happen between a fork and the note of the child's pid, and nobody could kill such a child.  So the conductor
+ends, and all its children die with it (PR_SET_PDEATHSIG); otherwise it would wait for their ends for ever."""
+
 
 def _plain() -> Callable[[], int]:
     # PyDLL holds the interpreter's lock during the call, so the child has it, too.

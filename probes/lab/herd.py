@@ -22,7 +22,7 @@ from ..verdict import Inconclusive
 from . import waiter
 from .board import FAILED, GO, PHASE, READY, RESULT, RETURNED, TID, WON, Board
 from .deadline import until
-from .fork import fork
+from .fork import NO_MEMORY, fork
 from .machine import StepMachine
 from .plain import PlainWaiters
 from .rest import look_at
@@ -55,7 +55,10 @@ class Waiter:
 
 
 class Herd:
-    """Creates and ends the waiters.  A context manager: when it is left, no waiter is alive."""
+    """Creates and ends the waiters.  A context manager: when it is left, no waiter is alive.
+
+    If it is left because no memory is left, this process ends as well (`NO_MEMORY`).
+    """
 
     def __init__(
         self,
@@ -92,8 +95,13 @@ class Herd:
     def __enter__(self) -> Herd:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.end()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is not None and issubclass(kind, MemoryError):
+                raise MemoryError
+            self.end()
+        except MemoryError:
+            os._exit(NO_MEMORY)
 
     def won(self) -> list[int]:
         """How many connections each waiter has taken: those that it recorded, and those that the kernel has accepted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -17,9 +18,11 @@ from typing import Any
 import ptrace
 import system_calls
 
+from .. import refusals
 from ..evidence import Trial
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
+from .fork import NO_MEMORY
 from .rest import signal_name
 
 ANSWER_PATIENCE_S = 240.0
@@ -209,4 +212,6 @@ class Lab:
         self.close()
         if code < 0:
             raise _Killed(f"the conductor died ({signal_name(-code)})")
+        if code == NO_MEMORY:
+            raise Inconclusive(f"the conductor ended: {refusals.in_words(OSError(errno.ENOMEM, ''))}")
         raise Inconclusive(f"the conductor died (exit code {code})")

@@ -86,8 +86,8 @@ def live(
         line[RESULT] = -(error.errno or 0)
         line[PHASE] = FAILED
         park()
-    except BaseException:  # noqa: BLE001  # the conductor reports it; a waiter must never leave this function
-        line[RESULT] = 0
+    except BaseException as error:  # noqa: BLE001  # the conductor reports it; a waiter must never leave this function
+        line[RESULT] = -errno.ENOMEM if isinstance(error, MemoryError) else 0
         line[PHASE] = FAILED
         park()
     _wait_and_react(i, line, waiting, scenario, fd, count_switches)

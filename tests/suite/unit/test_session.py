@@ -60,3 +60,46 @@ def test_waiters_that_may_have_killed_the_conductor_get_memory_of_their_own(monk
         "the conductor died (SIGKILL), maybe with a waiter in its memory: from now on they have their own"
     )
     assert (trial.inconclusive, trial.woken) == (None, 1)
+
+
+LOSES_A_PID = """
+from probes.lab import herd
+from probes.lab.plain import PlainWaiters
+def lose_a_pid(pids):
+    raise MemoryError
+forking = herd.fork
+def fork_and_lose_it():
+    pid = forking()
+    if pid:
+        raise MemoryError
+    return pid
+PlainWaiters.pids, herd.fork = lose_a_pid, fork_and_lose_it
+conductor.main"""
+
+
+@pytest.mark.parametrize("call", ["accept", "rt_sigtimedwait"])
+def test_memory_that_ends_between_a_fork_and_the_note_of_the_pid(
+    call: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody can kill a waiter whose pid nobody knows, and the conductor waited for its end.  The calls stand for
+    waiters that run no Python and for others."""
+    monkeypatch.setattr(session, "ANSWER_PATIENCE_S", 30.0)
+    monkeypatch.setattr(session, "_START", session._START.replace("conductor.main", LOSES_A_PID))
+    with Lab() as lab, pytest.raises(Inconclusive, match="the conductor ended: ENOMEM: no memory is left"):
+        lab.run(Scenario(call, n=2), traced=False)
+    assert capfd.readouterr().err == ""
+
+
+NONE_FOR_A_WAITER = """
+from probes.lab import waiter
+def have_none(*_):
+    raise MemoryError
+waiter._stand_at_gate = have_none
+conductor.main"""
+
+
+def test_a_waiter_for_which_no_memory_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_START", session._START.replace("conductor.main", NONE_FOR_A_WAITER))
+    with Lab() as lab:
+        trial = lab.run(Scenario("rt_sigtimedwait", n=2), traced=False)
+    assert str(trial.inconclusive).startswith("waiter 0 could not get ready: ENOMEM: no memory is left")
