@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import syscalls
 from ..errnos import errno_name
+from ..lab.actor import interrupted
 from ..lab.stage import Actor, Me, Stage
 from ..verdict import NotApplicable
 from .waiting import now
@@ -95,8 +96,17 @@ def woken_as_many(stage: Stage) -> None:
 
 
 def _note(stage: Stage, waiters: list[Actor], id: str, what: str) -> None:
+    """Note how many have returned.  Raises Inconclusive if another one has run as well.
+
+    A debugger's stop ends the sleep with ERESTARTSYS (futex_wait, kernel/futex/waitwake.c): the call begins again, on
+    the futex that it was given, whichever one the waiter had been moved to.  If nobody may read the scheduler's trace,
+    nothing else tells.
+    """
     stage.quiet(waiters)
     stage.note(id, what, sum(waiter.answered for waiter in waiters))
+    for waiter in waiters if stage.observers and stage.rest_shows else ():
+        if not waiter.answered and waiter.woken:
+            raise interrupted(waiter.name)
 
 
 def neighbours(stage: Stage, huge: bool) -> None:
