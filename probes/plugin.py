@@ -41,6 +41,8 @@ __all__ = ["ask", "controls", "herd", "play"]
 """The fixtures, which pytest finds here."""
 
 _EXPECTATIONS = pytest.StashKey[Expectations | None]()
+_REFUSED = "wakecheck-refused"
+"""What a worker of pytest-xdist refuses to collect, in its output (workeroutput)."""
 _HEEDED = pytest.StashKey[Iterable[signal.Signals]]()
 REPORTING = pytest.StashKey[Reporting]()
 """In the process that collects alone, not in a worker of pytest-xdist."""
@@ -76,6 +78,17 @@ def _usage_errors() -> Generator[None, None, None]:
 
 
 # --- collection --------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Have a worker of pytest-xdist say what it refuses to collect: pytest-xdist says only that there were no tests."""
+    try:
+        return (yield)
+    except pytest.UsageError as error:
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput[_REFUSED] = "\n".join(map(str, error.args))
+        raise
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -227,6 +240,12 @@ class _Listener:
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
         with _usage_errors():
             self._reporting.expect_nodes(ids)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        refused = getattr(node, "workeroutput", {}).get(_REFUSED)
+        if refused is not None:
+            raise pytest.UsageError(refused)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         judged_case = getattr(report, "judged_case", None)

@@ -70,6 +70,26 @@ def test_case_that_the_preset_lacks_is_named() -> None:
     assert re.search(r"\d+/\d+ tests collected \(\d+ deselected\)", done.stdout)
 
 
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        (f"test_limits.py::{_BEYOND_FAST}", f"{_BEYOND_FAST} is no case of the preset fast: choose another one"),
+        (
+            "test_limits.py::test_never_early[poll-3]",
+            "not found: {chapters}/test_limits.py::test_never_early\n(no match in any of [<Module test_limits.py>])",
+        ),
+        ("test_nothing.py", "file or directory not found: {chapters}/test_nothing.py"),
+    ],
+)
+def test_workers_of_xdist_say_why_they_refuse(test: str, said: str) -> None:
+    """One sentence, as without workers, where pytest-xdist itself would say that there were no tests."""
+    chapters = PROJECT / "tests/kernel"
+    command = [sys.executable, "-m", "pytest", "--herd-preset=fast", "-n2", f"{chapters}/{test}"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stderr.strip() == f"ERROR: {said.format(chapters=chapters)}"
+
+
 def test_real_program_refuses_too() -> None:
     command = [sys.executable, "-m", "pytest", "--herd-sizes", "0", "tests/kernel/test_accept.py"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
