@@ -2,11 +2,12 @@
 
 Verdicts have a rank: held and measured, then not applicable (the kernel lost the feature), then inconclusive and not
 judged (nobody can tell any more), then broken.  *Worse* is a claim, a case or a control whose rank rose, and a kernel
-that complained where it did not before, unless the complaint is understood (probes/splats.py).  A case that only one of
-the runs tried is no change; a claim is.  *Better* is one that is held (or measured) now, if the second run tried any of
-the cases that decided the first.  *Changed* is what is left: from broken to inconclusive, say.  *Numbers* are figures
-of a case whose verdict stayed, as far as neither a hash nor a race decides them (numbers.py), and ratios of
-costs that no two rounds of the runs have in common (cost.py).
+that complained where it did not before, unless the complaint is understood (probes/splats.py).  *New* is a claim whose
+rank rose by cases that the first run did not try: nobody can tell whether it got worse.  A case that only one of the
+runs tried is no change; a claim is.  *Better* is one that is held (or measured) now, if the second run tried any of the
+cases that decided the first.  *Changed* is what is left: from broken to inconclusive, say.  *Numbers* are figures of a
+case whose verdict stayed, as far as neither a hash nor a race decides them (numbers.py), and ratios of costs that no
+two rounds of the runs have in common (cost.py).
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from .run import cut
 Run = Mapping[str, Any]
 
 RANK = {HELD: 0, MEASURED: 0, NOT_APPLICABLE: 1, INCONCLUSIVE: 2, NOT_JUDGED: 2, BROKEN: 3}
-WORSE, BETTER, CHANGED, NUMBERS = "worse", "better", "changed", "numbers"
-KINDS = (WORSE, BETTER, CHANGED, NUMBERS)
+WORSE, NEW, BETTER, CHANGED, NUMBERS = "worse", "new", "better", "changed", "numbers"
+KINDS = (WORSE, NEW, BETTER, CHANGED, NUMBERS)
 SILENT, KNOWN, COMPLAINED = "silent", "a known complaint", "complained"
 """What the kernel logged: nothing, complaints that are understood (probes/splats.py), or others."""
 
@@ -109,7 +110,9 @@ def show(before: Run, after: Run, console: Console) -> None:
             )
         for change in same_kind:
             terminal.line(console, _in_words(change))
-            if change.reason and change.kind in (WORSE, CHANGED):
+            if change.kind == NEW:
+                terminal.line(console, Text(f"      its {change.after} cases were only tried in the second run"))
+            if change.reason and change.kind in (WORSE, NEW, CHANGED):
                 terminal.line(console, Text(f"      {one_line(change.reason)}"))
             if change.expected:
                 terminal.line(console, Text(f"      expected: {one_line(change.expected)}"))
@@ -124,17 +127,19 @@ def _claims(before: Run, after: Run) -> Iterator[Change]:
         kind = _kind(*verdicts)
         if kind is not None:
             reason, excuse = (new_claim["reason"], expected.reason(new_claim)) if new_claim else (None, None)
-            if kind == BETTER and old_claim and new_claim and _tried_none_again(old_claim, new_claim):
+            if kind == BETTER and old_claim and new_claim and _tried_elsewhere(old_claim, new_claim):
                 kind, reason = CHANGED, f"its {verdicts[0]} cases were not tried"
+            if kind == WORSE and new_claim and (not old_claim or _tried_elsewhere(new_claim, old_claim)):
+                kind = NEW
             yield Change(kind, "claim", name, None, None, verdicts[0], verdicts[1], reason, excuse)
         if old_claim and new_claim:
-            yield from _cases(old_claim, new_claim, only_figures=kind is not None)
+            yield from _cases(old_claim, new_claim, only_figures=kind not in (None, NEW))
 
 
-def _tried_none_again(old_claim: Mapping[str, Any], new_claim: Mapping[str, Any]) -> bool:
-    """Whether the second run left out every case that decided the verdict of the first."""
-    decided = {case["id"] for case in old_claim["cases"] if case["verdict"] == old_claim["verdict"]}
-    return bool(decided) and decided.isdisjoint(case["id"] for case in new_claim["cases"])
+def _tried_elsewhere(claim: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the run of the other claim tried none of the cases that decided the verdict of this one."""
+    decided = {case["id"] for case in claim["cases"] if case["verdict"] == claim["verdict"]}
+    return bool(decided) and decided.isdisjoint(case["id"] for case in other["cases"])
 
 
 def _cases(old_claim: Mapping[str, Any], new_claim: Mapping[str, Any], *, only_figures: bool) -> Iterator[Change]:

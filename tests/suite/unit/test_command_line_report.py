@@ -156,6 +156,8 @@ def test_mixed_revisions_are_told_on_stderr(tmp_path: Path, capsys: pytest.Captu
         (_judged("held"), _judged("broken"), 1),
         (_judged("broken"), _judged("held"), WELL),
         (_judged("held", "held"), _judged("held"), 1),
+        (_judged("held"), _judged("held", "broken"), CANNOT_JUDGE),
+        (_judged("held"), _judged("broken", "broken"), 1),
     ],
 )
 def test_compare_ends_with_one_where_something_got_worse(
@@ -167,7 +169,7 @@ def test_compare_ends_with_one_where_something_got_worse(
     assert __main__.main(["compare", *map(str, files)]) == code
     assert ("worse (1)" in capsys.readouterr().out) == (code == 1)
     assert __main__.main(["compare", "--json", *map(str, files)]) == code
-    assert len(json.loads(capsys.readouterr().out)["worse"]) == code
+    assert bool(json.loads(capsys.readouterr().out)["worse"]) == (code == 1)
 
 
 def test_compare_refuses_what_is_no_run(refused: Refused, tmp_path: Path) -> None:  # noqa: F811

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from probes.report import compare
-from probes.report.compare import BETTER, CHANGED, NUMBERS, WORSE, Change, changes
+from probes.report.compare import BETTER, CHANGED, NEW, NUMBERS, WORSE, Change, changes
 
 from . import broken
 from .judging import claims_with_stars
@@ -115,6 +115,34 @@ def test_a_claim_whose_broken_cases_were_not_tried_again_is_not_better(healthy: 
     (change,) = changes(before, after)
     assert (change.kind, change.before, change.after) == (CHANGED, "broken", "held")
     assert "      its broken cases were not tried" in _shown(before, after)
+
+
+def test_a_claim_whose_broken_cases_were_not_tried_before_is_not_worse(healthy: Run, after: Run) -> None:
+    before = copy.deepcopy(healthy)
+    old, new = (_claim_of(run, "epoll-private.wakes-all") for run in (before, after))
+    new["verdict"] = new["cases"][1]["verdict"] = "broken"
+    assert kinds(before, after) == [(WORSE, "epoll-private.wakes-all", "held", "broken")]
+    del old["cases"][1]
+    assert kinds(before, after) == [(NEW, "epoll-private.wakes-all", "held", "broken")]
+    assert "      its broken cases were only tried in the second run" in _shown(before, after)
+
+
+def test_a_case_that_got_worse_is_told_beside_those_that_were_not_tried_before(healthy: Run, after: Run) -> None:
+    before = copy.deepcopy(healthy)
+    old, new = (_claim_of(run, "epoll-private.wakes-all") for run in (before, after))
+    new["verdict"] = new["cases"][1]["verdict"] = "broken"
+    new["cases"][0]["verdict"] = "inconclusive"
+    del old["cases"][1]
+    assert kinds(before, after) == [
+        (WORSE, "epoll-private.wakes-all", "held", "inconclusive"),
+        (NEW, "epoll-private.wakes-all", "held", "broken"),
+    ]
+
+
+def test_a_broken_claim_that_was_not_judged_before_is_new(healthy: Run, after: Run) -> None:
+    assert kinds(without(copy.deepcopy(healthy), ONE), say(after, ONE, "broken")) == [
+        (NEW, ONE, "not judged", "broken")
+    ]
 
 
 def _claim_of(run: Run, id: str) -> Run:
