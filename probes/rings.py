@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from . import refusals, syscalls
 from .errnos import errno_name
+from .stores import store
 from .verdict import Inconclusive, NotApplicable
 
 NOP, POLL_ADD, POLL_REMOVE, ACCEPT, ASYNC_CANCEL, LINK_TIMEOUT = 0, 6, 7, 13, 14, 15  # IORING_OP_...
@@ -143,8 +144,8 @@ class Ring:
             request.group,
         )
         self._sqes[slot * _SQE_BYTES : (slot + 1) * _SQE_BYTES] = sqe.ljust(_SQE_BYTES, b"\0")
-        struct.pack_into("=I", self._rings, self._array + 4 * slot, slot)
-        struct.pack_into("=I", self._rings, self._sq_tail, tail + 1)
+        store(self._rings, self._array + 4 * slot, slot)
+        store(self._rings, self._sq_tail, (tail + 1) & 0xFFFFFFFF)
 
     def enter(self, to_submit: int, wait_for: int, *, look: bool = False) -> int:
         """io_uring_enter(2): hand over, and wait for that many completions; its result, or minus its errno.
@@ -178,7 +179,7 @@ class Ring:
         if head == self._get(self._cq_tail):
             return None
         completion = self._at(head)
-        struct.pack_into("=I", self._rings, self._cq_head, (head + 1) & 0xFFFFFFFF)
+        store(self._rings, self._cq_head, (head + 1) & 0xFFFFFFFF)
         return completion
 
     def lying(self) -> Iterator[Completion]:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .. import syscalls
+from ..stores import store
 from .observer import Lost
 
 _PAGE = mmap.PAGESIZE
@@ -41,6 +42,9 @@ _HEADER = struct.Struct("=IHH")
 """struct perf_event_header: type, misc and size."""
 _DATA_HEAD = 1024  # offsets in struct perf_event_mmap_page
 _DATA_TAIL = 1032
+
+_LARGEST = 1024
+"""More bytes than any record has, with the one before it that tells of lost ones."""
 
 RAW = 28
 """Where the tracepoint's own data begins in a sample: after pid and tid 8, time 8, cpu 8, size 4."""
@@ -122,7 +126,7 @@ class PerfRings:
         """Drop everything seen so far: the count starts here."""
         for ring in self._rings:
             (head,) = struct.unpack_from("=Q", ring, _DATA_HEAD)
-            struct.pack_into("=Q", ring, _DATA_TAIL, head)
+            store(ring, _DATA_TAIL, head, "Q")
         self.start_here()
 
     def start_here(self) -> None:
@@ -143,7 +147,7 @@ class PerfRings:
             yield from self._drain(ring, forgotten)
 
     def _drain(self, ring: mmap.mmap, forgotten: int) -> list[bytes]:
-        head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
+        head, tail = self._unread(ring)
         records = self._bytes(ring, tail, head - tail)
         bodies, at = [], 0
         while at < len(records):
@@ -156,8 +160,20 @@ class PerfRings:
             if kind == _RECORD_SAMPLE:
                 bodies.append(records[at + _HEADER.size : at + size])
             at += size
-        struct.pack_into("=Q", ring, _DATA_TAIL, head)
+        store(ring, _DATA_TAIL, head, "Q")
         return bodies
+
+    def _unread(self, ring: mmap.mmap) -> tuple[int, int]:
+        """Up to where the kernel has written, and from where on nothing was read yet.
+
+        Raises Lost if there is so little room that records may have found none since: only the next one that finds room
+        would say so, and there may be none.
+        """
+        head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
+        if head - tail > self._data_bytes - _LARGEST:
+            PerfRings.forget(self)
+            raise Lost(f"{self._tracepoint.short_name} may have lost records: its ring was full")
+        return head, tail
 
     def narrow(self, to: str) -> None:
         """Another filter from now on; what was seen so far is dropped.  Raises OSError as construction does.

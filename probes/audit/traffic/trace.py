@@ -32,6 +32,7 @@ from ...observers.perf_rings import (
     _set_filter,
     flags,
 )
+from ...stores import store
 from ..waits import called
 from ..wakers import filter_for
 from .records import RECORD_HEAD, SAMPLE, Layout, Raw
@@ -164,9 +165,9 @@ class TraceStream(PerfRings):
 
     def _taken(self, ring: mmap.mmap, forgotten: int) -> bytes:
         """The bytes of one ring."""
-        head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
+        head, tail = self._unread(ring)
         text = self._bytes(ring, tail, head - tail)
-        struct.pack_into("=Q", ring, _DATA_TAIL, head)
+        store(ring, _DATA_TAIL, head, "Q")
         at = 0
         while at < len(text):
             kind, _, size = RECORD_HEAD.unpack_from(text, at)

@@ -43,6 +43,7 @@ NOUNS = (
         "rings",
         "schema",
         "splats",
+        "stores",
         "syscalls",
         "sysctls",
     ),

@@ -177,6 +177,16 @@ def test_lost_record_is_said_and_the_ring_goes_on() -> None:
     assert reader.seen() == []
 
 
+def test_a_ring_that_is_full_may_have_lost_the_last_records() -> None:
+    """The kernel says so before the next record, and there may be none."""
+    sample = _sample(1, 100)
+    full = _ring(*[sample] * ((DATA - 24) // len(sample)))
+    reader = _reader(_ring(sample), full)
+    with pytest.raises(Lost, match="may have lost records"):
+        reader.seen()
+    assert reader.seen() == []
+
+
 def test_other_records_are_passed_over() -> None:
     assert _reader(_ring(_record(THROTTLE, b"\0" * 24), _sample(2, 300))).seen() == [Waking(300, 77, 2, 70)]
 
