@@ -1,10 +1,10 @@
-"""Instruments, one file each: what it sees, by what, and why it cannot.
+"""Instruments, one file each: what it sees, how, and why it may be missing.
 
-A new observer: a file here with one class (see `Observer`), and its row in `OBSERVERS`: those that see
-RETURNED come before those that see WOKEN.  Nothing else knows their names: the options, `wakecheck host`, the lab and
-the report ask here.
+To add an observer, write a file here with one class (see `Observer`), and add the class to `OBSERVERS`: those that see
+RETURNED come before those that see WOKEN.  The options, `wakecheck host`, the lab and the report take the names of
+observers from here.
 
-The other files hold what observers look through: a task's files in /proc, ptrace, and the rings of perf events.
+The other files hold what observers read: a task's files in /proc, ptrace, and the rings of perf events.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .syscall_exit import SyscallExit
 __all__ = ["OBSERVERS", "RETURNED", "WOKEN", "AtRest", "Lost", "Observer", "Waking", "names"]
 
 OBSERVERS: tuple[type[Observer], ...] = (Counters, SyscallExit, Switches, RunCounts, SchedWaking)
-"""Those that see the same thing are asked in this order: the first that is there gives the number."""
+"""Observers that see the same thing are asked in this order: the first that is there gives the number."""
 
 
 def names(sees: str | None = None) -> tuple[str, ...]:
-    """The names of all observers, or of those that see this (RETURNED, WOKEN)."""
+    """The names of all observers, or of those that see RETURNED, or WOKEN."""
     return tuple(kind.name for kind in OBSERVERS if sees in (None, kind.sees))

@@ -1,4 +1,4 @@
-"""Observer `counters`: what each waiter itself wrote down, on the board (probes/lab/board.py)."""
+"""Observer `counters`: what each waiter itself wrote on the board (probes/lab/board.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every observer has in common: what it is called, what it sees, why it is missing, and what it counted."""
+"""What all observers have in common: a name, what they see, why one may be missing, and counts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ RETURNED, WOKEN = "returned", "woken"
 
 
 class Lost(Exception):
-    """An observer does not know its count any more; the message says why."""
+    """An observer has lost its count; the message says why."""
 
 
 @dataclass(frozen=True)
 class AtRest:
-    """A task at rest, as the lab shows it to its observers: all that it knows and they may count by."""
+    """A task at rest, as the lab shows it to its observers: everything that they may count by."""
 
     files: TaskFiles
     sighting: Sighting
@@ -24,9 +24,9 @@ class AtRest:
     place: int | None = None
     """A waiter's place in the arrangement, from 0; None for an actor."""
     returns: int | None = None
-    """How often its wait call came back, as the waiter itself wrote down; None for an actor."""
+    """How often its wait call has returned, by the waiter's own count; None for an actor."""
     exits: int | None = None
-    """How often its wait call came back, as its tracer saw; None where it is not traced."""
+    """How often its wait call has returned, by its tracer's count; None if it is not traced."""
 
 
 class Waking(NamedTuple):
@@ -38,51 +38,51 @@ class Waking(NamedTuple):
     wakee: int
     """The waiter's place in the arrangement; of actor k, counted from 0, it is -1 - k."""
     process: int | None = None
-    """The waker's process, 0 where that is outside our PID namespace; None where an interrupt or a softirq issued it,
-    whichever task that has interrupted."""
+    """The waker's process, 0 if that is outside our PID namespace; None if an interrupt or a softirq issued the
+    wake-up, whichever task that has interrupted."""
     task: int = 0
-    """The task that was woken, as the host numbers it: a child that an actor has forked has the actor's name."""
+    """The thread id of the task that was woken, on the host.  A child that an actor has forked has the actor's name."""
 
 
 class Observer:
-    """One instrument.  A new one: a class in a file of its own here, and its row in `OBSERVERS` (__init__.py).
+    """One instrument.  To add one, write a class in a file of its own here, and add it to `OBSERVERS` (__init__.py).
 
-    It counts, and a task whose count has changed between two moments was woken (or has returned).  Observers
-    that see the same thing must agree about every task; where they do not, nothing is judged.
+    It counts: a task whose count has changed between two moments was woken, or has returned.  Observers that see the
+    same thing must agree about every task; if they do not, nothing is judged.
     """
 
     name: ClassVar[str]
-    """As `--herd-without` and run.json call it."""
+    """Its name in `--herd-without` and in run.json."""
     sees: ClassVar[str]
     """RETURNED or WOKEN."""
     how: ClassVar[str]
-    """What it looks at, in a few words for the report."""
+    """What it reads, in a few words for the report."""
     remedy: ClassVar[str] = ""
-    """What to do where it is missing, in a sentence."""
+    """What to do if it is missing, in a sentence."""
     sees_every_task: ClassVar[bool] = False
-    """Whether it can count for any task by its files, an actor's too; otherwise for waiters alone."""
+    """Whether it can count for any task, by the task's files; if not, only for waiters."""
 
     def why_missing(self, *, may_mount: bool) -> str | None:
-        """Why it cannot look here; None if it can, and then it does from now on.  Called once, in the conductor.
+        """Why it cannot observe here; None if it can, and then it does so from now on.  Called once, in the conductor.
 
-        `may_mount`: the mounts are the conductor's own, so that a file system that it lacks may be mounted.
+        `may_mount`: whether the conductor has a mount namespace of its own, in which it may mount what is missing.
         """
         return None
 
     def forget(self) -> None:
-        """The stimulus comes next: what happened so far does not count.  For those that keep a record of their own."""
+        """Drop what was recorded so far: the stimulus comes next.  For observers that keep records of their own."""
 
     def take_in(self) -> None:
-        """The counts are asked for next: take in what was recorded since the last time.  Raises Lost."""
+        """Read what was recorded since the last time; `count` is called next.  Raises Lost."""
 
     def count(self, task: AtRest) -> int | None:
-        """How often this task was woken (or returned) so far; None where that is not known of it."""
+        """How often this task was woken, or has returned, so far; None if that is not known."""
         raise NotImplementedError
 
     def recent(self) -> list[Waking]:
-        """What the last `take_in` brought, likewise."""
+        """The wake-ups that the last `take_in` added."""
         return []
 
     def wakings(self) -> list[Waking]:
-        """Who woke whom since `forget`, in order of time, from those that can tell."""
+        """Who woke whom since `forget`, in order of time; nothing from an observer that does not know the waker."""
         return []

@@ -1,6 +1,7 @@
-"""Perf events on a tracepoint: one ring per CPU, that die with this process (perf_event_open(2)).
+"""Perf events on a tracepoint: one ring per CPU (perf_event_open(2)).
 
-Unlike a tracefs instance, which stays.  Needs CAP_PERFMON, and a tracefs that describes the tracepoint.
+They end with this process; a tracefs instance would stay.  They need CAP_PERFMON, and a tracefs that describes the
+tracepoint.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _ATTR_BYTES = 112  # PERF_ATTR_SIZE_VER5, include/uapi/linux/perf_event.h
 _TYPE_TRACEPOINT = 2
 _SAMPLE_TID, _SAMPLE_TIME, _SAMPLE_CPU, _SAMPLE_RAW = 1 << 1, 1 << 2, 1 << 7, 1 << 10
 DISABLED, NO_USER_CHAIN, USE_CLOCKID = 0, 22, 25
-"""The bits disabled, exclude_callchain_user and use_clockid of struct perf_event_attr, for `flags`."""
+"""The bit fields disabled, exclude_callchain_user and use_clockid of struct perf_event_attr, for `flags`."""
 _CLOCK_MONOTONIC = 1
 _FLAG_FD_CLOEXEC = 1 << 3
 # Powerpc, mips and sparc have other bits for "neither", "read" and "write" (asm/ioctl.h).
@@ -47,14 +48,14 @@ _LARGEST = 1024
 """More bytes than any record has, with the one before it that tells of lost ones."""
 
 RAW = 28
-"""Where the tracepoint's own data begins in a sample: after pid and tid 8, time 8, cpu 8, size 4."""
+"""Offset of the tracepoint's own data in a sample: pid and tid take 8 bytes, the time 8, the CPU 8, the size 4."""
 
 
 class Tracepoint(NamedTuple):
-    """What tracefs says of a tracepoint."""
+    """What tracefs says about a tracepoint."""
 
     name: str
-    """With its group: sched/sched_waking."""
+    """Group and event: sched/sched_waking."""
     id: int
     format: str
 
@@ -65,31 +66,31 @@ class Tracepoint(NamedTuple):
 
 
 def describe(name: str, tracefs: str) -> Tracepoint:
-    """The description of tracepoint `name` (group/event).  OSError where it cannot be read."""
+    """The description of tracepoint `name` (group/event).  Raises OSError if it cannot be read."""
     folder = f"{tracefs}/events/{name}"
     with open(f"{folder}/id") as number, open(f"{folder}/format") as text:
         return Tracepoint(name, int(number.read()), text.read())
 
 
 def flags(*bits: int) -> int:
-    """Bit fields of one bit each: the first is the lowest bit on a little-endian machine, the highest on another."""
+    """A word with these bit fields set: field 0 is the lowest bit on a little-endian machine, else the highest."""
     return sum(1 << (bit if sys.byteorder == "little" else 63 - bit) for bit in bits)
 
 
 class PerfRings:
-    """Rings on every CPU, open from construction on.  Raises OSError where the kernel denies them."""
+    """Rings on every CPU, open once it is constructed.  Raises OSError if the kernel denies them."""
 
     _fds: list[int]
     _rings: list[mmap.mmap]
     _data_bytes: int
 
     def __init__(self, tracepoint: Tracepoint, narrow: str) -> None:
-        """`narrow` is the kernel's filter on the tracepoint's fields (Documentation/trace/events.rst)."""
+        """`narrow` is a filter of the kernel's on the tracepoint's fields (Documentation/trace/events.rst)."""
         self._tracepoint = tracepoint
         self._fds = []
         self._rings = []
         self._forgotten: list[int] = []
-        """Where the count of each ring started."""
+        """The position in each ring from which on records count."""
         self._open_all(narrow)
 
     def _open_all(self, narrow: str) -> None:
@@ -123,18 +124,18 @@ class PerfRings:
         fcntl.ioctl(fd, ENABLE, 0)
 
     def forget(self) -> None:
-        """Drop everything seen so far: the count starts here."""
+        """Drop every record up to now."""
         for ring in self._rings:
             (head,) = struct.unpack_from("=Q", ring, _DATA_HEAD)
             store(ring, _DATA_TAIL, head, "Q")
         self.start_here()
 
     def start_here(self) -> None:
-        """The count starts with what was not read yet: nothing that was lost before matters."""
+        """Count from the first record that was not read yet: what was lost before does not matter."""
         self._forgotten = [struct.unpack_from("=Q", ring, _DATA_TAIL)[0] for ring in self._rings]
 
     def is_crowded(self) -> bool:
-        """Whether a ring is so full that the next records may be lost, or were: only a later one would tell."""
+        """Whether a ring is so full that records may be lost: only a later record would say so."""
         for ring in self._rings:
             head, tail = struct.unpack_from("=QQ", ring, _DATA_HEAD)
             if head - tail > self._data_bytes - _PAGE:
@@ -142,7 +143,7 @@ class PerfRings:
         return False
 
     def samples(self) -> Iterator[bytes]:
-        """The body of every sample since the last call, CPU by CPU.  Raises Lost on overflow."""
+        """The body of each sample since the last call, CPU by CPU.  Raises Lost if a ring was full."""
         for ring, forgotten in zip(self._rings, self._forgotten, strict=True):
             yield from self._drain(ring, forgotten)
 
@@ -152,8 +153,8 @@ class PerfRings:
         bodies, at = [], 0
         while at < len(records):
             kind, _, size = _HEADER.unpack_from(records, at)
-            # What a full ring lost is said before the next record that finds room (perf_output_begin,
-            # kernel/events/ring_buffer.c): the first after `forget` tells of what was forgotten.
+            # The kernel reports what a full ring lost before the next record that finds room (perf_output_begin,
+            # kernel/events/ring_buffer.c): the first report after `forget` is about what was forgotten.
             if kind == _RECORD_LOST and tail + at != forgotten:
                 PerfRings.forget(self)
                 raise Lost(f"{self._tracepoint.short_name} lost records: its ring was full")
@@ -176,9 +177,9 @@ class PerfRings:
         return head, tail
 
     def narrow(self, to: str) -> None:
-        """Another filter from now on; what was seen so far is dropped.  Raises OSError as construction does.
+        """Use another filter from now on; what was seen so far is dropped.  Raises OSError as the constructor does.
 
-        New rings, because the filter of a tracepoint's event is set once (ftrace_profile_set_filter,
+        This opens new rings, because the filter of a tracepoint's event is set once (ftrace_profile_set_filter,
         kernel/trace/trace_events_filter.c: EEXIST).
         """
         self.close()
@@ -205,12 +206,12 @@ def _set_filter(fd: int, narrow: str) -> None:
 
 
 def offset_of(field: str, text: str) -> int:
-    """Offset in bytes of a field of a tracepoint, from the text of its format.  Raises OSError without such a field."""
+    """Offset in bytes of a field of a tracepoint, from the text of its format.  Raises OSError if there is none."""
     return int(_found(field, text)[1])
 
 
 def long_of(field: str, text: str) -> struct.Struct:
-    """How to read this field, a long of the kernel's, which may be longer than ours.  Raises OSError as offset_of."""
+    """The format of this field, a long of the kernel's, which may be longer than ours.  Raises OSError as offset_of."""
     return struct.Struct({4: "=i", 8: "=q"}[int(_found(field, text)[2])])
 
 

@@ -1,12 +1,12 @@
-"""Observer `sched_waking`: the scheduler's own word on who woke whom, and when.
+"""Observer `sched_waking`: who woke whom, and when, by the scheduler's own tracepoint.
 
 The tracepoint sched:sched_waking is emitted in the context of the waker, before the wake-up
-(include/trace/events/sched.h), so it shows the silent ones too: those that wake, find nothing and
-sleep again inside the kernel.
+(include/trace/events/sched.h).  So it also shows waiters that were woken, found nothing, and went back to sleep inside
+the kernel.
 
-The events are narrowed to this conductor's waiters by their command name, which holds a word that this
-conductor has drawn: a process id would be another conductor's in another container.  The name also tells the
-waiters apart inside a pid namespace, where the numbers in the event are those of the host.
+The kernel filters the events by the command names of this conductor's waiters, which hold a word drawn at random: the
+same process id may exist in another container.  The name also tells the waiters apart inside a PID namespace, where the
+event has the numbers of the host.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def actor_name(k: int, word: str = WORD) -> str:
 _NAME_BYTES = 16
 """TASK_COMM_LEN, include/linux/sched.h."""
 _WAKER, _INT = struct.Struct("=iiQ"), struct.Struct("=i")
-"""The waker's process and thread, and when (a sample's pid, tid and time); and a field of the tracepoint."""
+"""The waker's process and thread, and the time (pid, tid and time of a sample); and one field of the tracepoint."""
 _BY_TIME, _WAKEE = itemgetter(0, 1, 2), itemgetter(2)
 _IN_INTERRUPT = 0x08 | 0x10 | 0x40
 """TRACE_FLAG_HARDIRQ, _SOFTIRQ and _NMI, include/linux/trace_events.h."""
@@ -92,7 +92,7 @@ class SchedWaking(Observer):
 
 
 class WakingRings(PerfRings):
-    """Rings on every CPU, open from construction on.  Raises OSError where the kernel denies them."""
+    """Rings on every CPU, open once it is constructed.  Raises OSError if the kernel denies them."""
 
     def __init__(self, word: str, tracefs: str) -> None:
         self._name = names_of(word)
@@ -123,7 +123,7 @@ class WakingRings(PerfRings):
         return wakings
 
     def _known(self, name: bytes) -> int | None:
-        """Which waiter or actor has this name (Waking.wakee); None: neither."""
+        """Which waiter or actor has this name (Waking.wakee); None if neither has it."""
         parts = self._name.match(name)
         number = int(parts[2]) if parts else 0
         wakee = None if parts is None else number if parts[1] == b"w" else -1 - number
@@ -132,5 +132,5 @@ class WakingRings(PerfRings):
 
 
 def names_of(word: str) -> re.Pattern[bytes]:
-    """What the names of a conductor's waiters and actors look like."""
+    """The pattern of the names of a conductor's waiters and actors."""
     return re.compile(rb"([aw])(\d+)\.%b\0" % word.encode())

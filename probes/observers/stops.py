@@ -1,4 +1,4 @@
-"""What a tracee's system-call stop is: the entry of a call, or its return with a result (ptrace(2))."""
+"""Tells whether a system-call stop of a tracee is the entry of a call, or its return with a result (ptrace(2))."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from .. import syscalls
 
 _PTRACE = syscalls.NUMBERS.get("ptrace", -1)
 GET_SYSCALL_INFO = 0x420E
-"""PTRACE_GET_SYSCALL_INFO, ptrace(2): what a stop is, and the number or the result, alike on every architecture."""
+"""PTRACE_GET_SYSCALL_INFO, ptrace(2): the kind of a stop, and the number or the result, on every architecture."""
 _INFO = struct.Struct("=B23xq")
-"""The beginning of struct ptrace_syscall_info: op; entry.nr or exit.rval, which stand at the same place."""
+"""The beginning of struct ptrace_syscall_info: op; then entry.nr or exit.rval, which have the same offset."""
 _ENTRY = 1  # PTRACE_SYSCALL_INFO_ENTRY
 REGISTERS = {("x86_64", 8): ("orig_rax", "rax")}.get((os.uname().machine, ctypes.sizeof(ctypes.c_long)))
-"""Where they hold number and result, on kernels before 5.3, gVisor and User-Mode Linux; None: that is not known."""
+"""The registers that hold number and result, for kernels before 5.3, gVisor and User-Mode Linux; None if not known."""
 
 
 class Stops:
-    """Looks at stops, in one way for as long as it lives."""
+    """Looks at stops; the way in which the kernel is asked is found out once."""
 
     def __init__(self) -> None:
         self._info: ctypes.Array[ctypes.c_char] | None = ctypes.create_string_buffer(_INFO.size)
-        """Takes in what the kernel says of a stop; None where it is asked for registers instead."""
+        """For the kernel's answer about a stop; None if it is asked for registers instead."""
         self._address = ctypes.addressof(self._info)
 
     def look(self, tid: int, *, inside: bool) -> tuple[bool, int]:
-        """Whether this stop is an entry, and the number of the call; else its result.  Raises OSError.
+        """Whether this stop is the entry of a call; and the call's number, or, at its return, the result.
 
-        `inside`: whether the stop before was an entry, which registers do not say.  EIO: the kernel is older than 5.3,
-        and the registers of this machine are not known here.
+        `inside`: whether the stop before was an entry, which registers do not tell.  Raises OSError; with EIO the
+        kernel is older than 5.3, and the registers of this machine are not known here.
         """
         if self._info is not None:
             result = syscalls.call(_PTRACE, GET_SYSCALL_INFO, tid, _INFO.size, self._address)

@@ -17,5 +17,5 @@ class Switches(Observer):
         return task_files.why_no_switches()
 
     def count(self, task: AtRest) -> int | None:
-        """A task that was woken sleeps once more than before: one more switch, or several (a lock on its way)."""
+        """A task that was woken has slept again since: its count is higher by one, or by more if it met a lock."""
         return task.sighting.switches

@@ -1,4 +1,4 @@
-"""Observer `syscall_exit`: ptrace, which sees every system call return, with its result; in traced trials."""
+"""Observer `syscall_exit`: in traced trials, ptrace sees each return of a system call, with its result."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the kernel says of one task under /proc/PID/task/TID.
+"""What the kernel says about one task under /proc/PID/task/TID.
 
-Reading these files moves nothing: they look at a sleeping task without waking it.
+To read these files does not wake the task.
 """
 
 from __future__ import annotations
@@ -13,44 +13,44 @@ from .. import syscalls
 
 
 class Sighting(NamedTuple):
-    """One look at one task.  Two equal sightings of a sleeper mean that it did not run in between."""
+    """One look at one task.  If two looks at a sleeping task are equal, it did not run in between."""
 
     state: str
-    """One letter as in proc_pid_stat(5): R running, S asleep, D asleep for a lock or a disk, Z dead ..."""
+    """A letter (proc_pid_stat(5)): R running, S asleep, D asleep and not to be interrupted, Z dead ..."""
     switches: int | None
-    """voluntary_ctxt_switches; None where the kernel does not count them."""
+    """voluntary_ctxt_switches; None if the kernel does not count them."""
     syscall: int | None
-    """Number of the system call it sleeps in; None where the kernel does not say, -1 outside any."""
+    """Number of the system call that it sleeps in; None if the kernel does not say, -1 if it is in none."""
 
 
 RUNNING = Sighting("R", None, None)
-"""What a look shows where the kernel says of a task's system call that the task is running."""
+"""What a look shows if /proc/PID/syscall says that the task is running."""
 _MOST_BYTES = 8192
 
 
 class TaskFiles:
-    """The files of one task.  OSError (ESRCH, ENOENT) where the task is gone."""
+    """The files of one task.  Its methods raise OSError (ESRCH, ENOENT) if the task is gone."""
 
     def __init__(self, pid: int, tid: int, syscall_readable: bool) -> None:
-        # The files of a process that say something of one task speak of its first one (fs/proc/base.c, ONE entries
-        # of tgid_base_stuff), and are found with two names fewer.
+        # In the folder of a process, those files that are about one task are about its first one (ONE entries of
+        # tgid_base_stuff, fs/proc/base.c); the shorter path is found faster.
         self._folder = f"/proc/{pid}/" if pid == tid else f"/proc/{pid}/task/{tid}/"
         self._syscall_readable = syscall_readable
         self._kept: dict[str, int] | None = None
 
     def keep(self) -> None:
-        """Leave each file open once it was read, until `close`: only where nobody is forked who would inherit them."""
+        """Leave each file open once it was read, until `close`.  Use it only if no process is forked meanwhile."""
         if self._kept is None:
             self._kept = {}
 
     def close(self) -> None:
-        """Close what was kept open, and keep no more."""
+        """Close the files that were kept open, and keep no others."""
         kept, self._kept = self._kept, None
         for fd in (kept or {}).values():
             os.close(fd)
 
     def look(self) -> Sighting:
-        """One look.  Of a task that runs nothing more is read than that."""
+        """Look at it once.  If it runs, nothing else is read."""
         # The system call first: it is answered only once the task is off the run queue.  A task that
         # has set its state to S and was preempted shows S as well, one switch short of its sleep.
         syscall = self.syscall() if self._syscall_readable else None
@@ -65,14 +65,14 @@ class TaskFiles:
     def syscall(self) -> int | None:
         """Number of the call that the task sleeps in; None while it runs.
 
-        This is more than a name.  task_current_syscall (lib/syscall.c) answers only after
-        wait_task_inactive saw the task off the run queue, twice, without a switch between: a task
-        that has set its state but was preempted before it slept still counts as running.
+        This also proves that it sleeps.  task_current_syscall (lib/syscall.c) answers only if wait_task_inactive has
+        seen the task off the run queue twice, with no switch in between: a task that has set its state, and was
+        preempted before it slept, still counts as running.
         """
         return parse_syscall(self._read("syscall"))
 
     def run_count(self) -> int | None:
-        """How often the task got a CPU: third field of schedstat (Documentation/scheduler/sched-stats.rst)."""
+        """How often the task got a CPU: the third field of schedstat (Documentation/scheduler/sched-stats.rst)."""
         try:
             return parse_schedstat(self._read("schedstat"))
         except FileNotFoundError:
@@ -98,9 +98,9 @@ def parse_status(status: bytes) -> tuple[str, int | None]:
 
 
 def parse_syscall(line: bytes) -> int | None:
-    """Call number from /proc/PID/syscall: None while running, -1 blocked outside any call (proc_pid_syscall(5)).
+    """Call number from /proc/PID/syscall: None while the task runs, -1 if it sleeps in no call (proc_pid_syscall(5)).
 
-    Of socketcall(2) it is the number of the call that it does.
+    For socketcall(2), the number of the call whose work it does.
     """
     if line.startswith(b"running"):
         return None
@@ -112,7 +112,7 @@ def parse_syscall(line: bytes) -> int | None:
 
 
 def parse_schedstat(line: bytes) -> int | None:
-    """Run count from /proc/PID/schedstat; None where the kernel keeps none and prints 0 0 0 for all."""
+    """Run count from /proc/PID/schedstat; None if the text has no third field."""
     fields = line.split()
     return int(fields[2]) if len(fields) >= 3 else None
 
@@ -126,13 +126,14 @@ def _read(path: str) -> bytes:
 
 
 def switches_of(tid: int) -> int | None:
-    """Voluntary switches of any task by its thread id; None where they are not counted."""
+    """Voluntary switches of any task by its thread id; None if they are not counted."""
     return parse_status(_read(f"/proc/{tid}/status"))[1]
 
 
 def why_no_syscall_file() -> str | None:
     """Why /proc/PID/syscall cannot serve as proof of blocked here, or None if it can."""
-    # Of a child, as the waiters are: a task may always read its own (__ptrace_may_access, kernel/ptrace.c).
+    # Ask about a child, because waiters are children; a task may always read its own (__ptrace_may_access,
+    # kernel/ptrace.c).
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:

@@ -1,4 +1,4 @@
-"""Where tracefs, which describes the tracepoints, can be read."""
+"""Finds tracefs, which describes the tracepoints."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .. import syscalls
 
 
 def tracefs(may_mount: bool) -> str:
-    """A folder where tracefs can be read.  Where it is not mounted, and `may_mount` because the mounts
-    are this process's own, it is mounted, and gone with this process.
+    """A folder where tracefs can be read.
 
-    Raises OSError where it may not be.
+    If it is not mounted, and this process has a mount namespace of its own (`may_mount`), it is mounted there, and
+    goes away with this process.  Raises OSError if there is none.
     """
     for folder in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing"):
         if os.access(f"{folder}/events/sched/sched_waking/id", os.R_OK):

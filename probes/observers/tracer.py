@@ -1,11 +1,11 @@
-"""ptrace, from before the block: every system call of a traced waiter, with number, result and time.
+"""Traces waiters with ptrace from before they block: each system call, with its number, result and time.
 
-The requests are made as raw system calls, thousands in a run; python-ptrace, which takes a megabyte in the process that
-all waiters are forked from, is loaded where a kernel has to be asked for its registers.
+The requests are raw system calls, thousands of them in a run.  python-ptrace takes a megabyte in the process from which
+all waiters are forked, so it is loaded only if a kernel must be asked for registers.
 
-A waiter is resumed with PTRACE_CONT until it raises the READY signal, just before it blocks, and
-with PTRACE_SYSCALL from then on: its set-up costs no stops.  Attaching to a waiter that sleeps
-already would move it to the tail of accept's queue, and end its epoll_wait with EINTR.
+A waiter is resumed with PTRACE_CONT until it raises the READY signal, just before it blocks, and with PTRACE_SYSCALL
+from then on, so its preparations cost no stops.  To attach to a waiter that sleeps already would move it to the tail of
+accept's queue, and end its epoll_wait with EINTR.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OPTIONS = 1 << 0 | 1 << 3 | 1 << 20
 """PTRACE_O_TRACESYSGOOD, PTRACE_O_TRACECLONE, and PTRACE_O_EXITKILL: a tracee dies with its tracer."""
 _EVENT_CLONE = 3
 _SYSCALL_STOPPED = (signal.SIGTRAP | 0x80) << 8 | 0x7F
-"""What waitpid(2) says of a tracee at the entry or the exit of a system call."""
+"""The status that waitpid(2) gives at the entry or the exit of a system call."""
 
 
 class Exit(NamedTuple):
@@ -43,29 +43,29 @@ class Exit(NamedTuple):
 
 @dataclass
 class Tracee:
-    """What is known of one traced task."""
+    """What is known about one traced task."""
 
     armed: bool = False
     alive: bool = True
     inside: int | None = None
-    """Number of the call it has entered and not left."""
+    """Number of the call that it has entered and not left."""
     switches: int | None = None
-    """Its voluntary switches while it stood at that entry, where they are asked for."""
+    """Its voluntary switches at that entry, if they were asked for."""
     exits: list[Exit] = field(default_factory=list)
     returns: dict[int, int] = field(default_factory=dict)
-    """How often each call came back to user space, by number."""
+    """How often each call has returned to user space, by number."""
 
 
 class Tracer:
-    """Drives all tracees of one trial.  One thread makes them and drives them: ptrace belongs to it."""
+    """Handles all tracees of one trial.  The thread that forks them must be the one that calls this (ptrace(2))."""
 
     def __init__(self, switches_of: Callable[[int], int | None] | None = None) -> None:
-        """`switches_of` counts a task's voluntary switches: for kernels without /proc/PID/syscall."""
+        """`switches_of` counts the voluntary switches of a task; for kernels without /proc/PID/syscall."""
         self._switches_of = switches_of
         self._tracees: dict[int, Tracee] = {}
         self._newest = 0
         self.disturbed: tuple[int, int] | None = None
-        """Thread id and number of the last signal that somebody else sent to a waiter: nothing here sends any."""
+        """Thread id and number of the last signal that somebody else sent to a waiter; the lab sends none."""
         self._stops = Stops()
 
     def expect(self, pid: int) -> None:
@@ -73,20 +73,20 @@ class Tracer:
         self._tracees[pid] = Tracee()
 
     def has_reaped(self, pid: int) -> bool:
-        """Whether the end of this tracee was seen here, so that its number may belong to another process by now."""
+        """Whether this tracee was reaped here; its pid may belong to another process by now."""
         return pid in self._tracees and not self._tracees[pid].alive
 
     def of(self, tid: int) -> Tracee:
         return self._tracees[tid]
 
     def pump(self, tid: int) -> None:
-        """Handle every stop of `tid` that is there now; never blocks."""
+        """Handle each stop of `tid` that has come; never blocks."""
         tracee = self._tracees[tid]
         while tracee.alive:
             try:
                 stopped, status = os.waitpid(tid, os.WNOHANG | syscalls.WALL)
             except ChildProcessError:
-                # A thread's number is known from its clone event before it can be waited for.
+                # The thread id is known from the clone event before the thread can be waited for.
                 return
             if stopped == 0:
                 return
@@ -102,13 +102,13 @@ class Tracer:
                 return  # killed while stopped (ESRCH); its end comes with the next waitpid
 
     def pump_family(self, pid: int) -> None:
-        """Handle the stops of process `pid`, and of its newest thread; linear also for many threads."""
+        """Handle the stops of process `pid` and of its newest thread, however many threads it has."""
         self.pump(pid)
         if self._newest in self._tracees:
             self.pump(self._newest)
 
     def pump_all(self) -> None:
-        """Handle every stop that is there now."""
+        """Handle each stop that has come."""
         if _there_is_news():
             for tid in list(self._tracees):
                 self.pump(tid)
@@ -138,7 +138,7 @@ class Tracer:
         if entered:
             tracee.inside = value
             if self._switches_of is not None:
-                # Looking at the stop has waited until it is off the CPU (ptrace_check_attach, kernel/ptrace.c).
+                # The look at its stop has waited until it is off the CPU (ptrace_check_attach, kernel/ptrace.c).
                 tracee.switches = self._switches_of(tid)
         elif tracee.inside is not None:
             tracee.exits.append(Exit(time.monotonic_ns(), tracee.inside, value))
@@ -149,30 +149,30 @@ class Tracer:
 
 
 def _there_is_news() -> bool:
-    """Whether any child has stopped or ended; one question where each tracee would be one.  Nothing is taken."""
+    """Whether any child has stopped or ended: one call instead of one for each tracee.  It consumes nothing."""
     try:
         return os.waitid(os.P_ALL, 0, os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT | syscalls.WALL) is not None
     except ChildProcessError:
         return False
     except OSError:
-        return True  # gVisor, and Linux before 4.7 (wait(2)), know no __WALL here: each is asked then
+        return True  # gVisor, and Linux before 4.7 (wait(2)), know no __WALL here: then ask for each tracee
 
 
 def _message_of(tid: int) -> int:
-    """What the event of this stop is about (PTRACE_GETEVENTMSG), an unsigned long."""
+    """The message of an event stop (PTRACE_GETEVENTMSG), an unsigned long: the new thread's id."""
     message = ctypes.c_ulong()
     request(_GETEVENTMSG, tid, 0, ctypes.addressof(message))
     return message.value
 
 
 def submit() -> None:
-    """In a waiter process: ask to be traced, and stop until the tracer has seen it."""
+    """In a waiter process: ask to be traced, and stop until the tracer has seen that."""
     request(_TRACEME, 0)
     announce()
 
 
 def adopt_threads() -> None:
-    """In a process that will start threads: have each of them attached as it is made."""
+    """In a process that will start threads: have each of them traced from its start."""
     request(_TRACEME, 0)
     os.kill(os.getpid(), signal.SIGSTOP)
 
@@ -188,12 +188,12 @@ def announce() -> None:
 
 
 def why_not() -> str | None:
-    """Why waiters cannot be traced here, or None if they can: a child asks, and we look at its stop."""
+    """Why waiters cannot be traced here, or None if they can: a child asks to be traced, and we look at its stop."""
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
-            # Before PTRACE_TRACEME: an orphan would be traced by init, and stand in its stop for ever.
+            # Before PTRACE_TRACEME: init would be the tracer of an orphan, which would stay stopped for ever.
             syscalls.die_with_parent(parent)
             submit()
         except OSError as error:
