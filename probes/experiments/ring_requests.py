@@ -16,7 +16,7 @@ from ..lab.stage import Me, Stage
 from ..rings import Request, Ring
 from ..verdict import NotApplicable
 from . import wire
-from .rings import all_of, insist_on_multishot, said
+from .rings import all_of, insist_on_multishot, insist_on_waiting, said
 
 _POLL, _CHANGE, _BUFFERS, _OTHER = 1, 2, 3, 4
 _GROUP, _ROOM = 7, 64
@@ -156,6 +156,7 @@ def cancelled(stage: Stage, kind: str) -> None:
     for ring in (first, second):
         ring.submit(request, fd, _POLL)
         ring.enter(1, 0)
+        insist_on_waiting(ring, "an exclusive poll" if kind == "poll" else "an accept")
     first.submit(Request(rings.ASYNC_CANCEL, address=_POLL), -1, _OTHER)
     first.enter(1, 0)
     results = {done.tag: said(done.result) for done in all_of(first)}

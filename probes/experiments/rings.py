@@ -78,6 +78,15 @@ def insist_on_multishot(ring: Ring) -> None:
         raise NotApplicable("a request of io_uring that goes on (multishot): EINVAL")
 
 
+def insist_on_waiting(ring: Ring, what: str) -> None:
+    """Raise NotApplicable if the kernel knows no request of this kind, and has completed it at once.
+
+    io_uring_enter(2): EINVAL, "the opcode is not supported".
+    """
+    if any(done.result == -errno.EINVAL for done in ring.lying()):
+        raise NotApplicable(f"{what} with io_uring: EINVAL")
+
+
 def said(result: int) -> Any:
     return result if result >= 0 else errno_of_result(result)
 
@@ -202,6 +211,7 @@ def last_read(stage: Stage) -> None:
     for tag in (1, 2, 3):
         ring.submit(Request(rings.READ, length=8), counter, tag)
         ring.enter(1, 0)
+    insist_on_waiting(ring, "a read")
     first: list[int] = []
     got: list[int] = []
     for _ in range(3):

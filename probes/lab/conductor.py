@@ -27,7 +27,7 @@ from . import denial, fence, inherited, isolation, machine, network, sentinel
 from .deadline import measure_patience
 from .fork import NO_MEMORY
 from .instruments import Instruments
-from .stage import play
+from .stage import fault, play
 from .trial import Bench, TrialRun
 
 _REASONS = ("inconclusive", "not_applicable")
@@ -151,6 +151,10 @@ def _answer(request: dict[str, Any], bench: Bench) -> dict[str, Any]:
         return {"inconclusive": str(reason)}
     except OSError as error:
         return {"inconclusive": f"the lab could not go on: {refusals.in_words(error)}"}
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is, the reason must get out
+        return {"inconclusive": fault("the trial", error)}
 
 
 if __name__ == "__main__":

@@ -301,9 +301,14 @@ def why_stopped(name: str, error: Exception) -> dict[str, str]:
         return {
             "inconclusive": f"the experiment {name} could not go on: a part of Wakecheck or of Python is not readable"
         }
+    return {"inconclusive": fault(f"the experiment {name}", error)}
+
+
+def fault(where: str, error: Exception) -> str:
+    """What to say about an error that nobody has foreseen: where it happened, to the line, and its message."""
     places = [at for at in traceback.extract_tb(error.__traceback__) if "probes" in at.filename]
     place = f" ({os.path.basename(places[-1].filename)}, line {places[-1].lineno})" if places else ""
-    return {"inconclusive": f"a fault of Wakecheck in the experiment {name}{place}: {error}"}
+    return f"a fault of Wakecheck in {where}{place}: {error}"
 
 
 def _read_line(fd: int, limit_s: float) -> Iterator[bytes]:

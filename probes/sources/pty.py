@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import termios
 import tty
 
 from ..refusals import unavailable
@@ -35,9 +36,9 @@ class Pty(Source):
                 terminal = self._terminals[-1][1]
                 tty.setraw(terminal)
                 os.set_blocking(terminal, scenario.takes)
-        except OSError as error:
+        except (OSError, termios.error) as error:  # the latter, of tcsetattr, is none of the former
             self.close()
-            raise unavailable("openpty", error) from error
+            raise unavailable("a raw pseudoterminal", OSError(*error.args)) from error
         self._ends = self._terminals if own else self._terminals * scenario.n
         self.fds = [terminal for _, terminal in self._ends]
 

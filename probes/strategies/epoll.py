@@ -55,6 +55,9 @@ class Epoll(Strategy):
             instance.close()
             if error.errno == errno.EINVAL and self._events & EPOLLEXCLUSIVE:
                 raise NotApplicable("EPOLLEXCLUSIVE: EINVAL") from error
+            # epoll_ctl(2): EPERM if the file does not support epoll.  A sandbox denies it whatever the arguments.
+            if error.errno == errno.EPERM and syscalls.call(syscalls.NUMBERS["epoll_ctl"], -1, -1, -1) != -errno.EPERM:
+                raise NotApplicable(f"an epoll instance cannot watch this ({self._scenario.source}): EPERM") from error
             raise
         return instance
 

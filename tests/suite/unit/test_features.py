@@ -6,12 +6,16 @@ import errno
 import os
 import select
 import socket
+import termios
 
 import pytest
 
 from probes.experiments import textbook_servers
 from probes.lab import features
 from probes.lab.stage import why_stopped
+from probes.scenario import Scenario
+from probes.sources import open_source
+from probes.strategies.epoll import Epoll
 from probes.verdict import NotApplicable
 
 
@@ -72,3 +76,34 @@ def test_an_experiment_that_an_error_ends_says_so_in_words(error: Exception, kin
     assert "Error" not in message[1]
     assert ".py" not in message[1]
     assert "`" not in message[1]
+
+
+def test_a_terminal_that_cannot_be_raw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in gVisor of 2022.  The error of tcsetattr(3) in Python is no OSError, and ended the conductor."""
+
+    def refuse(fd: int) -> None:
+        raise termios.error(errno.ENOTTY, os.strerror(errno.ENOTTY))
+
+    monkeypatch.setattr("tty.setraw", refuse)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(NotApplicable, match=r"^a raw pseudoterminal: Inappropriate ioctl for device$"):
+        open_source(Scenario.parse("read/pty/n2/hold/one-write"), None)
+    assert os.listdir("/proc/self/fd") == before
+
+
+_WATCHES = Scenario.parse("epoll_wait.level.listener/pipe/n2/hold/one-write")
+
+
+def test_a_file_that_no_epoll_instance_can_watch() -> None:
+    """EPERM, as of a regular file everywhere, and of an io_uring in gVisor (epoll_ctl(2))."""
+    with (
+        open(__file__) as file,
+        pytest.raises(NotApplicable, match=r"^an epoll instance cannot watch this \(pipe\): EPERM$"),
+    ):
+        Epoll(_WATCHES, [file.fileno()] * 2)
+
+
+def test_a_sandbox_that_denies_epoll_ctl_is_no_such_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("probes.strategies.epoll.syscalls.call", lambda *_: -errno.EPERM)
+    with open(__file__) as file, pytest.raises(PermissionError):
+        Epoll(_WATCHES, [file.fileno()] * 2)

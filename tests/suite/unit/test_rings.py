@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from probes.experiments import futexes, ring_requests
+from probes.experiments import rings as rings_played
 from probes.experiments.other_limits import MAKERS
-from probes.rings import Ring
+from probes.rings import Completion, Request, Ring
 from probes.verdict import Inconclusive, NotApplicable
 
 
@@ -55,6 +57,43 @@ def test_clock_of_a_linked_timeout_starts_when_its_ring_is_open(monkeypatch: pyt
         pytest.skip(str(reason))
     monkeypatch.delattr("probes.experiments.other_limits.Ring")
     assert wait() == -errno.ECANCELED
+
+
+class _Unknowing:
+    """A ring of a kernel that knows none of the requests, as gVisor's: each completes at once with EINVAL."""
+
+    def __init__(self) -> None:
+        self._completions: list[Completion] = []
+
+    def submit(self, request: Request, fd: int, tag: int) -> None:
+        self._completions.append(Completion(tag, -errno.EINVAL, False))
+
+    def enter(self, to_submit: int, wait_for: int) -> int:
+        return to_submit
+
+    def lying(self) -> list[Completion]:
+        return self._completions
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (rings_played.last_read, "a read with io_uring: EINVAL"),
+        (lambda stage: ring_requests.cancelled(stage, "poll"), "an exclusive poll with io_uring: EINVAL"),
+    ],
+)
+def test_a_request_that_the_kernel_does_not_know_is_asked_before_all_else(
+    act: Callable[[Any], None], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a proof of delivery is, which such a kernel may not have either."""
+
+    def fence(*, needed: bool) -> None:
+        raise Inconclusive("there is no fence")
+
+    for module in (rings_played, ring_requests):
+        monkeypatch.setattr(module, "Ring", _Unknowing)
+    with pytest.raises(NotApplicable, match=said):
+        act(SimpleNamespace(keep=lambda ring: ring, fence=fence))
 
 
 def test_wait_for_a_futex_that_fails_is_not_taken_for_a_wake_up() -> None:

@@ -103,3 +103,24 @@ def test_a_waiter_for_which_no_memory_is_left(monkeypatch: pytest.MonkeyPatch) -
     with Lab() as lab:
         trial = lab.run(Scenario("rt_sigtimedwait", n=2), traced=False)
     assert str(trial.inconclusive).startswith("waiter 0 could not get ready: ENOMEM: no memory is left")
+
+
+FAULTY = """
+from probes.lab.trial import TrialRun
+def fail(run):
+    raise ValueError("too many")
+TrialRun._open = fail
+conductor.main"""
+
+
+def test_a_fault_in_a_trial_does_not_end_the_conductor(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(session, "_START", session._START.replace("conductor.main", FAULTY))
+    with Lab() as lab:
+        with pytest.raises(
+            Inconclusive, match=r"^a fault of Wakecheck in the trial \(trial\.py, line \d+\): too many$"
+        ):
+            lab.run(Scenario("accept", n=2), traced=False)
+        assert lab.generation == 1
+    assert capfd.readouterr().err == ""
