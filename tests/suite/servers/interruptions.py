@@ -8,10 +8,12 @@ postlogd has set alarm(2).
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import struct
 from collections import Counter
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from probes.audit.tracepoints import descriptions
 from probes.audit.wakers import filter_for
@@ -22,6 +24,29 @@ _EINTR, _RESTARTS = -4, "ret <= -512 && ret >= -516"
 """EINTR, and the codes by which the kernel goes back into the call or turns it into EINTR (include/linux/errno.h)."""
 _OWN_FROM_KERNEL = {signal.SIGALRM, signal.SIGCHLD}
 """What the kernel sends for a timer that the server has set, and for the end of its child."""
+
+
+class Excuses(NamedTuple):
+    """How many signals of the server's own may have broken off a call."""
+
+    of_threads: Counter[int]
+    """By thread id."""
+    of_processes: Counter[int]
+    """By process id; such a signal may interrupt any thread of the process."""
+
+
+def pending(tasks: Collection[tuple[int, int]]) -> Excuses:
+    """The signals that wait for these threads, given as (process id, thread id), to run (proc_pid_status(5)).
+
+    They were sent before, so no record tells of them; on a busy machine the call that each breaks off may return later.
+    """
+    excuses = Excuses(Counter(), Counter())
+    for pid, tid in tasks:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{tid}/status") as file:
+            masks = {name: int(mask, 16) for name, mask in re.findall(r"^(\w+):\t([0-9a-f]{16})$", file.read(), re.M)}
+            for counts, number, name in ((excuses.of_threads, tid, "SigPnd"), (excuses.of_processes, pid, "ShdPnd")):
+                counts[number] = max(counts[number], (masks[name] & ~masks["SigBlk"]).bit_count())
+    return excuses
 
 
 class _BrokenOff(PerfRings):
@@ -42,17 +67,25 @@ class _BrokenOff(PerfRings):
 
 
 class _Signals(PerfRings):
-    """Signals to these threads.  Raises OSError where the kernel denies the tracepoint."""
+    """Signals to these threads.  Raises OSError if the kernel denies the tracepoint."""
 
     def __init__(self, tracepoint: Tracepoint, tids: Collection[int]) -> None:
-        self._to_at, self._signal_at, self._code_at = (
-            RAW + offset_of(name, tracepoint.format) for name in ("pid", "sig", "code")
+        self._to_at, self._signal_at, self._code_at, self._group_at = (
+            RAW + offset_of(name, tracepoint.format) for name in ("pid", "sig", "code", "group")
         )
         super().__init__(tracepoint, filter_for("pid", tids))
 
-    def own(self, pids: Collection[int]) -> Counter[int]:
-        """How many signals each thread got since the last time by doing of these processes."""
-        return Counter(self._int(body, self._to_at) for body in self.samples() if self._is_own(body, pids))
+    def own(self, pids: Collection[int]) -> Excuses:
+        """The signals since the last time that these processes have caused.
+
+        The tracepoint names the first thread if a signal goes to a process, whichever thread it interrupts later
+        (__send_signal_locked and complete_signal, kernel/signal.c).
+        """
+        excuses = Excuses(Counter(), Counter())
+        for body in self.samples():
+            if self._is_own(body, pids):
+                excuses[self._int(body, self._group_at) != 0][self._int(body, self._to_at)] += 1
+        return excuses
 
     def _is_own(self, body: bytes, pids: Collection[int]) -> bool:
         # The kernel's own have a positive code (sigaction(2)), and whoever was on the CPU as their sender.
@@ -75,22 +108,29 @@ class Interruptions:
         calls, signals = described[_SYS_EXIT], described[_SIGNAL]
         if isinstance(calls, str) or isinstance(signals, str):
             raise OSError(f"{calls if isinstance(calls, str) else signals}")
-        self._pids = {pid for pid, _ in tasks}
+        self._process_of = {tid: pid for pid, tid in tasks}
         tids = [tid for _, tid in tasks]
         self._signals = _Signals(signals, tids)
         release.callback(self._signals.close)
+        self._on_their_way = pending(tasks)
         self._calls = _BrokenOff(calls, tids)
         release.callback(self._calls.close)
 
     def seen(self) -> list[tuple[int, int]]:
-        """(thread id, number of the call) of each since the last time, but for one for each signal of the server's."""
+        """(thread id, number of the call) of each since the last time, except one for each signal of the server's."""
         broken_off = self._calls.seen()
-        own = self._signals.own(self._pids)
+        own, before = self._signals.own(set(self._process_of.values())), self._on_their_way
+        self._on_their_way = Excuses(Counter(), Counter())
+        threads, processes = own.of_threads + before.of_threads, own.of_processes + before.of_processes
         others = []
         for tid, call in broken_off:
-            if own[tid] == 0:
+            pid = self._process_of[tid]
+            if threads[tid]:
+                threads[tid] -= 1
+            elif processes[pid]:
+                processes[pid] -= 1
+            else:
                 others.append((tid, call))
-            own[tid] = max(0, own[tid] - 1)
         return others
 
 

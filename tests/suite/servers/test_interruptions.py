@@ -7,6 +7,8 @@ import signal
 import struct
 import subprocess
 import sys
+from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +16,7 @@ from probes import syscalls
 from probes.lab.deadline import until
 from probes.observers.task_files import TaskFiles, switches_of
 
-from .interruptions import _Signals, interruptions_of
+from .interruptions import Excuses, Interruptions, _Signals, interruptions_of, pending
 from .server import SELECT
 
 _SIGNALS_ITSELF = """
@@ -26,6 +28,7 @@ print(thread.native_id, flush=True)
 for _ in sys.stdin:
     signal.pthread_kill(thread.ident, signal.SIGURG)
 """
+_NONE = Excuses(Counter(), Counter())
 _SI_USER, _SI_TKILL, _SI_KERNEL = 0, -6, 0x80
 """Codes of a signal (include/uapi/asm-generic/siginfo.h): from kill(2), from tgkill(2), from the kernel."""
 
@@ -56,6 +59,43 @@ def test_its_own_signals_are_no_interruptions() -> None:
                 assert seen == [(server.pid, read)]
         finally:
             server.kill()
+
+
+def test_a_signal_that_was_sent_before_is_known() -> None:
+    """A thread that has not run since has it pending; no record tells of it."""
+    line = [sys.executable, "-u", "-c", _SIGNALS_ITSELF]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            task = (server.pid, int(server.stdout.readline()))
+            assert not any(counts.total() for counts in pending([task]))
+            server.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, server.pid, os.WSTOPPED)
+            server.send_signal(signal.SIGURG)
+            assert pending([task]) == (Counter({task[1]: 0}), Counter({server.pid: 1}))
+        finally:
+            server.kill()
+
+
+@pytest.mark.parametrize(
+    ("own", "before", "others"),
+    [
+        (_NONE, _NONE, [(71, 3), (72, 4)]),
+        (Excuses(Counter({71: 2}), Counter()), _NONE, [(72, 4)]),
+        (Excuses(Counter(), Counter({70: 1})), _NONE, [(72, 4)]),
+        (_NONE, Excuses(Counter({72: 1}), Counter()), [(71, 3)]),
+        (Excuses(Counter({72: 1}), Counter()), Excuses(Counter(), Counter({70: 1})), []),
+    ],
+)
+def test_a_signal_excuses_one_call(own: Excuses, before: Excuses, others: list[tuple[int, int]]) -> None:
+    """A call of its thread; a signal to a process, of any thread there.  One that was sent before excuses only once."""
+    rings = Interruptions.__new__(Interruptions)
+    rings._process_of, rings._on_their_way = {71: 70, 72: 70}, before
+    rings._calls = SimpleNamespace(seen=lambda: [(71, 3), (72, 4)])  # type: ignore[assignment]
+    rings._signals = SimpleNamespace(own=lambda pids: own)  # type: ignore[assignment]
+    assert rings.seen() == others
+    rings._signals = SimpleNamespace(own=lambda pids: _NONE)  # type: ignore[assignment]
+    assert len(rings.seen()) == 2
 
 
 @pytest.mark.parametrize(
