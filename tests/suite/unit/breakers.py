@@ -24,7 +24,7 @@ def breakers(claim: str) -> Iterator[str]:
 
 
 def main(claims: list[str]) -> int:
-    """The names, a line for each claim; 2 where it is not a claim about a herd, 3 where a healthy kernel breaks it."""
+    """Print the names, a line for each claim.  Returns 2 if one is about no herd, 3 if a healthy kernel breaks it."""
     unknown = [claim for claim in claims if claim not in claims_with_stars()]
     if unknown or not claims:
         print(f"no claim about a herd: {' '.join(unknown) or 'name one'}", file=sys.stderr)

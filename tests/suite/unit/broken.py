@@ -1,4 +1,4 @@
-"""Kernels that are broken, each in one way: what history had, what could come, and what nobody hopes for."""
+"""Kernels that are broken, each in one way."""
 
 from __future__ import annotations
 

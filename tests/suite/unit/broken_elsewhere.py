@@ -1,4 +1,4 @@
-"""Kernels that are broken where nobody waits in accept, poll or epoll: io_uring, signals, pipes, datagrams."""
+"""Kernels that are broken elsewhere than in accept, poll and epoll: in io_uring, signals, pipes, datagrams."""
 
 from __future__ import annotations
 

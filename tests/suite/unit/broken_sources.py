@@ -1,4 +1,4 @@
-"""Kernels that are broken where something is waited for that takes no connections."""
+"""Kernels that are broken where waiters wait for a source without connections."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class MountsWakeOne(Kernel):
 
 
 class OneSource(Kernel):
-    """Something that is broken on one source, and fine on all others."""
+    """A decision that is wrong for one source, and right for all others."""
 
     source = ""
 

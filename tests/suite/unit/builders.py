@@ -1,4 +1,4 @@
-"""Small builders of evidence, for tests that need some and have no kernel to get it from."""
+"""Small builders of evidence, for tests that have no kernel to get it from."""
 
 from __future__ import annotations
 

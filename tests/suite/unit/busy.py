@@ -1,4 +1,4 @@
-"""A machine that is busy with something else."""
+"""Makes this machine busy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ while True:
 
 @contextlib.contextmanager
 def busy_machine() -> Iterator[None]:
-    """Inside, each CPU has a loop that never rests."""
+    """Within the `with` statement, each CPU runs a loop that never sleeps."""
     with contextlib.ExitStack() as at_end:
         for _ in range(os.cpu_count() or 1):
             loop = subprocess.Popen([sys.executable, "-c", _LOOP, str(os.getpid())], stdout=subprocess.PIPE)

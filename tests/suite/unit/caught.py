@@ -1,4 +1,4 @@
-"""Which broken kernels the chapters of experiments would catch: written down, because no model plays them.
+"""Which broken kernels the claims about experiments would catch; a table, because no model plays experiments.
 
 That each fact of an experiment counts is tested in test_experiments_can_fail.py; the claims named here
 must exist, and every chapter must be answered for, here or by a model.

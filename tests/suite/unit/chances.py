@@ -40,7 +40,7 @@ def cuts() -> list[Preset]:
 
 
 def scenarios(claim: str, preset: Preset) -> list[Scenario]:
-    """What a claim is tried on under this preset, each once."""
+    """The scenarios that a claim is judged on under this preset, each once."""
     return list(star.scenarios(claims_with_stars()[claim], preset).values())
 
 
@@ -91,12 +91,12 @@ def fewest_chances(preset: Preset) -> int:
 
 
 def within_half_of_the_sockets() -> float:
-    """At most: 64 connections stay within some 4 of 8 sockets."""
+    """An upper bound: 64 connections go to only 4 of 8 sockets, whichever these are."""
     return comb(8, 4) * 0.5**64
 
 
 def one_socket_gets(least: int) -> float:
-    """At most: of 64 connections, spread evenly, some one of 8 sockets gets so many."""
+    """An upper bound: of 64 connections that are spread evenly, one of 8 sockets gets so many, whichever that is."""
     share = 1 / 8
     return 8 * float(sum(comb(64, k) * share**k * (1 - share) ** (64 - k) for k in range(least, 65)))
 
@@ -113,7 +113,7 @@ def favourite_passes(preset: Preset) -> float:
 
 
 def share_outside() -> float:
-    """Of a healthy group one member gets more or less than reuseport.even-shares allows: at most this."""
+    """An upper bound: a member of a healthy group gets more or less than reuseport.even-shares allows."""
     share = 1 / evenness.MEMBERS
     return evenness.MEMBERS * (1 - _binomial(evenness.FEWEST, evenness.MOST, share))
 

@@ -61,7 +61,7 @@ class Boasts(worker.MeasuredWorker):
 
 
 class Poses(worker.MeasuredWorker):
-    """Answers as another: worker 0 as worker 1, but for its first answer, and all others as worker 0.
+    """Answers in another's name: worker 0 in worker 1's, except in its first answer, and all others in worker 0's.
 
     Without that exception the sums would be right where workers 0 and 1 take one half each.
     """
@@ -95,7 +95,7 @@ class Burns(worker.MeasuredWorker):
 
 
 class Dozes(worker.MeasuredWorker):
-    """Sleeps once more for each connection: the fault itself, and nothing waits for it."""
+    """Sleeps once more for each connection."""
 
     def _answer(self, connection: int) -> None:
         super()._answer(connection)
@@ -105,14 +105,14 @@ class Dozes(worker.MeasuredWorker):
 
 
 class Hurries(worker.MeasuredWorker):
-    """Takes every request for a short one."""
+    """Treats each request as a short one."""
 
     def _is_long(self, connection: int) -> bool:
         return False
 
 
 class Recounts(worker.MeasuredWorker):
-    """Starts counting anew."""
+    """Sets its counts back to 0."""
 
     def _answer(self, connection: int) -> None:
         super()._answer(connection)

@@ -12,7 +12,7 @@ _NONE = [0, 0, 0, 0]
 
 
 def counters(**columns: Any) -> WorkerCounts:
-    """Of four workers that have done nothing, but for these columns."""
+    """Four workers that have done nothing, except in these columns."""
     nothing = {
         name: list(_NONE)
         for name in ("voluntary", "involuntary", "cpu_ns", "returned", "won", "empty", "failed", "long", "work_ns")

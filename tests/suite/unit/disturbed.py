@@ -42,7 +42,7 @@ _Seen = dict[str, Any]
 
 
 class Disturber:
-    """Sends signals to one task, just before the look of this number; in whichever process looks."""
+    """Sends signals to one task just before look number `look`, in whichever process that is taken."""
 
     def __init__(self, signals: tuple[signal.Signals, ...], look: int, task: int) -> None:
         self._signals, self._looks_left, self._task = signals, look, task
@@ -76,13 +76,13 @@ class Disturber:
                     self._await_stop(self._pids[self._task])
 
     def _await_stop(self, pid: int) -> None:
-        """Return once it stands: a SIGCONT before that would take back the SIGSTOP, which was not heeded yet."""
+        """Return once it is stopped: an earlier SIGCONT would cancel the SIGSTOP that is still pending."""
         while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "TtZX":
             os.sched_yield()
 
 
 def hook(disturber: Disturber) -> None:
-    """Have every look announced, and every new task noted, in this process and those forked from it."""
+    """From now on, in this process and those that it forks, tell `disturber` of each look and each new task."""
     look, run_count, make, admit = TaskFiles.look, TaskFiles.run_count, Actor.__init__, Herd.admit
 
     def announced_look(self: TaskFiles) -> Sighting:
@@ -120,7 +120,7 @@ def measure(what: str, argument: Any, bench: Bench) -> _Seen:
 
 
 def _disturbed(measure_once: Callable[[], _Seen], disturber: Disturber) -> _Seen:
-    """Measured in a fork, in which the hooks are."""
+    """Measure in a child, in which the hooks are set."""
     answer, said = os.pipe()
     pid = os.fork()
     if pid == 0:

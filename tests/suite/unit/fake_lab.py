@@ -20,7 +20,7 @@ _MOVED = {"positive": (range(8), range(8)), "negative": ([7], [7]), "silent": (r
 
 
 class FakeLab:
-    """One kernel for all tests of a session; subclass it to have another, or a lab that fails."""
+    """One kernel for all tests of a session.  For another kernel, or a lab that fails, make a subclass."""
 
     kernel: Kernel = Kernel(0)
     failing_control: str | None = None
@@ -71,7 +71,7 @@ class FakeLab:
         return replace(trial, **dict.fromkeys(blind))
 
     def play(self, experiment: str, argument: Any = None) -> dict[str, Any]:
-        """The same facts, whatever is played."""
+        """The same facts, whichever experiment is played."""
         return {
             "served": {"what": "served", "seen": True},
             "in-vain": {"what": "woken in vain", "seen": 2},

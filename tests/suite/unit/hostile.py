@@ -51,12 +51,12 @@ class Place(Kernel):
         return record
 
     def notices(self) -> str | None:
-        """What the lab says of a disturbed trial; None where it can be judged all the same."""
+        """The reason that the lab gives for a disturbed trial; None if it can be judged nevertheless."""
         raise NotImplementedError
 
 
 class WaiterDies(Place):
-    """Somebody kills a waiter: from then on what it is told is lost on it."""
+    """Somebody kills a waiter: wake-ups that it gets from then on are lost."""
 
     def tells(self, scenario: Scenario, number: int) -> bool:
         self.so_far = number
@@ -113,7 +113,7 @@ class PortTaken(Place):
 
 
 class NotDelivered(Place):
-    """A connection does not come about (a full queue, a lost packet): the steps end there."""
+    """A connection cannot be made (a full queue, a lost packet): the trial ends at this step."""
 
     def spoilt(self, record: Trial) -> Trial:
         return replace(record, steps=record.steps[: self.moment], answers=record.answers[: self.moment])
@@ -123,7 +123,7 @@ class NotDelivered(Place):
 
 
 class RecordLost(Place):
-    """The ring of one of the observers runs over: what the others saw still counts."""
+    """The ring of one observer overflows: what the others saw still counts."""
 
     breaks = False
 
@@ -136,7 +136,7 @@ class RecordLost(Place):
 
 
 class ObserversGone(Place):
-    """All that see who was woken disappear in the middle of a run (tracefs is unmounted, /proc is hidden)."""
+    """All observers of wake-ups disappear during a run (tracefs is unmounted, /proc is hidden)."""
 
     breaks = False
 

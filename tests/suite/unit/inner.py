@@ -60,7 +60,7 @@ Pytest = Callable[..., pytest.RunResult]
 
 @pytest.fixture(autouse=True)
 def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What the inner tests claim is forgotten afterwards; and nothing but it is missed in their runs."""
+    """Forget the claims of the inner tests afterwards; their runs are expected to judge these claims alone."""
     monkeypatch.setattr(claims, "_judges", dict(claims._judges))
     monkeypatch.setattr(catalogue, "cases", lambda preset, sizes=None, one_in=1: {})
     before = dict(claims.CLAIMS)
@@ -91,5 +91,5 @@ def run_fixture(pytester: pytest.Pytester, lab: type[FakeLab]) -> Pytest:
 
 
 def run_json(pytester: pytest.Pytester, folder: str = "report") -> dict[str, Any]:
-    """What the inner run wrote."""
+    """The run.json that the inner run wrote."""
     return run_files.load(pytester.path / folder / "run.json")

@@ -45,13 +45,13 @@ def scenarios_of(id: str, preset: Preset = PRESET) -> tuple[Scenario, ...]:
 def verdict_on(
     kernel: Kernel, id: str, scenario: Scenario, untraced: int = PRESET.untraced, preset: Preset = PRESET
 ) -> tuple[str, str | None]:
-    """What the suite says of one case on this kernel, and why."""
+    """The verdict on one case on this kernel, and the reason."""
     test = claims_with_stars()[id]
     return _judged(kernel, test.claim, lambda herd: test(herd, scenario), untraced, preset)
 
 
 def verdict_of(kernel: Kernel, act: Callable[[RunTrials], None]) -> str:
-    """What the suite says of a test that chooses its scenarios itself."""
+    """The verdict on a test that chooses its scenarios itself."""
     return _judged(kernel, made_claim(), act, PRESET.untraced)[0]
 
 

@@ -1,4 +1,4 @@
-"""A model of a kernel, as far as this suite can see one: whom it wakes, and who gets what.
+"""A model of a kernel, as far as this suite can see it: whom it wakes, and who gets what.
 
 `Kernel` decides as mainline does; each broken kernel in `broken.py` takes one decision otherwise.
 `Run` (played.py) plays one trial on such a kernel, in a random (seeded) order of execution, and fills in
@@ -155,7 +155,7 @@ class Kernel:
         return [self.chance.randrange(n)]
 
     def bystanders(self, scenario: Scenario, asleep: list[int]) -> list[int]:
-        """Waiters woken by what is none of their business."""
+        """Waiters that are woken by events that do not concern them."""
         return []
 
     def place_of(self, scenario: Scenario, number: int) -> str:
@@ -167,7 +167,7 @@ class Kernel:
         return True
 
     def issues(self, scenario: Scenario, wakes: list[int]) -> list[int]:
-        """The wake-ups that arrive, of those decided on."""
+        """Which of these wake-ups take effect."""
         return wakes
 
     def take(self, queue: list[int]) -> int:

@@ -35,7 +35,7 @@ def statistics_page() -> str:
 
 
 def _wrapped(text: str, first: str = "") -> list[str]:
-    """Prose in lines of the repository's width; `first` stands before it, and nothing under that."""
+    """Text in lines of the repository's width, after `first`; further lines are indented as far as that is long."""
     return textwrap.wrap(
         text,
         118,

@@ -200,7 +200,7 @@ class Run:
     # --- the waiters' side ---------------------------------------------------------------------
 
     def _run_one(self) -> None:
-        """One waiter, any of those that can, goes one step further."""
+        """Let one waiter go a step further, chosen at random from those that can."""
         others = len(self._running)
         i, doing, taken = self._running.pop(int(self._random() * others) if others > 1 else 0)
         if doing == "look":
@@ -255,7 +255,7 @@ class Run:
             self._answers[number].append(i)
 
     def _take_what_lies(self) -> None:
-        """The kernel took what completed while its waiter was busy, and nobody looks at it; in a loop somebody did."""
+        """Take what completed while its waiter was busy: nobody reaps it, except in a loop, where the waiter does."""
         for i in self._lying:
             queue = self._queues[i if self._grouped else 0]
             if queue and self._scenario.reaction != "loop":
@@ -267,7 +267,7 @@ class Run:
     # --- the conductor's side ------------------------------------------------------------------
 
     def evidence(self) -> Trial:
-        """Stir, let everybody come to rest, and write down what moved."""
+        """Play the stimulus, let all waiters come to rest after each step, and record who moved."""
         stimulus, k = self._scenario.stimulus, self._scenario.k
         if stimulus.endswith("one-by-one"):
             for _ in range(k):
@@ -314,7 +314,7 @@ class Run:
         return None if self._scenario.reaction == "hold" and not self._takes else len(spurious)
 
     def _undelivered(self) -> str | None:
-        """As the lab says it where the queue can be read, and does not account for every connection."""
+        """The reason that the lab gives if the queue, which can be read, does not account for every connection."""
         if not self._lost or not self._tells_queue:
             return None
         taken, answered = sum(self._won), len(self._answers)

@@ -116,7 +116,7 @@ class Running:
     # --- its processes -----------------------------------------------------------------------------
 
     def members(self) -> list[int]:
-        """Every process of its session, also those that it has lost."""
+        """Every process of its session, also those that are no longer its children."""
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if self._session(pid) is not None]
 
     def _session(self, pid: int) -> str | None:
@@ -131,7 +131,7 @@ class Running:
         return [state for pid in self.members() if (state := self._session(pid)) is not None]
 
     def descriptors(self) -> dict[int, int]:
-        """How many each of its processes has open."""
+        """How many descriptors each of its processes has open."""
         return {pid: len(os.listdir(f"/proc/{pid}/fd")) for pid in (self.process.pid, *self.workers.values())}
 
 

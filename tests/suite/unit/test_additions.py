@@ -82,7 +82,7 @@ def test_claim_of_the_guide_judges(monkeypatch: pytest.MonkeyPatch, woken: int, 
 
 
 def test_every_call_has_a_number() -> None:
-    """A name that is mistyped looks as if this architecture had no such call."""
+    """A mistyped name would look like a call that this architecture lacks."""
     called = {kind.system_call or name for name, kind in CALLS.items()}
     assert [name for name in called if syscalls.number(name) is None] == []
 

@@ -124,7 +124,7 @@ def _connection(
 
 
 def _figures(tried: list[Connection], idle: Idle) -> judge.AuditFigures:
-    """Where no more were asked for than were undisturbed."""
+    """The figures if no more connections were asked for than were undisturbed."""
     return figures_of(tried, sum(not each.disturbed for each in tried), idle)
 
 

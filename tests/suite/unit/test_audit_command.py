@@ -36,7 +36,7 @@ def test_the_page_is_named(
 def test_a_folder_that_is_not_there_is_told_first(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is measured before, and nobody wanted a new folder."""
+    """It is refused before anything is measured, and no folder is made."""
     monkeypatch.setattr("probes.audit.auditing.audit", lambda *_: pytest.fail("it measured"))
     monkeypatch.setattr("probes.cost.measure.measure", lambda *_: pytest.fail("it measured"))
     assert __main__.main([*command, str(tmp_path / "slip" / "x.html")]) == BAD_INPUT

@@ -1,4 +1,4 @@
-"""What a server is called."""
+"""The name by which the audit calls a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that somebody names: neither a device nor a pipe nor gigabytes of zeros keep its reader."""
+"""Reading a file that the user names: a device, a pipe or gigabytes of zeros do not keep the reader busy."""
 
 from __future__ import annotations
 

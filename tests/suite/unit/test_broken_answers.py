@@ -53,7 +53,7 @@ def _complaint(test: FunctionType, given: dict[str, Any], ask: Ask) -> str | Non
 
 
 def _answering(answer: str) -> Callable[[], None]:
-    """A call that the kernel answers so."""
+    """A call to which the kernel gives this answer."""
 
     def call() -> None:
         if answer != "ok":

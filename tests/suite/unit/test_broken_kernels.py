@@ -31,7 +31,7 @@ def test_broken_kernel_breaks_its_claims_and_no_others(make: Make) -> None:
 
 @pytest.mark.parametrize("make", BREAKS, ids=lambda make: make.__name__)
 def test_fast_preset_breaks_on_every_broken_kernel(make: Make) -> None:
-    """Some claim does, if not each that breaks in the default preset; but where the preset has not the source."""
+    """At least one claim breaks, if not each that breaks in the default preset, unless the preset lacks the source."""
     assert bool(broken_on(make(1), PRESETS["fast"]) & BREAKS[make]) == (make not in _BEYOND_FAST)
 
 
@@ -116,7 +116,7 @@ def test_wake_up_lost_by_one_kind_of_queue_is_caught(strategy: str) -> None:
 
 
 def test_waiter_that_is_never_woken_is_caught_in_every_strategy() -> None:
-    """One of eight, another one in each trial."""
+    """One waiter of eight stays asleep, another one in each trial."""
     strategies = {scenario.strategy for name in claims_with_stars() for scenario in scenarios_of(name)}
     missed = []
     for strategy in strategies - _ONE_WRITE:

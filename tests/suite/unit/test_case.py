@@ -243,7 +243,7 @@ def test_case_that_compared_nothing_is_inconclusive() -> None:
 
 
 def test_fact_that_differs_breaks_without_an_exception() -> None:
-    """Also where something has swallowed it."""
+    """Even if the exception was swallowed."""
     case = Case(made_claim())
     case.facts.append({"what": "epoll_ctl", "expected": "EINVAL", "seen": "None"})
     assert judge(case, None) == (BROKEN, "epoll_ctl: None; the claim allows EINVAL")

@@ -124,7 +124,7 @@ def test_an_unknown_option_shows_the_usage_of_its_command(
 
 
 def test_a_wrong_value_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    """The usage would say nothing of it."""
+    """The usage would not explain it."""
     with pytest.raises(SystemExit) as ended:
         __main__.main(["kernels", "run", "--cpus", "0"])
     assert ended.value.code == BAD_INPUT
@@ -157,7 +157,7 @@ def test_run_says_which_observer_is_missing(lab: type[FakeLab], capsys: pytest.C
 
 
 def test_run_that_saw_nothing_is_no_answer(lab: type[FakeLab], capsys: pytest.CaptureFixture[str]) -> None:
-    """A mark for what nobody saw is no bar, and a run of such marks does not end well."""
+    """What nobody saw is drawn with a mark of its own, and a run that saw nothing does not end with 0."""
     without = [word for name in observers.names() for word in ("--without", name)]
     assert __main__.main(["run", POLL, "--trials", "2", *without]) == CANNOT_JUDGE
     lines = capsys.readouterr().out.splitlines()

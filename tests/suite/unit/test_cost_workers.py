@@ -53,7 +53,7 @@ def test_herd_is_counted() -> None:
 
 
 def test_silent_herd_is_counted_all_the_same() -> None:
-    """Its own counters hide it; the kernel's do not."""
+    """Its own counters hide this; the kernel's show it."""
     reading = _read("herds")
     counted = figures(reading)
     assert counted["woken"] is not None
@@ -70,7 +70,7 @@ def test_exclusive_wakes_one() -> None:
 
 
 def test_cpu_time_is_counted() -> None:
-    """Two milliseconds a connection, which the worker tells nobody."""
+    """Two milliseconds for each connection, which the worker does not report."""
     burnt = figures(_read("burns"))["cpu_us"]
     assert burnt is not None
     assert burnt >= 2_000

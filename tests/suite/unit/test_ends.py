@@ -17,7 +17,7 @@ _ESTABLISHED, _CLOSE = 1, 7
 
 
 class _Client:
-    """What TCP_INFO says of a client."""
+    """What TCP_INFO says about a client."""
 
     def __init__(self, state: int, unacknowledged: int) -> None:
         self._info = struct.pack("=B23xII", state, unacknowledged, 0)

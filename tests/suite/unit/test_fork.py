@@ -1,4 +1,4 @@
-"""The lab's own fork, and the process that it forks from: what is not there need not be copied."""
+"""The lab's own fork, and how small the process is that it copies."""
 
 from __future__ import annotations
 

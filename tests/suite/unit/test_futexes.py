@@ -1,4 +1,4 @@
-"""The experiments with futexes: what a debugger does to a waiter in one is no deed of the kernel."""
+"""The experiments with futexes: what a debugger does to a waiter breaks no claim."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_nothing_is_held_where_every_trial_is_disturbed(place: type[Place]) -> N
 
 @pytest.mark.parametrize("place", [each for each in PLACES if each.breaks], ids=lambda place: place.__name__)
 def test_place_is_hostile(place: type[Place]) -> None:
-    """If nobody noticed what happens there, claims would be broken."""
+    """If the lab did not notice the disturbance, claims would be broken."""
     assert BROKEN in _verdicts(place, often=1, noticed=False).values()
 
 
@@ -75,7 +75,7 @@ def test_no_experiment_is_broken(test: FunctionType, arguments: dict[str, Any]) 
 
 
 class _Without(_Obliging):
-    """An experiment that did not come to note one fact."""
+    """An experiment that ended before it could note one fact."""
 
     def __init__(self, notes: dict[tuple[str, str], Any], key: str, case: Case, missing: tuple[str, str]) -> None:
         super().__init__(notes, key, case)

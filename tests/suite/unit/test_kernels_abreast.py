@@ -47,7 +47,7 @@ def test_no_more_run_at_once_than_asked_for() -> None:
 
 @pytest.mark.parametrize("items", [(1, 2, 3, -1, -2), (-1, -2)])
 def test_what_waits_runs_beside_the_others_one_at_a_time(items: tuple[int, ...]) -> None:
-    """Where all of them wait, they are as any others."""
+    """If all of them mostly wait, they count as any other kernels."""
     together = threading.Barrier(2 if max(items) < 0 else 3)
     running: list[int] = []
     most: list[list[int]] = []

@@ -96,7 +96,7 @@ def test_call_that_does_neither_is_no_verdict(monkeypatch: pytest.MonkeyPatch, d
 
 @pytest.mark.parametrize("call", ["poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"])
 def test_each_call_waits_on_the_descriptor_that_it_got(call: str, done: tuple[int, int]) -> None:
-    """Else the time limit would be that of a wait for nothing, which no event could end."""
+    """Otherwise it would be the time limit of a wait that no event could end."""
     os.write(done[1], b"x")
     wait = limits.waiting(call, done[0], 60 * 10**9)
     assert wait() == 1

@@ -1,4 +1,4 @@
-"""The machine that waiters run who run no Python: what its steps do, and what waiters make of them."""
+"""The machine for waiters that run no Python: what its steps do, and whether such waiters behave like others."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def test_a_step_calls_and_keeps() -> None:
     [(-5, -4, 11), (-4, -4, 12), (-3, -4, 13), (-(2**63), 1, 11), (2**63 - 1, -1, 13), (-2, 2**63 - 1, 11)],
 )
 def test_a_step_leads_three_ways(value: int, against: int, way: int) -> None:
-    """By which is greater, also where the difference of both is none that a word can hold."""
+    """It depends on which is greater, even if the difference of the two does not fit into a word."""
     program = Program()
     program.add(LOAD, program.at(0, 2), value, against=against, below=1, equal=2, above=3)
     for number in (11, 12, 13):
@@ -296,7 +296,7 @@ def test_an_error_that_tells_nothing_is_named() -> None:
 
 
 def test_who_scribbles_on_the_board_while_it_sleeps_is_believed_in_nothing() -> None:
-    """Returned, won, spurious, a phase, an error, another thread's id: none of it makes another verdict."""
+    """It may write returned, won, spurious, a phase, an error or another thread's id: the verdict stays the same."""
     answers = _answers_of(SCRIBBLED_LATER, json.dumps(SCRIBBLES))
     assert len(answers) == 4 * len(SCRIBBLES)
     for fields, when, trial in answers:

@@ -1,4 +1,4 @@
-"""A setting that an experiment needs is set where it may be, and named where it may not."""
+"""A setting that an experiment needs is set if that is allowed, and named if it is not."""
 
 from __future__ import annotations
 

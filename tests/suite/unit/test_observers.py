@@ -56,7 +56,7 @@ class TRUTHFUL(Observer):
 
 
 class LIAR(TRUTHFUL):
-    """Saw everybody move, between any two looks."""
+    """An observer that says that all waiters moved, between any two looks."""
 
     _looks = 0
 

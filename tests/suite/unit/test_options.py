@@ -58,7 +58,7 @@ _BEYOND_FAST = "test_never_early[poll-20000000]"
 
 
 def test_case_that_the_preset_lacks_is_named() -> None:
-    """Where it was asked for by hand; all others are counted as deselected."""
+    """If it was named on the command line; all others are counted as deselected."""
     limits = "tests/kernel/test_limits.py"
     command = [sys.executable, "-m", "pytest", "--herd-preset=fast", "--collect-only", "-q"]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""pytest with the plugin, in this process, on a model kernel: what comes of a run, and where it is written."""
+"""pytest with the plugin, in this process, on a model kernel: the outcome of a run, and where it is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes from outside neither steers the terminal nor breaks a line."""
+"""Text from outside neither controls the terminal nor breaks a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever text a run.json carries, it steers no terminal, breaks no line, and gives a CI service no order."""
+"""No text in a run.json can control the terminal, break a line, or give a command to a CI service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine that decides who sleeps, on looks that are made up."""
+"""How the lab decides that tasks sleep, on invented looks."""
 
 from __future__ import annotations
 

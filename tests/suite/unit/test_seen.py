@@ -1,4 +1,4 @@
-"""A question put to every trial: False beats unknown, and unknown beats True."""
+"""A comparison is made on every trial: False outweighs unknown, and unknown outweighs True."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_rest_is_sent_when_there_is_room(trigger: str) -> None:
 
 
 def test_two_clients_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has always more does not keep the other waiting."""
+    """A client that always has more to say does not keep the others waiting."""
     monkeypatch.setattr(echo, "PIECE", 4)
     (near, far), (other_near, other_far) = socket.socketpair(), socket.socketpair()
     with listening.listen("127.0.0.1", 0) as listener, near, far, other_near, other_far:

@@ -1,4 +1,4 @@
-"""What is printed where standard output is closed, or the locale knows little: no traceback."""
+"""Printing with standard output closed, or in a poor locale, gives no traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls by name: their numbers on every architecture, and what does the work of one that an architecture lacks."""
+"""Calls by name: their numbers on every architecture, and the stand-ins for calls that an architecture lacks."""
 
 from __future__ import annotations
 

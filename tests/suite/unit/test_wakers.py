@@ -1,4 +1,4 @@
-"""Whoever wakes a sleeper of the lab's and is none of it makes the measurement inconclusive, and nobody else does."""
+"""A measurement is inconclusive if somebody who is no part of the lab woke one of its sleepers, and only then."""
 
 from __future__ import annotations
 
