@@ -34,7 +34,7 @@ class Pty(Source):
             for _ in range(scenario.n if own else 1):
                 self._terminals.append(os.openpty())
                 terminal = self._terminals[-1][1]
-                tty.setraw(terminal)
+                tty.setraw(terminal, termios.TCSANOW)  # there is nothing to flush, and gVisor of 2022 cannot
                 os.set_blocking(terminal, scenario.takes)
         except (OSError, termios.error) as error:  # the latter, of tcsetattr, is none of the former
             self.close()

@@ -79,9 +79,9 @@ def test_an_experiment_that_an_error_ends_says_so_in_words(error: Exception, kin
 
 
 def test_a_terminal_that_cannot_be_raw(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in gVisor of 2022.  The error of tcsetattr(3) in Python is no OSError, and ended the conductor."""
+    """The error of tcsetattr(3) in Python is no OSError, and ended the conductor."""
 
-    def refuse(fd: int) -> None:
+    def refuse(fd: int, when: int) -> None:
         raise termios.error(errno.ENOTTY, os.strerror(errno.ENOTTY))
 
     monkeypatch.setattr("tty.setraw", refuse)
