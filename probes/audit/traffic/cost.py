@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from ...axes import ACCEPTS
 from ...observers.perf_rings import Tracepoint
 from .trace import TraceStream
 
@@ -20,31 +21,29 @@ class RecordCost:
     record_ns: float
     """How long one record takes."""
     call_ns: float
-    """How much longer every other system call takes meanwhile, in any process of this machine: all of them pass the
-    tracepoints for system calls (syscall_trace_enter, kernel/entry)."""
+    """How much longer every other system call takes meanwhile, in any process of this machine: while any tracepoint for
+    system calls is open, all calls go a longer way through the kernel (syscall_trace_enter, kernel/entry)."""
 
 
 def measure(tracepoints: dict[str, Tracepoint]) -> RecordCost:
-    """Time system calls of our own without the tracepoints, with them but filtered out, and with them and recorded.
+    """Time a system call of our own without the tracepoints, with those of another call, and when it is recorded.
 
     The fastest of several rounds counts, because nothing interrupted that.  Raises OSError if perf events are denied.
     """
-    calls = {name: tracepoints[name] for name in ("waking", "enter", "exit")}
+    calls = {kind: tracepoint for kind, tracepoint in tracepoints.items() if kind not in ("arrival", "switch")}
     plain = _quickest()
-    me = threading.get_native_id()
-    recorded = TraceStream(calls, [me], ())
+    recorded = TraceStream(calls, [threading.get_native_id()], (), ["poll"])
     try:
         mine = _quickest()
-        recorded.pause()
     finally:
         recorded.close()
-    others = TraceStream(calls, [1], ())
+    others = TraceStream(calls, [1], (), ACCEPTS)
     try:
-        filtered = _quickest()
+        unrecorded = _quickest()
     finally:
         others.close()
     # Each call leaves two records: its entry and its exit.
-    return RecordCost(max(0.0, mine - plain) / 2, max(0.0, filtered - plain))
+    return RecordCost(max(0.0, mine - plain) / 2, max(0.0, unrecorded - plain))
 
 
 def _quickest() -> float:

@@ -23,6 +23,8 @@ _INTERRUPTIBLE = 1  # TASK_INTERRUPTIBLE, include/linux/sched.h
 _RESTARTS = range(-516, -511)
 """Results with which the kernel restarts the call, or returns EINTR (include/linux/errno.h)."""
 _time_of = attrgetter("at_ns")
+_NUMBER, _FIRST = "(?:id|__syscall_nr)", "(?:args|epfd|fd|n|ufds)"
+"""Fields of the tracepoints of all system calls, and of one: the number of the call, and its first argument."""
 
 
 class Arrival(NamedTuple):
@@ -95,6 +97,8 @@ class Layout:
     """The tracepoint of each event, by the event's id; filled as the events are opened."""
     long: struct.Struct = _LONG
     """A `long` of the kernel."""
+    number: struct.Struct = _LONG
+    """The number of a system call."""
 
     @classmethod
     def of(
@@ -109,10 +113,9 @@ class Layout:
             "port": ("arrival", "sport"),
             "wakee": ("waking", "pid"),
             "flags": ("waking", "common_flags"),
-            "number": ("enter", "id"),
-            # args is an array; this is the offset of its first element.
-            "first": ("enter", r"args\[6\]"),
-            "left": ("exit", "id"),
+            "number": ("enter", _NUMBER),
+            "first": ("enter", _FIRST),
+            "left": ("exit", _NUMBER),
             "result": ("exit", "ret"),
             "before": ("switch", "prev_pid"),
             "state": ("switch", "prev_state"),
@@ -123,7 +126,8 @@ class Layout:
             for name, (kind, field) in fields.items()
             if kind in tracepoints
         }
-        return cls(tids, names, functions, at, {}, long_of("id", tracepoints["enter"].format))
+        long, number = long_of("ret", tracepoints["exit"].format), long_of(_NUMBER, tracepoints["enter"].format)
+        return cls(tids, names, functions, at, {}, long, number)
 
 
 class Raw(NamedTuple):
@@ -195,10 +199,10 @@ def _parsed(text: bytes, at: int, layout: Layout) -> Record | None:
     if tid not in layout.tids:
         return None
     if kind == "enter":
-        (number,) = layout.long.unpack_from(text, at + field["number"])
+        (number,) = layout.number.unpack_from(text, at + field["number"])
         (first,) = layout.long.unpack_from(text, at + field["first"])
         return Entered(at_ns, cpu, tid, layout.names[number], first & 0xFFFFFFFF)
-    (number,) = layout.long.unpack_from(text, at + field["left"])
+    (number,) = layout.number.unpack_from(text, at + field["left"])
     (result,) = layout.long.unpack_from(text, at + field["result"])
     return None if result in _RESTARTS else Left(at_ns, cpu, tid, layout.names[number], result)
 

@@ -16,7 +16,6 @@ import time
 from collections.abc import Collection, Sequence
 
 from ... import syscalls
-from ...axes import ACCEPTS, EPOLL_CALLS
 from ...observers.observer import Lost
 from ...observers.perf_rings import (
     DISABLE,
@@ -34,20 +33,10 @@ from ...observers.perf_rings import (
 )
 from ...stores import store
 from ..waits import called
-from ..wakers import filter_for
+from .events import WAITS, events
 from .records import RECORD_HEAD, SAMPLE, Layout, Raw
 from .symbols import AddressRange
 
-ESTABLISHED, SYN_RECV = 1, 3  # include/net/tcp_states.h
-TRACEPOINTS = {
-    "arrival": "sock/inet_sock_set_state",
-    "waking": "sched/sched_waking",
-    "enter": "raw_syscalls/sys_enter",
-    "exit": "raw_syscalls/sys_exit",
-    "switch": "sched/sched_switch",
-}
-WAITS = (*EPOLL_CALLS, "select", "pselect6", "poll", "ppoll", *ACCEPTS)
-"""Calls that may wait for a listener, and those that take a connection."""
 _PAGES = (2048, 512, 64)
 """Sizes of a ring to try, until one is granted: 8 MiB hold about 60,000 records."""
 _HELD_BACK_NS = 5_000_000
@@ -62,8 +51,6 @@ _FRAMES = 24
 """There are about ten functions between try_to_wake_up and tcp_child_process, with epoll or without."""
 _RECORD_LOST = 2
 _DATA_HEAD, _DATA_TAIL = 1024, 1032  # in struct perf_event_mmap_page
-_FEW = 30
-"""The most ranges of thread ids in each of two filters that are joined (wakers.filter_for)."""
 
 
 class TraceStream(PerfRings):
@@ -74,23 +61,27 @@ class TraceStream(PerfRings):
         tracepoints: dict[str, Tracepoint],
         tids: Collection[int],
         listener_functions: Sequence[AddressRange],
-        calls: Sequence[str] = WAITS,
+        calls: Collection[str] = WAITS,
     ) -> None:
-        """`tracepoints` holds those of TRACEPOINTS that this kernel has; `arrival` may be missing.
+        """`tracepoints` holds those of TRACEPOINTS and OWN_TRACEPOINTS that this kernel has; `arrival` may be missing.
 
         `calls`: the system calls that may wait for the listener, or take from it.
         """
-        self._tracepoints = tracepoints
+        self._described = tracepoints
         self._tids = frozenset(tids)
         self._functions = tuple(listener_functions)
-        self._names = {nr: name for nr in syscalls.NUMBERS.values() if (name := called(nr)) in calls}
-        self._layout = self._new_layout()
+        self._calls = frozenset(calls)
+        self._choose()
         self.records = 0
         """How many records were taken so far."""
         super().__init__(tracepoints["waking"], "")
 
-    def _new_layout(self) -> Layout:
-        return Layout.of(self._tracepoints, self._tids, self._names, self._functions)
+    def _choose(self) -> None:
+        """Choose the events, and learn how to read their records."""
+        names = {nr: name for nr in syscalls.NUMBERS.values() if (name := called(nr)) in self._calls}
+        self._events = list(events(self._described, self._tids, names, len(_online_cpus())))
+        tracepoints = {event.kind: event.tracepoint for event in self._events}
+        self._layout = Layout.of(tracepoints, self._tids, names, self._functions)
 
     def _open_all(self, narrow: str) -> None:
         cpus = _online_cpus()
@@ -108,25 +99,12 @@ class TraceStream(PerfRings):
             else:
                 return
 
-    def _filters(self) -> dict[str, str]:
-        calls = " || ".join(f"id == {number}" for number in sorted(self._names))
-        mine = filter_for("common_pid", self._tids)
-        whose = filter_for("pid", self._tids)
-        return {
-            "arrival": f"oldstate == {SYN_RECV} && newstate == {ESTABLISHED}",
-            "waking": whose,
-            "enter": f"({mine}) && ({calls})",
-            "exit": f"({mine}) && ({calls})",
-            "switch": f"{filter_for('prev_pid', self._tids, _FEW)} || {filter_for('next_pid', self._tids, _FEW)}",
-        }
-
     def _open_on(self, cpu: int) -> None:
         first: int | None = None
-        filters = self._filters()
-        for kind, tracepoint in self._tracepoints.items():
+        for kind, tracepoint, narrow in self._events:
             fd = _event(tracepoint.id, cpu, chain=kind == "waking" and bool(self._functions))
             self._fds.append(fd)
-            _set_filter(fd, filters[kind])
+            _set_filter(fd, narrow)
             if first is None:
                 first = fd
                 self._rings.append(mmap.mmap(fd, mmap.PAGESIZE + self._data_bytes))
@@ -147,11 +125,11 @@ class TraceStream(PerfRings):
         for fd in self._fds:
             fcntl.ioctl(fd, ENABLE, 0)
 
-    def watch(self, tids: Collection[int]) -> None:
-        """Trace these threads from now on; records that were not taken yet are dropped.  Raises OSError as the
-        constructor."""
-        self._tids = frozenset(tids)
-        self._layout = self._new_layout()
+    def watch(self, tids: Collection[int], calls: Collection[str]) -> None:
+        """Trace these threads and calls from now on; records that were not taken yet are dropped.  Raises OSError as
+        the constructor."""
+        self._tids, self._calls = frozenset(tids), frozenset(calls)
+        self._choose()
         self.narrow("")
 
     def take(self, *, all_of_it: bool = False) -> Raw:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any
 
+from ...axes import ACCEPTS, EPOLL_CALLS
 from ...observers.observer import Lost
 from ...observers.perf_rings import Tracepoint
 from ...verdict import Inconclusive
@@ -24,11 +25,12 @@ from ..workers import Workers
 from . import cost, figures, judge, switches
 from .account import Account, WaitsIn
 from .beside import share_another
+from .events import OWN_TRACEPOINTS, TRACEPOINTS, WAITS
 from .later import Later
 from .queue import QueueWatch
 from .records import Raw, RecordReader
 from .symbols import listener_functions
-from .trace import TRACEPOINTS, WAITS, TraceStream
+from .trace import TraceStream
 from .waiters import WaitersSeen
 from .watched import Watched
 
@@ -86,8 +88,9 @@ def _described(wait: Wait) -> dict[str, Any]:
 
 def _tracepoints() -> tuple[dict[str, Tracepoint], dict[str, str | None]]:
     """The tracepoints that this kernel has, and for each one that is needed why it cannot be used, or None."""
-    described = descriptions(list(TRACEPOINTS.values()))
-    tracepoints: dict[str, Tracepoint] = {}
+    described = descriptions([*TRACEPOINTS.values(), *OWN_TRACEPOINTS.values()])
+    own = {kind: described[path] for kind, path in OWN_TRACEPOINTS.items()}
+    tracepoints = {kind: it for kind, it in own.items() if isinstance(it, Tracepoint)}
     why_not: dict[str, str | None] = {}
     for kind, path in TRACEPOINTS.items():
         tracepoint = described[path]
@@ -129,9 +132,8 @@ def _traced(
 ) -> Judgement:
     watched = Watched(seconds, MOST_RECORDS_PER_S, cost=cost.measure(tracepoints))
     datagrams = server.listener.takes_datagrams
-    calls = (*WAITS, *RECEIVES) if datagrams else WAITS
     functions = listener_functions(datagrams=datagrams)
-    stream = TraceStream(tracepoints, _to_trace(threads, seen), functions, calls)
+    stream = TraceStream(tracepoints, _to_trace(threads, seen), functions, _calls(server, seen))
     beside = datagrams and share_another(server, seen.waiting.values())
     with contextlib.ExitStack() as last:
         last.callback(stream.close)
@@ -170,6 +172,15 @@ def _to_trace(threads: ServerThreads, seen: WaitersSeen) -> list[int]:
     if len(tids) > MOST_THREADS:
         return sorted(seen.waiting)
     return tids
+
+
+def _calls(server: AuditedServer, seen: WaitersSeen) -> Collection[str]:
+    """The calls to trace: those in which the workers wait, and those by which they take."""
+    takes = RECEIVES if server.listener.takes_datagrams else ACCEPTS
+    waits = {wait.call or "" for wait in seen.waiting.values()}
+    if not waits <= {*WAITS, *takes}:
+        return {*WAITS, *takes}
+    return {*waits, *takes, *(EPOLL_CALLS if waits & set(EPOLL_CALLS) else ())}
 
 
 class _Watch:
@@ -334,5 +345,5 @@ class _Watch:
         self._interrupted()
         self._way = self._seen.workers().way
         self._learn()
-        self._stream.watch(_to_trace(self._threads, self._seen))
+        self._stream.watch(_to_trace(self._threads, self._seen), _calls(self._server, self._seen))
         return True

@@ -103,11 +103,25 @@ def test_after_a_gap_nothing_is_held_back() -> None:
     assert reader.read(Raw([_arrival(10)], None, LAYOUT)) == [Arrival(10, 1, 80)]
 
 
-def test_fields_are_where_the_kernel_says() -> None:
-    text = "\tfield:int common_pid;\toffset:4;\tsize:4;\n\tfield:unsigned long args[6];\toffset:16;\tsize:48;\n"
-    text += "\tfield:long id;\toffset:8;\tsize:8;\n"
-    layout = Layout.of({"enter": Tracepoint("raw_syscalls/sys_enter", 1, text)}, frozenset(), {}, ())
-    assert dict(layout.at) == {"number": 8, "first": 16}
+_COMMON = "\tfield:int common_pid;\toffset:4;\tsize:4;\n"
+_OF_ALL = {
+    "enter": "\tfield:long id;\toffset:8;\tsize:8;\n\tfield:unsigned long args[6];\toffset:16;\tsize:48;\n",
+    "exit": "\tfield:long id;\toffset:8;\tsize:8;\n\tfield:long ret;\toffset:16;\tsize:8;\n",
+}
+_NUMBERED = "\tfield:int __syscall_nr;\toffset:8;\tsize:4;\n"
+_OF_ONE = {
+    "enter": f"{_NUMBERED}\tfield:struct pollfd * ufds;\toffset:16;\tsize:8;\n"
+    "\tfield:unsigned int nfds;\toffset:24;\tsize:8;\n",
+    "exit": f"{_NUMBERED}\tfield:long ret;\toffset:16;\tsize:8;\n",
+}
+
+
+@pytest.mark.parametrize(("formats", "number"), [(_OF_ALL, 8), (_OF_ONE, 4)])
+def test_fields_are_where_the_kernel_says(formats: dict[str, str], number: int) -> None:
+    tracepoints = {kind: Tracepoint("any", 1, _COMMON + text) for kind, text in formats.items()}
+    layout = Layout.of(tracepoints, frozenset(), {}, ())
+    assert dict(layout.at) == {"number": 8, "first": 16, "left": 8, "result": 16}
+    assert (layout.long.size, layout.number.size) == (8, number)
 
 
 def test_later_keeps_the_order() -> None:

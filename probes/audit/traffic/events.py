@@ -1,0 +1,82 @@
+"""Which events are opened on each CPU, and which records pass their filters.
+
+A tracepoint of `raw_syscalls` is passed by every system call of every process of this machine, and its filter is
+evaluated each time.  That of a single call (syscalls/sys_enter_poll) is passed by this call alone; all others only find
+out that it is not theirs (perf_syscall_enter, kernel/trace/trace_syscalls.c).
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from ...axes import ACCEPTS, EPOLL_CALLS
+from ...observers.perf_rings import Tracepoint, long_of
+from ..waits import RECEIVES
+from ..wakers import filter_for
+
+ESTABLISHED, SYN_RECV = 1, 3  # include/net/tcp_states.h
+TRACEPOINTS = {
+    "arrival": "sock/inet_sock_set_state",
+    "waking": "sched/sched_waking",
+    "enter": "raw_syscalls/sys_enter",
+    "exit": "raw_syscalls/sys_exit",
+    "switch": "sched/sched_switch",
+}
+TAKES = (*ACCEPTS, *RECEIVES)
+"""Calls that take a connection or a datagram; they may also wait for it."""
+WAITS = (*EPOLL_CALLS, "select", "pselect6", "poll", "ppoll", *ACCEPTS)
+"""Calls that may wait for a listener, and those that take a connection."""
+OWN_TRACEPOINTS = {
+    f"{kind} {call}": f"syscalls/sys_{kind}_{call}" for call in (*WAITS, *RECEIVES) for kind in ("enter", "exit")
+}
+"""The tracepoints of single calls.  A kernel may lack them (CONFIG_FTRACE_SYSCALLS)."""
+_FEW = 30
+"""The most ranges of thread ids in each of two filters that are joined (wakers.filter_for)."""
+_SPARE = 3
+"""The events may use one in so many of the descriptors that this process may have."""
+
+
+class Event(NamedTuple):
+    """An event to open on each CPU."""
+
+    kind: str
+    """The key in TRACEPOINTS of what its records tell."""
+    tracepoint: Tracepoint
+    narrow: str
+    """The kernel's filter."""
+
+
+def events(
+    described: Mapping[str, Tracepoint], tids: Collection[int], calls: Mapping[int, str], cpus: int
+) -> Iterator[Event]:
+    """The events that trace these threads.
+
+    `described` holds those of TRACEPOINTS and OWN_TRACEPOINTS that this kernel has.  `calls` names the system calls, by
+    number; `cpus` says on how many CPUs the events will be opened.
+    """
+    if "arrival" in described:
+        yield Event("arrival", described["arrival"], f"oldstate == {SYN_RECV} && newstate == {ESTABLISHED}")
+    yield Event("waking", described["waking"], filter_for("pid", tids))
+    mine = filter_for("common_pid", tids)
+    for kind in ("enter", "exit"):
+        if _have_their_own(described, set(calls.values()), cpus):
+            for call in sorted(set(calls.values())):
+                yield Event(kind, described[f"{kind} {call}"], mine)
+        else:
+            these = " || ".join(f"id == {number}" for number in sorted(calls))
+            yield Event(kind, described[kind], f"({mine}) && ({these})")
+    if "switch" in described:
+        either = (filter_for(field, tids, _FEW) for field in ("prev_pid", "next_pid"))
+        yield Event("switch", described["switch"], " || ".join(either))
+
+
+def _have_their_own(described: Mapping[str, Tracepoint], calls: Collection[str], cpus: int) -> bool:
+    """Whether each of these calls has tracepoints of its own, and these do not take too many descriptors."""
+    if long_of("id", described["enter"].format).size == 4:
+        return False  # a call with 64-bit times is another one there, whose tracepoint has another name
+    if any(f"{kind} {call}" not in described for kind in ("enter", "exit") for call in calls):
+        return False
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most == resource.RLIM_INFINITY or cpus * (len(TRACEPOINTS) + 2 * len(calls)) <= most // _SPARE

@@ -1,0 +1,58 @@
+"""Which tracepoints a watch opens: those of single calls where these can be had, those of all calls otherwise."""
+
+from __future__ import annotations
+
+import resource
+
+import pytest
+
+from probes.audit.traffic.events import OWN_TRACEPOINTS, TRACEPOINTS, Event, events
+from probes.observers.perf_rings import Tracepoint
+
+CALLS = {232: "epoll_wait", 281: "epoll_pwait", 288: "accept4"}
+
+
+def _described(long: int = 8, without: str = "") -> dict[str, Tracepoint]:
+    text = f"\tfield:long id;\toffset:8;\tsize:{long};\n"
+    paths = {**TRACEPOINTS, **OWN_TRACEPOINTS}
+    return {kind: Tracepoint(path, 1, text) for kind, path in paths.items() if path != without}
+
+
+def _chosen(described: dict[str, Tracepoint], cpus: int = 2) -> list[Event]:
+    return list(events(described, [7, 8, 12], CALLS, cpus))
+
+
+def _names(chosen: list[Event], kind: str) -> list[str]:
+    return [event.tracepoint.name for event in chosen if event.kind == kind]
+
+
+def test_each_call_has_its_own() -> None:
+    chosen = _chosen(_described())
+    for kind in ("enter", "exit"):
+        assert _names(chosen, kind) == [f"syscalls/sys_{kind}_{call}" for call in sorted(CALLS.values())]
+    assert {event.narrow for event in chosen if event.kind in ("enter", "exit")} == {
+        "(common_pid >= 7 && common_pid <= 8) || common_pid == 12"
+    }
+    assert {event.kind for event in chosen} == set(TRACEPOINTS)
+
+
+@pytest.mark.parametrize("described", [_described(without="syscalls/sys_exit_accept4"), _described(long=4)])
+def test_those_of_all_calls(described: dict[str, Tracepoint]) -> None:
+    """Where one is missing, or a call with 64-bit times has another name (32-bit kernels)."""
+    chosen = _chosen(described)
+    assert _names(chosen, "enter") == ["raw_syscalls/sys_enter"]
+    assert _names(chosen, "exit") == ["raw_syscalls/sys_exit"]
+    (narrow,) = {event.narrow for event in chosen if event.kind in ("enter", "exit")}
+    assert narrow.endswith("&& (id == 232 || id == 281 || id == 288)")
+
+
+@pytest.mark.parametrize(("limit", "their_own"), [(1024, False), (4096, True), (resource.RLIM_INFINITY, True)])
+def test_not_more_than_may_be_open(monkeypatch: pytest.MonkeyPatch, limit: int, their_own: bool) -> None:
+    """Each event has a descriptor for each CPU."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    assert (len(_chosen(_described(), cpus=64)) > len(TRACEPOINTS)) == their_own
+
+
+def test_what_the_kernel_lacks_is_left_out() -> None:
+    chosen = _chosen(_described(without="sock/inet_sock_set_state"))
+    assert {event.kind for event in chosen} == set(TRACEPOINTS) - {"arrival"}
