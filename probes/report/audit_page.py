@@ -79,7 +79,7 @@ def traffic_facts(traffic: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [("watched", f"{watched['seconds']:g} s of its own clients, without a connection of the audit's")]
     if "accepted" in traffic:
         facts.append(("connections", f"{traffic['arrived']:,} came, {traffic['accepted']:,} were accepted"))
-        if traffic["accepted"]:
+        if traffic["accepted_observed"]:
             facts.append(
                 ("woken in all", f"{traffic['woken']:,}, {traffic['woken_per_accepted']:.2f} for each accepted")
             )

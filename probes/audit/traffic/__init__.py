@@ -1,6 +1,7 @@
 """What a server's real clients do to it: counted while they come, without a connection of our own.
 
     symbols      addresses of kernel functions, by which a wake-up's callers are recognised
+    events       which tracepoints are opened, and what passes their filters
     trace        one ring per CPU, with everything that is traced of the workers
     records      turns the rings' bytes into events, in order of time
     later        work that is put off until the counting is over
@@ -14,6 +15,7 @@
     figures      turns the account into figures
     judge        turns the figures into a verdict
     words        the figures, for people
+    counting     the watch itself: takes the records, and keeps their number below a bound
     watching     all of it, in order
 
 Nothing here stops or wakes a thread of the server, or delays it by more than a tracepoint takes to write its record.

@@ -73,6 +73,8 @@ class Totals:
     """TCP connections that were established at the listener's port."""
     accepted: Counter[int] = field(default_factory=Counter)
     """By thread."""
+    accepted_unobserved: int = 0
+    """Those of them that were accepted while wake-ups were not recorded."""
     found_nothing: Counter[int] = field(default_factory=Counter)
     """Calls of accept that returned EAGAIN, by thread."""
     woken: int = 0
@@ -124,6 +126,7 @@ class Account:
         """When each thread entered its call, or was woken in it: the call took nothing before that."""
         self._in_wait: dict[int, bool] = {}
         self._on_cpu_since: dict[int, int] = {}
+        self._observes = True
 
     def add(self, records: Iterable[Record]) -> None:
         """Count these records."""
@@ -145,6 +148,16 @@ class Account:
             self._end(tid)
         self._asleep, self._in_wait = {}, {}
         self._latest, self._on_cpu_since, self._took_since = {}, {}, {}
+
+    def observe(self, everything: bool) -> None:
+        """Note that from here on everything is recorded, or only connections and who takes them."""
+        # Of the latest connection of each CPU, and of those whose workers still run, a part may be missing.
+        running = [episode for episode in self._episodes.values() if episode.slept_ns is None]
+        for connection in (*self._latest.values(), *(episode.connection for episode in running)):
+            if connection is not None:
+                connection.asleep = None
+        self.interrupted()
+        self._observes = everything
 
     def learn(self, tid: int, way: WaitsIn) -> None:
         """Note that this thread waits for the listener, and how."""
@@ -171,7 +184,7 @@ class Account:
         if arrival.port != self._port or self._datagrams:
             self._latest[arrival.cpu] = None
             return
-        known = all(tid in self._asleep for tid in self.waits_in)
+        known = self._observes and all(tid in self._asleep for tid in self.waits_in)
         connection = WokenBy(sum(self._asleep.values()) if known else None)
         self._latest[arrival.cpu] = connection
         self.connections.append(connection)
@@ -240,6 +253,7 @@ class Account:
             # recvmmsg returns how many messages it took.
             number = call.result if call.call == "recvmmsg" else 1
             self.totals.accepted[call.tid] += number
+            self.totals.accepted_unobserved += 0 if self._observes else number
             if episode is not None:
                 episode.taken += number
             self._tell_others(call)

@@ -46,6 +46,8 @@ class Event(NamedTuple):
     tracepoint: Tracepoint
     narrow: str
     """The kernel's filter."""
+    always: bool = False
+    """Whether it records in the pauses, too: connections, and who takes them, are few beside all that they cause."""
 
 
 def events(
@@ -57,19 +59,30 @@ def events(
     number; `cpus` says on how many CPUs the events will be opened.
     """
     if "arrival" in described:
-        yield Event("arrival", described["arrival"], f"oldstate == {SYN_RECV} && newstate == {ESTABLISHED}")
+        yield Event("arrival", described["arrival"], f"oldstate == {SYN_RECV} && newstate == {ESTABLISHED}", True)
     yield Event("waking", described["waking"], filter_for("pid", tids))
-    mine = filter_for("common_pid", tids)
-    for kind in ("enter", "exit"):
-        if _have_their_own(described, set(calls.values()), cpus):
-            for call in sorted(set(calls.values())):
-                yield Event(kind, described[f"{kind} {call}"], mine)
-        else:
-            these = " || ".join(f"id == {number}" for number in sorted(calls))
-            yield Event(kind, described[kind], f"({mine}) && ({these})")
+    yield from _of_calls(described, filter_for("common_pid", tids), calls, cpus)
     if "switch" in described:
         either = (filter_for(field, tids, _FEW) for field in ("prev_pid", "next_pid"))
         yield Event("switch", described["switch"], " || ".join(either))
+
+
+def _of_calls(described: Mapping[str, Tracepoint], mine: str, calls: Mapping[int, str], cpus: int) -> Iterator[Event]:
+    names = set(calls.values())
+    have_their_own = _have_their_own(described, names, cpus)
+    for group, kind, also, always in (
+        (names & set(TAKES), "enter", "", True),
+        (names & set(TAKES), "exit", " && ret >= 0", True),
+        (names & set(TAKES), "exit", " && ret < 0", False),
+        (names - set(TAKES), "enter", "", False),
+        (names - set(TAKES), "exit", "", False),
+    ):
+        if have_their_own:
+            for call in sorted(group):
+                yield Event(kind, described[f"{kind} {call}"], f"({mine}){also}", always)
+        elif group:
+            these = " || ".join(f"id == {number}" for number, call in sorted(calls.items()) if call in group)
+            yield Event(kind, described[kind], f"({mine}) && ({these}){also}", always)
 
 
 def _have_their_own(described: Mapping[str, Tracepoint], calls: Collection[str], cpus: int) -> bool:
@@ -79,4 +92,4 @@ def _have_their_own(described: Mapping[str, Tracepoint], calls: Collection[str],
     if any(f"{kind} {call}" not in described for kind in ("enter", "exit") for call in calls):
         return False
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return most == resource.RLIM_INFINITY or cpus * (len(TRACEPOINTS) + 2 * len(calls)) <= most // _SPARE
+    return most == resource.RLIM_INFINITY or cpus * (len(TRACEPOINTS) + 3 * len(calls)) <= most // _SPARE

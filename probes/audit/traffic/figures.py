@@ -32,9 +32,14 @@ class TrafficFigures:
     def accepted(self) -> int:
         return sum(self.totals.accepted.values())
 
+    @property
+    def accepted_observed(self) -> int:
+        """Those that were accepted while everything was recorded."""
+        return self.accepted - self.totals.accepted_unobserved
+
     def each(self, number: float) -> float | None:
-        """This number divided by that of the accepted connections; None if there were none."""
-        return number / self.accepted if self.accepted else None
+        """This number divided by that of the connections accepted while it was counted; None if there were none."""
+        return number / self.accepted_observed if self.accepted_observed else None
 
 
 def figures_of(totals: Totals, connections: Sequence[WokenBy], workers: Iterable[int]) -> TrafficFigures:
@@ -70,6 +75,7 @@ def as_dict(figures: TrafficFigures, names: Mapping[int, int]) -> dict[str, Any]
     return {
         "arrived": totals.arrived,
         "accepted": figures.accepted,
+        "accepted_observed": figures.accepted_observed,
         "woken": totals.woken,
         "returned": totals.returned,
         "in_vain": totals.in_vain,

@@ -84,6 +84,7 @@ class TraceStream(PerfRings):
         self._layout = Layout.of(tracepoints, self._tids, names, self._functions)
 
     def _open_all(self, narrow: str) -> None:
+        self._pausable: list[int] = []
         cpus = _online_cpus()
         for pages in _PAGES if len(cpus) <= 16 else _PAGES[1:]:
             self._data_bytes = mmap.PAGESIZE * pages
@@ -101,9 +102,11 @@ class TraceStream(PerfRings):
 
     def _open_on(self, cpu: int) -> None:
         first: int | None = None
-        for kind, tracepoint, narrow in self._events:
+        for kind, tracepoint, narrow, always in self._events:
             fd = _event(tracepoint.id, cpu, chain=kind == "waking" and bool(self._functions))
             self._fds.append(fd)
+            if not always:
+                self._pausable.append(fd)
             _set_filter(fd, narrow)
             if first is None:
                 first = fd
@@ -115,13 +118,14 @@ class TraceStream(PerfRings):
             fcntl.ioctl(fd, GET_ID, number)
             self._layout.kinds[struct.unpack("=Q", number)[0]] = kind
 
-    def pause(self) -> None:
-        """Record nothing until `resume`: a disabled event costs next to nothing."""
-        for fd in self._fds:
+    def pause(self, *, everything: bool = False) -> None:
+        """Until `resume`, record only connections and who takes them, or nothing: a disabled event costs next to
+        nothing."""
+        for fd in self._fds if everything else self._pausable:
             fcntl.ioctl(fd, DISABLE, 0)
 
     def resume(self) -> None:
-        """Record again after `pause`."""
+        """Record everything again after `pause`."""
         for fd in self._fds:
             fcntl.ioctl(fd, ENABLE, 0)
 

@@ -18,7 +18,7 @@ def head(answer: Mapping[str, Any]) -> Iterator[str]:
         of = "" if traffic["only_listener"] else ", of all listeners of its network namespace"
         yield f"watched {seconds:g} s of its own clients: {came}{of}"
         return
-    accepted, per_s = traffic["accepted"], traffic["accepted"] / max(0.001, traffic["watched"]["observed_s"])
+    accepted, per_s = traffic["accepted"], traffic["accepted"] / max(0.001, traffic["watched"]["counted_s"])
     came = f"{traffic['arrived']:,} connections came, " if traffic["arrived"] else ""
     were = "datagrams were taken" if _datagrams(answer) else "were accepted"
     yield f"watched {seconds:g} s of its own clients: {came}{accepted:,} {were}, {per_s:,.0f} a second"
@@ -58,10 +58,11 @@ def _sums(traffic: Mapping[str, Any], *, datagrams: bool) -> Iterator[str]:
     if not traffic["accepted"]:
         return
     events, taken = ("datagrams", "taken") if datagrams else ("connections", "accepted")
-    yield (
-        f"  in all    {traffic['woken']:,} woken by {events}, {traffic['woken_per_accepted']:.2f} for each that was "
-        f"{taken}; {traffic['in_vain']:,} of them in vain, {traffic['in_vain_per_accepted']:.2f} each"
-    )
+    if observed := traffic["accepted_observed"]:
+        of = "" if observed == traffic["accepted"] else f" meanwhile ({observed:,})"
+        woken = f"{traffic['woken']:,} woken by {events}, {traffic['woken_per_accepted']:.2f} for each that was {taken}"
+        in_vain = f"{traffic['in_vain']:,} of them in vain, {traffic['in_vain_per_accepted']:.2f} each"
+        yield f"  in all    {woken}{of}; {in_vain}"
     if traffic["found_nothing"]:
         call = "recvfrom, recvmsg or recvmmsg" if datagrams else "accept"
         yield f"            {traffic['found_nothing']:,} calls of {call} came back with EAGAIN"

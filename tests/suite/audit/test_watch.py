@@ -164,16 +164,31 @@ def test_a_limit_on_the_workers_woken(start: Start) -> None:
 
 @needs_trace
 def test_beyond_its_bound_it_samples(start: Start) -> None:
-    """Records a second are bounded; what was counted is of a part of the time, and that is said."""
+    """Wake-ups are those of a part of the time, and that is said; connections are counted all the time."""
+    server = start("exclusive")
+    answer, load = while_watched(
+        ["--port", server.address, "--watch", WATCH_S, "--most-records", 2000], lambda: _load(server, 100)
+    )
+    traffic, watched = answer["traffic"], answer["traffic"]["watched"]
+    assert watched["observed_s"] < watched["seconds"] == watched["counted_s"]
+    assert (traffic["arrived"], traffic["accepted"]) == (load["made"], load["made"]), answer
+    assert 0 < traffic["accepted_observed"] < load["made"]
+    assert answer["verdict"] == "wakes one", answer["sentence"]
+    assert [line for line in answer["warnings"] if "all connections were counted" in line]
+
+
+@needs_trace
+def test_if_connections_alone_are_too_many(start: Start) -> None:
+    """Records a second are bounded, whatever they tell; nothing at all is recorded for a part of the time."""
     server = start("level")
     answer, load = while_watched(
         ["--port", server.address, "--watch", WATCH_S, "--most-records", 500], lambda: _load(server, 200)
     )
     watched = answer["traffic"]["watched"]
-    assert watched["observed_s"] < watched["seconds"]
+    assert watched["observed_s"] <= watched["counted_s"] < watched["seconds"]
     assert watched["records"] < 4 * 500 * watched["seconds"]
     assert answer["traffic"]["accepted"] < load["made"]
-    assert [line for line in answer["warnings"] if "of the time was observed" in line]
+    assert [line for line in answer["warnings"] if "connections were counted" in line and "% of the time" in line]
 
 
 @needs_trace

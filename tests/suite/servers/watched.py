@@ -109,7 +109,7 @@ def compared(watched: Sequence[float], alone: Sequence[float], again: Sequence[f
 def _counted(answers: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The cells that say what was counted."""
     traffic = [answer["traffic"] for answer in answers]
-    accepted = max(1, sum(watched["accepted"] for watched in traffic))
+    accepted = max(1, sum(watched["accepted_observed"] for watched in traffic))
     woken = [answer["woken"]["median"] for answer in answers if answer["woken"]]
     asleep = [watched["asleep"]["median"] for watched in traffic if watched["asleep"]]
     yield f"{_median(woken)} of {_median(asleep)}"

@@ -203,6 +203,23 @@ def test_after_a_gap_nothing_is_known() -> None:
     assert [connection.asleep for connection in account.connections] == [None]
 
 
+def test_in_a_pause_connections_are_counted_and_not_judged() -> None:
+    """Nor is the last one before it, whose wake-ups may be recorded in part."""
+    account = _account()
+    account.add(Trace().arrives().wakes(1).serves(1).arrives().wakes(2).records)
+    account.observe(False)
+    account.add(Trace().arrives().accepts(2).arrives().accepts(3).accepts(4, -11).records)
+    account.observe(True)
+    account.known_asleep(WORKERS)
+    account.add(Trace().arrives().wakes(1).serves(1).records)
+    account.interrupted()
+    totals, shown = account.totals, figures_of(account.totals, account.connections, WORKERS)
+    assert [connection.asleep for connection in account.connections] == [4, None, None, None, 4]
+    assert (totals.arrived, shown.accepted, shown.accepted_observed) == (5, 4, 2)
+    assert (totals.woken, shown.judged) == (3, 2)
+    assert shown.each(totals.woken) == 1.5
+
+
 def test_who_was_not_seen_to_sleep_again_is_in_vain_for_nobody() -> None:
     """Cut off by the end of the watch: it may have taken the connection a moment later."""
     account = _counted(Trace().arrives().wakes(1, 2).serves(1).runs(2).returns(2))

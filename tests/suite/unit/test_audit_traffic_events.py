@@ -29,9 +29,9 @@ def _names(chosen: list[Event], kind: str) -> list[str]:
 def test_each_call_has_its_own() -> None:
     chosen = _chosen(_described())
     for kind in ("enter", "exit"):
-        assert _names(chosen, kind) == [f"syscalls/sys_{kind}_{call}" for call in sorted(CALLS.values())]
-    assert {event.narrow for event in chosen if event.kind in ("enter", "exit")} == {
-        "(common_pid >= 7 && common_pid <= 8) || common_pid == 12"
+        assert set(_names(chosen, kind)) == {f"syscalls/sys_{kind}_{call}" for call in CALLS.values()}
+    assert {event.narrow for event in chosen if event.kind == "enter"} == {
+        "((common_pid >= 7 && common_pid <= 8) || common_pid == 12)"
     }
     assert {event.kind for event in chosen} == set(TRACEPOINTS)
 
@@ -40,17 +40,26 @@ def test_each_call_has_its_own() -> None:
 def test_those_of_all_calls(described: dict[str, Tracepoint]) -> None:
     """Where one is missing, or a call with 64-bit times has another name (32-bit kernels)."""
     chosen = _chosen(described)
-    assert _names(chosen, "enter") == ["raw_syscalls/sys_enter"]
-    assert _names(chosen, "exit") == ["raw_syscalls/sys_exit"]
-    (narrow,) = {event.narrow for event in chosen if event.kind in ("enter", "exit")}
-    assert narrow.endswith("&& (id == 232 || id == 281 || id == 288)")
+    assert set(_names(chosen, "enter")) == {"raw_syscalls/sys_enter"}
+    assert set(_names(chosen, "exit")) == {"raw_syscalls/sys_exit"}
+    of_calls = {(event.narrow.partition(" && (id")[2], event.always) for event in chosen if event.kind == "enter"}
+    assert of_calls == {(" == 232 || id == 281)", False), (" == 288)", True)}
+
+
+def test_what_pauses() -> None:
+    """Connections and who takes them are recorded all the time; who finds nothing is not."""
+    always = [event for event in _chosen(_described()) if event.always]
+    assert [event.tracepoint.short_name for event in always] == [
+        "inet_sock_set_state", "sys_enter_accept4", "sys_exit_accept4",
+    ]  # fmt: skip
+    assert always[2].narrow.endswith(" && ret >= 0")
 
 
 @pytest.mark.parametrize(("limit", "their_own"), [(1024, False), (4096, True), (resource.RLIM_INFINITY, True)])
 def test_not_more_than_may_be_open(monkeypatch: pytest.MonkeyPatch, limit: int, their_own: bool) -> None:
     """Each event has a descriptor for each CPU."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
-    assert (len(_chosen(_described(), cpus=64)) > len(TRACEPOINTS)) == their_own
+    assert ("syscalls/sys_enter_accept4" in _names(_chosen(_described(), cpus=64), "enter")) == their_own
 
 
 def test_what_the_kernel_lacks_is_left_out() -> None:
