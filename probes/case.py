@@ -54,12 +54,22 @@ class Facts:
 class Case:
     """One test under one claim, while it runs: its trials, and its facts."""
 
-    def __init__(self, claim: Claim, id: str = "", nodeid: str = "", scenario: Scenario | None = None) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        id: str = "",
+        nodeid: str = "",
+        scenario: Scenario | None = None,
+        *,
+        is_first: bool = False,
+    ) -> None:
         self.claim = claim
         self.id = id
         """The scenario's, or pytest's name for a test that has none: as the catalogue has it."""
         self.nodeid = nodeid
         self.scenario = scenario
+        self.is_first = is_first
+        """Whether it is the first of those that its test is tried on."""
         self.seen: list[Seen] = []
         self.facts: list[dict[str, Any]] = []
         self.experiments: list[str] = []
@@ -73,9 +83,10 @@ class Case:
             return None
         callspec = getattr(item, "callspec", None)
         scenario = callspec.params.get("scenario") if callspec else None
-        if not isinstance(scenario, Scenario):
+        if callspec is None or not isinstance(scenario, Scenario):
             return cls(claim, item.name, item.nodeid)
-        return cls(claim, scenario.id, item.nodeid, scenario)
+        first = not any(callspec.indices.values())
+        return cls(claim, scenario.id, item.nodeid, scenario, is_first=first)
 
     def judged(
         self,

@@ -46,8 +46,9 @@ def herd(request: pytest.FixtureRequest) -> RunTrials:
 
     def run(scenario: Scenario, *, in_part: bool = False) -> Seen:
         why_not = lab.greeting["why_not"]
-        # Of several, the first is of waiters as fork(2) makes them.
-        trials = [lab.run(scenario, traced=False, own_memory=untraced > 1 and place == 0) for place in range(untraced)]
+        # Of several in a claim's first case, the first is of waiters as fork(2) makes them.
+        as_forked = untraced > 1 and case is not None and case.is_first
+        trials = [lab.run(scenario, traced=False, own_memory=as_forked and place == 0) for place in range(untraced)]
         if why_not["syscall_exit"] is None:
             trials.append(lab.run(preset.traced(scenario) if in_part else scenario, traced=True))
         seen = Seen(scenario, trials, why_not, observers.names(observers.WOKEN))

@@ -19,7 +19,7 @@ from probes.claims import claim, man
 from probes.star import centre, over
 
 @claim("made.each-is-taken", "So it is.", level="observed", basis=[man("accept", 2)])
-@over(centre("accept", "loop", "one-by-one", "k48"))
+@over(*(centre(call, "loop", "one-by-one", "k48") for call in ("accept", "accept4")))
 def test_each_is_taken(herd, scenario):
     assert herd(scenario, in_part={in_part}).each_step("connections") == 1
 """
@@ -29,7 +29,7 @@ def test_each_is_taken(herd, scenario):
     ("options", "in_part", "trials"),
     [
         ([], False, [(48, False, True), (48, False, False), (48, False, False), (48, True, False)]),
-        ([], True, [(48, False, True), (48, False, False), (48, False, False), (48, True, False)]),
+        ([], True, [(48, False, True), (48, False, False), (48, False, False), (12, True, False)]),
         (["--herd-trials=2"], False, [(48, False, True), (48, False, False), (48, True, False)]),
         (["--herd-trials=1"], False, [(48, False, False), (48, True, False)]),
         (["--herd-preset=fast"], False, [(48, False, False), (48, True, False)]),
@@ -50,5 +50,20 @@ def test_trials_of_a_case(
         return answer
 
     lab.run = noted
-    run(SERIES.format(in_part=in_part), *options).assert_outcomes(passed=1)
+    run(SERIES.format(in_part=in_part), *options).assert_outcomes(passed=2)
     assert seen == trials
+
+
+def test_own_memory_in_the_first_case(run: Pytest, lab: type[FakeLab]) -> None:
+    """A claim's first case has waiters as fork(2) makes them; the others of the claim need not show that again."""
+    seen = []
+
+    def noted(self: FakeLab, scenario: Scenario, *, traced: bool, own_memory: bool = False) -> Trial:
+        seen.append((scenario.call, own_memory))
+        answer: Any = FakeLab.run(self, scenario, traced=traced)
+        return answer
+
+    lab.run = noted
+    run(SERIES.format(in_part=False)).assert_outcomes(passed=2)
+    assert [call for call, own in seen if own] == ["accept"]
+    assert len([call for call, _ in seen if call == "accept4"]) == 4
