@@ -13,6 +13,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import refusals, syscalls
 from .errnos import errno_name
@@ -31,12 +32,13 @@ SINGLE_ISSUER, DEFER_TASKRUN = 1 << 12, 1 << 13  # IORING_SETUP_...
 _CQSIZE = 1 << 3
 
 _AT_ITS_PLACE = (1 << 64) - 1  # an offset of -1: where the file stands (io_uring_enter(2), IORING_OP_READV)
-_ENTER_GETEVENTS, _ENTER_EXT_ARG = 1 << 0, 1 << 3
+ENTER_GETEVENTS, _ENTER_EXT_ARG = 1 << 0, 1 << 3
 _FEAT_SINGLE_MMAP, _FEAT_EXT_ARG, _FEAT_REG_REG_RING = 1 << 0, 1 << 8, 1 << 13
 _REGISTER_EVENTFD = 4
-_CQE_F_MORE = 1 << 1
-_OFF_SQES = 0x10000000
-_PARAMS_BYTES, _SQE_BYTES, _CQE_BYTES = 120, 64, 16
+CQE_F_MORE, CQE_F_SOCK_NONEMPTY = 1 << 1, 1 << 2
+OFF_SQES = 0x10000000
+"""The offset at which the entries of the submission queue are mapped (io_uring_setup(2))."""
+_PARAMS_BYTES, SQE_BYTES, CQE_BYTES = 120, 64, 16
 _ENTRIES = 8
 
 
@@ -58,6 +60,13 @@ class Request:
     group: int = 0
     """Of buffers: the field buf_group."""
 
+    def entry(self, fd: int, tag: int, address: int) -> bytes:
+        """It as a struct io_uring_sqe, on a descriptor; `address`: the field addr."""
+        place = _AT_ITS_PLACE if self.opcode == READ else 0
+        events = _poll_mask(self.events)
+        fields = (self.opcode, self.how, self.flags, fd, place, address, self.length, events, tag, self.group)
+        return struct.pack("=BBHiQQIIQH", *fields).ljust(SQE_BYTES, b"\0")
+
 
 def poll_for(events: int = select.POLLIN, *, multishot: bool = False) -> Request:
     """A poll, which completes once, or each time that there is news."""
@@ -75,16 +84,38 @@ class Completion:
     """Whether the same request will complete again."""
 
 
+def parameters(flags: int, completions: int) -> ctypes.Array[ctypes.c_char]:
+    """struct io_uring_params, as `io_uring_setup` takes it; `completions`: 0 for as many as the kernel likes."""
+    asked = struct.pack("=III", 0, completions, flags | (_CQSIZE if completions else 0))
+    return ctypes.create_string_buffer(asked, _PARAMS_BYTES)
+
+
+class Layout(NamedTuple):
+    """Where what lies in a ring's mapping, in bytes; the same in every ring of the same size on one kernel."""
+
+    size: int
+    """Of the whole mapping, without the entries of the submission queue, which have one of their own."""
+    sq_tail: int
+    cq_head: int
+    cq_tail: int
+    completions: int
+    """The first entry of the completion queue."""
+    entries: int
+    """How many that queue has."""
+
+
+RESULT_AT, FLAGS_AT = 8, 12
+"""In an entry of the completion queue (struct io_uring_cqe); each is a C int."""
+
+
 class Ring:
     """One instance.  Raises NotApplicable if this kernel or its settings refuse it, Inconclusive at a limit."""
 
     def __init__(self, entries: int = _ENTRIES, flags: int = 0, completions: int = 0) -> None:
         """`entries` of the submission queue at least, and `completions` in the other one (twice as many unless given);
         both become powers of two."""
-        params = bytearray(_PARAMS_BYTES)
-        struct.pack_into("=III", params, 0, 0, completions, flags | (_CQSIZE if completions else 0))
-        address = ctypes.addressof(ctypes.c_char.from_buffer(params))
-        self.fd = syscalls.call(syscalls.NUMBERS["io_uring_setup"], entries, address)
+        params = parameters(flags, completions)
+        self.fd = syscalls.call(syscalls.NUMBERS["io_uring_setup"], entries, ctypes.addressof(params))
         if self.fd < 0:
             raise _refusal(-self.fd)
         sq_entries, self.completions = struct.unpack_from("=II", params, 0)
@@ -100,12 +131,13 @@ class Ring:
             raise NotApplicable("io_uring without IORING_FEAT_SINGLE_MMAP")
         _, self._sq_tail, self._sq_mask, _, _, _, self._array = struct.unpack_from("=7I", params, 40)
         self._cq_head, self._cq_tail, self._cq_mask, _, _, self._cqes = struct.unpack_from("=6I", params, 80)
-        size = max(self._array + 4 * sq_entries, self._cqes + _CQE_BYTES * self.completions)
+        size = max(self._array + 4 * sq_entries, self._cqes + CQE_BYTES * self.completions)
+        self.layout = Layout(size, self._sq_tail, self._cq_head, self._cq_tail, self._cqes, self.completions)
         self._buffers: list[ctypes.Array[ctypes.c_char]] = []
         """What reads write to: kept as long as the ring."""
         try:
             self._rings = mmap.mmap(self.fd, size, mmap.MAP_SHARED | mmap.MAP_POPULATE)
-            self._sqes = mmap.mmap(self.fd, sq_entries * _SQE_BYTES, mmap.MAP_SHARED, offset=_OFF_SQES)
+            self._sqes = mmap.mmap(self.fd, sq_entries * SQE_BYTES, mmap.MAP_SHARED, offset=OFF_SQES)
         except OSError as error:
             os.close(self.fd)
             raise refusals.unavailable("io_uring: mmap", error) from error
@@ -126,24 +158,11 @@ class Ring:
         """Queue one request on descriptor `fd`; `enter` hands it over."""
         tail = self._get(self._sq_tail)
         slot = tail & self._get(self._sq_mask)
-        place, buffer = 0, request.address
+        buffer = request.address
         if request.opcode == READ:
             self._buffers.append(ctypes.create_string_buffer(request.length))
-            place, buffer = _AT_ITS_PLACE, ctypes.addressof(self._buffers[-1])
-        sqe = struct.pack(
-            "=BBHiQQIIQH",
-            request.opcode,
-            request.how,
-            request.flags,
-            fd,
-            place,
-            buffer,
-            request.length,
-            _poll_mask(request.events),
-            tag,
-            request.group,
-        )
-        self._sqes[slot * _SQE_BYTES : (slot + 1) * _SQE_BYTES] = sqe.ljust(_SQE_BYTES, b"\0")
+            buffer = ctypes.addressof(self._buffers[-1])
+        self._sqes[slot * SQE_BYTES : (slot + 1) * SQE_BYTES] = request.entry(fd, tag, buffer)
         store(self._rings, self._array + 4 * slot, slot)
         store(self._rings, self._sq_tail, (tail + 1) & 0xFFFFFFFF)
 
@@ -152,7 +171,7 @@ class Ring:
 
         With `look` it takes in what completed meanwhile, even if it waits for none.
         """
-        flags = _ENTER_GETEVENTS if wait_for or look else 0
+        flags = ENTER_GETEVENTS if wait_for or look else 0
         return syscalls.call(syscalls.NUMBERS["io_uring_enter"], self.fd, to_submit, wait_for, flags, 0, 0)
 
     def enter_until(self, wait_for: int, limit: int) -> int:
@@ -162,7 +181,7 @@ class Ring:
         """
         argument = struct.pack("=QIIQ", 0, 0, 0, limit)  # struct io_uring_getevents_arg
         place = ctypes.create_string_buffer(argument, len(argument))
-        flags = _ENTER_GETEVENTS | _ENTER_EXT_ARG
+        flags = ENTER_GETEVENTS | _ENTER_EXT_ARG
         number = syscalls.NUMBERS["io_uring_enter"]
         return syscalls.call(number, self.fd, 0, wait_for, flags, ctypes.addressof(place), len(argument))
 
@@ -190,9 +209,9 @@ class Ring:
             head = (head + 1) & 0xFFFFFFFF
 
     def _at(self, place: int) -> Completion:
-        at = self._cqes + _CQE_BYTES * (place & self._get(self._cq_mask))
+        at = self._cqes + CQE_BYTES * (place & self._get(self._cq_mask))
         tag, result, flags = struct.unpack_from("=QiI", self._rings, at)
-        return Completion(tag, result, bool(flags & _CQE_F_MORE))
+        return Completion(tag, result, bool(flags & CQE_F_MORE))
 
     def _get(self, offset: int) -> int:
         value: int = struct.unpack_from("=I", self._rings, offset)[0]

@@ -244,6 +244,8 @@ class Herd:
                 os.kill(pid, signal.SIGKILL)
         reap_all()
         self._pids.clear()
+        if self._plain is not None:
+            self._plain.unmap()
         if self._order is not None:
             os.close(self._order)
             self._order = None

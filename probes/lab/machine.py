@@ -4,7 +4,8 @@ A waiter makes only a dozen calls.  A forked interpreter copies a hundred pages 
 faults in as many pages of its own program; that was most of the cost of a trial.  This machine touches a page or two.
 It executes steps of one kind, each 14 words long:
 
-    number a b c d e f    the system call and its arguments; a negative number only loads the word at address a
+    number a b c d e f    the system call and its arguments; a negative number only loads what stands at address a: -1 a
+                          word, -2 a C int
     keep                  the address for the result, or 0
     below equal above     offset of the next step if the result is less than `against`, equal to it, or greater; 1 ends
                           the machine, which then returns
@@ -48,7 +49,11 @@ step:   mov 88(%rbx), %rcx      # count
         mov 48(%rbx), %r9       # f
         syscall
         jmp 3f
-2:      mov (%rdi), %rax
+2:      inc %rax                # LOAD
+        jnz 6f
+        mov (%rdi), %rax
+        jmp 3f
+6:      movslq (%rdi), %rax     # LOAD_INT
 3:      mov 56(%rbx), %rcx      # keep
         test %rcx, %rcx
         jz 4f
@@ -66,13 +71,13 @@ step:   mov 88(%rbx), %rcx      # count
 """
 """The source of CODE; if there is an assembler, `tests/suite/unit/test_machine.py` assembles it again."""
 CODE = bytes.fromhex(
-    "534889fb488b4b584885c97407488b4360480101488b03488b7b084885c07818488b7310488b53184c8b53204c8b43284c8b4b300f05eb03"
-    "488b07488b4b384885c97403488901488b4b48482b4368480f4c4b40480f4f4b504883f90174054801cbeba05bc3"
+    "534889fb488b4b584885c97407488b4360480101488b03488b7b084885c07818488b7310488b53184c8b53204c8b43284c8b4b300f05eb0d"
+    "48ffc07505488b07eb03486307488b4b384885c97403488901488b4b48482b4368480f4c4b40480f4f4b504883f90174054801cbeb965bc3"
 )
-_WORDS = 14
-STEP = struct.Struct(f"={_WORDS}q")
-LOAD = -1
-"""The number of a step that makes no system call."""
+WORDS = 14
+STEP = struct.Struct(f"={WORDS}q")
+LOAD, LOAD_INT = -1, -2
+"""The numbers of steps that make no system call: they load a word, or a C int with its sign."""
 END = -1
 """Instead of a next step: end the machine."""
 _ENDS = 1
@@ -128,11 +133,11 @@ class Program:
 
     @property
     def end(self) -> int:
-        return len(self.words) // _WORDS
+        return len(self.words) // WORDS
 
     def at(self, step: int, word: int = 0) -> Place:
         """The place of a step, or of one of its words."""
-        return Place(ITSELF, 8 * (_WORDS * step + word))
+        return Place(ITSELF, 8 * (WORDS * step + word))
 
     def add(
         self,
@@ -144,13 +149,14 @@ class Program:
         equal: int | None = None,
         above: int | None = None,
         count: int | Place = 0,
+        by: int = 1,
     ) -> int:
         """Add a step and return its number.  By default the step after it comes next."""
         step = self.end
         far = [
             STEP.size if to is None else _ENDS if to == END else STEP.size * (to - step) for to in (below, equal, above)
         ]
-        for word in (number, *arguments, *(0,) * (6 - len(arguments)), keep, *far, count, 1, against):
+        for word in (number, *arguments, *(0,) * (6 - len(arguments)), keep, *far, count, by, against):
             if isinstance(word, Place):
                 self.places.append((len(self.words), *word))
             self.words.append(0 if isinstance(word, Place) else word)
@@ -160,13 +166,17 @@ class Program:
         """Set the next steps of a step that was added before them."""
         for word, target in ((8, below), (9, equal), (10, above)):
             if target is not None:
-                self.words[_WORDS * step + word] = STEP.size * (target - step)
+                self.words[WORDS * step + word] = STEP.size * (target - step)
 
     def load(self, address: int | Place, **more: Any) -> int:
         """Add a step that loads a word, to store it elsewhere or to compare it."""
         return self.add(LOAD, address, **more)
 
-    def store(self, value: int, address: int | Place, **more: Any) -> int:
+    def load_int(self, address: int | Place, **more: Any) -> int:
+        """The same for a C int."""
+        return self.add(LOAD_INT, address, **more)
+
+    def store(self, value: int | Place, address: int | Place, **more: Any) -> int:
         """Add a step that writes a value to an address."""
         return self.add(LOAD, self.at(self.end, 2), value, keep=address, **more)
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from .. import syscalls
 from ..axes import CALLS
 from ..parts import find
+from ..rings import Layout
 from ..scenario import Scenario
 from ..verdict import NotApplicable
 
@@ -30,11 +31,29 @@ OPENED: Any = object()
 """As an argument: what the first call before the wait opened."""
 
 
+class Word(NamedTuple):
+    """As an argument: the word at this address, at the time of the call."""
+
+    address: int
+
+
 class SystemCall(NamedTuple):
     """One system call: its number and at most six arguments."""
 
     number: int
-    arguments: tuple[int, ...]
+    arguments: tuple[int | Word, ...]
+    keep: int = 0
+    """Where its result goes, as a word; 0: nowhere."""
+
+
+class Queues(NamedTuple):
+    """The queues of a ring of io_uring, if that is what a waiter opens and waits with."""
+
+    hand_over: SystemCall
+    """Hands over the one request; made whenever that is not armed."""
+    request: bytes
+    """That, as a struct io_uring_sqe."""
+    layout: Layout
 
 
 class SystemCalls(NamedTuple):
@@ -48,6 +67,8 @@ class SystemCalls(NamedTuple):
     """As `Waiting.rearm`."""
     buffers: tuple[Any, ...] = ()
     """What arguments point to."""
+    queues: Queues | None = None
+    """Where the result of the wait lies, if the call itself does not return it."""
 
 
 class Strategy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import select
@@ -10,14 +11,13 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 
-from .. import rings
+from .. import rings, syscalls
 from ..errnos import errno_name
 from ..rings import Request, Ring
 from ..scenario import Scenario
 from ..verdict import NotApplicable
-from . import Strategy, Waiting
+from . import OPENED, Queues, Strategy, SystemCall, SystemCalls, Waiting
 
-_ENTRIES = 8
 _MOST_COMPLETIONS = 1 << 16  # IORING_MAX_CQ_ENTRIES, io_uring/io_uring.h
 
 
@@ -47,7 +47,8 @@ class IoUring(Strategy):
         self._fds = fds
         self._rings: list[Ring] = []
         self._lock = threading.Lock()
-        with _blocking(scenario) as apart, Ring(flags=self._flags) as ring:
+        with _blocking(scenario) as apart, self._new_ring() as ring:
+            self._layout = ring.layout
             ring.submit(self._request, apart)
             if ring.enter(1, 0) >= 0 and (done := ring.reap()) is not None:
                 raise NotApplicable(f"{scenario.call}: {errno_name(-done.result)}")
@@ -68,8 +69,35 @@ class IoUring(Strategy):
         return _Waiting(ring, self._request, self._fds[i], i, threading.Lock())
 
     def _new_ring(self) -> Ring:
-        entries = max(_ENTRIES, self._scenario.n if self._scenario.sharing == "ring" else 1)
-        return Ring(entries, self._flags, completions=min(max(2 * entries, self._scenario.k), _MOST_COMPLETIONS))
+        return Ring(self._entries, self._flags, self._completions)
+
+    @property
+    def _entries(self) -> int:
+        """One request at a time is handed over, by each of those who share the ring."""
+        return self._scenario.n if self._scenario.sharing == "ring" else 1
+
+    @property
+    def _completions(self) -> int:
+        return min(max(2 * self._entries, self._scenario.k), _MOST_COMPLETIONS)
+
+    def system_calls(self, i: int) -> SystemCalls | None:
+        """None where waiters use a ring that was made before them."""
+        if self._rings or self._scenario.sharing == "ring":
+            return None
+        params = rings.parameters(self._flags, self._completions)
+        buffer = ctypes.create_string_buffer(self._request.length)
+        entry = self._request.entry(self._fds[i], i, self._address_in(buffer))
+
+        def enter(hand_over: int, wait_for: int, flags: int) -> SystemCall:
+            return SystemCall(syscalls.NUMBERS["io_uring_enter"], (OPENED, hand_over, wait_for, flags, 0, 0))
+
+        setup = SystemCall(syscalls.NUMBERS["io_uring_setup"], (self._entries, ctypes.addressof(params)))
+        queues = Queues(enter(1, 0, 0), entry, self._layout)
+        return SystemCalls(enter(0, 1, rings.ENTER_GETEVENTS), (setup,), None, (params, buffer), queues)
+
+    def _address_in(self, buffer: ctypes.Array[ctypes.c_char]) -> int:
+        """The field addr of the request, where a read goes to this buffer."""
+        return ctypes.addressof(buffer) if self._request.opcode == rings.READ else self._request.address
 
     def completed(self) -> Mapping[int, int]:
         counts: dict[int, int] = {}
