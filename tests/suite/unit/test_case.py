@@ -154,7 +154,9 @@ def test_measured_claim_that_breaks_has_a_rank_too() -> None:
 def _item(claim: Claim, **params: Any) -> Any:
     test = SimpleNamespace(claim=claim)
     nodeid = "tests/kernel/test_x.py::test_x[plain]"
-    return SimpleNamespace(name="test_x[plain]", nodeid=nodeid, function=test, callspec=SimpleNamespace(indices={}, params=params))
+    return SimpleNamespace(
+        name="test_x[plain]", nodeid=nodeid, function=test, callspec=SimpleNamespace(indices={}, params=params)
+    )
 
 
 def _case_of(claim: Claim, **params: Any) -> Case:
