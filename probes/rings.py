@@ -90,7 +90,7 @@ def parameters(flags: int, completions: int) -> ctypes.Array[ctypes.c_char]:
     return ctypes.create_string_buffer(asked, _PARAMS_BYTES)
 
 
-class Layout(NamedTuple):
+class RingLayout(NamedTuple):
     """Where what lies in a ring's mapping, in bytes; the same in every ring of the same size on one kernel."""
 
     size: int
@@ -132,7 +132,7 @@ class Ring:
         _, self._sq_tail, self._sq_mask, _, _, _, self._array = struct.unpack_from("=7I", params, 40)
         self._cq_head, self._cq_tail, self._cq_mask, _, _, self._cqes = struct.unpack_from("=6I", params, 80)
         size = max(self._array + 4 * sq_entries, self._cqes + CQE_BYTES * self.completions)
-        self.layout = Layout(size, self._sq_tail, self._cq_head, self._cq_tail, self._cqes, self.completions)
+        self.layout = RingLayout(size, self._sq_tail, self._cq_head, self._cq_tail, self._cqes, self.completions)
         self._buffers: list[ctypes.Array[ctypes.c_char]] = []
         """What reads write to: kept as long as the ring."""
         try:

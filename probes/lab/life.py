@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .. import syscalls
 from ..observers import tracer
-from ..rings import Layout
+from ..rings import RingLayout
 from ..strategies import OPENED, SystemCall, SystemCalls, Word
 from .board import (
     AT_S,
@@ -79,7 +79,7 @@ class Shape(NamedTuple):
     wait: _Call
     again: _Call | None
     hand_over: _Call | None
-    layout: Layout | None
+    layout: RingLayout | None
     """Of its ring, if it waits with one."""
 
 

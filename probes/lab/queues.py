@@ -13,7 +13,7 @@ import mmap
 from collections.abc import Sequence
 
 from .. import rings, syscalls
-from ..rings import Layout
+from ..rings import RingLayout
 from .machine import WORDS, Place, Program
 
 _BY, _AGAINST = 12, 13
@@ -23,7 +23,7 @@ MAPPED = (7, 11)
 """The words of the data in which a waiter keeps the addresses of what it has mapped; zero before."""
 
 
-def mappings(layout: Layout) -> tuple[tuple[int, int], ...]:
+def mappings(layout: RingLayout) -> tuple[tuple[int, int], ...]:
     """Size and offset of each mapping of a ring (io_uring_setup(2))."""
     return (layout.size, 0), (rings.SQE_BYTES, rings.OFF_SQES)
 
@@ -36,7 +36,7 @@ class RingSteps:
     the waiter adds the address to each once it knows it.
     """
 
-    def __init__(self, program: Program, ring: int, entry: int, layout: Layout, data: int) -> None:
+    def __init__(self, program: Program, ring: int, entry: int, layout: RingLayout, data: int) -> None:
         """`ring` and `entry` are the parts of the program that begin where the ring, and its one submission, are
         mapped; `data` is a step that is never executed, whose words are variables."""
         self._program, self._parts, self._layout = program, (ring, entry), layout

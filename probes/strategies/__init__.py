@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from .. import syscalls
 from ..axes import CALLS
 from ..parts import find
-from ..rings import Layout
+from ..rings import RingLayout
 from ..scenario import Scenario
 from ..verdict import NotApplicable
 
@@ -53,7 +53,7 @@ class Queues(NamedTuple):
     """Hands over the one request; made whenever that is not armed."""
     request: bytes
     """That, as a struct io_uring_sqe."""
-    layout: Layout
+    layout: RingLayout
 
 
 class SystemCalls(NamedTuple):

@@ -62,6 +62,13 @@ def test_waiters_that_may_have_killed_the_conductor_get_memory_of_their_own(monk
     assert (trial.inconclusive, trial.woken) == (None, 1)
 
 
+NO_MACHINE = """
+from probes.lab import machine
+def have_none(*_):
+    raise OSError
+machine.start = have_none
+"""
+"""All waiters run Python then."""
 LOSES_A_PID = """
 from probes.lab import herd
 from probes.lab.plain import PlainWaiters
@@ -77,16 +84,15 @@ PlainWaiters.pids, herd.fork = lose_a_pid, fork_and_lose_it
 conductor.main"""
 
 
-@pytest.mark.parametrize("call", ["accept", "rt_sigtimedwait"])
+@pytest.mark.parametrize("first", ["", NO_MACHINE], ids=["system calls", "Python"])
 def test_memory_that_ends_between_a_fork_and_the_note_of_the_pid(
-    call: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    first: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Nobody can kill a waiter whose pid nobody knows, and the conductor waited for its end.  The calls stand for
-    waiters that run no Python and for others."""
+    """Nobody can kill a waiter whose pid nobody knows, and the conductor waited for its end."""
     monkeypatch.setattr(session, "ANSWER_PATIENCE_S", 30.0)
-    monkeypatch.setattr(session, "_START", session._START.replace("conductor.main", LOSES_A_PID))
+    monkeypatch.setattr(session, "_START", session._START.replace("conductor.main", first + LOSES_A_PID))
     with Lab() as lab, pytest.raises(Inconclusive, match="the conductor ended: ENOMEM: no memory is left"):
-        lab.run(Scenario(call, n=2), traced=False)
+        lab.run(Scenario("accept", n=2), traced=False)
     assert capfd.readouterr().err == ""
 
 
@@ -99,9 +105,9 @@ conductor.main"""
 
 
 def test_a_waiter_for_which_no_memory_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_START", session._START.replace("conductor.main", NONE_FOR_A_WAITER))
+    monkeypatch.setattr(session, "_START", session._START.replace("conductor.main", NO_MACHINE + NONE_FOR_A_WAITER))
     with Lab() as lab:
-        trial = lab.run(Scenario("rt_sigtimedwait", n=2), traced=False)
+        trial = lab.run(Scenario("accept", n=2), traced=False)
     assert str(trial.inconclusive).startswith("waiter 0 could not get ready: ENOMEM: no memory is left")
 
 
