@@ -65,7 +65,7 @@ def test_the_audits_own_connection() -> None:
 
 
 def test_a_second_that_was_taken_is_another_clients() -> None:
-    """It came while all workers were awake, and so woke nobody."""
+    """The second connection came while all workers were awake, so it woke nobody."""
     step = _read(_took(2, 3))
     assert (step.taken, step.shared, step.winners, step.returned) == (2, True, None, None)
     # Whom the audit's own connection woke is known all the same.
@@ -73,7 +73,7 @@ def test_a_second_that_was_taken_is_another_clients() -> None:
 
 
 def test_a_timer_that_is_quicker_than_the_connection() -> None:
-    """It wakes the worker whom the connection would have woken next: three are woken, and that says nothing."""
+    """The timer wakes the worker that the connection would have woken next.  Three are woken, which proves nothing."""
     step = _read(_took(2), timer=4)
     assert (step.woken, step.timers, step.disturbed_by) == ({1, 2, 3}, {4}, "timer")
 
@@ -83,7 +83,7 @@ def test_the_same_worker_may_take_both() -> None:
 
 
 def test_in_an_instance_that_they_share_it_is_not_judged() -> None:
-    """Whose connection a worker found when it woke the next is not known."""
+    """It is not known whose connection a worker found when it woke the next one."""
     assert _read(_took(2, 3), shares=True).disturbed_by == "client"
     assert _read(_took(2), shares=True).disturbed_by is None
 
@@ -99,7 +99,7 @@ def test_datagrams_may_be_answers_that_a_worker_waited_for() -> None:
 
 @pytest.mark.parametrize(("by_data", "won"), [(0, 1), (1, None)])
 def test_one_that_is_taken_when_data_come_is_another_clients(by_data: int, won: int | None) -> None:
-    """The audit's own was taken before."""
+    """The audit's own connection was taken before."""
     then = _read(_took(*WORKERS[:by_data]), wakes=False)
     connection = Connection(_read(_took(2)), then, False, frozenset(WORKERS))
     assert connection.shared == (by_data > 0)
@@ -110,7 +110,7 @@ def test_one_that_is_taken_when_data_come_is_another_clients(by_data: int, won: 
 
 
 def test_a_server_that_moves_again_and_again_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It did come back to where it waits; --watch is offered for such a one (auditing.audit)."""
+    """The server did come back to its wait; the audit suggests --watch for such a server (auditing.audit)."""
     monkeypatch.setattr(count, "REST_S", 0.0)
     rests: Any = SimpleNamespace(threads={}, at_rest=lambda *_: None, looks=dict, still=lambda _: False)
     eyes: Any = SimpleNamespace(forget=lambda _: None, let_go_on=lambda: None)

@@ -80,7 +80,7 @@ _WAITS_FOR_A_LINE_THEN_FOR_A_SIGNAL = "import signal, sys; sys.stdin.readline();
 
 
 def test_how_a_thread_waits_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once it was seen to wait it waits for something else, within the period: it may be a worker only then."""
+    """It was seen to wait, and then waits for something else within the period: it may be a worker only then."""
     moments = itertools.count(step=0.1)
     # So many turns, however slow the machine is.
     monkeypatch.setattr(idle, "time", SimpleNamespace(monotonic=lambda: next(moments)))

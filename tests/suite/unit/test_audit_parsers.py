@@ -87,7 +87,7 @@ def test_the_set_of_a_select_is_read_in_longs(fds: set[int]) -> None:
 
 @pytest.mark.parametrize("theirs", [None, syscalls.ARCHITECTURE, "another"])
 def test_a_program_with_other_numbers_is_told(theirs: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What its threads wait in would be named wrongly; where nobody knows, nobody says so."""
+    """Otherwise the calls of its threads would get wrong names.  If its numbers are not known, nothing is said."""
     monkeypatch.setattr(syscalls, "architecture_of", lambda pid: theirs)
     server: Any = SimpleNamespace(holders={42: {}})
     if theirs != "another":
@@ -102,7 +102,7 @@ def test_a_program_with_other_numbers_is_told(theirs: str | None, monkeypatch: p
 
 
 def test_socketcall_is_read_as_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its arguments are in memory; its return does not say what it did."""
+    """Its arguments are in memory, and its return does not say which call's work it did."""
     assert why_returns_tell_nothing() is None or syscalls.SOCKETCALL is not None
     monkeypatch.setattr(syscalls, "SOCKETCALL", 102)
     memory = ctypes.create_string_buffer(struct.pack("@6L", 7, 0, 0, 0, 0, 0))

@@ -91,7 +91,7 @@ def _datagrams(trace: Trace) -> Totals:
 
 
 def test_a_datagram_that_wakes_a_herd() -> None:
-    """One takes it; who finds nothing comes back from its wait for that, or sleeps on."""
+    """One worker takes it; another one that finds nothing has returned from its wait in vain, or sleeps on."""
     trace = Trace().wakes(*WORKERS).runs(2).returns(2).receives(2).waits(2).sleeps(2)
     trace.runs(1).returns(1).receives(1, -11).waits(1).sleeps(1).slumbers_on(3).slumbers_on(4)
     totals = _datagrams(trace.arrives())
@@ -100,7 +100,7 @@ def test_a_datagram_that_wakes_a_herd() -> None:
 
 
 def test_a_datagram_of_another_socket() -> None:
-    """An answer that a worker waited for: it is woken, and receives from elsewhere."""
+    """A worker waited for an answer: it is woken, and receives from another socket."""
     trace = Trace().wakes(2).runs(2).returns(2).receives(2, fd=CONNECTION).waits(2).sleeps(2)
     totals = _datagrams(trace)
     assert (totals.woken, totals.otherwise, totals.in_vain, totals.accepted.total()) == (0, 1, 0, 0)
@@ -156,7 +156,7 @@ def test_a_herd() -> None:
 
 
 def test_who_is_awake_cannot_be_woken_and_is_not_asleep() -> None:
-    """One serves while the second connection comes: three slept, three are woken, and that is all of them."""
+    """One worker serves when the second connection comes: three slept, and all three are woken."""
     trace = Trace().arrives().wakes(*WORKERS).slumbers_on(3).slumbers_on(4).finds_nothing(1)
     trace.runs(2).returns(2).accepts(2)
     trace.arrives().wakes(1, 3, 4).serves(1).slumbers_on(3).slumbers_on(4).waits(2).sleeps(2)
@@ -164,7 +164,7 @@ def test_who_is_awake_cannot_be_woken_and_is_not_asleep() -> None:
 
 
 def test_data_for_a_worker_is_not_the_listeners_doing() -> None:
-    """The next packet of a connection that a worker has already, in the same softirq as another's handshake."""
+    """A packet of a connection that a worker has already comes in the same softirq as another's handshake."""
     trace = Trace().arrives().wakes(1).wakes(2, by_listener=False).serves(1)
     trace.runs(2).returns(2).waits(2).sleeps(2)
     account = _counted(trace)
@@ -173,7 +173,7 @@ def test_data_for_a_worker_is_not_the_listeners_doing() -> None:
 
 
 def test_another_port_of_the_same_workers() -> None:
-    """Its handshake goes through the same functions of the kernel; it is not this listener's."""
+    """A handshake on the other port goes through the same functions of the kernel, but is not this listener's."""
     trace = Trace().arrives(port=443).wakes(*WORKERS)
     for tid in WORKERS:
         trace.finds_nothing(tid)
@@ -189,7 +189,7 @@ def test_what_is_accepted_from_another_listener_does_not_count() -> None:
 
 @pytest.mark.parametrize(("shared", "woken"), [(True, 2), (False, 1)])
 def test_one_that_returns_wakes_the_next(shared: bool, woken: int) -> None:
-    """In an epoll instance that they share; else it is the server's own doing."""
+    """This counts if they share an epoll instance; otherwise the server did it."""
     trace = Trace().arrives().wakes(1).runs(1).wakes(2, by_listener=False, waker=1, flags=0)
     trace.returns(1).accepts(1).waits(1).sleeps(1).finds_nothing(2)
     account = _counted(trace, _account(shared=shared))

@@ -16,7 +16,7 @@ _PID_AT, _FLAGS_AT = 20, 24
 
 
 class _Rings(Wakers):
-    """With a ring that holds what `woken` writes, and is full when it is told so."""
+    """Rings that hold what the test puts into `woken`, and are full if the test says so."""
 
     def __init__(self) -> None:
         # Without the kernel's rings.

@@ -58,7 +58,7 @@ def test_without_a_trace_every_look_reads(sleeper: int, watched: ServerThreads) 
 
 
 def test_who_was_not_woken_is_not_read_again(sleeper: int, watched: ServerThreads) -> None:
-    """The trace says who was woken; whoever is not among them is taken to rest as it did."""
+    """The trace says who was woken; the others are taken to rest as before."""
     news: list[set[int] | None] = [None]
     watched.woken = lambda: news.pop() if news else set()
     first = watched.at_rest(10, "rest")
@@ -84,7 +84,7 @@ def test_where_the_trace_lost_records_all_are_read_again(sleeper: int, watched: 
 
 
 def test_who_is_woken_during_the_last_look_is_read_again(sleeper: int, watched: ServerThreads) -> None:
-    """Its record may be there before its state has changed."""
+    """The record of its wake-up may come before its state changes."""
     watched.woken = lambda: {sleeper}
     watched.at_rest(10, "rest")
     reads: list[int] = []
@@ -101,7 +101,7 @@ def test_who_is_woken_during_the_last_look_is_read_again(sleeper: int, watched: 
 
 
 def test_a_look_whatever_the_trace_says(sleeper: int, watched: ServerThreads) -> None:
-    """So the trace is held against the counts; and what it missed is missed once."""
+    """So the trace is compared with the counts; a wake-up that the trace missed is missed only once."""
     watched.woken = set
     first = watched.at_rest(10, "rest")
     _wake(sleeper, watched)
@@ -132,7 +132,7 @@ def test_threads_that_come_and_go_are_noticed() -> None:
 
 @pytest.fixture
 def replaced() -> Iterator[tuple[ServerThreads, int]]:
-    """The threads of this process; one of them has ended since, and this one came: they are as many as before."""
+    """The threads of this process, of which one has ended and another has come since: their number is the same."""
     over = [threading.Event(), threading.Event()]
     threads = [threading.Thread(target=event.wait) for event in over]
     threads[0].start()
@@ -166,7 +166,7 @@ def test_a_thread_that_came_when_another_ended_is_seen_anew(replaced: tuple[Serv
 
 
 def test_no_more_files_are_left_open_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a limit of 12 descriptors half are kept for all else; what has no room is opened each time."""
+    """With a limit of 12 descriptors, half are left for everything else; files without room are opened each time."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (12, 12))
     before = len(os.listdir("/proc/self/fd"))
     files = ThreadFiles()
@@ -199,7 +199,7 @@ def test_no_more_files_are_left_open_than_there_is_room_for(monkeypatch: pytest.
     ],
 )
 def test_who_disturbs_a_connection(issued: list[tuple[int, str, int]], by: str | None) -> None:
-    """Whoever woke a worker before the connection had woken the last; who comes later changes nothing of that.  At 8 it
+    """Somebody who woke a worker before the connection had woken its last one; nobody who came later.  At 8 it
     had issued all its wake-ups."""
     woken = {wakee for _, source, wakee in issued if source == "connection"}
     assert disturbed_by(issued, woken, 8) == by

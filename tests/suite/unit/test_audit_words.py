@@ -32,7 +32,7 @@ def _connections(*woken: int) -> list[Connection]:
 
 
 def test_the_figures_of_a_sentence_fit_together() -> None:
-    """2 and 3 woken in turns: half of them woke two, of which one found nothing."""
+    """Connections wake 2 and 3 workers in turns."""
     figures = judge.figures_of(_connections(2, 3, 2, 3), 4, QUIET)
     sentence = judge.judge(figures, 8, True).sentence
     assert sentence == "herds: 2 to 3 of 8 workers wake for a connection; 1 to 2 find nothing"
@@ -44,7 +44,7 @@ def test_an_exact_figure_is_one_number() -> None:
 
 
 def test_some_share_an_instance_and_some_do_not() -> None:
-    """kcmp told which; that is no `could not be told`."""
+    """kcmp has told which, so the words are not `could not be told`."""
     waits = [Wait(10 + i, 10 + i, "w", "epoll_wait", True, "level", (10 + i, 3), (7,)) for i in range(4)]
     way = strategy_of(waits, 0, ONE, 5, lambda instance, other: {instance[0], other[0]} == {10, 11})
     assert way.id is None
@@ -83,7 +83,7 @@ def test_who_could_not_be_looked_into_is_named() -> None:
 
 
 def _closed(monkeypatch: pytest.MonkeyPatch, uid: int, held: int, ours: int) -> str:
-    """What is said of this very process where it may not be looked into: `held` are its capabilities."""
+    """What is said about this very process if it may not be looked into; `held` are its capabilities."""
 
     def denied(path: str) -> list[str]:
         raise PermissionError(13, "Permission denied", path)

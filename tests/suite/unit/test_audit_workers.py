@@ -1,4 +1,4 @@
-"""Workers that take turns are counted although one of them runs at the moment of the look."""
+"""Workers that take turns are counted even if one of them runs at the moment of the look."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ LATE = "waiter 3 did not come to rest within 10 s"
 
 
 class Disturbed(FakeLab):
-    """The null control: its first tries are disturbed, as many as told; then it is as `later` says."""
+    """A lab in which the first `times` tries of the null control are disturbed; `later` is what later ones give."""
 
     times = 1
     later: Trial | None = None

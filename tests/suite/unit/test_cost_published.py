@@ -80,7 +80,7 @@ def test_commands_measure_what_the_page_asks_for() -> None:
 
 @pytest.mark.parametrize("figure", PUBLISHED, ids=lambda figure: figure.title)
 def test_every_rule_can_say_no(figure: Any) -> None:
-    """And yes: a rule that always says the same compares nothing."""
+    """And it can say yes: a rule that always says the same compares nothing."""
     said = set()
     values = (0.1, 0.3, 0.9, 0.97, 1.0, 1.3, 2.0, 3.0, 40.0)
     number = len(list(figure.here(Everything(1.0))))
@@ -94,7 +94,7 @@ def test_every_rule_can_say_no(figure: Any) -> None:
 
 @pytest.mark.parametrize("figure", PUBLISHED, ids=lambda figure: figure.title)
 def test_no_rule_decides_where_the_rounds_do_not(figure: Any) -> None:
-    """The middle half of the rounds lies on both sides of whatever decides."""
+    """The middle half of the rounds lies on both sides of the limit."""
     for median in (0.01, 1.0, 100.0):
         wide = RoundSpread(median, 0.001, 1_000.0, 0.001, 1_000.0)
         assert figure.agrees([wide] * len(list(figure.here(Everything(1.0))))) == UNCLEAR

@@ -12,7 +12,7 @@ from . import chances
 
 
 def _passes(weights: list[float], seed: int) -> bool:
-    """Whether the shares of a group that deals out by these weights are within what is allowed."""
+    """Whether a group that gives its members these weights stays within what the claim allows."""
     members = range(len(weights))
     got = random.Random(seed).choices(members, weights, k=evenness.CONNECTIONS)
     return all(evenness.FEWEST <= got.count(member) <= evenness.MOST for member in members)

@@ -70,7 +70,7 @@ def pytest_runtest_protocol(item, nextitem):
 def test_case_that_is_run_again_stays_what_it_was_at_worst(
     run: Pytest, lab: type[FakeLab], pytester: pytest.Pytester
 ) -> None:
-    """As pytest-rerunfailures does it: nothing is tried until it is held; and the second try judges itself alone."""
+    """As pytest-rerunfailures does: no case is repeated until it is held, and each try is judged by itself."""
     tries = []
 
     def better(self: FakeLab, scenario: object, *, traced: bool, **_: bool) -> object:

@@ -293,7 +293,7 @@ def test_not_applicable_can_be_expected(expecting: Expecting, lab: type[FakeLab]
 
 
 def test_what_was_not_asked_in_full_is_not_missed(expecting: Expecting, pytester: pytest.Pytester) -> None:
-    """The case that would be broken may be among those that were left out."""
+    """The broken case may be among those that were left out."""
     assert expecting(SILENT, "-k", "poll").ret == pytest.ExitCode.OK
     assert run_json(pytester, "report/partial")["claims"][0]["expected"][0]["met"] is None
 

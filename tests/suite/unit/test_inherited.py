@@ -1,4 +1,4 @@
-"""What a run inherits from whoever starts it breaks no claim: the conductor sets it to what it knows, and says so."""
+"""What a run inherits from whoever starts it breaks no claim: the conductor resets it, and says so."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def _pressed() -> None:
 @pytest.mark.usefixtures("default")
 @pytest.mark.parametrize("number", interrupt.ENDS)
 def test_signal_that_ends_a_program_is_named(number: signal.Signals) -> None:
-    """And after it none of them interrupts what clears up."""
+    """After it none of them interrupts the clean-up."""
     assert interrupt.heed_once(interrupt.ENDS)
     with pytest.raises(KeyboardInterrupt) as caught:
         signal.raise_signal(number)
@@ -57,7 +57,7 @@ def test_signal_that_ends_a_program_is_named(number: signal.Signals) -> None:
 
 @pytest.mark.usefixtures("default")
 def test_what_is_ignored_stays_ignored() -> None:
-    """By nohup, say: the terminal closes, and the run goes on."""
+    """For example by nohup: the terminal closes, and the run goes on."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     assert signal.SIGHUP not in interrupt.heed_once(interrupt.ENDS)
     signal.raise_signal(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""Several kernels side by side: in order, so many at once, and all ended with the first that is ended."""
+"""Several kernels side by side: started in order, no more at once than asked for, and all ended if one is stopped."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_the_subset_of_architectures_has_one_of_x86_beside_them() -> None:
 
 @pytest.mark.parametrize("kernel", FOREIGN, ids=lambda kernel: kernel.name)
 def test_what_is_needed_beside_a_kernel(kernel: NamedKernel) -> None:
-    """A QEMU that plays its machine, unless that is this one's; and a root with programs of its architecture."""
+    """A QEMU for its machine, unless that is this machine's; and a root with programs of its architecture."""
     qemu = [] if kernel.architecture == NATIVE else [f"tools-{kernel.architecture}"]
     assert list(fetch.needed_beside([kernel])) == [*qemu, f"root-{kernel.programs}"]
 

@@ -16,7 +16,7 @@ from probes.verdict import NotApplicable
 
 
 class _Socket(socket.socket):
-    """A kernel that refuses one thing of the sockets that are rare."""
+    """A kernel that refuses one feature of the rarer sockets."""
 
     refuses = "socket"
 
@@ -58,7 +58,7 @@ def test_without_a_way_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_vsock_that_nobody_listens_on_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its ECONNRESET would be taken for a connection that was there (`ends.shut_down`)."""
+    """An ECONNRESET would be taken for that of an established connection (`ends.shut_down`)."""
 
     class Resets(socket.socket):
         def connect(self, address: Any) -> None:
@@ -73,5 +73,5 @@ def test_vsock_that_nobody_listens_on_refuses(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_connections_that_fall_back_to_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then the listener would be judged as if it were Multipath TCP, and is plain TCP."""
+    """Otherwise a plain TCP listener would be judged as one of Multipath TCP."""
     assert _open("mptcp4", "MPTCP_INFO", monkeypatch) == "mptcp4: Operation not supported"

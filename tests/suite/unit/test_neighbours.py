@@ -68,7 +68,7 @@ def test_waiters_that_are_frozen_break_nothing() -> None:
 
 
 def _insist_on_trials_that_break_nothing(lab: Lab, scenario: str, herd: int) -> None:
-    """Until several were disturbed: in each as many are woken and return as there should be, or it is inconclusive."""
+    """Run trials until several were disturbed: each shows a herd of the right size, or is inconclusive."""
     disturbed = 0
     for _ in range(MOST):
         trial = lab.run(Scenario.parse(scenario), traced=False)
@@ -85,7 +85,7 @@ def test_actors_that_are_frozen_break_nothing() -> None:
 
 
 def _insist_on_plays_that_break_nothing(lab: Lab) -> None:
-    """Until several were disturbed: each says the truth, or is inconclusive."""
+    """Play until several experiments were disturbed: each notes the right facts, or is inconclusive."""
     disturbed = 0
     for _ in range(MOST):
         try:
@@ -119,14 +119,14 @@ while True:
 
 
 def _traced_now_and_then(lab: Lab, whom: str, longest_s: float = 0.15) -> AbstractContextManager[None]:
-    """As `strace -p` does it: one task at a time, which is stopped, and goes on when it is let go."""
+    """As `strace -p` does: one task at a time is stopped, and goes on once it is detached from."""
     # A digit follows, or the conductor is meant, too: the run is traced then, which is another matter.
     return neighbour(lab, f"{whom}[0-9]", _TRACER, str(longest_s))
 
 
 @pytest.mark.parametrize("call", ["accept", "epoll_wait.level.listener"])
 def test_waiter_that_a_debugger_attaches_to_breaks_nothing(lab: Lab, call: str) -> None:
-    """A wait for epoll ends with EINTR by it; one in accept moves to the end of its queue."""
+    """It ends epoll_wait with EINTR, and moves a waiter in accept to the end of the queue."""
     with _traced_now_and_then(lab, "w"):
         _insist_on_trials_that_break_nothing(lab, f"{call}/tcp4/n3/hold/one-connection", 1 if call == "accept" else 3)
 

@@ -50,7 +50,7 @@ def _no_other_claims(_own_registry: None, monkeypatch: pytest.MonkeyPatch) -> No
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
 )
 def test_whole_run(run: Pytest, pytester: pytest.Pytester, options: tuple[str, ...], folder: str) -> None:
-    """Also of a preset, and of sizes, that have other cases than the default."""
+    """A run of a preset, or of sizes, with other cases than the default can be whole, too."""
     done = run(WAKES_ONE, *options)
     assert done.ret == pytest.ExitCode.OK
     written = run_json(pytester, folder)
@@ -107,7 +107,7 @@ def test_partial_run_keeps_to_its_own_place(
     options: list[str],
     judged: int,
 ) -> None:
-    """However the cases were left out; and it says that the whole run is still there."""
+    """In whichever way cases were left out.  The run says that the whole one is still there."""
     monkeypatch.setattr("probes.options.insist_on_known_claims", lambda config: None)
     monkeypatch.setattr("probes.plugin.insist_on_known_claims", lambda config: None)
     run(WAKES_ONE)

@@ -78,7 +78,7 @@ def _resolved(rules: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", [Trial, StepRecord, WaiterRecord, WakeUp, CallExit], ids=lambda kind: kind.__name__)
 def test_it_describes_every_field_of_a_trial_and_of_its_parts(kind: Any) -> None:
-    """Names and types: whoever adds a field to the record, or changes one, has to say so in the schema."""
+    """Names and types are the same: a field that is added to the record, or changed, needs its place in the schema."""
     keys = {StepRecord: "steps", WaiterRecord: "waiters", WakeUp: "wakings", CallExit: "exits"}
     trial = PARTS["trial"]
     rules = trial if kind is Trial else _resolved(trial["properties"][keys[kind]]["items"])

@@ -93,7 +93,7 @@ def test_nothing_is_left_of_200_connections(server: Running) -> None:
 
 
 def test_killed_workers_are_replaced(server: Running) -> None:
-    """All at once, so whoever holds a lock is among them."""
+    """All of them at once, so the holder of a lock is among them."""
     old = dict(server.workers)
     for pid in old.values():
         os.kill(pid, signal.SIGKILL)
@@ -107,7 +107,7 @@ def test_killed_workers_are_replaced(server: Running) -> None:
 
 @pytest.mark.parametrize("name", ["fork", "serialised"])
 def test_silent_client_is_given_up(name: str) -> None:
-    """One process for each client, so that a silent one would cost a process for good."""
+    """There is a process for each client, so a silent client would keep one for ever."""
     with Running(name, *(["--workers", "1"] if name == "serialised" else ["--most", "1"]), "--idle", "0.2") as server:
         server.listening()
         with server.client() as silent:

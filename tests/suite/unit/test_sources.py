@@ -84,7 +84,7 @@ def test_source_is_ready_after_its_stimulus_and_not_before(scenario: Scenario, o
 
 
 def test_what_came_is_read_in_one_piece(scenario: Scenario, opened: Source) -> None:
-    """Then a reader that took it leaves nothing for the next one, and does not block on what is not there."""
+    """So a reader that took it leaves nothing for the next one, which does not block."""
     if READING not in SOURCES[scenario.source].can:
         pytest.skip("nothing is read from it")
     _stir(opened, scenario.stimulus)
@@ -119,7 +119,7 @@ def test_sysv_queue_is_gone_with_its_source(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_source_can_what_something_needs(source: str) -> None:
-    """An ability that no call, no stimulus and no sharing asks for would be a word without a meaning."""
+    """An ability that no call, stimulus or sharing needs would have no meaning."""
     needed = {call.needs for call in CALLS.values()} | {stimulus.needs for stimulus in STIMULI.values()} | {GROUPS}
     assert SOURCES[source].can <= needed & set(ABILITIES)
 

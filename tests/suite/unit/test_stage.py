@@ -222,7 +222,7 @@ def _actor() -> tuple[Actor, _Asleep]:
 def test_a_call_that_stands_in_for_two_is_told_apart_by_what_was_said(
     call: str, waits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On arm64, where who parks is in ppoll as well, and ppoll serves poll."""
+    """As on arm64, where parked waiters are in ppoll, too, and ppoll takes the place of poll."""
     number = syscalls.number_of("ppoll")
     monkeypatch.setattr(syscalls, "number", lambda call: number)
     monkeypatch.setattr(_Stage, "syscall_readable", True)

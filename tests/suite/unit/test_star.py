@@ -87,7 +87,7 @@ def test_sizes_without_the_centre_take_their_largest() -> None:
 
 
 def test_sizes_that_are_all_too_small_leave_nothing() -> None:
-    """Nobody asked for another size, and the claim says nothing for these."""
+    """Nobody asked for another size, and the claim is not about these."""
     assert Star("accept", smallest=2).scenarios((1,), ("tcp4",)) == []
 
 

@@ -53,7 +53,7 @@ def test_answer_of_a_sandbox_is_no_evidence(place: str, named: str) -> None:
     ],
 )
 def test_setting_that_decides_is_named(place: str, part: str, reason: str) -> None:
-    """Where it is the host's, and may not be set."""
+    """The setting is the host's, and may not be changed."""
     judged = outcomes(place, part)
     assert {verdict for *_, verdict, _ in judged} <= {"held", "inconclusive", "not applicable"}, judged
     assert any(reason in (why or "") for *_, why in judged), judged
@@ -86,7 +86,7 @@ def test_trials_are_run_there_like_experiments() -> None:
 
 @pytest.mark.parametrize("part", sorted({*HANDFUL, *SAMPLE}))
 def test_part_of_a_sample_chooses_something(part: str) -> None:
-    """A claim that was given another name would otherwise be left out, and nobody would see."""
+    """Otherwise a claim that was renamed would be left out, and nobody would notice."""
     assert cases_of([part])
 
 

@@ -173,7 +173,7 @@ def test_semaphore_whose_owners_number_went_to_another_process_goes(
 
 
 def test_semaphore_of_another_pid_namespace_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container that shares the host's semaphores: whether its processes live cannot be seen from here."""
+    """A container shares the host's semaphores, and it cannot be seen from here whether its processes live."""
     mine = sysv.Owner.of(os.getpid())
     foreign = mine._replace(pid=DEAD - 1, namespace=mine.namespace + 1)
     monkeypatch.setattr(sysv, "_owner", lambda: foreign)

@@ -124,7 +124,7 @@ def test_schedstat(line: bytes, count: int | None) -> None:
 
 
 def test_look_at_oneself() -> None:
-    """A task that looks is running, and it is not said to sleep in any call where nobody may ask."""
+    """A task that looks at itself is running; no call is named if that file may not be read."""
     state, _, syscall = TaskFiles(os.getpid(), threading.get_native_id(), syscall_readable=False).look()
     assert (state, syscall) == ("R", None)
 

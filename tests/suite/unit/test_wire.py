@@ -1,4 +1,4 @@
-"""What the experiments' network helpers say of a connection that fails."""
+"""What the experiments' network helpers say about a connection that fails."""
 
 from __future__ import annotations
 
