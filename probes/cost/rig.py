@@ -15,13 +15,13 @@ import os
 import resource
 import signal
 import sys
-import time
 from collections import Counter
 from typing import Any, NoReturn
 
 from .. import syscalls
 from ..lab import isolation
 from ..lab.deadline import measure_patience, patience_s
+from ..lab.slowness import fork_s
 from ..observers.task_files import why_no_switches, why_no_syscall_file
 from ..verdict import Inconclusive, NotApplicable
 from . import clients, cpus, plan, ways, work
@@ -89,7 +89,7 @@ class Rig:
 
     def __init__(self) -> None:
         self._syscall_readable = why_no_syscall_file() is None
-        self.fork_s = min(_fork_s() for _ in range(5))
+        self.fork_s = min(fork_s() for _ in range(5))
         measure_patience(self.fork_s)
         self._loops_per_us = work.loops_per_us()
         self._cpus = cpus.Shares.of("none")
@@ -223,15 +223,6 @@ def _counters(herd: MeasuredHerd) -> WorkerCounts:
         cpu_ns=herd.watch.cpu_ns(),
         **{name: herd.tally.column(field) for name, field in COUNTED.items()},
     )
-
-
-def _fork_s() -> float:
-    began = time.monotonic()
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    return time.monotonic() - began
 
 
 if __name__ == "__main__":

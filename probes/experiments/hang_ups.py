@@ -86,10 +86,7 @@ def half_closed(stage: Stage, kind: str) -> None:
     stage.quiet([waiter])
     stage.note("after-data", "the waiter, when there is something to read", BLOCKED if not waiter.answered else "told")
     _finish(source)
-    # If nothing is reported, it sleeps on.  If rest does not show on this kernel, only its answer says more.
-    heard = not stage.rest_shows or _is_told(stage, waiter)
-    shut = waiter.answer() if heard else BLOCKED
-    stage.note("after-shutdown", "the waiter, after the shutdown", shut)
+    stage.note("after-shutdown", "the waiter, after the shutdown", _told_of_shutdown(stage, waiter, kind))
     instance = stage.keep(select.epoll())
     instance.register(source.fds[0], select.EPOLLRDHUP)
     stage.note("epoll", "an epoll instance that asks for the same", _in_words(instance.poll(0)))
@@ -109,8 +106,7 @@ def shut_here(stage: Stage, kind: str) -> None:
     waiter = stage.actor(act, "w0").blocked_in("poll")
     with socket.socket(fileno=os.dup(source.fds[0])) as end:
         end.shutdown(socket.SHUT_RD)
-    heard = not stage.rest_shows or _is_told(stage, waiter)
-    stage.note("after-shutdown", "the waiter, after the shutdown", waiter.answer() if heard else BLOCKED)
+    stage.note("after-shutdown", "the waiter, after the shutdown", _told_of_shutdown(stage, waiter, kind))
 
 
 def _finish(source: Connected) -> None:
@@ -118,9 +114,12 @@ def _finish(source: Connected) -> None:
     until(source.finished, lambda: "the waiters' end did not hear that the peer has shut down")
 
 
-def _is_told(stage: Stage, waiter: Actor) -> bool:
+def _told_of_shutdown(stage: Stage, waiter: Actor, kind: str) -> Any:
+    """What the waiter's call gave, or that it sleeps on."""
+    if not stage.rest_shows:
+        return stage.answer_of(waiter, (kind, "a shutdown, for POLLRDHUP alone"))
     stage.quiet([waiter])
-    return waiter.answered
+    return waiter.answer() if waiter.answered else BLOCKED
 
 
 def _in_words(events: list[tuple[int, int]]) -> str:

@@ -21,6 +21,8 @@ from .other_limits import BY_THE_CALENDAR, MAKERS
 
 _SPINS_S = 2.0
 """CPU time of one call, in seconds, that no healthy wait takes, however loaded the machine is."""
+_LOOK_EVERY_MS = 10
+"""How long the answer of a call is waited for before the next look at its CPU time."""
 SPINS = f"takes more than {_SPINS_S:.0f} s of CPU time, and does not return"
 """How a call that does so is described."""
 
@@ -47,7 +49,7 @@ def expires(stage: Stage, argument: dict[str, Any]) -> None:
 
     waiter = stage.actor(act, "w0")
     try:
-        spun = spins(waiter, done)
+        spun = spins(waiter, done, stage.answer_limit_s)
         stage.note("spins", f"it {SPINS}", spun)
         if not spun:
             result, late_enough = waiter.answer()
@@ -66,10 +68,10 @@ def insist_on_call(call: str) -> None:
         raise NotApplicable(f"{call}: ENOSYS")
 
 
-def spins(waiter: Actor, done: int) -> bool:
+def spins(waiter: Actor, done: int, limit_s: float | None = None) -> bool:
     """Whether it uses CPU time instead of returning; if so it is killed, because it would never come to rest.
 
-    Raises Inconclusive if it does neither before the deadline.
+    Raises Inconclusive if it does neither before the deadline (`limit_s`: see `until`).
     """
     ticks = os.sysconf("SC_CLK_TCK")
     poll = select.poll()
@@ -79,7 +81,7 @@ def spins(waiter: Actor, done: int) -> bool:
 
     def decided() -> bool:
         nonlocal spun, called, before
-        if poll.poll(0):
+        if poll.poll(_LOOK_EVERY_MS):
             return True
         about_to_block = waiter.about_to_block
         with open(f"/proc/{waiter.pid}/stat") as file:
@@ -92,7 +94,7 @@ def spins(waiter: Actor, done: int) -> bool:
         spun = used - before > _SPINS_S
         return spun
 
-    until(decided, lambda: "the call neither returned nor took CPU time")
+    until(decided, lambda: "the call neither returned nor took CPU time", limit_s=limit_s)
     if spun:
         waiter.give_up()
     return spun

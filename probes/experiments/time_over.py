@@ -64,7 +64,7 @@ def _in_vain(stage: Stage, call: str, limit_ns: int) -> list[Any] | None:
     if not waiter.blocked_in_either((call, PARK), lambda: not _over(done)):
         return None
     waiter.send(_OTHER, interrupts=False)
-    if spins(waiter, done):
+    if spins(waiter, done, stage.answer_limit_s):
         return ["", False, True]
     result, late_enough, slept_twice = waiter.answer()
     return [result, late_enough, False] if slept_twice else None

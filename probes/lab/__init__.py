@@ -24,5 +24,7 @@ inherited    signals, limits and the like, set to what the lab expects
 denial       system calls that a sandbox denies
 isolation    the conductor's own namespaces, if they are allowed
 sweep        removes what killed conductors left behind
+answers      answers that may never come, where rest does not show
 deadline     waiting for a condition, with a deadline and without a sleep
+slowness     how slow this machine is, by which deadlines are scaled
 """

@@ -130,7 +130,7 @@ class Actor:
         self._stage.fence()
         all_at_rest([self], Actor.rests)
         self.note_rest()
-        return self._has_said(0)
+        return self.has_said(0)
 
     def answer(self) -> Any:
         """What its function returned; for an OSError, the name of the errno.
@@ -138,7 +138,7 @@ class Actor:
         Raises Inconclusive at the deadline, and if somebody else interrupted a wait: if the answer holds EINTR although
         the experiment has sent this actor no signal.
         """
-        if not self._has_said(patience_s()):
+        if not self.has_said(patience_s()):
             raise Inconclusive(f"{self.name} gave no answer within {patience_s():.0f} s")
         data = b""
         while not data.endswith(b"\n"):
@@ -153,10 +153,10 @@ class Actor:
 
     def complain_about_interruption(self) -> None:
         """Raise Inconclusive if somebody else interrupted it, according to an answer that was not read yet."""
-        if not self.ended and self._answer_fd >= 0 and self._has_said(0):
+        if not self.ended and self._answer_fd >= 0 and self.has_said(0):
             self.answer()
 
-    def _has_said(self, limit_s: float) -> bool:
+    def has_said(self, limit_s: float) -> bool:
         """Whether it answers within this time.  Raises Inconclusive if it ended without an answer."""
         poll = select.poll()
         poll.register(self._answer_fd, select.POLLIN)

@@ -16,15 +16,14 @@ import json
 import os
 import signal
 import sys
-import time
 from typing import Any
 
 from .. import refusals, syscalls, sysctls
 from ..flavour import flavour
 from ..scenario import Scenario
 from ..verdict import Inconclusive, NotApplicable
-from . import denial, fence, inherited, isolation, machine, network, sentinel
-from .deadline import measure_patience
+from . import denial, fence, inherited, isolation, machine, network, sentinel, slowness
+from .deadline import measure_answer_patience, measure_patience
 from .fork import NO_MEMORY
 from .instruments import Instruments
 from .stage import fault, play
@@ -101,15 +100,12 @@ def _main(parent: int, isolate: bool, without: list[str]) -> None:
 def _set_up(folder: str | None, isolated: str, without: list[str], guard: sentinel.Sentinel | None = None) -> Bench:
     instruments = Instruments(without, may_mount=isolated == isolation.NAMESPACES)
     chosen = fence.choose()
-    began = time.monotonic()
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    measure_patience(time.monotonic() - began)
+    measure_patience(slowness.fork_s())
     # gVisor: a task leaves its blocked state in its own goroutine, once that runs (pkg/sentry/kernel/task_block.go,
     # block and completeSleep).
     rest_shows = flavour() != "gvisor"
+    if not rest_shows:
+        measure_answer_patience(slowness.round_trip_s())
     runs, why_slow = None, None
     try:
         runs = machine.start()

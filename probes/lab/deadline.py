@@ -13,6 +13,7 @@ FEWEST_LOOKS = 100
 starved conductor) must not decide a verdict."""
 
 _patience_s = 10.0
+_answer_patience_s = 10.0
 
 
 LONGEST_S = 150.0
@@ -31,7 +32,28 @@ def measure_patience(unit_s: float) -> None:
     then ten thousand of these units, but at least ten seconds, and at most a minute.
     """
     global _patience_s
-    _patience_s = min(60.0, max(10.0, unit_s * 10_000))
+    _patience_s = _scaled(unit_s)
+
+
+def answer_patience_s() -> float:
+    """How long a wake-up that may never come is waited for, in seconds; see `measure_answer_patience`."""
+    return min(_answer_patience_s, _patience_s)
+
+
+def measure_answer_patience(unit_s: float) -> None:
+    """Scale the deadline for a wake-up that may never come by how long one takes that does come.
+
+    It matters where a task that was woken looks asleep until it runs (`Bench.rest_shows`): only the deadline ends such
+    a wait.  A fork says little of it: on gVisor it makes a process of the host, and takes a hundred times as long as a
+    wake-up.  `unit_s` is the time for a byte to another process and back.  The patience has the bounds of
+    `measure_patience`, and is never longer than that.
+    """
+    global _answer_patience_s
+    _answer_patience_s = _scaled(unit_s)
+
+
+def _scaled(unit_s: float) -> float:
+    return min(60.0, max(10.0, unit_s * 10_000))
 
 
 def until(

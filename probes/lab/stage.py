@@ -33,7 +33,8 @@ from ..scenario import Scenario
 from ..sources import Source, open_source, tcp
 from ..verdict import Inconclusive, NotApplicable
 from .actor import Actor, Me
-from .deadline import LONGEST_S, patience_s
+from .answers import Asked
+from .deadline import LONGEST_S, answer_patience_s, patience_s
 from .denial import insist_on_no_denial
 from .features import LACKING
 from .fence import why_steered
@@ -65,6 +66,8 @@ class Stage:
         """Why there are none, in words."""
         self.rest_shows = bench.rest_shows
         """Whether an actor that was woken no longer looks asleep, even before it runs."""
+        self.answer_limit_s = None if self.rest_shows else answer_patience_s()
+        """How long a call that may never return is waited for, in seconds; None: as long as for anything else."""
         self.carried = False
         """Whether kernel threads issue the wake-ups of a source that is used here (`SourceKind.carried`)."""
         self._actors: list[Actor] = []
@@ -111,6 +114,19 @@ class Stage:
     def note(self, id: str, what: str, seen: Any) -> None:
         """Note a fact: its id (probes/facts.py), a sentence for people, and the value that was seen."""
         self.facts[id] = {"what": what, "seen": seen}
+
+    def answer_of(self, actor: Actor, asked: Asked) -> Any:
+        """What this actor's function returned, where rest does not show: only that says whether it was told.
+
+        Raises Inconclusive if no answer comes, which may well be; `asked` is what it was to be told of.
+        """
+        answers = self._bench.answers
+        limit_s = answers.limit_s(asked)
+        if not actor.has_said(limit_s):
+            as_before = answers.as_before(asked)
+            answers.told_nobody.add(asked)
+            raise Inconclusive(f"{actor.name} gave no answer{as_before} within {limit_s:.0f} s")
+        return actor.answer()
 
     def outcome(self, id: str, what: str, act: Callable[[], Any]) -> Any:
         """Call `act`, and note its outcome as a fact: the name of its errno, or what it returned, or `ok`."""
@@ -247,6 +263,7 @@ def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
     try:
         line = b"".join(_read_line(answer, min(3 * patience_s(), LONGEST_S)))
         message: dict[str, Any] = json.loads(line or b"{}")
+        bench.answers.told_nobody.update(map(tuple, message.pop("told_nobody", ())))
         if "facts" in message:
             insist_on_calm(calm, bench.sentinel.look() if bench.sentinel is not None else None)
             rests, ours = message.pop("rests_ns"), {conductor, pid, *message.pop("pids")}
@@ -266,6 +283,9 @@ def play(name: str, bench: Bench, argument: Any) -> dict[str, Any]:
 def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor: int) -> NoReturn:
     try:
         syscalls.die_with_parent(conductor)
+        # gVisor hangs up all of an orphaned process group, as the conductor's is, when one of it ends while another is
+        # stopped (pkg/sentry/kernel/sessions.go, decRefWithParent and handleOrphan).
+        os.setpgid(0, 0)
         message: dict[str, Any]
         subject, function = name.split(".")
         stage = Stage(bench, conductor)
@@ -283,7 +303,8 @@ def _be_stage(name: str, bench: Bench, argument: Any, answer_fd: int, conductor:
             message = {"inconclusive": stage.cause_of(reason)}
         except Exception as error:  # noqa: BLE001  # a stage that dies says nothing; the reason must get out
             message = why_stopped(name, error)
-        os.write(answer_fd, json.dumps(message).encode() + b"\n")
+        told_nobody = list(bench.answers.told_nobody)
+        os.write(answer_fd, json.dumps({**message, "told_nobody": told_nobody}).encode() + b"\n")
     finally:
         os._exit(0)
 

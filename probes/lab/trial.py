@@ -21,6 +21,7 @@ from ..sources.tcp import lo_has_ipv4_alone
 from ..stimuli import Stimulus
 from ..strategies import prepare
 from ..verdict import Inconclusive, NotApplicable
+from .answers import Answers
 from .blocked import Proofs
 from .board import GET_READY, GO, RETURNED, WON
 from .deadline import patience_s, until
@@ -51,12 +52,8 @@ class Bench:
     """Why waiters run Python here, or have memory of their own; None if neither is so."""
     sentinel: Sentinel | None = None
     """Shows whether everything was interrupted; None if it could not be started."""
-    told_nobody: set[tuple[str, str]] = field(default_factory=set)
-    """Sources and stimuli for which no waiter returned before the deadline (`_await_answers`)."""
-
-
-_SHORTER = 30
-"""How many times shorter the deadline is for a source and a stimulus in `told_nobody`; at least a second."""
+    answers: Answers = field(default_factory=Answers)
+    """How long answers are waited for where rest does not show."""
 
 
 class TrialRun:
@@ -211,13 +208,9 @@ class TrialRun:
         self._proof["delivered"] = f"{source.delivery}; fence: {self._bench.fence_name}"
 
     def _await_answers(self, herd: Herd, stimulus: Stimulus) -> None:
-        """On a kernel on which rest does not show, wait until as many waiters have returned as must.
-
-        If nobody had returned by the deadline in an earlier trial with the same source and stimulus, the deadline is
-        shorter: most likely nobody returns this time either, and the trial is then inconclusive in any case.
-        """
-        asked = (self.scenario.source, self.scenario.stimulus)
-        again = asked in self._bench.told_nobody
+        """On a kernel on which rest does not show, wait until as many waiters have returned as must."""
+        asked, answers = (self.scenario.source, self.scenario.stimulus), self._bench.answers
+        limit_s, as_before = answers.limit_s(asked), answers.as_before(asked)
 
         def answered() -> bool:
             if self._tracer is not None:
@@ -226,11 +219,10 @@ class TrialRun:
 
         def in_vain() -> str:
             if not any(herd.board.column(RETURNED)):
-                self._bench.told_nobody.add(asked)
-            before = ", as in an earlier trial that waited longer," if again else ""
-            return f"{stimulus.count} made, {sum(herd.board.column(RETURNED))} returned, and no more{before}"
+                answers.told_nobody.add(asked)
+            return f"{stimulus.count} made, {sum(herd.board.column(RETURNED))} returned, and no more{as_before}"
 
-        until(answered, in_vain, limit_s=max(1.0, patience_s() / _SHORTER) if again else None)
+        until(answered, in_vain, limit_s=limit_s)
 
     def _served(self, herd: Herd, stimulus: Stimulus) -> bool:
         """Whether all connections were taken, if waiters take all; otherwise, whether one waiter returned for each."""

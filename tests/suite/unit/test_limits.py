@@ -120,6 +120,8 @@ def test_what_stands_in_for_a_call_gets_the_same_limit(
 class _Stage:
     """As much of a stage as the experiment about one call asks: actors that answer, and what was noted."""
 
+    answer_limit_s = None
+
     def __init__(self) -> None:
         self.seen: dict[str, Any] = {}
         self.pids: list[int] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 from probes.controls import run_controls, why_failed
 from probes.evidence import REST_IS_HIDDEN, Trial
+from probes.lab import deadline, slowness
 from probes.scenario import Scenario
 from probes.verdict import INCONCLUSIVE, NOT_APPLICABLE
 
@@ -99,5 +101,52 @@ def test_what_nobody_was_told_of_is_not_waited_for_as_long_again() -> None:
     done = subprocess.run([sys.executable, "-c", IN_VAIN], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         "1 made, 0 returned, and no more within 3 s",
-        "1 made, 0 returned, and no more, as in an earlier trial that waited longer, within 1 s",
+        "1 made, 0 returned, and no more, as before with a longer deadline, within 1 s",
     ]
+
+
+ON_STAGE = """
+from dataclasses import replace
+from probes.experiments import hang_ups
+from probes.lab import conductor, deadline, isolation
+from probes.lab.stage import play
+hang_ups._finish = lambda source: None
+bench = replace(conductor._set_up(None, isolation.LOOPBACK, []), rest_shows=False)
+deadline._patience_s = 3.0
+for kind in ("unix-connected", "unix-connected", "tcp4-connected"):
+    print(play("hang_ups.half_closed", bench, kind)["inconclusive"])
+"""
+
+
+def test_what_an_experiment_waited_for_in_vain_is_known_to_later_ones() -> None:
+    """Each runs in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", ON_STAGE], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "w0 gave no answer within 3 s",
+        "w0 gave no answer, as before with a longer deadline, within 1 s",
+        "w0 gave no answer within 3 s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("round_trip_s", "fork_s", "waited_s"),
+    [(0.0002, 0.03, 10.0), (0.003, 0.03, 30.0), (0.003, 0.002, 20.0), (1.0, 1.0, 60.0)],
+    ids=["gVisor, idle", "loaded", "never longer than other deadlines", "at most a minute"],
+)
+def test_wake_ups_are_waited_for_as_long_as_wake_ups_take(
+    round_trip_s: float, fork_s: float, waited_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fork, which takes a hundred times as long on gVisor, scales the other deadlines alone."""
+    for measured in ("_patience_s", "_answer_patience_s"):
+        monkeypatch.setattr(deadline, measured, 10.0)
+    deadline.measure_patience(fork_s)
+    deadline.measure_answer_patience(round_trip_s)
+    assert deadline.answer_patience_s() == waited_s
+
+
+def test_a_round_trip_takes_time_and_leaves_nothing() -> None:
+    before = os.listdir("/proc/self/fd")
+    assert 0 < slowness.round_trip_s() < 10
+    assert os.listdir("/proc/self/fd") == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)

@@ -8,6 +8,8 @@ import json
 import os
 import pkgutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from probes.observers.task_files import Sighting
 from probes.scenario import Scenario
 from probes.verdict import Inconclusive
 
+ROOT = Path(__file__).resolve().parents[3]
 CHILD_ENDS = ("concurrent_server.child_ends", {"strategy": "accept", "handler": "none"})
 """An experiment that asks whether an actor was woken."""
 
@@ -107,6 +110,23 @@ def test_an_actor_that_computes_for_ever_does_not_keep_a_stage_from_its_end(monk
         os.waitpid(spinner.pid, 0)
         os.close(done)
         os.close(said)
+
+
+HUNG_UP = """
+import os, signal
+from probes.experiments import limits
+from probes.lab import conductor, isolation
+from probes.lab.stage import play
+limits.hung_up = lambda stage: os.killpg(os.getpgrp(), signal.SIGHUP)
+print(play("limits.hung_up", conductor._set_up(None, isolation.LOOPBACK, []), None))
+"""
+
+
+def test_a_signal_to_the_group_of_an_experiment_ends_no_conductor() -> None:
+    """gVisor sends SIGHUP to it where one of it ends while another is stopped."""
+    command = [sys.executable, "-c", HUNG_UP]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, start_new_session=True)
+    assert done.stdout == "{'inconclusive': 'the experiment limits.hung_up died'}\n"
 
 
 @pytest.mark.parametrize(
