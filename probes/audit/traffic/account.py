@@ -77,6 +77,8 @@ class Totals:
     """Those of them that were accepted while wake-ups were not recorded."""
     found_nothing: Counter[int] = field(default_factory=Counter)
     """Calls of accept that returned EAGAIN, by thread."""
+    unclear: int = 0
+    """Those that arrived in a context in which it was not recorded whether the listener issued a wake-up."""
     woken: int = 0
     """Wake-ups through the listener."""
     returned: int = 0
@@ -184,7 +186,8 @@ class Account:
         if arrival.port != self._port or self._datagrams:
             self._latest[arrival.cpu] = None
             return
-        known = self._observes and all(tid in self._asleep for tid in self.waits_in)
+        self.totals.unclear += arrival.unclear
+        known = self._observes and not arrival.unclear and all(tid in self._asleep for tid in self.waits_in)
         connection = WokenBy(sum(self._asleep.values()) if known else None)
         self._latest[arrival.cpu] = connection
         self.connections.append(connection)

@@ -17,6 +17,7 @@ from ..waits import RECEIVES
 from ..wakers import filter_for
 
 ESTABLISHED, SYN_RECV = 1, 3  # include/net/tcp_states.h
+SOFTIRQ = 0x10  # TRACE_FLAG_SOFTIRQ, include/linux/trace_events.h
 TRACEPOINTS = {
     "arrival": "sock/inet_sock_set_state",
     "waking": "sched/sched_waking",
@@ -42,7 +43,7 @@ class Event(NamedTuple):
     """An event to open on each CPU."""
 
     kind: str
-    """The key in TRACEPOINTS of what its records tell."""
+    """The key in TRACEPOINTS of what its records tell; `own waking` is a wake-up without a call chain."""
     tracepoint: Tracepoint
     narrow: str
     """The kernel's filter."""
@@ -51,20 +52,33 @@ class Event(NamedTuple):
 
 
 def events(
-    described: Mapping[str, Tracepoint], tids: Collection[int], calls: Mapping[int, str], cpus: int
+    described: Mapping[str, Tracepoint], tids: Collection[int], calls: Mapping[int, str], cpus: int, *, own_apart: bool
 ) -> Iterator[Event]:
     """The events that trace these threads.
 
     `described` holds those of TRACEPOINTS and OWN_TRACEPOINTS that this kernel has.  `calls` names the system calls, by
-    number; `cpus` says on how many CPUs the events will be opened.
+    number; `cpus` says on how many CPUs the events will be opened.  `own_apart`: wake-ups that a thread of the server
+    issued outside of softirqs need no call chain; to find out who issued one takes as long as all else that a record
+    takes.
     """
     if "arrival" in described:
         yield Event("arrival", described["arrival"], f"oldstate == {SYN_RECV} && newstate == {ESTABLISHED}", True)
-    yield Event("waking", described["waking"], filter_for("pid", tids))
+    yield from _of_wake_ups(described["waking"], tids, own_apart)
     yield from _of_calls(described, filter_for("common_pid", tids), calls, cpus)
     if "switch" in described:
         either = (filter_for(field, tids, _FEW) for field in ("prev_pid", "next_pid"))
         yield Event("switch", described["switch"], " || ".join(either))
+
+
+def _of_wake_ups(waking: Tracepoint, tids: Collection[int], own_apart: bool) -> Iterator[Event]:
+    whose, own = filter_for("pid", tids, _FEW), filter_for("common_pid", tids, _FEW)
+    # Ranges that were joined would let others' wake-ups through without a call chain.
+    if own_apart and own == filter_for("common_pid", tids, len(tids) + 1):
+        in_softirq = f"common_flags & {SOFTIRQ}"
+        yield Event("waking", waking, f"({whose}) && ({in_softirq} || !({own}))")
+        yield Event("own waking", waking, f"({whose}) && !({in_softirq}) && ({own})")
+    else:
+        yield Event("waking", waking, filter_for("pid", tids))
 
 
 def _of_calls(described: Mapping[str, Tracepoint], mine: str, calls: Mapping[int, str], cpus: int) -> Iterator[Event]:

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from ...observers.perf_rings import Tracepoint, long_of, offset_of
+from .events import SOFTIRQ
 from .symbols import AddressRange, goes_through
 
 RECORD_HEAD = struct.Struct("=IHH")
@@ -33,6 +34,8 @@ class Arrival(NamedTuple):
     at_ns: int
     cpu: int
     port: int
+    unclear: bool = False
+    """Whether it was established in a context in which wake-ups are recorded without their call chains."""
 
 
 class WakeUpRecord(NamedTuple):
@@ -111,6 +114,7 @@ class Layout:
         """The layout of these tracepoints.  Raises OSError if a field is missing."""
         fields = {
             "port": ("arrival", "sport"),
+            "context": ("arrival", "common_flags"),
             "wakee": ("waking", "pid"),
             "flags": ("waking", "common_flags"),
             "number": ("enter", _NUMBER),
@@ -184,8 +188,8 @@ def _parsed(text: bytes, at: int, layout: Layout) -> Record | None:
     identity, _, tid, at_ns, cpu, _ = _HEAD.unpack_from(text, at)
     kind, field = layout.kinds.get(identity), layout.at
     at += _HEAD.size
-    if kind == "waking":
-        return _waking(text, at, at_ns, cpu, tid, layout)
+    if kind == "waking" or kind == "own waking":
+        return _waking(text, at, at_ns, cpu, tid, layout, chain=kind == "waking" and bool(layout.functions))
     at += 4  # the size of the raw data
     if kind == "switch":
         (before,) = _INT.unpack_from(text, at + field["before"])
@@ -195,7 +199,9 @@ def _parsed(text: bytes, at: int, layout: Layout) -> Record | None:
         (state,) = layout.long.unpack_from(text, at + field["state"])
         return Switched(at_ns, cpu, before, bool(state & _INTERRUPTIBLE), after)
     if kind == "arrival":
-        return Arrival(at_ns, cpu, _SHORT.unpack_from(text, at + field["port"])[0])
+        own = tid in layout.tids and not text[at + field["context"]] & SOFTIRQ
+        unclear = own and "own waking" in layout.kinds.values()
+        return Arrival(at_ns, cpu, _SHORT.unpack_from(text, at + field["port"])[0], unclear)
     if tid not in layout.tids:
         return None
     if kind == "enter":
@@ -207,9 +213,11 @@ def _parsed(text: bytes, at: int, layout: Layout) -> Record | None:
     return None if result in _RESTARTS else Left(at_ns, cpu, tid, layout.names[number], result)
 
 
-def _waking(text: bytes, at: int, at_ns: int, cpu: int, waker: int, layout: Layout) -> WakeUpRecord | None:
+def _waking(
+    text: bytes, at: int, at_ns: int, cpu: int, waker: int, layout: Layout, *, chain: bool
+) -> WakeUpRecord | None:
     by_listener = False
-    if layout.functions:
+    if chain:
         (frames,) = _LONG.unpack_from(text, at)
         by_listener = goes_through(struct.unpack_from(f"={frames}Q", text, at + 8), layout.functions)
         at += 8 + 8 * frames

@@ -47,8 +47,9 @@ _ATTR_BYTES, _TYPE_TRACEPOINT = 112, 2
 _SAMPLE = (1 << 1) | (1 << 2) | (1 << 7) | (1 << 10) | (1 << 16)  # TID, TIME, CPU, RAW, IDENTIFIER
 _CALLCHAIN = 1 << 5
 _CLOCK_MONOTONIC, _CLOEXEC = 1, 1 << 3
-_FRAMES = 24
-"""There are about ten functions between try_to_wake_up and tcp_child_process, with epoll or without."""
+_FRAMES = 16
+"""There are six to twelve functions between try_to_wake_up and tcp_child_process, most with epoll.  Each that is asked
+for takes time, and all of them while the waker holds the thread's lock."""
 _RECORD_LOST = 2
 _DATA_HEAD, _DATA_TAIL = 1024, 1032  # in struct perf_event_mmap_page
 
@@ -62,11 +63,14 @@ class TraceStream(PerfRings):
         tids: Collection[int],
         listener_functions: Sequence[AddressRange],
         calls: Collection[str] = WAITS,
+        *,
+        own_apart: bool = False,
     ) -> None:
         """`tracepoints` holds those of TRACEPOINTS and OWN_TRACEPOINTS that this kernel has; `arrival` may be missing.
 
-        `calls`: the system calls that may wait for the listener, or take from it.
+        `calls`: the system calls that may wait for the listener, or take from it.  `own_apart`: as for `events`.
         """
+        self._own_apart = own_apart
         self._described = tracepoints
         self._tids = frozenset(tids)
         self._functions = tuple(listener_functions)
@@ -79,7 +83,8 @@ class TraceStream(PerfRings):
     def _choose(self) -> None:
         """Choose the events, and learn how to read their records."""
         names = {nr: name for nr in syscalls.NUMBERS.values() if (name := called(nr)) in self._calls}
-        self._events = list(events(self._described, self._tids, names, len(_online_cpus())))
+        cpus = len(_online_cpus())
+        self._events = list(events(self._described, self._tids, names, cpus, own_apart=self._own_apart))
         tracepoints = {event.kind: event.tracepoint for event in self._events}
         self._layout = Layout.of(tracepoints, self._tids, names, self._functions)
 

@@ -119,7 +119,10 @@ def _traced(
     watched = Watched(seconds, MOST_RECORDS_PER_S, cost=cost.measure(tracepoints))
     datagrams = server.listener.takes_datagrams
     functions = listener_functions(datagrams=datagrams)
-    stream = TraceStream(tracepoints, to_trace(threads, seen), functions, calls_of(server, seen))
+    # Only a TCP connection tells in which context it arrived; and whoever connects to a unix socket wakes in person.
+    own_apart = server.listener.kind.startswith("tcp") and "arrival" in tracepoints
+    traced, calls = to_trace(threads, seen), calls_of(server, seen)
+    stream = TraceStream(tracepoints, traced, functions, calls, own_apart=own_apart)
     beside = datagrams and share_another(server, seen.waiting.values())
     with contextlib.ExitStack() as last:
         last.callback(stream.close)
@@ -135,6 +138,11 @@ def _traced(
         spread = shown.per_connection[name]
         known[name] = None if spread is None else spread.as_dict()
     known["winners"] = {str(tid): number for tid, number in account.totals.accepted.most_common()}
+    if account.totals.unclear:
+        watched.notes.append(
+            f"{account.totals.unclear} connections were established by the server's own threads outside of softirqs "
+            "(busy polling, PREEMPT_RT), and whom these woke was not seen"
+        )
     known["warnings"] += watched.sum_up()
     return verdict
 

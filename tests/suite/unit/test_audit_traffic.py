@@ -220,6 +220,12 @@ def test_in_a_pause_connections_are_counted_and_not_judged() -> None:
     assert shown.each(totals.woken) == 1.5
 
 
+def test_whom_an_unclear_connection_woke_is_not_judged() -> None:
+    account = _account()
+    account.add([Arrival(0, 0, PORT, unclear=True), *Trace().wakes(1, by_listener=False).serves(1).records])
+    assert (account.connections[0].asleep, account.totals.arrived, account.totals.unclear) == (None, 1, 1)
+
+
 def test_who_was_not_seen_to_sleep_again_is_in_vain_for_nobody() -> None:
     """Cut off by the end of the watch: it may have taken the connection a moment later."""
     account = _counted(Trace().arrives().wakes(1, 2).serves(1).runs(2).returns(2))

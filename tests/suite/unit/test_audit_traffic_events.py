@@ -19,7 +19,7 @@ def _described(long: int = 8, without: str = "") -> dict[str, Tracepoint]:
 
 
 def _chosen(described: dict[str, Tracepoint], cpus: int = 2) -> list[Event]:
-    return list(events(described, [7, 8, 12], CALLS, cpus))
+    return list(events(described, [7, 8, 12], CALLS, cpus, own_apart=False))
 
 
 def _names(chosen: list[Event], kind: str) -> list[str]:
@@ -65,3 +65,21 @@ def test_not_more_than_may_be_open(monkeypatch: pytest.MonkeyPatch, limit: int, 
 def test_what_the_kernel_lacks_is_left_out() -> None:
     chosen = _chosen(_described(without="sock/inet_sock_set_state"))
     assert {event.kind for event in chosen} == set(TRACEPOINTS) - {"arrival"}
+
+
+_OWN = "(common_pid >= 7 && common_pid <= 8) || common_pid == 12"
+
+
+def test_own_wake_ups_apart() -> None:
+    """Every wake-up passes one of the filters: with a call chain if it may be the listener's, and else without."""
+    chosen = events(_described(), [7, 8, 12], CALLS, 2, own_apart=True)
+    waking, own = (event for event in chosen if event.tracepoint.name == TRACEPOINTS["waking"])
+    whose = "((pid >= 7 && pid <= 8) || pid == 12)"
+    assert waking == Event("waking", waking.tracepoint, f"{whose} && (common_flags & 16 || !({_OWN}))")
+    assert own == Event("own waking", waking.tracepoint, f"{whose} && !(common_flags & 16) && ({_OWN})")
+
+
+def test_who_cannot_be_told_from_others_is_not_apart() -> None:
+    """A filter of so many threads that it lets others through."""
+    chosen = events(_described(), range(7, 7000, 7), CALLS, 2, own_apart=True)
+    assert "own waking" not in {event.kind for event in chosen}

@@ -29,8 +29,8 @@ LAYOUT = Layout(
     {CALL: "epoll_wait"},
     [AddressRange(100, 200)],
     dict.fromkeys(("port", "wakee", "number", "left", "before"), 0)
-    | {"flags": 4, "first": 8, "result": 8, "after": 4, "state": 8},
-    {1: "arrival", 2: "waking", 3: "enter", 4: "exit", 5: "switch"},
+    | {"context": 2, "flags": 4, "first": 8, "result": 8, "after": 4, "state": 8},
+    {1: "arrival", 2: "waking", 3: "enter", 4: "exit", 5: "switch", 6: "own waking"},
 )
 
 
@@ -40,8 +40,8 @@ def _sample(kind: int, tid: int, at_ns: int, raw: bytes, callers: tuple[int, ...
     return struct.pack("=IHH", SAMPLE, 0, 8 + len(body)) + body
 
 
-def _arrival(at_ns: int) -> bytes:
-    return _sample(1, 0, at_ns, struct.pack("=H", 80))
+def _arrival(at_ns: int, tid: int = 0, flags: int = 0) -> bytes:
+    return _sample(1, tid, at_ns, struct.pack("=HBB", 80, flags, 0))
 
 
 def _read(*texts: bytes) -> list[Record]:
@@ -62,6 +62,17 @@ def test_each_kind() -> None:
         Left(13, 1, WORKER, "epoll_wait", -11),
         Switched(14, 1, WORKER, True, STRANGER),
     ]
+
+
+def test_without_a_call_chain_a_wake_up_is_not_the_listeners() -> None:
+    (record,) = _read(_sample(6, WORKER, 11, struct.pack("=ii", WORKER, 0)))
+    assert record == WakeUpRecord(11, 1, WORKER, WORKER, 0, False)
+
+
+def test_what_such_a_wake_up_may_belong_to_is_unclear() -> None:
+    """A connection that a thread of the server established itself, and in no softirq."""
+    records = _read(_arrival(1, WORKER, 16) + _arrival(2, STRANGER) + _arrival(3, WORKER))
+    assert records == [Arrival(1, 1, 80), Arrival(2, 1, 80), Arrival(3, 1, 80, unclear=True)]
 
 
 def test_a_wake_up_that_went_another_way() -> None:
