@@ -29,6 +29,8 @@ MOST_THREADS = 2_000
 _TURN_MS = 50.0
 _SLICE_S = 0.25
 """How often the rate of records is checked."""
+_BURST_S = 1.0
+"""A burst of as many records as there may be in this time leads to no pause."""
 _LONGEST_PAUSE = 3
 """In slices: a quarter of the time is observed at least, unless even connections alone are too many."""
 _RESCAN_S = 1.0
@@ -75,6 +77,8 @@ class Counting:
         datagrams = server.listener.takes_datagrams
         self._account = Account(server.listener.port, {}, {}, self._shares, datagrams=datagrams)
         self._reader, self._later = RecordReader(), Later()
+        self._left = watched.pauses_above_per_s * _BURST_S
+        """How many records there may be before a pause."""
         self._learn()
 
     def _shares(self, thread: int, other: int) -> bool:
@@ -114,7 +118,7 @@ class Counting:
             if took_s >= _SLICE_S:
                 self._watched.observed_s += took_s
                 since = now
-                if number > self._watched.pauses_above_per_s * took_s:
+                if self._are_too_many(number, took_s):
                     self._pause(took_s, number, end)
                     since = self._start()
                 before = self._stream.records
@@ -183,6 +187,12 @@ class Counting:
         self._later.then(self._reader.forget)
         self._later.then(self._account.interrupted)
 
+    def _are_too_many(self, number: int, took_s: float) -> bool:
+        """Whether so many records in so long are more than there may be, and no short burst."""
+        most_per_s = self._watched.pauses_above_per_s
+        self._left = min(self._left + most_per_s * took_s, most_per_s * _BURST_S) - number
+        return self._left < 0
+
     def _pause(self, took_s: float, number: int, end: float) -> None:
         """Record only connections and who takes them for a while: `number` records in the last `took_s` are too many.
 
@@ -193,7 +203,8 @@ class Counting:
         self._take_in(all_of_it=True)
         self._later.then(partial(self._account.observe, False))
         began, before = time.monotonic(), self._stream.records
-        self._pass(began + min(number / self._watched.pauses_above_per_s - took_s, _LONGEST_PAUSE * took_s), end)
+        self._pass(began + min(-self._left / self._watched.pauses_above_per_s, _LONGEST_PAUSE * took_s), end)
+        self._left = 0.0
         self._take_in(all_of_it=True)
         paused_s = time.monotonic() - began
         number += self._stream.records - before

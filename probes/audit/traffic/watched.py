@@ -33,7 +33,7 @@ class Watched:
     @property
     def pauses_above_per_s(self) -> float:
         """At a higher rate, wake-ups are observed only a part of the time."""
-        return self.most_records_per_s / 4
+        return self.most_records_per_s / 8
 
     def as_dict(self) -> dict[str, Any]:
         server_ms = None if self.cost is None else self.records * self.cost.record_ns / 1e6

@@ -29,7 +29,7 @@ from .waiters import WaitersSeen
 from .watched import Watched
 
 MOST_RECORDS_PER_S = 40_000
-"""How many records the tracepoints may write.  Above a quarter of that, wake-ups are observed only a part of the time;
+"""How many records the tracepoints may write.  Above an eighth of that, wake-ups are observed only a part of the time;
 if there are too many all the same, connections, too."""
 _NICE = 10
 
