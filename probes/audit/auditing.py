@@ -90,7 +90,7 @@ def _examine(
     watch = ServerThreads(sorted(family))
     release.callback(watch.close)
     eyes = open_eyes(set(watch.threads), release, over_lo=bool(server.listener.port))
-    watch.woken = eyes.woken
+    watch.woken, watch.missed = eyes.woken, eyes.missed
     known["observers"] = {"switches": None, **eyes.why_not}
 
     idle = measure(watch, lambda: [wait.tid for wait in watch.waits(server.holders) if wait.is_candidate], eyes, tell)

@@ -19,7 +19,7 @@ from .returns import Return
 from .sockets import is_half_open, server_end
 from .strategy import WayOfWaiting
 from .waits import Wait
-from .wakers import TracedWakeUp, source_of
+from .wakers import TracedWakeUp, only_by_timers, source_of
 from .watch import Looks, NotIdle, ServerThreads, moved
 
 REST_S = 10.0
@@ -41,7 +41,7 @@ class Effect:
     winners: set[int] | None
     """Threads that took the connection; if only its process is known, the process id."""
     others: set[int]
-    """Other threads of the server that moved."""
+    """Other threads of the server that moved, and not only because of timers, as far as that is seen."""
     handed_on: set[int] | None = None
     """Threads that wait for the listener and were woken by the server itself, not through the listener."""
     timers: set[int] | None = None
@@ -198,6 +198,10 @@ class Counter:
         after = {**after, **self._watch.look_again(candidates)}
         step = self._read(before, after, candidates)
         step.window_s = time.monotonic() - began
+        asleep = {tid for tid, look in after.items() if look == before.get(tid)}
+        tid = self._watch.changed_asleep(self._waits, asleep, self._server.holders)
+        if tid is not None and step.contradiction is None:
+            step.contradiction = f"thread {tid} has slept, and yet its epoll instance is not what it was"
         return step
 
     def _read(self, before: Looks, after: Looks, candidates: frozenset[int]) -> Effect:
@@ -247,6 +251,7 @@ class Counter:
         step.woken = sources["connection"]
         step.handed_on = (sources["worker"] | sources["other"]) - step.woken
         step.timers = sources["timer"] - step.woken
+        step.others -= only_by_timers(wakings, step.others, self._caller.pid, self._eyes.softirqs, server)
         issued = [
             (waking.at_ns, source_of(waking, self._caller.pid, self._eyes.softirqs, server), waking.wakee)
             for waking in wakings

@@ -56,6 +56,10 @@ class Eyes:
         """Threads that were woken since the last call; None if that is not known."""
         return None if self.wakers is None else self.wakers.news()
 
+    def missed(self) -> bool:
+        """Whether a thread may have been woken since the last call that `woken` left out."""
+        return self.wakers is not None and self.wakers.missed()
+
     def let_go_on(self) -> None:
         """With --trace, let the threads continue that ptrace has stopped."""
         if self.traced is not None:

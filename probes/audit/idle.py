@@ -77,7 +77,7 @@ def _one_period(watch: ServerThreads, look: Callable[[], None], eyes: Eyes) -> I
     """Rates over one period, during which `look` is called now and then; None if a thread started or ended."""
     watch.rescan()
     eyes.forget(set(watch.threads))
-    before = watch.looks()
+    before = watch.look_anew()
     began = time.monotonic()
     next_look = began
     while (left_s := began + PERIOD_S - time.monotonic()) > 0:
@@ -91,7 +91,7 @@ def _one_period(watch: ServerThreads, look: Callable[[], None], eyes: Eyes) -> I
         eyes.take_in()
         if watch.rescan():
             return None
-    after = watch.looks()
+    after = watch.look_anew()
     took_s = time.monotonic() - began
     if watch.rescan():
         return None

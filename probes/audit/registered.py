@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -49,28 +49,25 @@ def _sockets_device() -> int:
         return os.fstat(probe.fileno()).st_dev
 
 
-def flags_for(pid: int, epoll_fd: int, inodes: Iterable[int], held: dict[int, int]) -> int | None:
-    """The event mask of the first of these sockets that is registered in this epoll instance for reading.
+def registered_for(pid: int, epoll_fd: int, held: Mapping[int, int]) -> dict[int, int]:
+    """Those of the process's sockets that are registered in this epoll instance for reading: inode -> event mask.
 
-    None if none is.  `held` maps the process's descriptors of the sockets to their inodes; it is used if the kernel
+    `held` maps its descriptors of the sockets in question to their inodes.  The descriptors are used only if the kernel
     does not show inodes.  Raises OSError if fdinfo cannot be read.
     """
     with open(f"/proc/{pid}/fdinfo/{epoll_fd}") as file:
         rows = parse_fdinfo(file.read())
-    wanted = set(inodes)
+    wanted = set(held.values())
+    found: dict[int, int] = {}
     for row in rows:
-        if row.inode is None:
-            is_it = held.get(row.fd) in wanted
-        else:
-            is_it = row.inode in wanted and row.device == _sockets_device()
-        if is_it and row.events & _IN:
-            return row.events
-    return None
-
-
-def socket_for(pid: int, epoll_fd: int, inodes: Iterable[int], held: dict[int, int]) -> set[int]:
-    """Those of these sockets (inodes) that are registered in this instance for reading."""
-    return {inode for inode in inodes if flags_for(pid, epoll_fd, (inode,), held) is not None}
+        inode = row.inode
+        if inode is None:
+            inode = held.get(row.fd)
+        elif row.device != _sockets_device():
+            continue
+        if inode in wanted and row.events & _IN:
+            found.setdefault(inode, row.events)
+    return found
 
 
 def trigger_of(events: int) -> str:

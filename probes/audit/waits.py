@@ -18,7 +18,7 @@ from .. import syscalls
 from ..axes import ACCEPTS, EPOLL_CALLS
 from ..evidence import call_name
 from .locks import has_a_limit, waits_for_a_lock
-from .registered import flags_for, socket_for, trigger_of
+from .registered import registered_for, trigger_of
 
 RECEIVES = ("recvfrom", "recvmsg", "recvmmsg")
 """Calls that take a datagram."""
@@ -129,7 +129,7 @@ def _decoded(pid: int, tid: int, name: str, call: str, arguments: tuple[int, ...
         return Wait(pid, tid, name, call, inode is not None, inodes=(inode,) if inode else ())
     if call in EPOLL_CALLS:
         fd = arguments[0] & 0xFFFFFFFF
-        return _in_epoll(pid, tid, name, call, fd, held)
+        return in_epoll(Wait(pid, tid, name, call, None, epoll=(pid, fd)), held)
     if call in ("select", "pselect6"):
         return _with_memory(pid, tid, name, call, _selected(pid, arguments), held)
     if call in ("poll", "ppoll"):
@@ -138,16 +138,15 @@ def _decoded(pid: int, tid: int, name: str, call: str, arguments: tuple[int, ...
     return Wait(pid, tid, name, call, None if call == "io_uring_enter" else False)
 
 
-def _in_epoll(pid: int, tid: int, name: str, call: str, fd: int, held: dict[int, int]) -> Wait:
-    inodes = set(held.values())
+def in_epoll(wait: Wait, held: Mapping[int, int]) -> Wait:
+    """The same wait in an epoll instance, with what the instance holds now; `held` as for `wait_of`."""
+    assert wait.epoll is not None
     try:
-        events = flags_for(pid, fd, inodes, held)
-        if events is None:
-            return Wait(pid, tid, name, call, False, epoll=(pid, fd))
-        waited = tuple(sorted(socket_for(pid, fd, inodes, held)))
+        events = registered_for(*wait.epoll, held)
     except OSError:
-        return Wait(pid, tid, name, call, None, epoll=(pid, fd))
-    return Wait(pid, tid, name, call, True, trigger_of(events), (pid, fd), waited)
+        return replace(wait, listens=None, trigger=None, inodes=())
+    trigger = trigger_of(next(iter(events.values()))) if events else None
+    return replace(wait, listens=bool(events), trigger=trigger, inodes=tuple(sorted(events)))
 
 
 def _with_memory(pid: int, tid: int, name: str, call: str, fds: set[int] | None, held: dict[int, int]) -> Wait:
@@ -208,7 +207,7 @@ def _by_wchan(pid: int, tid: int, name: str, held: Mapping[int, int]) -> Wait:
     if not held:
         return Wait(pid, tid, name, call, False)
     if call == "epoll_wait":
-        waits = [_in_epoll(pid, tid, name, call, fd, dict(held)) for fd in _epoll_fds(pid)]
+        waits = [in_epoll(Wait(pid, tid, name, call, None, epoll=(pid, fd)), held) for fd in _epoll_fds(pid)]
         listening = [wait for wait in waits if wait.listens]
         if len(waits) == 1 or not listening:
             return waits[0] if waits else Wait(pid, tid, name, call, None)

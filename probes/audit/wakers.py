@@ -26,6 +26,8 @@ from ..observers.task_files import TaskFiles
 from .names import comm_of
 
 _HARDIRQ, _SOFTIRQ = 0x08, 0x10
+_COUNTS = 5
+"""So often the events are counted: if one comes between the reading of a ring and its count, it seems to be missing."""
 _MOST_RANGES = 70
 """The most ranges of thread ids in a filter, which must fit into one page (perf_event_set_filter)."""
 
@@ -50,6 +52,8 @@ class Wakers(PerfRings):
         self._seen: list[TracedWakeUp] = []
         self._lost: Lost | None = None
         self._news: set[int] | None = None
+        self._unrecorded: list[int] = []
+        """What `unrecorded` said when `missed` was last called."""
         super().__init__(tracepoint, filter_for("pid", tids))
 
     def watch(self, tids: Collection[int]) -> None:
@@ -87,6 +91,19 @@ class Wakers(PerfRings):
             self.pump()
         news, self._news = self._news, set()
         return news
+
+    def missed(self) -> bool:
+        """Whether a wake-up since the last call may have left no record, so that `news` did not report it."""
+        fewest: list[int] = []
+        for _ in range(_COUNTS):
+            with contextlib.suppress(Lost):
+                self.pump()
+            now = self.unrecorded()
+            if now == self._unrecorded and self._news is not None:
+                return False
+            fewest = [min(pair) for pair in zip(now, fewest or now, strict=True)]
+        self._unrecorded = fewest
+        return True
 
     def forget(self) -> None:
         """Drop everything seen so far: the count starts here.  `news` still reports who was woken."""
@@ -136,6 +153,27 @@ def source_of(waking: TracedWakeUp, caller: int, softirqs: Collection[int], serv
     if waking.waker in server:
         return "worker"
     return "client" if waking.flags & _SOFTIRQ else "other"
+
+
+def only_by_timers(
+    wakings: Iterable[TracedWakeUp],
+    threads: Collection[int],
+    caller: int,
+    softirqs: Collection[int],
+    server: Collection[int],
+) -> set[int]:
+    """Those of these threads that only timers woke, or threads of the server that only timers had woken.
+
+    `wakings` are in order of time, and begin when these threads slept.  A thread without any wake-up is not among them.
+    """
+    woken: set[int] = set()
+    otherwise: set[int] = set()
+    for waking in wakings:
+        woken.add(waking.wakee)
+        source = source_of(waking, caller, softirqs, server)
+        if source != "timer" and not (source == "worker" and waking.waker in woken - otherwise):
+            otherwise.add(waking.wakee)
+    return set(threads) & woken - otherwise
 
 
 def softirq_threads(pids: Iterable[int]) -> set[int]:

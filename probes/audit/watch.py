@@ -4,15 +4,19 @@ Reading /proc/PID/task/TID/status wakes nobody.  If a thread was woken between t
 its count of context switches is higher.
 
 A connection moves only a few of a thousand threads.  If the scheduler's trace shows who was woken, a thread that was at
-rest and was not woken since is still at rest, and its files are not read again.
+rest and was not woken since is still at rest, and its files are not read again.  So hundreds of threads that tick come
+to rest one by one, and a look reads only those that have just ticked.  If the trace has missed a wake-up, all are read
+again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from ..axes import EPOLL_CALLS
@@ -20,7 +24,7 @@ from ..lab.rest import two_equal_looks
 from ..observers.task_files import parse_status
 from ..verdict import Inconclusive
 from .thread_files import ThreadFiles
-from .waits import Wait, wait_of
+from .waits import Wait, in_epoll, wait_of
 
 
 class ThreadLook(NamedTuple):
@@ -35,8 +39,14 @@ class ThreadLook(NamedTuple):
 _AT_REST = "STtZX"
 """S: asleep.  The others are stopped by a signal or a tracer, or dead, so they do not move either."""
 
+_REGISTERED_S = 1.0
+"""How long we assume that an epoll instance holds what it was seen to hold, while the thread that waits in it does not
+move.  Another thread may change it, but reading it takes longer than a look."""
+
 Looks = dict[int, ThreadLook]
 """By thread id."""
+Held = Mapping[int, Mapping[int, int]]
+"""For each process, its descriptors of the listener's sockets: descriptor -> inode."""
 
 
 class Ended(Inconclusive):
@@ -64,6 +74,8 @@ class ServerThreads:
         """Whether the last look covered all threads that must be at rest."""
         self.woken: Callable[[], set[int] | None] = lambda: None
         """Returns the threads that were woken since the last call; None if that is not known."""
+        self.missed: Callable[[], bool] = lambda: False
+        """Whether a thread may have been woken since the last call that `woken` left out."""
         self._resting: Looks = {}
         """The last look at each thread that was at rest then and was not woken since."""
         self._news: set[int] | None = None
@@ -71,7 +83,8 @@ class ServerThreads:
         self._proves_rest = True
         """Whether we may see here that a thread is off its CPU."""
         self._last: Looks = {}
-        self._waits: dict[int, tuple[ThreadLook, Wait]] = {}
+        self._waits: dict[int, tuple[ThreadLook, Wait, float]] = {}
+        """How each thread waits: its look at that time, the wait, and until when (time.monotonic) we assume it."""
         self._files = ThreadFiles()
         for pid in pids:
             self._add(pid)
@@ -117,13 +130,29 @@ class ServerThreads:
     def looks(self) -> Looks:
         """Look at every thread that must be at rest; threads that have ended are left out."""
         self._take_news()
-        looks = {}
+        traced = self._news is not None
+        looks: Looks = {}
+        rested: Looks = {}
         for tid, pid in self._to_rest():
-            look = self._resting.get(tid) or self._look_at(tid, pid)
+            look = self._resting.get(tid)
+            if look is None:
+                # Seen off the run queue, it sleeps; a wake-up from now on is recorded before the thread runs.
+                off_cpu = traced and self._are_off_cpu([(tid, pid)]) and self._proves_rest
+                look = self._look_at(tid, pid)
+                if off_cpu and look is not None and look.state in _AT_REST:
+                    rested[tid] = look
             if look is not None:
                 looks[tid] = look
+        if rested:
+            self._resting.update(rested)
+            self._take_news()
         self._last = looks
         return looks
+
+    def look_anew(self) -> Looks:
+        """As `looks`, but read the files of all of them, whatever the trace says."""
+        self._resting.clear()
+        return self.looks()
 
     def look_again(self, tids: Iterable[int]) -> Looks:
         """Look at these threads, whatever the trace says about them."""
@@ -171,7 +200,7 @@ class ServerThreads:
         holds.
 
         `pump` is called before each look.  Raises Ended if a process ends.  At the deadline raises Inconclusive with
-        `what` if `also` does not hold, and NotIdle if it does, because the server moves then.
+        `what` if `also` never held, and NotIdle if it did, because the server moves then.
         """
 
         def look() -> Looks:
@@ -180,8 +209,16 @@ class ServerThreads:
             self.complain_about_end()
             return self.looks()
 
+        held = False
+
+        def holds() -> bool:
+            nonlocal held
+            now = also()
+            held = held or now
+            return now
+
         def otherwise(last: Looks | None) -> str:
-            if not also():
+            if not (holds() or held):
                 return what
             before = last or {}
             now = self.looks()
@@ -190,12 +227,12 @@ class ServerThreads:
 
         try:
             return two_equal_looks(
-                look, lambda seen: also() and self._looked_at_all and self.still(seen), otherwise, limit_s=limit_s
+                look, lambda seen: holds() and self._looked_at_all and self.still(seen), otherwise, limit_s=limit_s
             )
         except Ended:
             raise
         except Inconclusive as reason:
-            raise (NotIdle if also() else Inconclusive)(str(reason)) from reason
+            raise (NotIdle if held else Inconclusive)(str(reason)) from reason
 
     def still(self, seen: Looks) -> bool:
         """Whether all threads slept in this look, and have slept ever since."""
@@ -207,11 +244,7 @@ class ServerThreads:
             return False
         if self.looks() != seen:
             return False
-        # A thread whose wake-up was recorded before we saw it off the run queue (both take the same lock) sleeps again.
-        if self._news is not None and self._proves_rest:
-            rested = {tid: seen[tid] for tid, _ in new if tid in seen and tid not in self._news}
-            self._resting = {**self._resting, **rested}
-        return True
+        return not self.missed() or self.look_anew() == seen
 
     def _are_off_cpu(self, threads: Iterable[tuple[int, int]]) -> bool:
         """Whether these threads are off the run queue: /proc/PID/task/TID/syscall waits for that (TaskFiles.syscall).
@@ -229,13 +262,13 @@ class ServerThreads:
                 return False
         return True
 
-    def waits(self, holders: dict[int, dict[int, int]]) -> list[Wait]:
+    def waits(self, holders: Held) -> list[Wait]:
         """How every thread waits.  For a thread that had not moved at the last `looks`, this is what was read before;
         to know how it waits now, call `looks` first."""
         waits = []
         for tid, pid in self.threads.items():
-            look, wait = self._waits.get(tid, (None, None))
-            if wait is None or look != self._last.get(tid):
+            look, wait, until = self._waits.get(tid, (None, None, 0.0))
+            if wait is None or look != self._last.get(tid) or time.monotonic() > until:
                 try:
                     wait = wait_of(pid, tid, holders.get(pid, {}))
                 except (FileNotFoundError, ProcessLookupError):
@@ -246,13 +279,26 @@ class ServerThreads:
         return waits
 
     def _keep(self, tid: int, wait: Wait) -> None:
-        """Remember how a thread waits until it moves.  Not in epoll: another thread may change what the instance
-        holds."""
+        """Remember how a thread waits until it moves.  In epoll, for _REGISTERED_S at most."""
         look = self._last.get(tid)
-        if look is not None and look.state in _AT_REST and wait.call is not None and wait.call not in EPOLL_CALLS:
-            self._waits[tid] = look, wait
+        if look is not None and look.state in _AT_REST and wait.call is not None:
+            until = time.monotonic() + _REGISTERED_S if wait.call in EPOLL_CALLS else math.inf
+            self._waits[tid] = look, wait, until
         else:
             self._waits.pop(tid, None)
+
+    def changed_asleep(self, waits: Iterable[Wait], slept: Collection[int], holders: Held) -> int | None:
+        """One of these threads that has slept, and now waits for something else than before; None: there is none.
+
+        Another thread may change what an epoll instance holds (epoll_ctl(2)).
+        """
+        for wait in waits:
+            if wait.tid in slept and wait.epoll is not None and wait.listens is not None:
+                now = in_epoll(wait, holders.get(wait.pid, {}))
+                if (now.listens, now.trigger, now.inodes) != (wait.listens, wait.trigger, wait.inodes):
+                    self._waits.pop(wait.tid, None)
+                    return wait.tid
+        return None
 
     def look_at_candidates(self, waits: Iterable[Wait]) -> None:
         """From now on, look at all threads that may be woken through the listener, even if they move by themselves.

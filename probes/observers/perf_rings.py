@@ -91,6 +91,8 @@ class PerfRings:
         self._rings = []
         self._forgotten: list[int] = []
         """The position in each ring from which on records count."""
+        self._read: list[int] = []
+        """How many records of each ring were read."""
         self._open_all(narrow)
 
     def _open_all(self, narrow: str) -> None:
@@ -121,6 +123,7 @@ class PerfRings:
         _set_filter(fd, narrow)
         self._rings.append(mmap.mmap(fd, _PAGE + self._data_bytes))
         self._forgotten.append(-1)
+        self._read.append(0)
         fcntl.ioctl(fd, ENABLE, 0)
 
     def forget(self) -> None:
@@ -142,10 +145,22 @@ class PerfRings:
                 return True
         return False
 
+    def unrecorded(self) -> list[int]:
+        """For each ring, how many events it has counted beyond the records that were read.
+
+        The kernel counts an event before it writes the record (perf_swevent_event, kernel/events/core.c).  Linux 6.18
+        was seen to count events, mostly timer interrupts on idle CPUs, for which it wrote neither a record nor a
+        PERF_RECORD_LOST.  A record that has not been read yet counts as well, and so does one that `forget` dropped.
+        """
+        counted = [int.from_bytes(os.read(fd, 8), sys.byteorder) for fd in self._fds]
+        return [events - records for events, records in zip(counted, self._read, strict=True)]
+
     def samples(self) -> Iterator[bytes]:
         """The body of each sample since the last call, CPU by CPU.  Raises Lost if a ring was full."""
-        for ring, forgotten in zip(self._rings, self._forgotten, strict=True):
-            yield from self._drain(ring, forgotten)
+        for i, (ring, forgotten) in enumerate(zip(self._rings, self._forgotten, strict=True)):
+            bodies = self._drain(ring, forgotten)
+            self._read[i] += len(bodies)
+            yield from bodies
 
     def _drain(self, ring: mmap.mmap, forgotten: int) -> list[bytes]:
         head, tail = self._unread(ring)
@@ -197,7 +212,7 @@ class PerfRings:
         for fd in self._fds:
             with contextlib.suppress(OSError):
                 os.close(fd)
-        self._rings, self._fds, self._forgotten = [], [], []
+        self._rings, self._fds, self._forgotten, self._read = [], [], [], []
 
 
 def _set_filter(fd: int, narrow: str) -> None:

@@ -94,10 +94,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for server in [known[name] for name in names] or CROWDS:
         try:
             with Running(server) as running:
-                threads = sum(1 for _ in running.tasks())
                 before_s = _children_s()
                 audited = audit(running)
                 spent_s = _children_s() - before_s
+                threads = sum(1 for _ in running.tasks())
         except (DidNotStart, FileNotFoundError, AssertionError) as problem:
             print(f"{server.name}: {problem}", file=sys.stderr, flush=True)
             refused += 1

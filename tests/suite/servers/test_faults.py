@@ -35,6 +35,14 @@ def test_more_threads_than_a_filter_names(name: str) -> None:
     assert audited.answer["woken"]["median"] == 1
 
 
+def test_hundreds_of_workers_that_tick() -> None:
+    """Each of them wakes every two seconds, so on a busy machine they hardly ever rest all at once: it was refused."""
+    with Running(need(CROWD["knot-200"])) as running:
+        audited = audit(running)
+    assert (audited.exit_code, audited.answer["verdict"]) == (0, "herds"), audited.answer["sentence"]
+    assert audited.answer["woken"]["median"] == audited.answer["workers"] == 200
+
+
 def test_a_stopped_child() -> None:
     with Running(need(named("traffic-server"))) as running:
         states = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in running.pids()]

@@ -37,14 +37,23 @@ def _counter(watch: Any, eyes: Any, way: Any = None, *, datagrams: bool = False)
 
 
 def _read(
-    returns: list[Return], *, shares: bool = False, datagrams: bool = False, wakes: bool = True, timer: int = 0
+    returns: list[Return],
+    *,
+    shares: bool = False,
+    datagrams: bool = False,
+    wakes: bool = True,
+    timer: int = 0,
+    beside: dict[int, TracedWakeUp] | None = None,
 ) -> Effect:
-    """The effect of a connection that wakes all workers (or nobody), but for the one that a timer wakes."""
+    """The effect of a connection that wakes all workers (or nobody), but for the one that a timer wakes; `beside` are
+    other threads of the server, and what wakes them."""
+    beside = beside or {}
     wakings = [
         TracedWakeUp(tid, 0, tid, _HARDIRQ) if tid == timer else TracedWakeUp(tid, CALLER, tid, _SOFTIRQ)
         for tid in WORKERS
         if wakes
     ]
+    wakings += beside.values()
     eyes: Any = SimpleNamespace(
         wakers=SimpleNamespace(seen=lambda: wakings),
         returns=SimpleNamespace(seen=lambda: returns),
@@ -52,10 +61,10 @@ def _read(
         softirqs=(),
     )
     way = WayOfWaiting("epoll_wait.level.epoll", "", "epoll", 4, False, (frozenset(WORKERS),) if shares else ())
-    counter = _counter(SimpleNamespace(threads=dict.fromkeys(WORKERS, 1)), eyes, way, datagrams=datagrams)
+    counter = _counter(SimpleNamespace(threads=dict.fromkeys((*WORKERS, *beside), 1)), eyes, way, datagrams=datagrams)
     counter._all_issued_ns = WORKERS[-1]
-    before = {tid: ThreadLook("S", 1) for tid in WORKERS}
-    after = {tid: ThreadLook("S", 1 + wakes) for tid in WORKERS}
+    before = {tid: ThreadLook("S", 1) for tid in (*WORKERS, *beside)}
+    after = {tid: ThreadLook("S", 1 + (wakes or tid in beside)) for tid in before}
     return counter._read(before, after, frozenset(WORKERS))
 
 
@@ -76,6 +85,13 @@ def test_a_timer_that_is_quicker_than_the_connection() -> None:
     """The timer wakes the worker that the connection would have woken next.  Three are woken, which proves nothing."""
     step = _read(_took(2), timer=4)
     assert (step.woken, step.timers, step.disturbed_by) == ({1, 2, 3}, {4}, "timer")
+
+
+def test_another_thread_that_a_timer_wakes_is_none_of_the_others() -> None:
+    """The connection has nothing to do with it; but with a thread that a worker wakes."""
+    ticks, works = TracedWakeUp(8, 0, 50, _HARDIRQ), TracedWakeUp(9, 2, 51, 0)
+    step = _read(_took(2), beside={50: ticks, 51: works})
+    assert (step.woken, step.others, step.disturbed_by) == (set(WORKERS), {51}, None)
 
 
 def test_the_same_worker_may_take_both() -> None:

@@ -37,6 +37,8 @@ class _Watch:
     def looks(self) -> Looks:
         return {TID: ThreadLook("S", round(self._moves * self.now_s / idle.PERIOD_S))}
 
+    look_anew = looks
+
     def complain_about_end(self, wait_ms: float = 0) -> None:
         self.now_s += wait_ms / 1000
 

@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import math
 import os
 import resource
+import select
 import signal
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
 from probes import syscalls
+from probes.audit import watch as watching
 from probes.audit.count import disturbed_by
 from probes.audit.thread_files import ThreadFiles
-from probes.audit.watch import ServerThreads
+from probes.audit.waits import Wait
+from probes.audit.watch import NotIdle, ServerThreads, switches_in
 from probes.lab.deadline import until
 from probes.observers.task_files import TaskFiles
+from probes.verdict import Inconclusive
 
 
-@pytest.fixture
-def sleeper() -> Iterator[int]:
-    """A process that sleeps, and wakes for a moment whenever SIGUSR1 comes."""
+@contextlib.contextmanager
+def _child(sleep: Callable[[], object], *calls: str) -> Iterator[int]:
+    """A process that sleeps again and again, in one of these calls, and wakes for a moment whenever SIGUSR1 comes."""
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         syscalls.die_with_parent(parent)
         signal.signal(signal.SIGUSR1, lambda *_: None)
         while True:
-            signal.pause()
+            sleep()
+    numbers = {syscalls.number(call) for call in calls}
     try:
-        until(lambda: TaskFiles(pid, pid, True).syscall() == syscalls.number("pause"), lambda: "it does not sleep")
+        until(lambda: TaskFiles(pid, pid, True).syscall() in numbers, lambda: "it does not sleep")
         yield pid
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+@pytest.fixture
+def sleeper() -> Iterator[int]:
+    with _child(signal.pause, "pause") as pid:
+        yield pid
 
 
 @pytest.fixture
@@ -71,6 +86,118 @@ def test_who_was_not_woken_is_not_read_again(sleeper: int, watched: ServerThread
     reads: list[int] = []
     watched._look_at = lambda tid, pid: reads.append(tid)  # type: ignore[method-assign, assignment]
     assert (watched.looks(), reads) == (again, [])
+
+
+def test_threads_that_tick_come_to_rest_one_by_one(sleeper: int) -> None:
+    """Of hundreds, one was always just woken (knotd with 200 tcp-workers): the others are not read again for it."""
+    with _child(signal.pause, "pause") as other:
+        watch = ServerThreads([sleeper, other])
+        reads: list[int] = []
+        look_at = watch._look_at
+
+        def counted(tid: int, pid: int) -> object:
+            reads.append(tid)
+            return look_at(tid, pid)
+
+        watch._look_at = counted  # type: ignore[method-assign, assignment]
+        watch.woken = lambda: {other}
+        try:
+            for _ in range(3):
+                watch.looks()
+            assert sorted(reads) == sorted([sleeper, *[other] * 3])
+        finally:
+            watch.close()
+
+
+def _epoll_waits(epoll: select.epoll) -> None:
+    # Interrupted, Python waits again by itself (PEP 475).
+    epoll.poll()
+
+
+def test_what_an_instance_holds_is_read_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read it takes longer than a look, and of hundreds of workers one would always have ticked meanwhile."""
+    read: list[int] = []
+    wait_of = watching.wait_of
+
+    def counted(pid: int, tid: int, held: Mapping[int, int]) -> Wait:
+        read.append(tid)
+        return wait_of(pid, tid, held)
+
+    monkeypatch.setattr(watching, "wait_of", counted)
+    monkeypatch.setattr(watching, "_REGISTERED_S", math.inf)
+    with select.epoll() as epoll, _child(lambda: _epoll_waits(epoll), "epoll_wait", "epoll_pwait") as pid:
+        watch = ServerThreads([pid])
+        try:
+            for _ in range(3):
+                watch.looks()
+                watch.waits({})
+            assert read == [pid]
+            _wake(pid, watch)
+            watch.looks()
+            watch.waits({})
+            assert read == [pid] * 2
+            monkeypatch.setattr(watching, "_REGISTERED_S", -1.0)
+            _wake(pid, watch)
+            watch.looks()
+            watch.waits({})
+            watch.waits({})
+            assert read == [pid] * 4
+        finally:
+            watch.close()
+
+
+def test_rest_is_proven_without_the_trace_if_that_missed_a_wake_up(sleeper: int, watched: ServerThreads) -> None:
+    """The thread woke and sleeps again, but the trace does not name it: its files do."""
+    watched.woken = set
+    before = watched.at_rest(10, "rest")
+    watched.missed = lambda: True
+    assert watched.still(before)
+    os.kill(sleeper, signal.SIGUSR1)
+    files = TaskFiles(sleeper, sleeper, True)
+    moves = before[sleeper].switches
+    until(lambda: switches_in(files.status()) > moves, lambda: "it did not wake")
+    until(lambda: files.syscall() == syscalls.number("pause"), lambda: "it did not sleep again")
+    assert watched.looks() == before
+    assert not watched.still(before)
+    assert watched.at_rest(10, "rest")[sleeper].switches > moves
+
+
+def test_an_instance_that_another_thread_changed() -> None:
+    """The thread that waits in it sleeps all the while, so nothing that it did shows the change."""
+    with socket.socket() as listener, select.epoll() as epoll:
+        listener.listen()
+        inode = os.fstat(listener.fileno()).st_ino
+        epoll.register(listener.fileno(), select.EPOLLIN)
+        with _child(lambda: _epoll_waits(epoll), "epoll_wait", "epoll_pwait") as pid:
+            watch = ServerThreads([pid])
+            holders = {pid: {listener.fileno(): inode}}
+            try:
+                watch.looks()
+                waits = watch.waits(holders)
+                assert [wait.listens for wait in waits] == [True]
+                assert watch.changed_asleep(waits, {pid}, holders) is None
+                epoll.modify(listener.fileno(), select.EPOLLIN | select.EPOLLET)
+                assert watch.changed_asleep(waits, {pid}, holders) == pid
+                epoll.unregister(listener.fileno())
+                assert watch.changed_asleep(waits, {pid}, holders) == pid
+                # One that has moved may have changed it itself.
+                assert watch.changed_asleep(waits, set(), holders) is None
+                watch.looks()
+                assert [wait.listens for wait in watch.waits(holders)] == [False]
+            finally:
+                watch.close()
+
+
+@pytest.mark.parametrize(("holds", "error"), [([True], NotIdle), ([False], Inconclusive), ([True, False], NotIdle)])
+def test_why_it_does_not_rest(watched: ServerThreads, holds: list[bool], error: type[Inconclusive]) -> None:
+    """A server that waited where it should, and moved, was not idle: for one that does not wait there, the reason is
+    another."""
+    watched.still = lambda _: False  # type: ignore[method-assign]
+    answers = itertools.chain(holds, itertools.repeat(holds[-1]))
+    with pytest.raises(Inconclusive) as raised:
+        watched.at_rest(0.0, "it waits elsewhere", lambda: next(answers))
+    assert type(raised.value) is error
+    assert ("it waits elsewhere" in str(raised.value)) == (error is Inconclusive)
 
 
 def test_where_the_trace_lost_records_all_are_read_again(sleeper: int, watched: ServerThreads) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -120,6 +121,7 @@ def _reader(*rings: _Ring) -> WakingRings:
     reader._tracepoint = Tracepoint("sched/sched_waking", 1, "")
     reader._comm, reader._data_bytes, reader._wakees = RAW + COMM, DATA, {}
     reader._rings, reader._fds, reader._forgotten = list(rings), [], [-1] * len(rings)
+    reader._read = [0] * len(rings)
     return reader
 
 
@@ -228,3 +230,20 @@ def test_forget_drops_what_was_there() -> None:
     reader = _reader(_ring(_sample(1, 100)))
     reader.forget()
     assert reader.seen() == []
+
+
+def test_what_was_counted_and_left_no_record() -> None:
+    """The kernel's count is what the event's descriptor reads as (perf_event_open(2), without a read_format)."""
+    reader = _reader(_ring(_sample(1, 100), _sample(2, 200)), _ring())
+    ends = [os.pipe() for _ in range(2)]
+    try:
+        reader._fds = [end for end, _ in ends]
+        for counts, unrecorded in (((2, 0), [2, 0]), ((3, 0), [1, 0]), ((3, 1), [1, 1])):
+            for (_, writer), count in zip(ends, counts, strict=True):
+                os.write(writer, count.to_bytes(8, sys.byteorder))
+            assert reader.unrecorded() == unrecorded
+            reader.seen()
+    finally:
+        for reader_end, writer in ends:
+            os.close(reader_end)
+            os.close(writer)
