@@ -15,7 +15,8 @@ from typing import IO, Any
 
 from tests.suite.audit.schema import violation
 
-from .launch import LOOK_S, ROOT, Running
+from .launch import ROOT, Running
+from .processes import LOOK_S
 
 REPEATS = 5
 CONNECTIONS = 20

@@ -20,7 +20,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .audits import command
-from .launch import LOOK_S, PATIENCE_S, ROOT, Running
+from .launch import PATIENCE_S, ROOT, Running
+from .processes import LOOK_S
 from .servers import named
 
 WITH, ALONE, ALONE_AGAIN = "with an audit", "alone", "alone again"

@@ -7,7 +7,6 @@ import http.client
 import os
 import random
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,13 +19,13 @@ from types import TracebackType
 from probes import syscalls
 from probes.observers.task_files import TaskFiles
 
+from .guard import Guard
+from .processes import LOOK_S, await_end, pids_of_session
 from .server import Server
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 60.0
 """How long a server may take to come up, or to end by itself: far longer than any takes on an idle machine."""
-LOOK_S = 0.02
-"""How often a condition is looked at, while the end of the server is waited for."""
 _PORTS = range(20_000, 30_000)
 """Below the ports that the kernel gives to clients (ip_local_port_range), so that none takes it meanwhile."""
 
@@ -38,7 +37,7 @@ class DidNotStart(Exception):
 class Running:
     """One server that runs, and all its processes.  A context manager: on leaving, nothing of it is left.
 
-    If this process is killed the server is told to end, too (PR_SET_PDEATHSIG, prctl(2)).
+    If this process is killed the server is told to end, too (PR_SET_PDEATHSIG, prctl(2)), and the guard sees to it.
     """
 
     def __init__(self, server: Server) -> None:
@@ -49,10 +48,11 @@ class Running:
         self.folder = Path(tempfile.mkdtemp(prefix="wakecheck-server-"))
         # Workers that gave up root read their files here.
         self.folder.chmod(0o755)
+        self.guard = Guard(self.folder)
         try:
             self.process = self._started()
         except BaseException:
-            shutil.rmtree(self.folder)
+            self.guard.dismiss()
             raise
         self._pidfd = os.pidfd_open(self.process.pid)
         try:
@@ -79,9 +79,13 @@ class Running:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # Nothing between fork and exec but prctl and getppid, which take no lock that a thread could hold.
-                preexec_fn=lambda: syscalls.die_with_parent(us, signal.SIGTERM),  # noqa: PLW1509
+                # Nothing between fork and exec but system calls, which take no lock that a thread could hold.
+                preexec_fn=lambda: self._before_exec(us),  # noqa: PLW1509
             )
+
+    def _before_exec(self, launcher: int) -> None:
+        syscalls.die_with_parent(launcher, signal.SIGTERM)
+        self.guard.guard_me()
 
     def __enter__(self) -> Running:
         return self
@@ -211,7 +215,7 @@ class Running:
             assert not needed_force, f"{self.server.name}: {needed_force} did not end on SIGTERM; log:\n{self.log}"
         finally:
             os.close(self._pidfd)
-            shutil.rmtree(self.folder)
+            self.guard.dismiss()
 
     def _gone_within(self, limit_s: float) -> bool:
         """Wait until every process of the session has ended, and is reaped."""
@@ -223,35 +227,6 @@ class Running:
             await_end(members[0])
             self.process.poll()
         return True
-
-
-def await_end(pid: int) -> None:
-    """Return when this process has ended, and after LOOK_S at the latest; reap it where it is a child of ours."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        select.select([pidfd], [], [], LOOK_S)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
-    finally:
-        os.close(pidfd)
-
-
-def pids_of_session(leader: int) -> list[int]:
-    """Processes of the session that `leader` founded, zombies too (setsid(2), proc_pid_stat(5)).
-
-    The session keeps its number when the leader is gone.
-    """
-    pids = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{name}/stat").read_text(errors="replace").rpartition(")")[2].split()
-                if int(fields[3]) == leader:
-                    pids.append(int(name))
-    return sorted(pids)
 
 
 def free_port() -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,8 @@ from probes import syscalls
 
 from .conftest import TESTED, need
 from .core_rows import GRANIAN
-from .launch import ROOT, DidNotStart, Running, await_end, pids_of_session
+from .launch import ROOT, DidNotStart, Running
+from .processes import await_end, pids_of_session
 from .server import Program, Server
 from .servers import named
 
@@ -29,7 +29,7 @@ import signal, sys
 from tests.suite.servers.launch import Running
 from tests.suite.servers.servers import named
 running = Running(named(sys.argv[1]))
-print(running.process.pid, running.folder, flush=True)
+print(running.process.pid, running.guard.pid, running.folder, flush=True)
 signal.pause()
 """
 
@@ -55,19 +55,23 @@ def test_it_ends_with_whoever_started_it(server: Server) -> None:
     command = [sys.executable, "-c", _STARTS_AND_WAITS, need(server).name]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as launcher:
         assert launcher.stdout is not None
-        leader, _, folder = launcher.stdout.readline().strip().partition(" ")
-        assert leader, "the launcher did not start the server"
+        said = launcher.stdout.readline().split()
+        assert said, "the launcher did not start the server"
+        leader, guard, folder = int(said[0]), int(said[1]), said[2]
         launcher.send_signal(signal.SIGKILL)
     end = time.monotonic() + GONE_WITHIN_S
     try:
-        while left := pids_of_session(int(leader)):
+        while left := pids_of_session(leader):
             assert time.monotonic() < end, f"{server.name} outlived its launcher: {left}"
             await_end(left[0])
+        while Path(f"/proc/{guard}").exists():
+            assert time.monotonic() < end, "the guard outlived them"
+            await_end(guard)
+        assert not Path(folder).exists()
     finally:
-        for pid in pids_of_session(int(leader)):
+        for pid in pids_of_session(leader):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(folder)
 
 
 def test_a_server_that_cannot_start_says_why() -> None:
