@@ -54,7 +54,7 @@ def test_what_to_send_is_asked_for(start: Start, audit: Audit) -> None:
 
 
 def test_tcp_and_udp_at_one_port(start: Start, audit: Audit) -> None:
-    """As of a name server: TCP unless the UDP socket is asked for."""
+    """As with a name server: the audit takes TCP, unless it is asked for the UDP socket."""
     server = start("udp-poll")
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -76,7 +76,7 @@ def test_an_abstract_name_that_breaks_lines(start: Start, audit: Audit, name: by
 
 
 def test_a_process_name_that_is_no_text(start: Start, audit: Audit) -> None:
-    """comm may hold any bytes but NUL (PR_SET_NAME, prctl(2)); it is read of every process."""
+    """comm may contain any byte but NUL (PR_SET_NAME, prctl(2)), and the audit reads that of every process."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -95,7 +95,7 @@ def test_a_process_name_that_is_no_text(start: Start, audit: Audit) -> None:
 
 
 def test_a_name_that_steers_the_terminal(start: Start) -> None:
-    """A socket's name, a command line; in the words for people there is no control character but the line's end."""
+    """A socket's name, or a command line: the text for people contains no control character but the newline."""
     name = f"@wakecheck\x1b[2J\n::error::{os.getpid()}"
     start("level", 2, address=name)
     line = [sys.executable, "-m", "probes", "audit", "--connections", "2", "--unix", name]

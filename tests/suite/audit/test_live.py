@@ -1,4 +1,4 @@
-"""Servers that never idle: by a quick timer, or because clients come all the time.  The trace tells the audit's own."""
+"""Servers that never idle, because of a quick timer or of clients: the trace shows which wake-ups are the audit's."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Clients(threading.Thread):
 
 @needs_root
 def test_a_quick_timer(start: Start, audit: Audit) -> None:
-    """Up to 100 moves a second, as of a busy Go program; fewer on a busy machine."""
+    """Up to 100 moves a second, like a busy Go program; fewer on a busy machine."""
     server = start("quick", 1)
     answer = audit("--port", server.address)
     assert answer["verdict"] == "wakes one", answer.text
@@ -48,7 +48,7 @@ def test_a_quick_timer(start: Start, audit: Audit) -> None:
 @needs_root
 @pytest.mark.parametrize(("kind", "woken"), [("level", 4), ("exclusive", 1)])
 def test_real_clients_meanwhile(start: Start, audit: Audit, kind: str, woken: int) -> None:
-    """What their connections wake is not counted, and they are all answered."""
+    """Wake-ups by their connections are not counted, and all of them are answered."""
     server = start(kind)
     clients = Clients(server.address)
     clients.start()

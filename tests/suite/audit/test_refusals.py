@@ -1,4 +1,4 @@
-"""What cannot be audited is said in one sentence, with the documented exit code."""
+"""What cannot be audited: one sentence says why, and the exit code is the documented one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_bad_input(audit: Audit, arguments: tuple[str, ...], sentence: str) -> N
 
 
 def test_never_idle(start: Start, audit: Audit) -> None:
-    """A server whose workers never rest: no number, and the reason."""
+    """If the workers never rest, the audit gives the reason instead of a number."""
     answer = audit("--port", start("spin").address)
     assert answer.code == CANNOT_JUDGE
     assert answer["verdict"] == "inconclusive"
@@ -83,7 +83,7 @@ def test_ends_during_the_audit(start: Start, audit: Audit) -> None:
 
 
 def test_worker_that_came_meanwhile(start: Start, audit: Audit) -> None:
-    """Nobody counted whether it woke, so there is no number."""
+    """Nobody saw whether it woke, so there is no number."""
     answer = audit("--port", start("grow", 1).address)
     assert answer.code == CANNOT_JUDGE
     assert answer["woken"] is None
@@ -91,7 +91,7 @@ def test_worker_that_came_meanwhile(start: Start, audit: Audit) -> None:
 
 
 def test_a_worker_that_the_first_connection_starts(start: Start, audit: Audit) -> None:
-    """As a cold Postfix, or socket activation: the audit that woke it up says that another will do."""
+    """Like a cold Postfix, or socket activation: the audit that started the worker says that another can judge it."""
     server = start("on-demand", 1)
     answer = audit("--port", server.address)
     assert answer.code == CANNOT_JUDGE
@@ -121,7 +121,7 @@ def test_two_sockets_of_one_path(start: Start, audit: Audit, tmp_path: Path) -> 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become somebody else")
 def test_somebody_elses(start: Start) -> None:
-    """Said by the audit as an ordinary user, in a process that becomes one after it has loaded all it needs."""
+    """The audit runs as an ordinary user: its process becomes one once it has loaded all that it needs."""
     server = start("level")
     program = (
         "import os, sys; from probes.__main__ import main; import rich.console, rich.status, json; "
@@ -145,7 +145,7 @@ def test_somebody_elses(start: Start) -> None:
 
 
 def _with_argument(word: str) -> list[int]:
-    """Processes whose command line holds this word."""
+    """Processes whose command line contains this word."""
     pids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -167,7 +167,7 @@ def test_started_and_stopped(audit: Audit, tmp_path: Path) -> None:
 
 
 def test_workers_that_start_late(audit: Audit, tmp_path: Path) -> None:
-    """A server listens before it has started its workers; all of them are waited for."""
+    """A server listens before it has started its workers; the audit waits for all of them."""
     answer = audit(server=tuple(command("late", 3, str(tmp_path / "s"))))
     assert answer["workers"] == 3, answer.text
     assert answer["woken"]["max"] == 3, answer.text
@@ -217,7 +217,7 @@ def test_leaves_nothing(tmp_path: Path, number: int) -> None:
 
 
 def test_started_with_signals_ignored_and_blocked(tmp_path: Path) -> None:
-    """As supervisors and CI agents may start it: SIGCHLD ignored, the others blocked.  The server gets neither."""
+    """Supervisors and CI agents may ignore SIGCHLD and block the other signals.  The server inherits neither."""
     status = tmp_path / "status"
     address = str(tmp_path / "s")
     script = f'grep ^Sig /proc/self/status > {status}; exec "$@"'

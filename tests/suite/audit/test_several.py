@@ -1,4 +1,4 @@
-"""`--pid` of a server behind several listeners: each is audited, one after the other, in one table."""
+"""`--pid` of a server with several listeners: they are audited one after the other, and shown in one table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .conftest import PATIENCE_S, Audit, command
 
 @pytest.fixture
 def two() -> Iterator[tuple[int, dict[str, str]]]:
-    """A process whose children serve two ports, one that herds and one that does not: its pid, and kind by port."""
+    """A process whose children serve two ports, one of which herds: its pid, and the kind of server by port."""
     started = {kind: shlex.join(command(kind, 3, "0")) for kind in ("level", "exclusive")}
     # Each says its port on a line of its own, with its kind before it.
     script = " ".join(f"({line} | sed -u 's/^/{kind} /') &" for kind, line in started.items()) + " wait"

@@ -1,4 +1,4 @@
-"""Each way of waiting: who is woken, as the audit sees it and as the lab measures it on the same kernel."""
+"""Each way of waiting: how many are woken, in the audit and in the lab on the same kernel."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_woken(start: Start, audit: Audit, kind: str, strategy: str, woken: int)
 
 
 def test_shared_instance(start: Start, audit: Audit) -> None:
-    """Each that returns wakes the next, so two at least; the server's own wake-ups are not mistaken for it."""
+    """Each worker that returns wakes the next, so at least two wake; no other wake-up by the server counts."""
     answer = _judged(audit("--port", start("shared").address))
     assert answer["strategy"] == "epoll_wait.level.epoll"
     assert 2 <= answer["woken"]["min"] <= answer["woken"]["max"] <= 4
@@ -58,7 +58,7 @@ def test_shared_instance(start: Start, audit: Audit) -> None:
 
 
 def test_threads(start: Start, audit: Audit) -> None:
-    """Threads of one process are workers each; one that only waits for them is none."""
+    """Each of the threads is a worker; the one that only waits for them is not."""
     server = start("threads")
     answer = _judged(audit("--pid", server.process.pid))
     assert answer["workers"] == 4
@@ -121,13 +121,13 @@ def test_deserted_listener(start: Start, audit: Audit) -> None:
 
 
 def test_zombie(start: Start, audit: Audit) -> None:
-    """A child that ended before, and that the server has not waited for, is not one that ends during the audit."""
+    """A child that ended earlier, and that the server has not reaped, does not end during the audit."""
     answer = _judged(audit("--port", start("zombie", 2).address))
     assert answer["woken"] == _spread(1)
 
 
 def test_another_session(start: Start, audit: Audit) -> None:
-    """What runs in a session of its own below the server, as logins do below sshd, need not come to rest."""
+    """A descendant in a session of its own, like a login below sshd, need not come to rest."""
     answer = _judged(audit("--port", start("login", 2).address))
     assert answer["woken"] == _spread(1)
 
@@ -154,7 +154,7 @@ def test_hundreds_of_threads_have_timers(start: Start, audit: Audit) -> None:
 
 
 def test_helpers_are_no_workers(start: Start, audit: Audit) -> None:
-    """Forked like the workers, of the same name, with the listener open: but they never accept."""
+    """They are forked like the workers, have the same name, and hold the listener, but never accept."""
     answer = _judged(audit("--port", start("helpers").address))
     assert answer["workers"] == 4, answer.text
     assert answer["waits"].startswith("4 workers, each with its own epoll instance")

@@ -1,4 +1,4 @@
-"""The audited server does not notice more than connections: no tracer, no EINTR, none lost, and it goes on."""
+"""All that the audited server notices is connections: no tracer, no EINTR; it loses none, and goes on."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def _echoes(server: Server) -> bool:
 
 
 def _made(answer: Answer) -> int:
-    """How many connections the audit made: beside those that it judged, one for each that something had disturbed."""
+    """How many connections the audit made: those that it judged, and those that were disturbed."""
     return int(answer["connections"] + answer["disturbed"])
 
 
 def _let_alone(server: Server, act: Callable[[], Answer]) -> Answer:
-    """What `act` returned.  AssertionError where a thread of the server had a tracer, or ptrace was called for one."""
+    """What `act` returns.  AssertionError if a thread of the server had a tracer, or ptrace was called on one."""
     with ptrace_calls() as calls:
         watch = TracerWatch(server, calls)
         watch.start()
@@ -86,7 +86,7 @@ def test_undisturbed(start: Start, audit: Audit, kind: str) -> None:
 
 
 def test_trace_is_asked_for(start: Start, audit: Audit) -> None:
-    """With --trace a tracer is attached, sees returns, and lets the server go again."""
+    """With --trace a tracer attaches, sees the returns, and detaches again."""
     server = start("level")
     with ptrace_calls() as calls:
         watch = TracerWatch(server, calls)
@@ -108,7 +108,7 @@ def test_trace_is_asked_for(start: Start, audit: Audit) -> None:
 
 @needs_root
 def test_without_tracepoints(start: Start, audit: Audit) -> None:
-    """Without the capabilities for trace points, context switches tell who was woken, and it is said who is missing."""
+    """Without the capabilities for tracepoints, context switches show who was woken; missing observers are named."""
     denied = ("setpriv", "--bounding-set=-sys_admin,-perfmon", "--inh-caps=-all")
     answer = audit("--port", start("level").address, prefix=denied)
     assert answer["observers"]["sched_waking"]
@@ -145,7 +145,7 @@ finally:
 
 @needs_root
 def test_ordinary_user() -> None:
-    """An ordinary user audits his own server; who is missing is named.
+    """An ordinary user audits a server of their own; the missing observers are named.
 
     In a process that has loaded all it needs before it becomes one, so that it may be installed where he cannot read.
     """
@@ -166,7 +166,7 @@ def test_ordinary_user() -> None:
 
 @needs_root
 def test_other_network_namespace(start: Start, audit: Audit) -> None:
-    """As a container's: found by its pid, or by a port that listens in no other namespace."""
+    """Like a container's: found by its pid, or by a port on which nobody listens in any other namespace."""
     server = start("level", prefix=("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"))
     for how in (("--pid", server.process.pid), ("--pid", server.process.pid, "--port", server.address)):
         answer = audit(*how)
@@ -176,7 +176,7 @@ def test_other_network_namespace(start: Start, audit: Audit) -> None:
 
 @needs_root
 def test_other_pid_namespace(start: Start, audit: Audit) -> None:
-    """A server that numbers its processes otherwise is audited by the numbers of this namespace."""
+    """A server in another pid namespace is audited by the process ids of ours."""
     server = start("level", prefix=("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"))
     answer = audit("--port", server.address)
     assert answer["woken"] == {"min": 4, "median": 4, "max": 4}, answer.text
@@ -185,7 +185,7 @@ def test_other_pid_namespace(start: Start, audit: Audit) -> None:
 
 @needs_root
 def test_container(start: Start, audit: Audit) -> None:
-    """All namespaces of its own, users too: audited from the host by its pid, and nothing of it is traced."""
+    """It has namespaces of its own, the user namespace too; audited from the host by its pid, no thread is traced."""
     namespaces = ("--user", "--map-root-user", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child")
     inside = ("sh", "-c", 'ip link set lo up && exec "$@"', "sh")
     server = start("level", prefix=("unshare", *namespaces, "--mount-proc", *inside))
@@ -207,7 +207,7 @@ echo 1 > /sys/class/net/lo/queues/rx-0/rps_cpus && exec "$@"
 
 @needs_root
 def test_steered_packets_are_no_other_clients(audit: Audit) -> None:
-    """They wake workers from a softirq of another CPU; who issued which wake-up is not known then, and is not told."""
+    """They wake workers from a softirq on another CPU: who issued which wake-up is not known, and not reported."""
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("takes two CPUs")
     prefix = ("unshare", "--net", "--mount", "sh", "-c", _STEERED, "sh")

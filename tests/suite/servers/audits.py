@@ -1,4 +1,4 @@
-"""Audits of a running server, as a user makes them: by the command line, from outside."""
+"""Audits of a running server by the command line, as a user makes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .processes import LOOK_S
 REPEATS = 5
 CONNECTIONS = 20
 DEFERRED_CONNECTIONS = 8
-"""Fewer where the kernel holds each back until data arrive: the audit waits a second to see that it does."""
+"""Fewer if the kernel holds each back until data arrive: the audit takes a second to see that."""
 PATIENCE_S = 180.0
 _PAUSES = 4
 """So many times as long as a look at all threads takes, the next one waits."""
@@ -65,7 +65,7 @@ class Audited:
 
 
 def audit(running: Running, more: Sequence[str] = ()) -> Audited:
-    """Audit this server.  AssertionError where the audit prints no answer, or does not end."""
+    """Audit this server.  Raises AssertionError if the audit prints no answer, or does not end."""
     # Into files: a server of a thousand threads has an answer that no pipe holds.
     with (
         tempfile.TemporaryFile("w+") as out_file,

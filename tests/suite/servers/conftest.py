@@ -1,4 +1,4 @@
-"""A running server for each row of the table; what is not installed is skipped, or fails where all was promised."""
+"""A running server for each row of the table.  One that is not installed is skipped, or fails if all must be there."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .server import Server
 from .servers import SERVERS
 
 ALL_SERVERS = os.environ.get("WAKECHECK_SERVERS") == "all"
-"""Set where those rows are to be tested, too, that need what CI does not install; some 20 minutes more."""
+"""Set if the rows that CI does not install are to be tested as well, which takes some 20 minutes more."""
 TESTED = [server for server in SERVERS if ALL_SERVERS or not server.more]
 ALL_TOOLS = os.environ.get("WAKECHECK_ALL_TOOLS") == "1"
-"""Set where everything has been installed, as by .ci/run: a server that is missing then is a failure."""
+"""Set if everything has been installed: a missing server is then a failure."""
 
 
 def need(server: Server) -> Server:
-    """This server, if its program is there; else skip with the command that installs it, or fail."""
+    """This server if its program is installed; otherwise skip or fail, with the command that installs it."""
     if server.more and not ALL_SERVERS:
         pytest.skip("WAKECHECK_SERVERS=all runs it, too")
     if server.program.path() is None:

@@ -1,4 +1,4 @@
-"""System calls of a server that a signal or a tracer broke off, seen without touching it.
+"""System calls of a server that a signal or a tracer interrupted, seen without touching it.
 
 A server may do so itself: Go sends SIGURG to a thread of its own that runs for more than 10 ms (sigPreempt, in
 src/runtime/signal_unix.go), and on a busy machine that thread sleeps by the time the signal arrives.  Postfix's
@@ -50,7 +50,7 @@ def pending(tasks: Collection[tuple[int, int]]) -> Excuses:
 
 
 class _BrokenOff(PerfRings):
-    """Calls of these threads that are broken off.  Raises OSError where the kernel denies the tracepoint."""
+    """Interrupted calls of these threads.  Raises OSError if the kernel denies the tracepoint."""
 
     def __init__(self, tracepoint: Tracepoint, tids: Collection[int]) -> None:
         self._id_at = RAW + offset_of("id", tracepoint.format)
@@ -100,7 +100,7 @@ class _Signals(PerfRings):
 
 
 class Interruptions:
-    """Calls of these threads, given as (process id, thread id), that are broken off by somebody else."""
+    """Calls of these threads, given as (process id, thread id), that somebody else interrupts."""
 
     def __init__(self, tasks: Collection[tuple[int, int]], release: contextlib.ExitStack) -> None:
         """Until `release` closes it.  Raises OSError where the kernel denies a tracepoint."""

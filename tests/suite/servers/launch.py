@@ -1,4 +1,4 @@
-"""A server while it runs: started in a folder and a session of its own, awaited, stopped, and proven gone."""
+"""A running server: started in a folder and a session of its own, awaited, stopped, and proven to be gone."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Running:
                 raise DidNotStart(f"{self.server.name}: {why}, with {seen()}; it printed:\n{self.log}")
 
     def ends_within(self, seconds: float) -> bool:
-        """Wait this long for the first process to end; whether it did."""
+        """Wait this long for the first process to end.  Returns whether it did."""
         return bool(select.select([self._pidfd], [], [], max(0.0, seconds))[0])
 
     def _answers(self) -> bool:
@@ -137,7 +137,7 @@ class Running:
         return False
 
     def is_served(self) -> bool:
-        """Whether a client gets its answer, over a connection of its own.  OSError or HTTPException where it fails."""
+        """Whether a client gets its answer, over a new connection.  Raises OSError or HTTPException if that fails."""
         if self.server.ask is None:
             return self.get() == 200
         with socket.create_connection(("127.0.0.1", self.port), 10) as client:
@@ -157,7 +157,7 @@ class Running:
         return len(set(sleeping) - {self.process.pid})
 
     def get(self, timeout_s: float = 10.0) -> int:
-        """Status of one request for /, over a connection of its own.  OSError or HTTPException where it fails."""
+        """Status of a request for /, over a new connection.  Raises OSError or HTTPException if that fails."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         if self.server.unix:
             connection.sock = socket.socket(socket.AF_UNIX)
@@ -230,7 +230,7 @@ class Running:
 
 
 def free_port() -> int:
-    """A port of loopback on which nobody listens just now.  RuntimeError where a hundred random ones were taken."""
+    """A loopback port on which nobody listens now.  Raises RuntimeError if a hundred random ones were taken."""
     for port in random.sample(_PORTS, 100):
         with socket.socket() as probe, contextlib.suppress(OSError):
             # As servers do; else a port with a connection in TIME_WAIT looks taken.
@@ -241,7 +241,7 @@ def free_port() -> int:
 
 
 def _call(pid: int, tid: int) -> int | None:
-    """Number of the call it sleeps in; None while it runs, and where it is gone."""
+    """Number of the call in which it sleeps; None if it runs or is gone."""
     with contextlib.suppress(OSError):
         return TaskFiles(pid, tid, True).syscall()
     return None

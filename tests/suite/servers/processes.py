@@ -12,7 +12,7 @@ LOOK_S = 0.02
 
 
 def await_end(pid: int) -> None:
-    """Return when this process has ended, and after LOOK_S at the latest; reap it where it is a child of ours."""
+    """Wait for this process to end, for LOOK_S at most, and reap it if it is our child."""
     try:
         pidfd = os.pidfd_open(pid)
     except ProcessLookupError:

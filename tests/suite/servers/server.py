@@ -1,4 +1,4 @@
-"""What a row of the table of servers says: how a server is started, how it is known to be up, what an audit must find.
+"""A row of the table of servers: how the server is started, what shows that it is up, what an audit must find.
 
 `$port` and `$folder` are filled in by `Server.command_line` and `Server.texts`.  The rows are in *_rows.py.
 """
@@ -36,7 +36,7 @@ class Program:
     """Of Debian, PyPI or npm, by which its version is known."""
 
     def path(self) -> str | None:
-        """Where it is; None where it is not installed."""
+        """Where it is; None if it is not installed."""
         return shutil.which(self.executable, path=f"{PATH}:{os.environ.get('PATH', '')}")
 
 
@@ -70,11 +70,11 @@ class Server:
     processes: int = WORKERS + 1
     """Once it is up; a master and four workers, as a rule."""
     calls: tuple[str, ...] = EPOLL
-    """Once it is up, every worker sleeps in one of these; which one is up to its libc."""
+    """Once it is up, every worker sleeps in one of these; which one depends on its libc."""
     waiting: int = WORKERS
-    """How many sleep there: processes besides the first, or threads where there is but one process."""
+    """How many sleep there: processes besides the first, or threads if there is only one process."""
     says: tuple[str, int] | None = None
-    """What it prints for each worker that is ready, and how often, where sleeping there is no proof of it."""
+    """What it prints for each worker that is ready, and how often, if sleeping there does not prove that."""
     http: bool = False
     """Whether a connection must send a request to wake anybody (TCP_DEFER_ACCEPT, tcp(7))."""
     unix: bool = False
@@ -86,7 +86,7 @@ class Server:
     woken: int = 1
     """How many one connection must be seen to wake."""
     more: bool = False
-    """Whether it is one of those that run only where all are asked for (conftest.ALL_SERVERS)."""
+    """Whether it is tested only if all servers are asked for (conftest.ALL_SERVERS)."""
     ask: bytes | None = None
     """What a client sends; None: an HTTP request, to which the answer must be 200."""
     hears: bytes = b""
@@ -94,20 +94,20 @@ class Server:
     before: str = ""
     """A script for sh that prepares its folder first."""
     clients: int = 0
-    """So many connect at once when it is up: it starts a worker for each, and keeps them."""
+    """How many clients connect at once when it is up: it starts a worker for each, and keeps it."""
     audit: tuple[str, ...] = ()
     """More arguments of an audit of it."""
     ends_by: str = "SIGTERM"
     """The signal that ends it."""
     ends_alone: bool = True
-    """Whether that signal to its first process ends all; else each gets it."""
+    """Whether that signal to its first process ends all of them; otherwise each gets it."""
 
     def texts(self, folder: Path, port: int) -> dict[str, str]:
         """Its files, filled in."""
         return {name: _fill(text, folder, port) for name, text in self.files.items()}
 
     def command_line(self, folder: Path, port: int) -> list[str]:
-        """Program and arguments, filled in.  FileNotFoundError, with the install command, where it is missing."""
+        """Program and arguments, filled in.  Raises FileNotFoundError, with the install command, if it is missing."""
         path = self.program.path()
         if path is None:
             raise FileNotFoundError(f"{self.program.executable} is missing: {self.program.install}")

@@ -1,4 +1,4 @@
-"""Every remedy is measured: with it fewer workers wake, and requests are answered.  What does harm is not advised."""
+"""Each remedy is measured: fewer workers wake, and requests are answered.  Nothing harmful is advised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the audit says of real servers, five times each, and that they do not notice."""
+"""Real servers, audited five times each: what the audit says, and that the servers do not notice it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_every_connection_has_one_winner(seen: Seen) -> None:
 
 
 def test_the_lab_wakes_as_many(seen: Seen) -> None:
-    """For a strategy that the lab has, its figure on this kernel is the audit's, as a rule."""
+    """If the lab has the strategy, it wakes as many on this kernel as the server did, as a rule."""
     for audited in seen.audits:
         lab = audited.answer["lab"]
         assert lab["why_not"] is None, lab
@@ -102,7 +102,7 @@ def test_no_call_is_interrupted(seen: Seen) -> None:
 
 
 def test_tracing_would_be_noticed() -> None:
-    """The looks at TracerPid, and at interrupted calls, can fail: with --trace the audit does attach."""
+    """The checks of TracerPid and of interrupted calls can fail: with --trace, the audit does attach."""
     with Running(need(named("nginx"))) as running:
         with interruptions_of(list(running.tasks())) as rings:
             audited = audit(running, ["--trace"])

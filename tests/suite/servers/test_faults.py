@@ -1,4 +1,4 @@
-"""What the audit once got wrong of servers that it had never met: each on the very server.
+"""What the audit once got wrong, each on the server that showed it.
 
 Helpers that are no workers (Squid, Pgpool-II), a stopped child (Traffic Server) and a server that ticks (etcd) are rows
 of the table, which test_audit.py audits; advice that does harm is in test_advice.py.
@@ -27,7 +27,7 @@ CROWD = {server.name: server for server in CROWDS}
 
 @pytest.mark.parametrize("name", ["varnish-default", "php-fpm-160", "tomcat-230"])
 def test_more_threads_than_a_filter_names(name: str) -> None:
-    """As root, the trace lost records of them, or nobody was seen waiting."""
+    """As root, the trace once lost records of them, or nobody was seen waiting."""
     with Running(need(CROWD[name])) as running:
         assert sum(1 for _ in running.tasks()) > 150
         audited = audit(running)
@@ -36,7 +36,7 @@ def test_more_threads_than_a_filter_names(name: str) -> None:
 
 
 def test_hundreds_of_workers_that_tick() -> None:
-    """Each of them wakes every two seconds, so on a busy machine they hardly ever rest all at once: it was refused."""
+    """Each wakes every two seconds, so on a busy machine hardly ever do all of them rest at once: it was refused."""
     with Running(need(CROWD["knot-200"])) as running:
         audited = audit(running)
     assert (audited.exit_code, audited.answer["verdict"]) == (0, "herds"), audited.answer["sentence"]
@@ -52,7 +52,7 @@ def test_a_stopped_child() -> None:
 
 
 def test_twenty_real_connections_a_second() -> None:
-    """They were taken for timers, and the server was refused; the trace tells whose connection woke whom.
+    """The audit took them for timers, and refused the server; the trace shows whose connection woke whom.
 
     Where workers have so little of the CPUs that they hardly ever sleep, that is said, and --watch is offered.
     """
@@ -89,14 +89,14 @@ def test_a_server_is_called_by_its_name(name: str, called: str) -> None:
 
 
 class Cold(Running):
-    """A server that nobody has connected to yet: it says that it is up."""
+    """A server to which nobody has connected yet: its log says that it is up."""
 
     def _answers(self) -> bool:
         return "daemon started" in self.log
 
 
 def test_a_worker_that_the_first_connection_starts() -> None:
-    """Postfix' master waits, and starts smtpd for the first client, which waits from then on."""
+    """Postfix's master waits for the first client, and starts smtpd, which waits from then on."""
     cold: Server = dataclasses.replace(named("postfix"), clients=0)
     with Cold(need(cold)) as running:
         first, again = audit(running), audit(running)

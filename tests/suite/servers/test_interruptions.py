@@ -1,4 +1,4 @@
-"""Which system calls of a server count as broken off by somebody else."""
+"""Which system calls of a server count as interrupted by somebody else."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SI_USER, _SI_TKILL, _SI_KERNEL = 0, -6, 0x80
 
 
 def test_its_own_signals_are_no_interruptions() -> None:
-    """Go's, on a busy machine; whoever else sends one is seen to break off a call."""
+    """Like Go's on a busy machine; a signal from anybody else is seen to interrupt a call."""
     selects, read = {syscalls.number(call) for call in SELECT}, syscalls.number("read")
     line = [sys.executable, "-u", "-c", _SIGNALS_ITSELF]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
@@ -62,7 +62,7 @@ def test_its_own_signals_are_no_interruptions() -> None:
 
 
 def test_a_signal_that_was_sent_before_is_known() -> None:
-    """A thread that has not run since has it pending; no record tells of it."""
+    """It is pending in a thread that has not run since; no record shows it."""
     line = [sys.executable, "-u", "-c", _SIGNALS_ITSELF]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -110,7 +110,7 @@ def test_a_signal_excuses_one_call(own: Excuses, before: Excuses, others: list[t
     ],
 )
 def test_whose_doing_a_signal_is(number: int, code: int, sender: int, own: bool) -> None:
-    """Whoever was on the CPU is no sender of what the kernel sends; a timer is the server's doing all the same."""
+    """The kernel's signals are not sent by the task that was on the CPU; yet a timer is the server's own."""
     signals = _Signals.__new__(_Signals)
     signals._to_at, signals._signal_at, signals._code_at = 8, 12, 16
     assert signals._is_own(struct.pack("=iiiii", sender, sender, 70, number, code), {70}) == own

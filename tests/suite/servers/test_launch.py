@@ -1,4 +1,4 @@
-"""The launcher itself: what it starts serves, waits with all its workers, and is gone afterwards, whatever ends it."""
+"""The launcher: its servers answer, all their workers wait, and nothing is left of them, whatever ends the launcher."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_it_serves_and_nothing_of_it_is_left(server: Server) -> None:
 
 @pytest.mark.parametrize("server", TESTED, ids=lambda server: server.name)
 def test_it_ends_with_whoever_started_it(server: Server) -> None:
-    """SIGKILL to the launcher, which can clean nothing up then."""
+    """SIGKILL to the launcher, which then cannot clean up."""
     syscalls.adopt_orphans()
     command = [sys.executable, "-c", _STARTS_AND_WAITS, need(server).name]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as launcher:

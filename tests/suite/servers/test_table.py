@@ -1,4 +1,4 @@
-"""The table of docs/servers.md: what an entry says, when there is none, and that the page is what the data say."""
+"""The table of docs/servers.md: what a row says, when there is none, and that the page agrees with the data."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_an_unknown_server_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     ],
 )
 def test_what_a_counter_of_its_own_showed(changes: dict[str, Any], said: str) -> None:
-    """Handed on to others of the server, and those that tick, are told apart."""
+    """Threads to which a connection is handed on are told from those that tick."""
     assert independent.in_words({**COUNTED, **changes}) == said
 
 
@@ -135,7 +135,7 @@ def test_what_was_measured_is_what_its_row_says(server: object) -> None:
 
 @pytest.mark.parametrize("name", MENDED)
 def test_each_setting_mends(name: str) -> None:
-    """Fewer wake with it, by what was measured; and every request was answered, before and after."""
+    """According to the data, fewer wake with it, and every request was answered, with and without it."""
     after, _ = MENDED[name]
     before, mended = data()[name], data()[after]
     assert mended["woken"][0]["median"] < before["woken"][0]["median"]
