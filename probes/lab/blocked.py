@@ -9,7 +9,7 @@ from ..syscalls import number_of
 from ..verdict import Inconclusive
 from .board import BORN, PARKED, PHASE, READY, RESULT, RETURNED, SWITCHES, WAITING
 from .herd import Herd, Waiter
-from .rest import all_at_rest, in_words, signal_name, two_equal_looks
+from .rest import all_at_rest, all_at_rest_again, in_words, signal_name, two_equal_looks
 from .waiter import PARK
 
 SYSCALL_FILE = "state S in the expected call, by /proc/PID/syscall"
@@ -27,6 +27,9 @@ class Proofs:
         self._tracer = tracer
         self._inside = {WAITING: number_of(herd.scenario.system_call), PARKED: number_of(PARK)}
         self._proven: dict[int, Sighting] = {}
+        self._rested: list[Sighting] = []
+        """The last look at each when all were at rest, and how often each had returned by then."""
+        self._returned: list[int] = []
         self.how = SYSCALL_FILE if syscall_readable else ENTRY_STOP if tracer else MARK_AND_STATE
         """How a waiter is proven to be blocked here."""
 
@@ -78,7 +81,11 @@ class Proofs:
         if moved:
             raise Inconclusive(f"{' '.join(moved)} moved before the stimulus")
         self._complain_about_others()
+        self._note_rest(now)
         return now
+
+    def _note_rest(self, sightings: list[Sighting]) -> None:
+        self._rested, self._returned = sightings, self._herd.board.column(RETURNED)
 
     def all_quiet(self, scale: float) -> list[Sighting]:
         """Return once all waiters sleep at once, each in its wait call or in its parking call.
@@ -91,8 +98,19 @@ class Proofs:
                 self._tracer.pump_all()
             self._herd.complain_about_surroundings()
 
-        sightings = all_at_rest(self._herd.waiters, self._asleep, before_each_look=before_each_look, scale=scale)
+        def returned() -> list[int]:
+            counts = self._herd.board.column(RETURNED)
+            return [place for place, count in enumerate(counts) if count != self._returned[place]]
+
+        waiters = self._herd.waiters
+        if not self._rested:
+            sightings = all_at_rest(waiters, self._asleep, before_each_look=before_each_look, scale=scale)
+        else:
+            sightings = all_at_rest_again(
+                waiters, self._asleep, self._rested, likely=returned, before_each_look=before_each_look, scale=scale
+            )
         self._complain_about_others()
+        self._note_rest(sightings)
         return sightings
 
     def _complain_about_refusal(self, i: int) -> None:

@@ -10,7 +10,7 @@ The caller decides what a look is, and which look shows rest.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from ..observers.task_files import Sighting, TaskFiles
@@ -86,6 +86,51 @@ def all_at_rest(
         return f"{restless.name} did not come to rest ({in_words(last[0][-1])})"
 
     return two_equal_looks(look, lambda last: last[1] is None, otherwise, scale=scale)[0]
+
+
+def all_at_rest_again(
+    sleepers: Sequence[SomeSleeper],
+    rests: Callable[[SomeSleeper, Sighting], bool],
+    rested: Sequence[Sighting],
+    *,
+    likely: Callable[[], Iterable[int]],
+    before_each_look: Callable[[], object] = lambda: None,
+    scale: float = 1.0,
+) -> list[Sighting]:
+    """The same for sleepers that were all at rest once, and looked like `rested` then: most have not moved since.
+
+    Who still looks the same has slept since then, and one look shows that.  Those who moved are looked at twice, and
+    between these two looks every other one is: so all of them slept just before the first of these.  `likely` names
+    those who have probably moved, by their places: they are looked at first, so that few must be looked at again.
+    """
+    seen: dict[int, Sighting] = {}
+    restless: int | None = None
+
+    def slept_at_once() -> bool:
+        nonlocal restless
+        before_each_look()
+        first = dict.fromkeys(likely())
+        order = [*first, *(place for place in range(len(sleepers)) if place not in first)]
+        for place in order:
+            restless = place
+            seen[place] = sleepers[place].look()
+            if not rests(sleepers[place], seen[place]):
+                return False
+        restless = None
+        # Without a count of switches, who slept, ran and sleeps again looks the same.
+        moved = {place for place in order if seen[place] != rested[place] or seen[place].switches is None}
+        behind = max((order.index(place) for place in moved), default=0)
+        before_each_look()
+        again = [place for place in order[:behind] if place not in moved]
+        return all(sleepers[place].look() == seen[place] for place in (*again, *moved))
+
+    def otherwise() -> str:
+        if restless is None:
+            return f"{', '.join(sleeper.name for sleeper in sleepers)} did not come to rest: they kept moving"
+        return f"{sleepers[restless].name} did not come to rest ({in_words(seen[restless])})"
+
+    until(slept_at_once, otherwise, scale)
+    return [seen[place] for place in range(len(sleepers))]
 
 
 def look_at(files: TaskFiles, name: str, *, stands: bool | None = False) -> Sighting:

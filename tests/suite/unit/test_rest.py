@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
 
 from probes.lab import deadline
-from probes.lab.rest import all_at_rest, look_at, two_equal_looks
+from probes.lab.rest import all_at_rest, all_at_rest_again, look_at, two_equal_looks
 from probes.observers.task_files import Sighting
 from probes.verdict import Inconclusive
 
@@ -69,6 +70,89 @@ def test_who_runs_ends_the_look() -> None:
     running, behind = _Task(RUNNING, ASLEEP), _Task(ASLEEP)
     all_at_rest([running, behind], _sleeps)
     assert (running.taken, behind.taken) == (3, 2)
+
+
+class _World:
+    """Sleepers in a world in which each look takes one tick; each runs in some of the ticks, and counts that."""
+
+    def __init__(self, *runs: set[int]) -> None:
+        self.now = 0
+        self.looks: list[int] = []
+        self.sleepers = [_Sleeper(place, self, runs_in) for place, runs_in in enumerate(runs)]
+        self.rested = [Sighting("S", 0, 43) for _ in runs]
+
+    def all_slept_at_once(self) -> bool:
+        return any(not any(tick in each.runs_in for each in self.sleepers) for tick in range(self.now))
+
+    def rest(self, *likely: int) -> list[Sighting]:
+        return all_at_rest_again(self.sleepers, _sleeps, self.rested, likely=lambda: likely)
+
+
+class _Sleeper:
+    def __init__(self, place: int, world: _World, runs_in: set[int]) -> None:
+        self.name = f"w{place}"
+        self.runs_in = runs_in
+        self._place, self._world = place, world
+
+    def look(self) -> Sighting:
+        now = self._world.now
+        self._world.now += 1
+        self._world.looks.append(self._place)
+        return Sighting("R" if now in self.runs_in else "S", sum(tick < now for tick in self.runs_in), 43)
+
+
+STAYS: set[int] = set()
+EARLIER = {-1}
+"""Runs before the first look, and not again."""
+
+
+@pytest.mark.parametrize(
+    ("runs", "likely", "looks"),
+    [
+        ((STAYS, STAYS, STAYS), (), [0, 1, 2]),
+        ((STAYS, EARLIER, STAYS), (1,), [1, 0, 2, 1]),
+        ((STAYS, EARLIER, STAYS), (), [0, 1, 2, 0, 1]),
+        ((EARLIER, EARLIER), (1, 0), [1, 0, 0, 1]),
+        ((STAYS, STAYS), (1,), [1, 0]),
+        (({0}, STAYS), (), [0, 0, 1, 0]),
+        (({-1, 2}, STAYS), (0,), [0, 1, 0, 0, 1, 0]),
+    ],
+    ids=[
+        "who did not move is looked at once",
+        "who moved, before and after all others",
+        "those before whom it stands, again",
+        "all moved",
+        "it did not move after all",
+        "it runs still",
+        "it ran once more",
+    ],
+)
+def test_who_slept_on_is_looked_at_once(runs: tuple[set[int], ...], likely: tuple[int, ...], looks: list[int]) -> None:
+    world = _World(*runs)
+    world.rest(*likely)
+    assert world.looks == looks
+
+
+def test_without_a_count_of_switches_all_are_looked_at_twice() -> None:
+    still = Sighting("S", None, 43)
+    tasks = [_Task(still), _Task(still)]
+    assert all_at_rest_again(tasks, _sleeps, [still, still], likely=lambda: ()) == [still, still]
+    assert [task.taken for task in tasks] == [2, 2]
+
+
+def test_there_was_an_instant_at_which_all_slept() -> None:
+    """Whoever runs when, and whoever is expected to have moved."""
+    chance = random.Random(4)
+    for _ in range(2000):
+        world = _World(*({tick for tick in range(-3, 25) if chance.random() < 0.25} for _ in range(3)))
+        world.rest(*(place for place in range(3) if chance.random() < 0.5))
+        assert world.all_slept_at_once(), [each.runs_in for each in world.sleepers]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_did_not_come_to_rest_again_is_named() -> None:
+    with pytest.raises(Inconclusive, match=r"w1 did not come to rest \(state R in system call 43\)"):
+        _World(STAYS, set(range(10_000))).rest()
 
 
 @pytest.mark.usefixtures("impatient")
