@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 REST_IS_HIDDEN = "here a task looks asleep until it runs"
 """How the reason ends where a trial is inconclusive because the kernel does not show who was woken and has not run."""
@@ -48,8 +48,7 @@ class WaiterRecord:
     """When it came back, since the stimulus began."""
 
 
-@dataclass(frozen=True)
-class WakeUp:
+class WakeUp(NamedTuple):
     """One wake-up of one waiter; from sched_waking."""
 
     at_us: int
@@ -59,8 +58,7 @@ class WakeUp:
     wakee: int
 
 
-@dataclass(frozen=True)
-class CallExit:
+class CallExit(NamedTuple):
     """One system call of one waiter that ended; from ptrace."""
 
     i: int
@@ -108,7 +106,9 @@ class Trial:
 
     def as_json(self) -> dict[str, Any]:
         """As JSON can carry it."""
-        return {**vars(self), **{name: [dict(vars(part)) for part in getattr(self, name)] for name in _PARTS}}
+        parts: dict[str, Any] = {name: [dict(vars(part)) for part in getattr(self, name)] for name in _PARTS}
+        events = {name: [event._asdict() for event in getattr(self, name)] for name in _EVENTS}
+        return {**vars(self), **parts, **events}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Trial:
@@ -117,12 +117,15 @@ class Trial:
         Raises KeyError if one is missing: what run.json holds is checked against the schema first.
         """
         parts = {name: tuple(_record(kind, part) for part in kept[name]) for name, kind in _PARTS.items()}
+        events = {name: tuple(_event(kind, event) for event in kept[name]) for name, kind in _EVENTS.items()}
         answers = tuple(map(tuple, kept["answers"]))
-        return _record(cls, {**kept, **parts, "answers": answers})
+        return _record(cls, {**kept, **parts, **events, "answers": answers})
 
 
-_PARTS: dict[str, type[Any]] = {"steps": StepRecord, "waiters": WaiterRecord, "wakings": WakeUp, "exits": CallExit}
+_PARTS: dict[str, type[Any]] = {"steps": StepRecord, "waiters": WaiterRecord}
 """What a trial is made of: the key, and the type of each."""
+_EVENTS: dict[str, type[Any]] = {"wakings": WakeUp, "exits": CallExit}
+"""The same for what there may be hundreds of, which are named tuples because those are made faster."""
 
 _KINDS: tuple[type[Any], ...] = (Trial, *_PARTS.values())
 _NAMES = {kind: tuple(part.name for part in fields(kind)) for kind in _KINDS}
@@ -135,6 +138,10 @@ def _record(kind: type[_Record], kept: Mapping[str, Any]) -> _Record:
     if "order" in values:
         values["order"] = tuple(values["order"])
     return kind(**values)
+
+
+def _event(kind: Any, kept: Mapping[str, Any]) -> Any:
+    return kind._make(map(kept.__getitem__, kind._fields))
 
 
 def call_name(number: int) -> str:

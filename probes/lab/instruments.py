@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from .. import observers
 from ..observers import RETURNED, WOKEN, AtRest, Lost, Observer, Waking, task_files
@@ -96,12 +97,12 @@ class Moved:
 
     by_observer: dict[str, set[int] | None]
 
-    @property
+    @cached_property
     def woken(self) -> set[int] | None:
         """According to the first observer of wake-ups that is there (if others disagree, the trial is inconclusive)."""
         return self._first(WOKEN)
 
-    @property
+    @cached_property
     def returned(self) -> set[int] | None:
         """According to the first observer of returns that is there."""
         return self._first(RETURNED)

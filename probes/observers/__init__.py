@@ -9,6 +9,8 @@ The other files hold what observers read: a task's files in /proc, ptrace, and t
 
 from __future__ import annotations
 
+from functools import cache
+
 from .counters import Counters
 from .observer import RETURNED, WOKEN, AtRest, Lost, Observer, Waking
 from .run_counts import RunCounts
@@ -24,4 +26,9 @@ OBSERVERS: tuple[type[Observer], ...] = (Counters, SyscallExit, Switches, RunCou
 
 def names(sees: str | None = None) -> tuple[str, ...]:
     """The names of all observers, or of those that see RETURNED, or WOKEN."""
-    return tuple(kind.name for kind in OBSERVERS if sees in (None, kind.sees))
+    return _names(OBSERVERS, sees)
+
+
+@cache
+def _names(kinds: tuple[type[Observer], ...], sees: str | None) -> tuple[str, ...]:
+    return tuple(kind.name for kind in kinds if sees in (None, kind.sees))

@@ -82,7 +82,9 @@ def test_it_describes_every_field_of_a_trial_and_of_its_parts(kind: Any) -> None
     keys = {StepRecord: "steps", WaiterRecord: "waiters", WakeUp: "wakings", CallExit: "exits"}
     trial = PARTS["trial"]
     rules = trial if kind is Trial else _resolved(trial["properties"][keys[kind]]["items"])
-    fields = {field.name: _types(field.type) for field in dataclasses.fields(kind)}
+    # A named tuple has its annotations as forward references.
+    annotations = {name: getattr(text, "__forward_arg__", text) for name, text in kind.__annotations__.items()}
+    fields = {name: _types(text) for name, text in annotations.items()}
     described = {name: _resolved(rule)["type"] for name, rule in rules["properties"].items()}
     assert {name: {types} if isinstance(types, str) else set(types) for name, types in described.items()} == fields
     assert set(rules["required"]) == set(fields)
