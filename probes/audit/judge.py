@@ -69,7 +69,7 @@ class AuditFigures:
     winners: dict[int, int]
     """How many connections each thread (or process) took."""
     others: PerConnection
-    """Threads of the server that do not wait for the listener, and moved."""
+    """Threads of the server that do not wait for the listener, and moved (Effect.others)."""
     handed_on: PerConnection | None
     timers: PerConnection | None
     accidents: float
