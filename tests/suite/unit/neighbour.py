@@ -18,11 +18,26 @@ MOST = 3000
 
 _TASKS = """
 import contextlib, os, random, re, sys, time
-def tasks(session=int(sys.argv[1]), whom=re.compile(sys.argv[2])):
+def scan(session):
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
+            if os.getsid(int(pid)) == session:
+                yield pid
+def below(pid):
+    with contextlib.suppress(OSError):
+        for child in open(f"/proc/{pid}/task/{pid}/children").read().split():
+            yield child
+            yield from below(child)
+SESSION, WHOM = int(sys.argv[1]), re.compile(sys.argv[2])
+# A trial takes a few milliseconds; to look at every process of the machine takes longer.  Those that are there from the
+# beginning, the sentinel among them, need not be the conductor's children.
+FIRST = list(scan(SESSION))
+QUICK = os.path.exists("/proc/thread-self/children")  # CONFIG_PROC_CHILDREN (proc_pid_children(5))
+def tasks():
+    for pid in (*FIRST, *below(SESSION)) if QUICK else scan(SESSION):
+        with contextlib.suppress(OSError):
             comm = open(f"/proc/{pid}/comm", errors="replace").read().strip()
-            if os.getsid(int(pid)) == session and whom.match(comm):
+            if WHOM.match(comm):
                 yield int(pid), comm
 print(flush=True)
 """
