@@ -39,7 +39,7 @@ def abreast(
 ) -> list[Result]:
     """What `work` makes of each item, in their order; `at_once` of them at a time, the first ones first.
 
-    `waits`: whether the work on an item waits most of the time.  Such items take turns beside the others.
+    `waits`: whether the work on an item waits for part of its time.  Such items take turns beside the others.
     What one raises, and Ctrl-C, is raised here, once all the others have heeded the stop.
     """
     stop = Stop()

@@ -44,7 +44,7 @@ class Target:
 
     @property
     def waits(self) -> bool:
-        """Whether a run waits most of the time: gVisor never answers some questions, each until its deadline."""
+        """Whether a run waits for part of its time: gVisor never answers some questions, each until its deadline."""
         return self.kernel is not None and self.kernel.boot == GVISOR
 
     @property

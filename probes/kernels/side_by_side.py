@@ -22,7 +22,7 @@ def run(
 ) -> tuple[list[GuestRun], int]:
     """Run in each of them, `at_once` at a time; what became of those that began, and the exit code of the worst.
 
-    With `one_more`, one that waits most of the time runs beside them.
+    With `one_more`, one that waits for part of its time runs beside them.
     `lines` reads a journal (report/journal.py), for the display.
     """
     with Progress(_Console(stderr=True), len(targets), lines) as progress:
