@@ -99,9 +99,10 @@ def all_at_rest_again(
 ) -> list[Sighting]:
     """The same for sleepers that were all at rest once, and looked like `rested` then: most have not moved since.
 
-    Who still looks the same has slept since then, and one look shows that.  Those who moved are looked at twice, and
-    between these two looks every other one is: so all of them slept just before the first of these.  `likely` names
-    those who have probably moved, by their places: they are looked at first, so that few must be looked at again.
+    Who still looks the same has slept since then, and one look shows that.  Those who moved are looked at twice.  Once
+    each of them has been looked at for the first time, all others are, and then each of them again: so all of them
+    slept when the last one was looked at for the first time.  `likely` names those who have probably moved, by their
+    places: they are looked at first, so that few must be looked at again.
     """
     seen: dict[int, Sighting] = {}
     restless: int | None = None
