@@ -87,7 +87,7 @@ class PlainWaiters:
                 continue
             for word, (size, _) in zip(MAPPED, mappings(calls.queues.layout), strict=True):
                 [address] = struct.unpack_from("=q", self._memory, start + 8 * word)
-                if address:
+                if address > 0:
                     syscalls.call(syscalls.NUMBERS["munmap"], address, size)
                     struct.pack_into("=q", self._memory, start + 8 * word, 0)
 

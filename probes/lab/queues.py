@@ -20,7 +20,7 @@ _BY, _AGAINST = 12, 13
 """Words of a step: what is counted by, and what its result is compared to (probes/lab/machine.py)."""
 _READ_WRITE = mmap.PROT_READ | mmap.PROT_WRITE
 MAPPED = (7, 11)
-"""The words of the data in which a waiter keeps the addresses of what it has mapped; zero before."""
+"""The words of the data in which a waiter keeps the addresses of what it has mapped, or the error; zero before."""
 
 
 def mappings(layout: RingLayout) -> tuple[tuple[int, int], ...]:
@@ -55,10 +55,9 @@ class RingSteps:
         program = self._program
         for variable, (size, offset) in zip(self._mapped, mappings(self._layout), strict=True):
             program.load(opened, keep=program.at(program.end + 1, 5))
-            program.add(
-                syscalls.NUMBERS["mmap"], 0, size, _READ_WRITE, mmap.MAP_SHARED, 0, offset, keep=came, below=failed
-            )
-            program.load(came, keep=variable)
+            how = (_READ_WRITE, mmap.MAP_SHARED, 0, offset)
+            program.add(syscalls.NUMBERS["mmap"], 0, size, *how, keep=variable)
+            program.load(variable, keep=came, below=failed)
         leads_away = program.load(came)
         for number, word in enumerate(request):
             program.store(word, Place(self._parts[1], 8 * number))

@@ -101,7 +101,8 @@ def all_at_rest_again(
 
     Who still looks the same has slept since then, and one look shows that.  Those who moved are looked at twice.  Once
     each of them has been looked at for the first time, all others are, and then each of them again: so all of them
-    slept when the last one was looked at for the first time.  `likely` names those who have probably moved, by their
+    slept when the last one was looked at for the first time.  This needs looks that read the switches last: they were
+    as many when it was already seen asleep (`TaskFiles.look`).  `likely` names those who have probably moved, by their
     places: they are looked at first, so that few must be looked at again.
     """
     seen: dict[int, Sighting] = {}
@@ -118,8 +119,7 @@ def all_at_rest_again(
             if not rests(sleepers[place], seen[place]):
                 return False
         restless = None
-        # Without a count of switches, who slept, ran and sleeps again looks the same.
-        moved = {place for place in order if seen[place] != rested[place] or seen[place].switches is None}
+        moved = {place for place in order if seen[place] != rested[place] or not _shows_a_move(seen[place])}
         behind = max((order.index(place) for place in moved), default=0)
         before_each_look()
         again = [place for place in order[:behind] if place not in moved]
@@ -132,6 +132,15 @@ def all_at_rest_again(
 
     until(slept_at_once, otherwise, scale)
     return [seen[place] for place in range(len(sleepers))]
+
+
+def _shows_a_move(sighting: Sighting) -> bool:
+    """Whether it would look otherwise if the sleeper had run since it last looked like this.
+
+    Without a count of switches, who slept, ran and sleeps again looks the same.  And so does who ran and was preempted
+    just before it sleeps again, if the kernel does not say that it is off the run queue (`TaskFiles.syscall`).
+    """
+    return sighting.switches is not None and sighting.syscall is not None
 
 
 def look_at(files: TaskFiles, name: str, *, stands: bool | None = False) -> Sighting:

@@ -31,7 +31,7 @@ HERD = (
 """Some fifty cases: tcp and unix paths, processes and threads, each untraced and traced."""
 LAST = 20
 """After so many results no run of HERD is near its end, as test_moments_are_well_before_the_end holds it to."""
-A_WHILE_S = 0.15
+A_WHILE_S = 0.05
 """What one or two cases take."""
 START_S = 1.5
 """What it takes to get from nothing to the first results."""

@@ -133,8 +133,8 @@ def test_who_slept_on_is_looked_at_once(runs: tuple[set[int], ...], likely: tupl
     assert world.looks == looks
 
 
-def test_without_a_count_of_switches_all_are_looked_at_twice() -> None:
-    still = Sighting("S", None, 43)
+@pytest.mark.parametrize("still", [Sighting("S", None, 43), Sighting("S", 7, None)], ids=["no switches", "no call"])
+def test_where_a_look_may_hide_a_move_all_are_looked_at_twice(still: Sighting) -> None:
     tasks = [_Task(still), _Task(still)]
     assert all_at_rest_again(tasks, _sleeps, [still, still], likely=lambda: ()) == [still, still]
     assert [task.taken for task in tasks] == [2, 2]
