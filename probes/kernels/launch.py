@@ -21,8 +21,6 @@ _PR_SET_PDEATHSIG = 1
 _NEWNS, _NEWUSER, _NEWPID = 0x00020000, 0x10000000, 0x20000000
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 1 << 14, 1 << 18
 _AT_RECURSIVE, _MOUNT_ATTR_RDONLY, _MOUNT_SETATTR, _AT_FDCWD = 0x8000, 1, 442, -100
-_LESS = 5
-"""This nice value has a weight of 335, and none has 1,024 (sched_prio_to_weight, kernel/sched/core.c)."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -31,8 +29,6 @@ def main(arguments: list[str]) -> int:
     end = arguments.index("--")
     options, command = arguments[1:end], arguments[end + 1 :]
     _die_with(parent)
-    if "--make-way" in options:
-        _make_way()
     uid, gid = os.getuid(), os.getgid()
     flags = _NEWPID | _NEWNS
     if _libc.unshare(flags) != 0:
@@ -80,17 +76,6 @@ def _die_with(parent: int) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(137)  # it died before we asked
-
-
-def _make_way() -> None:
-    """Take a third of the CPU time that another guest takes, while that wants it.
-
-    Guests are sessions, and sessions compete as groups, each with a nice value of its own (sched(7), the autogroup
-    feature).
-    """
-    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as file:
-        file.write(str(_LESS))
-    os.nice(_LESS)
 
 
 def _all_read_only_but(folders: list[str]) -> None:

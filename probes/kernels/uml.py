@@ -56,8 +56,6 @@ class Uml:
         launch = [
             "--set=TMPDIR=/dev/shm",
             f"--cpu={self._cpu}",
-            # It takes less time than an emulated guest beside it, which should not end last.
-            "--make-way",
             f"--writable={self._job.results}",
             f"--writable={self._folder}",
         ]
