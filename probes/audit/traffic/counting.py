@@ -137,16 +137,10 @@ class Counting:
         """Begin a period in which everything is recorded, and find out who sleeps now.  Returns when it began."""
         began = time.monotonic()
         asleep = [tid for tid, wait in self._seen.waiting.items() if self._sleeps_there(wait)]
-        try:
-            raw = self._stream.take(all_of_it=True)
-        except Lost:
-            self._watched.lost += 1
-            self._interrupted()
-        else:
-            self._later.then(partial(self._begin, raw, asleep), raw.size)
+        self._take_in(all_of_it=True, read=partial(self._begin, asleep))
         return began
 
-    def _begin(self, raw: Raw, asleep: list[int]) -> None:
+    def _begin(self, asleep: list[int], raw: Raw) -> None:
         """Note that these workers slept, except those that a record shows to have moved meanwhile."""
         records = self._reader.read(raw)
         self._account.add(records)
@@ -173,14 +167,18 @@ class Counting:
         self._take_in()
         self._queue.look()
 
-    def _take_in(self, *, all_of_it: bool = False) -> None:
+    def _take_in(self, *, all_of_it: bool = False, read: Callable[[Raw], None] | None = None) -> None:
+        """Take the records that there are; `read` makes something of them after the watch."""
         try:
             raw = self._stream.take(all_of_it=all_of_it)
         except Lost:
             self._watched.lost += 1
             self._interrupted()
         else:
-            self._later.then(lambda: self._account.add(self._reader.read(raw)), raw.size)
+            self._later.then(partial(read or self._add, raw), raw.size)
+
+    def _add(self, raw: Raw) -> None:
+        self._account.add(self._reader.read(raw))
 
     def _interrupted(self) -> None:
         """Note that records are missing from here on."""
