@@ -12,6 +12,9 @@ FEWEST_LOOKS = 100
 """No deadline takes effect before the condition was checked this often: a machine that stood still (a paused VM, a
 starved conductor) must not decide a verdict."""
 
+_SOON_S = 0.1
+_BETWEEN_LOOKS_S = 0.005
+
 _patience_s = 10.0
 _answer_patience_s = 10.0
 
@@ -63,14 +66,18 @@ def until(
 
     Raises Inconclusive with `what()` if it does not hold within `limit_s` seconds, or, without `limit_s`, within the
     patience of this process times `scale`.  sched_yield(2) is not a sleep: it returns at once if no other task wants
-    this CPU.
+    this CPU.  What does not come soon may come at any time, or never: then the CPU is left to others between looks.
     """
     if limit_s is None:
         limit_s = min(_patience_s * scale, LONGEST_S)
-    end = time.monotonic() + limit_s
+    began = time.monotonic()
     looks = 0
     while not condition():
         looks += 1
-        if looks > FEWEST_LOOKS and time.monotonic() > end:
+        waited_s = time.monotonic() - began
+        if looks > FEWEST_LOOKS and waited_s > limit_s:
             raise Inconclusive(f"{what()} within {limit_s:.0f} s")
-        os.sched_yield()
+        if waited_s < _SOON_S:
+            os.sched_yield()
+        else:
+            time.sleep(_BETWEEN_LOOKS_S)
