@@ -36,8 +36,11 @@ def abreast(
     items: Sequence[Item],
     at_once: int,
     waits: Callable[[Item], bool] = lambda _: False,
+    takes: Callable[[Item], float] = lambda _: 1.0,
 ) -> list[Result]:
-    """What `work` makes of each item, in their order; `at_once` of them at a time, the first ones first.
+    """What `work` makes of each item, in their order; `at_once` of them at a time.
+
+    Those that take longest begin first, so that none of them runs alone at the end; of equal ones the first.
 
     `waits`: whether the work on an item waits for part of its time.  Such items take turns beside the others.
     What one raises, and Ctrl-C, is raised here, once all the others have heeded the stop.
@@ -46,8 +49,11 @@ def abreast(
     all_wait = all(map(waits, items))
     with ThreadPoolExecutor(at_once) as pool, ThreadPoolExecutor(1) as beside:
         try:
-            futures = [(beside if waits(item) and not all_wait else pool).submit(work, item, stop) for item in items]
-            return [future.result() for future in futures]
+            futures = {
+                place: (beside if waits(items[place]) and not all_wait else pool).submit(work, items[place], stop)
+                for place in sorted(range(len(items)), key=lambda place: -takes(items[place]))
+            }
+            return [futures[place].result() for place in range(len(items))]
         except BaseException:
             stop.ask()
             for each in (pool, beside):

@@ -43,6 +43,8 @@ class NamedKernel:
     """Of the kernel and its machine, by Debian's name of it."""
     programs: str = NATIVE
     """The architecture of the programs in it; another than the kernel's shows its compatible system calls."""
+    takes: float = 1.0
+    """About how long it takes, as a multiple of what a kernel of x86_64 takes in QEMU."""
 
     @property
     def how(self) -> str:
@@ -77,8 +79,8 @@ def _foreign(series: str, architecture: str, programs: str = "") -> NamedKernel:
     return NamedKernel(name, QEMU, package, subset=ARCHITECTURES, architecture=architecture, programs=programs)
 
 
-def _uml(series: str, *, subset: str = ALL) -> NamedKernel:
-    return NamedKernel(f"uml-{series}", UML, "user-mode-linux", f"{series}um", subset=subset)
+def _uml(series: str, *, takes: float, subset: str = ALL) -> NamedKernel:
+    return NamedKernel(f"uml-{series}", UML, "user-mode-linux", f"{series}um", subset=subset, takes=takes)
 
 
 def _gvisor(year: str, suite: str, platform: str, *, subset: str = ALL) -> NamedKernel:
@@ -100,10 +102,10 @@ CATALOGUE = (
     _debian("5.10"),
     _debian("7.2", "rt"),
     _debian("6.12", "rt", subset=ALL),
-    _uml("7.2", subset=FAST),  # it takes a third of the time of 6.12
-    _uml("6.12", subset=USUAL),
-    _uml("6.1"),
-    _uml("5.10"),
+    _uml("7.2", takes=0.5, subset=FAST),
+    _uml("6.12", takes=1.4, subset=USUAL),
+    _uml("6.1", takes=1.4),
+    _uml("5.10", takes=1.4),
     _gvisor("2024", "trixie", "systrap", subset=FAST),
     _gvisor("2024", "trixie", "ptrace"),
     _gvisor("2022", "bookworm", "ptrace"),
@@ -115,7 +117,7 @@ CATALOGUE = (
     _foreign("6.12", "s390x"),
     _foreign("6.12", "armhf"),
     _foreign("6.12", NATIVE, "i386"),
-    NamedKernel("host", HOST, subset=FAST),
+    NamedKernel("host", HOST, subset=FAST, takes=0.1),
 )
 """Newest first, as the matrix shows them."""
 

@@ -34,7 +34,7 @@ def run(
             progress.say(sentence)
             return guest_run, code
 
-        done = abreast(run_one, targets, at_once, lambda target: one_more and target.waits)
+        done = abreast(run_one, targets, at_once, lambda target: one_more and target.waits, lambda target: target.takes)
     return [guest_run for guest_run, _ in done if guest_run is not None], worst(*(code for _, code in done))
 
 

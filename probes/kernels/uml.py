@@ -26,7 +26,8 @@ class UmlKernel:
 
 
 class Uml:
-    """Starts one kernel with one job.  `folder`: the guest's own runtime folder; `cpu`: the number of its CPU.
+    """Starts one kernel with one job.  `folder`: the guest's own runtime folder; `cpu`: the number of its CPU;
+    `makes_way`: whether it leaves most of that CPU to other guests, because it will not be the last to end.
 
     It has one CPU, and each of its system calls goes to and fro between the process that makes it and the one that is
     the kernel (userspace(), arch/um/os-Linux/skas/process.c).  On two CPUs each has to wake the other's from idleness:
@@ -35,12 +36,15 @@ class Uml:
 
     ends_with_command = False
 
-    def __init__(self, tools: Toolbox, program: UmlKernel, job: Job, folder: Path, cpu: int) -> None:
+    def __init__(
+        self, tools: Toolbox, program: UmlKernel, job: Job, folder: Path, cpu: int, *, makes_way: bool
+    ) -> None:
         self._tools = tools
         self._program = program
         self._job = job
         self._folder = folder
         self._cpu = cpu
+        self._makes_way = makes_way
 
     def start(self, processes: Processes, pipes: Pipes) -> subprocess.Popen[bytes]:
         """The kernel's process; its root is read-only already outside it, so no guest can change that."""
@@ -56,6 +60,7 @@ class Uml:
         launch = [
             "--set=TMPDIR=/dev/shm",
             f"--cpu={self._cpu}",
+            *(["--make-way"] if self._makes_way else []),
             f"--writable={self._job.results}",
             f"--writable={self._folder}",
         ]

@@ -29,6 +29,18 @@ def test_results_come_in_the_order_of_the_items() -> None:
     assert abreast(work, [], 2) == []
 
 
+def test_those_that_take_longest_begin_first() -> None:
+    begun: list[str] = []
+
+    def work(item: tuple[str, float], stop: Stop) -> str:
+        begun.append(item[0])
+        return item[0]
+
+    items = [("6.12", 1.0), ("uml", 0.5), ("6.1", 1.0), ("slow", 1.4)]
+    assert abreast(work, items, 1, takes=lambda item: item[1]) == ["6.12", "uml", "6.1", "slow"]
+    assert begun == ["slow", "6.12", "6.1", "uml"]
+
+
 def test_no_more_run_at_once_than_asked_for() -> None:
     running: list[int] = []
     most: list[int] = []
