@@ -84,6 +84,11 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="also record each case as soon as it is judged, in case the run dies",
     )
+    group.addoption(
+        "--herd-no-page",
+        action="store_true",
+        help="write run.json without its page, which takes long in an emulator; `wakecheck report` makes it later",
+    )
     group.addoption("--herd-label", metavar="NAME", default="", help="what to call this kernel in the report")
 
 
@@ -97,7 +102,14 @@ def expectations_of(config: pytest.Config) -> Expectations | None:
         raise pytest.UsageError(f"--herd-expect: {error}") from None
 
 
-_PLACES = ("herd_report", "herd_run", "herd_journal", "herd_label", *(f"herd_{name}" for name in FORMATS))
+_PLACES = (
+    "herd_report",
+    "herd_run",
+    "herd_journal",
+    "herd_no_page",
+    "herd_label",
+    *(f"herd_{name}" for name in FORMATS),
+)
 
 
 def formats_of(chosen: Any) -> dict[str, str]:

@@ -32,6 +32,7 @@ class Reporting:
             options.herd_journal,
             variant_of(options),
             options.herd_expect,
+            no_page=options.herd_no_page,
         )
         self._places.check()
         self._recorder = Recorder(judging(options), options.herd_label, self._places.journal, expectations)

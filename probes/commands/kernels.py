@@ -17,7 +17,7 @@ from rich.table import Table
 
 from .. import argument
 from ..exits import BAD_INPUT, CANNOT_JUDGE, WELL, BadInput, worst
-from ..kernels import fetch, foreign, runner, runtime, side_by_side, toolbox
+from ..kernels import bytecode, fetch, foreign, runner, runtime, side_by_side, toolbox
 from ..kernels.archive import Archive, ArchiveFailed
 from ..kernels.cache import VARIABLE, Cache, default_folder
 from ..kernels.catalogue import CATALOGUE, HOST, SUBSETS, USUAL, NamedKernel, find, subset
@@ -274,6 +274,8 @@ def _run_in(targets: Sequence[Target], options: argparse.Namespace, *, vng: bool
     )
     for path in runtime.sweep():
         print(f"swept up after a runner that was killed: {path}", file=sys.stderr)
+    if any(target.programs == NATIVE for target in targets):
+        bytecode.compile_all()
     most = options.cpus or max((target.cpus for target in targets), default=1)
     at_once = options.at_once or max(1, len(os.sched_getaffinity(0)) // most)
     return side_by_side.run(targets, settings, at_once, journal.lines, one_more=not options.at_once)

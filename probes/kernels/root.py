@@ -18,7 +18,7 @@ from .. import host
 from ..chapters import HOME
 from .cache import Missing
 from .initramfs import ArchiveEntry
-from .scripts import BEGAN, ENDED, FAILED, Job, with_costs
+from .scripts import BEGAN, ENDED, FAILED, Job, judging, with_costs
 
 PACKAGES = ("python3", "busybox-static", "base-files", "libc6")
 """And what they depend on."""
@@ -140,10 +140,9 @@ def with_folders(entries: Iterator[ArchiveEntry]) -> Iterator[ArchiveEntry]:
 
 def job(name: str, arguments: Sequence[str], *, cost: bool = False) -> Job:
     """The command for one kernel, in the guest's own copy of the suite."""
-    command = [_PYTHON, "-m", "probes", "judge", "--herd-preset=fast", "--color=no"]
-    command += [f"--herd-report={RESULTS}", f"--herd-label={name}", f"--herd-journal=/dev/{JOURNAL}"]
-    if (HOME / "expectations" / f"{name}.toml").is_file():
-        command.append(f"--herd-expect={_inside(HOME)}/expectations/{name}.toml")
+    there = (HOME / "expectations" / f"{name}.toml").is_file()
+    expected = f"{_inside(HOME)}/expectations/{name}.toml" if there else None
+    command = judging(_PYTHON, name, RESULTS, f"/dev/{JOURNAL}", expected)
     environment = {
         "PATH": "/usr/sbin:/usr/bin",
         "HOME": "/root",

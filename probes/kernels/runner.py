@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import host
 from ..chapters import FOLDER, HOME
 from ..exits import BadInput
 from . import foreign, gvisor, here, processors, qemu, root, runtime, toolbox, uml
@@ -20,7 +21,7 @@ from .catalogue import GVISOR, HOST, QEMU, UML, NamedKernel
 from .guest import Boot, Patience, Story, Watch, follow
 from .machines import MACHINES, NATIVE
 from .qemu import Image
-from .scripts import Job, with_costs
+from .scripts import Job, judging, with_costs
 from .vng import Vng
 
 JOURNAL = "journal.jsonl"
@@ -46,6 +47,11 @@ class Target:
     def waits(self) -> bool:
         """Whether a run waits for part of its time: gVisor never answers some questions, each until its deadline."""
         return self.kernel is not None and self.kernel.boot == GVISOR
+
+    @property
+    def takes(self) -> float:
+        """About how long it takes, as in the catalogue."""
+        return self.kernel.takes if self.kernel is not None else 1.0
 
     @property
     def cpus(self) -> int:
@@ -121,13 +127,11 @@ def job(name: str, results: Path, settings: Settings) -> Job:
     """The pytest command for one kernel, in this checkout, with this interpreter."""
     if not (HOME / FOLDER).is_dir():
         raise CannotBegin(f"{HOME / FOLDER} holds no claims: install Wakecheck anew, or use a whole checkout")
-    command = [sys.executable, "-m", "probes", "judge", "--herd-preset=fast", "--color=no"]
-    command += [f"--herd-report={results}", f"--herd-label={name}", f"--herd-journal={results / JOURNAL}"]
     # gvisor-2024.toml is for both gvisor-2024-systrap and gvisor-2024-ptrace.
     names = (name, name.rpartition("-")[0]) if name.startswith("gvisor-") else (name,)
     files = [HOME / "expectations" / f"{stem}.toml" for stem in names]
-    if expected := next((file for file in files if file.is_file()), None):
-        command.append(f"--herd-expect={expected}")
+    expected = next((str(file) for file in files if file.is_file()), None)
+    command = judging(sys.executable, name, str(results), str(results / JOURNAL), expected)
     python = os.path.dirname(sys.executable)
     environment = {
         "PATH": f"{python}:{_PATH}",
@@ -136,6 +140,7 @@ def job(name: str, results: Path, settings: Settings) -> Job:
         "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "120",
         "TERM": "dumb",
+        host.TOLD_REVISION: host.revision(),
     }
     command += settings.arguments
     if settings.cost:
@@ -170,7 +175,8 @@ def _boot(target: Target, settings: Settings, results: Path, own: Path, while_it
     tools = toolbox.toolbox(cache)
     if kernel is not None and kernel.boot == UML:
         cpu = while_it_runs.enter_context(processors.lent())
-        return uml.Uml(tools, uml.fetched(cache, kernel.name), work, own, cpu)
+        binary = uml.fetched(cache, kernel.name)
+        return uml.Uml(tools, binary, work, own, cpu, makes_way=kernel.takes < 1)
     assert kernel is None or kernel.boot == QEMU
     image = target.image or qemu.fetched(cache, target.name)
     return Vng(tools, image, work, own) if settings.vng else qemu.Qemu(tools, image, work, own)

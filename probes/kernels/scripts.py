@@ -42,6 +42,16 @@ class Job:
         return chosen
 
 
+def judging(python: str, label: str, results: str, journal: str, expected: str | None) -> list[str]:
+    """The command that judges the claims in a guest, up to the user's own arguments for pytest.
+
+    It makes no page: kernels/aftermath.py does, in no emulator.
+    """
+    command = [python, "-m", "probes", "judge", "--herd-preset=fast", "--color=no", "--herd-no-page"]
+    command += [f"--herd-report={results}", f"--herd-label={label}", f"--herd-journal={journal}"]
+    return [*command, f"--herd-expect={expected}"] if expected else command
+
+
 def with_costs(command: Sequence[str], python: str, results: str) -> list[str]:
     """The command, after which what the strategies cost is measured, and put into the run.json that it has written.
 

@@ -33,10 +33,13 @@ class Places:
         journal: str | None,
         variant: str | None = None,
         reads: str | None = None,
+        *,
+        no_page: bool = False,
     ) -> None:
         """As the options name them; None for what was not chosen.  `formats`: the file of each of FORMATS wanted.
 
         `reads`: a file that the run reads, and must not write over.
+        `no_page`: somebody else makes the page.
         `variant`: the folder inside the report's for a run with other options than the default; None for the default.
         """
         self.journal = Path(journal) if journal else None
@@ -49,6 +52,7 @@ class Places:
         self._run = Path(run) if run else None
         self._formats = {name: Path(path) for name, path in formats.items()}
         self._reads = [reads] if reads else []
+        self._no_page = no_page
         self._lock: int | None = None
         self._missing: list[Path] = []
 
@@ -103,10 +107,7 @@ class Places:
             self._lock = None
 
     def write(self, run: Mapping[str, Any]) -> None:
-        """Write every file; what cannot be written is in `complaint`, and run.json then in the temporary folder.
-
-        A guest makes no page: that takes long where every instruction is emulated, and kernels/aftermath.py does it.
-        """
+        """Write every file; what cannot be written is in `complaint`, and run.json then in the temporary folder."""
         from .formats import render
 
         folder = self._folder / (self._apart(run) or "")
@@ -114,7 +115,10 @@ class Places:
         if not self._write(text, self._run or folder / "run.json"):
             with contextlib.suppress(OSError):
                 self.written.append(write_elsewhere(text, "wakecheck-run"))
-        if not self._is_of_a_guest:
+        if self._no_page:
+            with contextlib.suppress(OSError):
+                (folder / "index.html").unlink()  # of an earlier run: it would be taken for the page of this one
+        else:
             from . import page
 
             self._write(page.render(run), folder / "index.html")

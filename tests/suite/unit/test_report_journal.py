@@ -97,13 +97,12 @@ def test_a_serial_port_takes_a_journal_and_a_fifo_does_not(tmp_path: Path) -> No
         os.close(fd)
 
 
-@pytest.mark.parametrize("journal_of", ["a guest", "a file", "nobody"])
-def test_a_guest_makes_no_page(tmp_path: Path, journal_of: str) -> None:
-    """One writes its journal to a serial port, and whoever listens there makes the page."""
-    ours, port = os.openpty()
-    places = {"a guest": os.ttyname(port), "a file": str(tmp_path / "journal"), "nobody": os.devnull}
-    Places(str(tmp_path), None, {}, places[journal_of], None).write(load(SAMPLE))
+@pytest.mark.parametrize("no_page", [False, True])
+def test_somebody_else_makes_the_page(tmp_path: Path, no_page: bool) -> None:
+    """And one that is there already would be taken for that of this run."""
+    (tmp_path / "index.html").write_text("an old one")
+    Places(str(tmp_path), None, {}, None, no_page=no_page).write(load(SAMPLE))
     assert (tmp_path / "run.json").exists()
-    assert (tmp_path / "index.html").exists() == (journal_of != "a guest")
-    for fd in (ours, port):
-        os.close(fd)
+    page = tmp_path / "index.html"
+    assert page.exists() != no_page
+    assert no_page or "an old one" not in page.read_text()
