@@ -27,7 +27,7 @@ def normal_data(stage: Stage, kind: str) -> None:
 
     waiter = stage.actor(act, "w0").blocked_in("poll")
     source.write(0)
-    stage.fence(needed=True)
+    stage.await_delivery(source, 1)
     answers = not stage.rest_shows
     if not answers:
         stage.quiet([waiter])
