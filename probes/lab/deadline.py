@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline, and without a sleep."""
+"""Waiting for a condition, with a deadline; a sleep never stands in for one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FEWEST_LOOKS = 100
 starved conductor) must not decide a verdict."""
 
 _SOON_S = 0.1
-_BETWEEN_LOOKS_S = 0.005
+_BETWEEN_LOOKS_S = 0.002
 
 _patience_s = 10.0
 _answer_patience_s = 10.0
@@ -60,13 +60,21 @@ def _scaled(unit_s: float) -> float:
 
 
 def until(
-    condition: Callable[[], bool], what: Callable[[], str], scale: float = 1.0, *, limit_s: float | None = None
+    condition: Callable[[], bool],
+    what: Callable[[], str],
+    scale: float = 1.0,
+    *,
+    limit_s: float | None = None,
+    may_be_vain: bool = False,
 ) -> None:
     """Check `condition` until it holds, giving way to other tasks in between.
 
     Raises Inconclusive with `what()` if it does not hold within `limit_s` seconds, or, without `limit_s`, within the
     patience of this process times `scale`.  sched_yield(2) is not a sleep: it returns at once if no other task wants
-    this CPU.  What does not come soon may come at any time, or never: then the CPU is left to others between looks.
+    this CPU.
+
+    `may_be_vain`: on a healthy kernel, too, it may never hold.  What does not come soon may then take as long as
+    allowed, and the CPU is left to others between looks.
     """
     if limit_s is None:
         limit_s = min(_patience_s * scale, LONGEST_S)
@@ -77,7 +85,7 @@ def until(
         waited_s = time.monotonic() - began
         if looks > FEWEST_LOOKS and waited_s > limit_s:
             raise Inconclusive(f"{what()} within {limit_s:.0f} s")
-        if waited_s < _SOON_S:
-            os.sched_yield()
-        else:
+        if may_be_vain and waited_s > _SOON_S:
             time.sleep(_BETWEEN_LOOKS_S)
+        else:
+            os.sched_yield()

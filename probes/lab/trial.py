@@ -222,7 +222,7 @@ class TrialRun:
                 answers.told_nobody.add(asked)
             return f"{stimulus.count} made, {sum(herd.board.column(RETURNED))} returned, and no more{as_before}"
 
-        until(answered, in_vain, limit_s=limit_s)
+        until(answered, in_vain, limit_s=limit_s, may_be_vain=True)
 
     def _served(self, herd: Herd, stimulus: Stimulus) -> bool:
         """Whether all connections were taken, if waiters take all; otherwise, whether one waiter returned for each."""

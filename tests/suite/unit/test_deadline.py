@@ -10,7 +10,7 @@ from probes.verdict import Inconclusive
 
 
 class _Clock:
-    """Time in which a look takes 0.1 ms, and which others may make slower."""
+    """Time that passes by itself only during a look."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, look_s: float = 0.0001) -> None:
         self.now_s = 1000.0
@@ -28,22 +28,30 @@ class _Clock:
         return False
 
 
-def test_a_vain_wait_leaves_the_cpu_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_that_may_be_vain_leaves_the_cpu_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = _Clock(monkeypatch)
     with pytest.raises(Inconclusive, match="nobody came within 10 s"):
-        until(clock.look, lambda: "nobody came", limit_s=10.0)
-    assert clock.looks * 0.0001 < 0.5  # of ten seconds
+        until(clock.look, lambda: "nobody came", limit_s=10.0, may_be_vain=True)
+    assert clock.looks * 0.0001 < 0.6  # of ten seconds
     assert 1010.0 <= clock.now_s < 1010.1
 
 
 def test_what_comes_soon_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = _Clock(monkeypatch)
-    until(lambda: clock.look() or clock.now_s >= 1000.05, lambda: "late", limit_s=10.0)
+    until(lambda: clock.look() or clock.now_s >= 1000.05, lambda: "late", limit_s=10.0, may_be_vain=True)
     assert clock.now_s < 1000.051
+
+
+def test_what_must_come_is_looked_for_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may look at whoever waits, and must not take a pause for its rest."""
+    clock = _Clock(monkeypatch)
+    with pytest.raises(Inconclusive):
+        until(clock.look, lambda: "nobody came", limit_s=1.0)
+    assert clock.looks >= 10_000
 
 
 def test_a_machine_that_stood_still_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = _Clock(monkeypatch, look_s=3600.0)
     with pytest.raises(Inconclusive):
-        until(clock.look, lambda: "nobody came", limit_s=10.0)
+        until(clock.look, lambda: "nobody came", limit_s=10.0, may_be_vain=True)
     assert clock.looks == FEWEST_LOOKS + 1
