@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import NoReturn
 
 from .. import refusals, syscalls
@@ -45,7 +45,7 @@ class Waiter:
     tid: int
     files: TaskFiles
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"w{self.i}"
 

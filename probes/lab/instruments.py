@@ -131,6 +131,8 @@ class Moved:
 def _changed(before: list[int | None] | None, after: list[int | None] | None) -> set[int] | None:
     if before is None or after is None or None in before or None in after:
         return None
+    if before == after:
+        return set()
     return {i for i, (then, now) in enumerate(zip(before, after, strict=True)) if then != now}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from .task_files import Sighting, TaskFiles
@@ -14,8 +13,7 @@ class Lost(Exception):
     """An observer has lost its count; the message says why."""
 
 
-@dataclass(frozen=True)
-class AtRest:
+class AtRest(NamedTuple):
     """A task at rest, as the lab shows it to its observers: everything that they may count by."""
 
     files: TaskFiles

@@ -37,6 +37,10 @@ class TaskFiles:
         self._folder = f"/proc/{pid}/" if pid == tid else f"/proc/{pid}/task/{tid}/"
         self._syscall_readable = syscall_readable
         self._kept: dict[str, int] | None = None
+        self._line: bytes | None = None
+        """What /proc/PID/syscall said last."""
+        self._call: int | None = None
+        """Which call that is."""
 
     def keep(self) -> None:
         """Leave each file open once it was read, until `close`.  Use it only if no process is forked meanwhile."""
@@ -56,7 +60,7 @@ class TaskFiles:
         syscall = self.syscall() if self._syscall_readable else None
         if self._syscall_readable and syscall is None:
             return RUNNING
-        return Sighting(*parse_status(self.status()), syscall)
+        return Sighting(*parse_status(self._read("status")), syscall)
 
     def status(self) -> bytes:
         """The text of its status file (proc_pid_status(5))."""
@@ -69,7 +73,10 @@ class TaskFiles:
         seen the task off the run queue twice, with no switch in between: a task that has set its state, and was
         preempted before it slept, still counts as running.
         """
-        return parse_syscall(self._read("syscall"))
+        line = self._read("syscall")
+        if line != self._line:  # one that sleeps on says the same
+            self._line, self._call = line, parse_syscall(line)
+        return self._call
 
     def run_count(self) -> int | None:
         """How often the task got a CPU: the third field of schedstat (Documentation/scheduler/sched-stats.rst)."""
