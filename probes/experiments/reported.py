@@ -10,7 +10,7 @@ import signal
 from ..lab.stage import Me, Stage
 from ..scenario import Scenario
 from ..verdict import Inconclusive
-from .waiting import BLOCKED
+from .waiting import BLOCKED, await_delivery
 
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, include/uapi/linux/fcntl.h; Python has the name from 3.10 on
 
@@ -27,7 +27,7 @@ def normal_data(stage: Stage, kind: str) -> None:
 
     waiter = stage.actor(act, "w0").blocked_in("poll")
     source.write(0)
-    stage.await_delivery(source, 1)
+    await_delivery(stage, source, 1)
     answers = not stage.rest_shows
     if not answers:
         stage.quiet([waiter])

@@ -7,11 +7,12 @@ import socket
 from typing import Any
 
 from ..errnos import errno_of_result
-from ..lab.deadline import patience_s
+from ..lab.deadline import patience_s, until
 from ..lab.stage import Actor, Me, Stage
 from ..scenario import Scenario
 from ..sources import Source
 from ..strategies import Strategy, Waiting, prepare
+from ..verdict import Inconclusive
 
 TAKES = "took a connection"
 RETURNS = "returned"
@@ -67,3 +68,24 @@ class Scene:
 def now(actor: Actor) -> Any:
     """The actor's answer, or that it is still blocked; waits until it is at rest."""
     return actor.answer() if actor.answered else BLOCKED
+
+
+def await_delivery(stage: Stage, source: Source, count: int) -> None:
+    """Wait until everything that was made or written is queued, `count` in all, and every wake-up for it issued.
+
+    Nobody may take any of it meanwhile.  Raises Inconclusive if that cannot be proven.
+    """
+    # It waits only for what has begun, so once more after the queue; the first time says whether it can prove that.
+    stage.fence(needed=True)
+    if not source.asynchronous:
+        return
+
+    def delivered() -> bool:
+        queued = source.queued()
+        if queued is None:
+            raise Inconclusive(f"this kernel does not tell what is queued ({source.delivery})")
+        return queued >= count
+
+    until(delivered, lambda: f"{source.queued()} of {count} were delivered")
+    source.settle()
+    stage.fence(needed=True)

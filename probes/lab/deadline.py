@@ -73,8 +73,8 @@ def until(
     patience of this process times `scale`.  sched_yield(2) is not a sleep: it returns at once if no other task wants
     this CPU.
 
-    `may_be_vain`: on a healthy kernel, too, it may never hold.  What does not come soon may then take as long as
-    allowed, and the CPU is left to others between looks.
+    `may_be_vain`: on a healthy kernel, too, it may never hold.  After a tenth of a second the CPU is then left to
+    others between looks, and what comes is seen up to 2 ms late.
     """
     if limit_s is None:
         limit_s = min(_patience_s * scale, LONGEST_S)

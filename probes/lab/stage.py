@@ -34,7 +34,7 @@ from ..sources import Source, open_source, tcp
 from ..verdict import Inconclusive, NotApplicable
 from .actor import Actor, Me
 from .answers import Asked
-from .deadline import LONGEST_S, answer_patience_s, patience_s, until
+from .deadline import LONGEST_S, answer_patience_s, patience_s
 from .denial import insist_on_no_denial
 from .features import LACKING
 from .fence import why_steered
@@ -145,16 +145,6 @@ class Stage:
         # Ask the kernel, not this source, which may be closed by now.
         if not tcp.tells_queue():
             raise Inconclusive(tcp.NOT_TOLD)
-
-    def await_delivery(self, source: Source, count: int) -> None:
-        """Wait until everything that was made or written is queued, `count` in all, and every wake-up for it issued.
-
-        Nobody may take any of it meanwhile.  Raises Inconclusive if that cannot be proven.
-        """
-        if source.asynchronous:
-            until(lambda: (source.queued() or 0) >= count, lambda: f"{source.queued()} of {count} were delivered")
-            source.settle()
-        self.fence(needed=True)
 
     def insist_on_the_senders_cpu(self) -> None:
         """Raise Inconclusive if packets sent over lo may be handled on a CPU other than the sender's."""
