@@ -19,6 +19,8 @@ from . import runner
 from .console import tail
 from .runner import JOURNAL, GuestRun
 
+_NO_PAGE = "the page could not be written"
+
 
 def summed_up(guest_run: GuestRun) -> tuple[int, str]:
     """The exit code that one kernel's run deserves, and what to say of it."""
@@ -28,6 +30,7 @@ def summed_up(guest_run: GuestRun) -> tuple[int, str]:
         return BAD_INPUT, f"{guest_run.name}: these arguments for pytest select no test"
     why = runner.why_not_whole(guest_run)
     run = _made_whole(guest_run, why)
+    no_page = [note for note in story.notes if note.startswith(_NO_PAGE)]
     lines = [f"{guest_run.name}: {_in_short(run)}, {story.took_s:.0f} s" if run else f"{guest_run.name}: no run.json"]
     lines += [f"  {note}" for note in story.notes]
     lines += complaints(run) if run else []
@@ -45,7 +48,8 @@ def summed_up(guest_run: GuestRun) -> tuple[int, str]:
     lines += [f"  {line}" for line in log.splitlines() if "could not be written" in line]
     if story.code not in codes:
         lines += [f"  wakecheck judge ended with code {story.code}", *(f"  | {line}" for line in tail(log))]
-    return codes.get(story.code or 0, CANNOT_JUDGE), "\n".join(lines)
+    code = codes.get(story.code or 0, CANNOT_JUDGE)
+    return CANNOT_JUDGE if no_page and code == WELL else code, "\n".join(lines)
 
 
 def _log(guest_run: GuestRun) -> str:
@@ -79,16 +83,17 @@ def _kept(run: dict[str, Any], folder: Path) -> bool:
         run_json.write(run, folder / "run.json")
     except OSError:
         return False
-    return _shown(run, folder)
+    return _shown(run, folder) is None
 
 
-def _shown(run: dict[str, Any], folder: Path) -> bool:
-    """Write the page of this run; False where that fails."""
+def _shown(run: dict[str, Any], folder: Path) -> str | None:
+    """Write the page of this run; why that failed, in one sentence, or None."""
+    place = folder / "index.html"
     try:
-        write_whole(page.render(run), folder / "index.html")
-    except OSError:
-        return False
-    return True
+        write_whole(page.render(run), place)
+    except OSError as error:
+        return f"{_NO_PAGE}: {error.strerror or error} ({place})"
+    return None
 
 
 def _in_short(run: dict[str, Any]) -> str:
@@ -112,8 +117,8 @@ def _made_whole(guest_run: GuestRun, why: str | None) -> dict[str, Any] | None:
     if why is not None or splats != run["kernel"]["splats"]:
         run["kernel"]["splats"] = splats
         _kept(run, guest_run.folder)
-    else:
-        _shown(run, guest_run.folder)
+    elif problem := _shown(run, guest_run.folder):
+        guest_run.story.notes.append(problem)
     if guest_run.run.exists():
         runner.tidy(guest_run)
     return run
