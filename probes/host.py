@@ -69,8 +69,11 @@ TOLD_REVISION = "WAKECHECK_REVISION"
 
 def revision() -> str:
     """The git commit, where what judges is as it was committed; otherwise a hash of what judges."""
-    if known := os.environ.get(TOLD_REVISION) or text(str(HOME / REVISION)).strip():
-        return known
+    if copied := text(str(HOME / REVISION)).strip():
+        return copied
+    told = os.environ.get(TOLD_REVISION, "")
+    if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{16}", told):
+        return told
     with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
         git = ["git", "-C", str(HOME)]
         at = subprocess.run([*git, "rev-parse", "--show-toplevel", "HEAD"], capture_output=True, text=True, check=True)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import compileall
 import contextlib
+import os
+import shlex
 import subprocess
 import sys
 
 from ..chapters import HOME
 from ..host import PROJECT
 from . import runtime
+from .processes import Processes
 
-_PATIENCE_S = 300.0
+_PATIENCE_S, _LAST_S = 300.0, 20.0
 
 
 def compile_all() -> None:
@@ -26,16 +29,18 @@ def compile_all() -> None:
     if sys.dont_write_bytecode:
         return
     compileall.compile_dir(PROJECT / "probes", quiet=2)
-    # pytest rewrites the asserts of the chapters, and keeps what it compiles of them: so let it collect them.
-    with runtime.folder() as folder:
-        command = [sys.executable, "-m", "probes", "judge", "--collect-only", "-q", f"--herd-report={folder}"]
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(
-                command,
-                cwd=HOME,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=_PATIENCE_S,
-                check=False,
-            )
+    # pytest rewrites the asserts of the chapters, and keeps what it compiles of them: so let it collect them.  Without
+    # what the user may have asked of pytest in general (PYTEST_ADDOPTS), which may write files.
+    with runtime.folder() as folder, open(os.devnull, "wb") as nowhere, Processes() as processes:
+        judge = [sys.executable, "-m", "probes", "judge", "--collect-only", "-q", f"--herd-report={folder}"]
+        script = f"unset PYTEST_ADDOPTS PYTEST_PLUGINS; cd {shlex.quote(str(HOME))} && exec {shlex.join(judge)}"
+        child = processes.start(["sh", "-c", script], out=nowhere.fileno(), errors=nowhere.fileno())
+        try:
+            child.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            pass
+        except BaseException:
+            # A file that it is just writing would stay behind in half.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(_LAST_S)
+            raise

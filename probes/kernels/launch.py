@@ -22,7 +22,7 @@ _NEWNS, _NEWUSER, _NEWPID = 0x00020000, 0x10000000, 0x20000000
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 1 << 14, 1 << 18
 _AT_RECURSIVE, _MOUNT_ATTR_RDONLY, _MOUNT_SETATTR, _AT_FDCWD = 0x8000, 1, 442, -100
 _LESS = 10
-"""This nice value has a weight of 110, and none has 1,024 (sched_prio_to_weight, kernel/sched/core.c)."""
+"""This nice value has a weight of 110, and 0 has 1,024 (sched_prio_to_weight, kernel/sched/core.c)."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -86,7 +86,9 @@ def _make_way() -> None:
     """Take a tenth of the CPU time that another guest takes, while that wants it.
 
     Guests are sessions, and sessions compete as groups, each with a nice value of its own (sched(7), the autogroup
-    feature).  Who leads one cannot leave it for another, which would have none (setsid(2)); User-Mode Linux tries to.
+    feature).  User-Mode Linux starts a session of its own, with a nice value of 0, unless it leads one already
+    (setsid(2)).  An ordinary user may be refused if somebody else has just set one (proc_sched_autogroup_set_nice,
+    kernel/sched/autogroup.c): then it only takes longer.
     """
     os.setsid()
     with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as file:

@@ -75,6 +75,8 @@ class Settings:
     """Of each emulated machine; None: as many as it shows what it is for."""
     cost: bool = False
     """Whether to measure what the strategies cost, too."""
+    longest: float = 0.0
+    """What the longest takes of those that run side by side (`Target.takes`); 0 if none runs beside another."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def _boot(target: Target, settings: Settings, results: Path, own: Path, while_it
     cpu = while_it_runs.enter_context(processors.lent())
     if kernel is not None and kernel.boot == UML:
         binary = uml.fetched(cache, kernel.name)
-        return uml.Uml(tools, binary, work, own, cpu, makes_way=kernel.takes < 1)
+        return uml.Uml(tools, binary, work, own, cpu, makes_way=kernel.takes < settings.longest)
     assert kernel is None or kernel.boot == QEMU
     image = target.image or qemu.fetched(cache, target.name)
     return Vng(tools, image, work, own) if settings.vng else qemu.Qemu(tools, image, work, own, cpu)

@@ -45,7 +45,7 @@ class Job:
 def judging(python: str, label: str, results: str, journal: str, expected: str | None) -> list[str]:
     """The command that judges the claims in a guest, up to the user's own arguments for pytest.
 
-    It makes no page: kernels/aftermath.py does, in no emulator.
+    It makes no page; kernels/aftermath.py does, which nothing emulates.
     """
     command = [python, "-m", "probes", "judge", "--herd-preset=fast", "--color=no", "--herd-no-page"]
     command += [f"--herd-report={results}", f"--herd-label={label}", f"--herd-journal={journal}"]

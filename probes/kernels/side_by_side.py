@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -25,6 +26,8 @@ def run(
     With `one_more`, one that waits for part of its time runs beside them.
     `lines` reads a journal (report/journal.py), for the display.
     """
+    if at_once > 1:
+        settings = replace(settings, longest=max((target.takes for target in targets), default=0.0))
     with Progress(_Console(stderr=True), len(targets), lines) as progress:
 
         def run_one(target: Target, stop: Stop) -> tuple[GuestRun | None, int]:

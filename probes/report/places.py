@@ -10,7 +10,7 @@ from typing import Any
 
 from . import run as run_json
 from .apart import why_not_apart
-from .files import lock, why_not_writable, write_elsewhere, write_whole
+from .files import lock, resolved, why_not_writable, write_elsewhere, write_whole
 
 FOLDER = "report"
 """The report's folder, unless the user chooses another."""
@@ -63,7 +63,7 @@ class Places:
         pages = [folder / "index.html" for folder in (self._folder, *apart)]
         runs = [self._run] if self._run else [page.with_name("run.json") for page in pages]
         journal = [self.journal] if self.journal and not self._is_of_a_guest else []
-        regular = [*pages, *runs, *journal]
+        regular = [*([] if self._no_page else pages), *runs, *journal]
         problems = [why_not_writable(path, regular=True) for path in regular]
         problems += map(why_not_writable, self._formats.values())
         if problem := next(filter(None, problems), None):
@@ -112,12 +112,13 @@ class Places:
 
         folder = self._folder / (self._apart(run) or "")
         text = run_json.as_text(run)
-        if not self._write(text, self._run or folder / "run.json"):
+        written = self._write(text, self._run or folder / "run.json")
+        if not written:
             with contextlib.suppress(OSError):
                 self.written.append(write_elsewhere(text, "wakecheck-run"))
         if self._no_page:
-            with contextlib.suppress(OSError):
-                (folder / "index.html").unlink()  # of an earlier run: it would be taken for the page of this one
+            if written and not self._run:
+                self._remove(folder / "index.html")
         else:
             from . import page
 
@@ -133,6 +134,14 @@ class Places:
             return False
         self.written.append(path)
         return True
+
+    def _remove(self, page: Path) -> None:
+        """Remove the page of an earlier run: it would be taken for that of this one."""
+        try:
+            if page.is_file():
+                resolved(page).unlink()
+        except OSError as error:
+            self.complaint = self.complaint or f"the page of an earlier run stays: {error.strerror or error} ({page})"
 
     def remark(self, run: Mapping[str, Any]) -> str | None:
         """What is to be said where a run went apart: one with other options, or a partial one beside a whole one."""

@@ -56,3 +56,12 @@ def test_a_chapter_that_cannot_be_compiled_is_left_to_the_guests(checkout: Path)
     (checkout / "tests/kernel/test_accept.py").write_text("def (")
     (checkout / "probes/lab/rest.py").write_text("def (")
     _compile_all(checkout)
+
+
+@pytest.mark.long
+def test_what_the_user_asks_of_pytest_is_not_asked_here(checkout: Path) -> None:
+    """PYTEST_ADDOPTS may name files, which would be written over."""
+    (checkout / "junit.xml").write_text("of yesterday")
+    _compile_all(checkout, PYTEST_ADDOPTS=f"--junitxml={checkout / 'junit.xml'}")
+    assert (checkout / "junit.xml").read_text() == "of yesterday"
+    assert list((checkout / "tests/kernel/__pycache__").glob("*-pytest-*.pyc"))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from probes import __main__
+from probes import __main__, host
 from probes.exits import BAD_INPUT, BROKEN, CANNOT_JUDGE, FAULT, WELL
 from probes.kernels import aftermath, runner, side_by_side
 from probes.kernels.abreast import Stop
@@ -127,6 +127,41 @@ def test_the_page_of_a_guest_is_made_here(tmp_path: Path) -> None:
     shutil.copy(SAMPLE, tmp_path / "run.json")
     aftermath.summed_up(_outcome(tmp_path, code=0))
     assert "<html" in (tmp_path / "index.html").read_text()
+
+
+def test_a_page_that_cannot_be_written_is_not_passed_over(tmp_path: Path) -> None:
+    run = json.loads(SAMPLE.read_text())
+    for claim in run["claims"]:
+        claim["verdict"] = "held"
+    (tmp_path / "run.json").write_text(json.dumps({**run, "partial": False, "controls": {}}))
+    (tmp_path / "index.html").mkdir()
+    code, said = aftermath.summed_up(_outcome(tmp_path, code=WELL))
+    assert code == CANNOT_JUDGE
+    assert "the page could not be written: Is a directory" in said
+
+
+@pytest.mark.parametrize(
+    ("names", "at_once", "longest"), [(["uml-7.2"], 2, 0.5), (["uml-7.2", "6.12"], 2, 1.0), (["uml-7.2", "6.12"], 1, 0)]
+)
+def test_only_beside_a_longer_one_does_a_short_one_make_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], at_once: int, longest: float
+) -> None:
+    heard: list[float] = []
+
+    def run(target: Target, settings: Settings, *_: object) -> GuestRun:
+        heard.append(settings.longest)
+        raise OSError(5, "enough")
+
+    monkeypatch.setattr(runner, "run", run)
+    settings = Settings(Cache(tmp_path), tmp_path, Patience(1, 1))
+    side_by_side.run([Target(kernel.name, kernel) for kernel in find(names)], settings, at_once, lambda _: [])
+    assert heard == [longest] * len(names)
+
+
+@pytest.mark.parametrize(("told", "believed"), [("0" * 40, True), ("sha256:0123456789abcdef", True), ("x\n<b>", False)])
+def test_a_revision_that_is_told_must_look_like_one(monkeypatch: pytest.MonkeyPatch, told: str, believed: bool) -> None:
+    monkeypatch.setenv(host.TOLD_REVISION, told)
+    assert (host.revision() == told) is believed
 
 
 def test_what_selects_no_test_is_bad_input(tmp_path: Path) -> None:

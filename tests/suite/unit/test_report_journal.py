@@ -106,3 +106,23 @@ def test_somebody_else_makes_the_page(tmp_path: Path, no_page: bool) -> None:
     page = tmp_path / "index.html"
     assert page.exists() != no_page
     assert no_page or "an old one" not in page.read_text()
+
+
+def test_the_page_of_another_run_stays(tmp_path: Path) -> None:
+    """Here run.json goes elsewhere, so the page is of the one beside it."""
+    (tmp_path / "index.html").write_text("of the run.json beside it")
+    Places(str(tmp_path), str(tmp_path / "mine.json"), {}, None, no_page=True).write(load(SAMPLE))
+    assert (tmp_path / "index.html").read_text() == "of the run.json beside it"
+
+
+def test_an_old_page_that_stays_is_complained_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "index.html").write_text("an old one")
+
+    def denied(path: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "unlink", denied)
+    places = Places(str(tmp_path), None, {}, None, no_page=True)
+    places.write(load(SAMPLE))
+    assert places.complaint is not None
+    assert "the page of an earlier run stays: Operation not permitted" in places.complaint
