@@ -41,20 +41,15 @@ class Image:
 
 
 class Qemu:
-    """Boots one image with one job.  `folder`: the guest's own runtime folder.
-
-    `cpu`: the number of the CPU that a machine of one CPU is kept on.  An emulator lives off what is in its caches: two
-    guests side by side took 2 to 12 % less time when none of them was moved to and fro.
-    """
+    """Boots one image with one job.  `folder`: the guest's own runtime folder."""
 
     ends_with_command = False
 
-    def __init__(self, tools: Toolbox, image: Image, job: Job, folder: Path, cpu: int) -> None:
+    def __init__(self, tools: Toolbox, image: Image, job: Job, folder: Path) -> None:
         self._tools = tools
         self._image = image
         self._job = job
         self._folder = folder
-        self._cpu = cpu
 
     def start(self, processes: Processes, pipes: Pipes) -> subprocess.Popen[bytes]:
         """virtiofsd twice, then QEMU."""
@@ -76,8 +71,7 @@ class Qemu:
         _wait_for(list(sockets.values()), daemons)
         command = [*self._tools.qemu(), *qemu_options(self._image.image, initrd, sockets, pipes, self._job.cpus)]
         ends = (pipes.console, pipes.output, pipes.marks)
-        kept = [f"--cpu={self._cpu}"] if self._job.cpus == 1 else []
-        return processes.start(command, options=kept, out=pipes.console, errors=pipes.console, inherited=ends)
+        return processes.start(command, out=pipes.console, errors=pipes.console, inherited=ends)
 
 
 def _wait_for(sockets: list[Path], daemons: list[subprocess.Popen[bytes]]) -> None:

@@ -175,13 +175,13 @@ def _boot(target: Target, settings: Settings, results: Path, own: Path, while_it
     if kernel is not None and kernel.boot == GVISOR:
         return gvisor.Gvisor(gvisor.fetched(cache, kernel.name), kernel.platform, work, own)
     tools = toolbox.toolbox(cache)
-    cpu = while_it_runs.enter_context(processors.lent())
     if kernel is not None and kernel.boot == UML:
+        cpu = while_it_runs.enter_context(processors.lent())
         binary = uml.fetched(cache, kernel.name)
         return uml.Uml(tools, binary, work, own, cpu, makes_way=kernel.takes < settings.longest)
     assert kernel is None or kernel.boot == QEMU
     image = target.image or qemu.fetched(cache, target.name)
-    return Vng(tools, image, work, own) if settings.vng else qemu.Qemu(tools, image, work, own, cpu)
+    return Vng(tools, image, work, own) if settings.vng else qemu.Qemu(tools, image, work, own)
 
 
 def _foreign(target: Target, settings: Settings, results: Path, own: Path) -> Boot:
