@@ -19,8 +19,6 @@ from . import runner
 from .console import tail
 from .runner import JOURNAL, GuestRun
 
-_NO_PAGE = "the page could not be written"
-
 
 def summed_up(guest_run: GuestRun) -> tuple[int, str]:
     """The exit code that one kernel's run deserves, and what to say of it."""
@@ -29,10 +27,10 @@ def summed_up(guest_run: GuestRun) -> tuple[int, str]:
         runner.tidy(guest_run)
         return BAD_INPUT, f"{guest_run.name}: these arguments for pytest select no test"
     why = runner.why_not_whole(guest_run)
-    run = _made_whole(guest_run, why)
-    no_page = [note for note in story.notes if note.startswith(_NO_PAGE)]
+    run, problem = _made_whole(guest_run, why)
     lines = [f"{guest_run.name}: {_in_short(run)}, {story.took_s:.0f} s" if run else f"{guest_run.name}: no run.json"]
     lines += [f"  {note}" for note in story.notes]
+    lines += [f"  {problem}"] if problem else []
     lines += complaints(run) if run else []
     if why is not None:
         lines.append(f"  {why}")
@@ -49,7 +47,7 @@ def summed_up(guest_run: GuestRun) -> tuple[int, str]:
     if story.code not in codes:
         lines += [f"  wakecheck judge ended with code {story.code}", *(f"  | {line}" for line in tail(log))]
     code = codes.get(story.code or 0, CANNOT_JUDGE)
-    return CANNOT_JUDGE if no_page and code == WELL else code, "\n".join(lines)
+    return CANNOT_JUDGE if problem and code == WELL else code, "\n".join(lines)
 
 
 def _log(guest_run: GuestRun) -> str:
@@ -64,7 +62,7 @@ def complaints(run: dict[str, Any]) -> list[str]:
 def salvaged(folder: Path, reason: str) -> dict[str, Any] | None:
     """The partial run that the journal in this folder tells of, written down beside it; None if it tells nothing."""
     run = assemble.rebuild(folder / JOURNAL, reason, _expectations)
-    if run is not None and _kept(run, folder):
+    if run is not None and _kept(run, folder) is None:
         (folder / JOURNAL).unlink(missing_ok=True)
     return run
 
@@ -77,13 +75,14 @@ def _expectations(file: str) -> Expectations | None:
         return None
 
 
-def _kept(run: dict[str, Any], folder: Path) -> bool:
-    """Write run and page; where that fails, the disk is full, and the guest's story has said so."""
+def _kept(run: dict[str, Any], folder: Path) -> str | None:
+    """Write run and page; why that failed, in one sentence, or None."""
+    place = folder / "run.json"
     try:
-        run_json.write(run, folder / "run.json")
-    except OSError:
-        return False
-    return _shown(run, folder) is None
+        run_json.write(run, place)
+    except OSError as error:
+        return _not_written("run.json", error, place)
+    return _shown(run, folder)
 
 
 def _shown(run: dict[str, Any], folder: Path) -> str | None:
@@ -92,8 +91,12 @@ def _shown(run: dict[str, Any], folder: Path) -> str | None:
     try:
         write_whole(page.render(run), place)
     except OSError as error:
-        return f"{_NO_PAGE}: {error.strerror or error} ({place})"
+        return _not_written("the page", error, place)
     return None
+
+
+def _not_written(what: str, error: OSError, place: Path) -> str:
+    return f"{what} could not be written: {error.strerror or error} ({place})"
 
 
 def _in_short(run: dict[str, Any]) -> str:
@@ -101,8 +104,9 @@ def _in_short(run: dict[str, Any]) -> str:
     return f"{counts or 'no claim judged'}{', partial' if run['partial'] else ''}"
 
 
-def _made_whole(guest_run: GuestRun, why: str | None) -> dict[str, Any] | None:
-    """The run of this kernel: as pytest wrote it, or from its journal; with the splats of its console."""
+def _made_whole(guest_run: GuestRun, why: str | None) -> tuple[dict[str, Any] | None, str | None]:
+    """The run of this kernel, as pytest wrote it or from its journal, with the splats of its console; and what of it
+    could not be written."""
     run: dict[str, Any] | None
     if why is None or guest_run.run.exists():
         try:
@@ -112,13 +116,13 @@ def _made_whole(guest_run: GuestRun, why: str | None) -> dict[str, Any] | None:
     else:
         run = assemble.rebuild(guest_run.folder / JOURNAL, why, _expectations)
     if run is None:
-        return None
+        return None, None
     splats = list(dict.fromkeys([*run["kernel"]["splats"], *in_log(guest_run.story.console)]))
     if why is not None or splats != run["kernel"]["splats"]:
         run["kernel"]["splats"] = splats
-        _kept(run, guest_run.folder)
-    elif problem := _shown(run, guest_run.folder):
-        guest_run.story.notes.append(problem)
+        problem = _kept(run, guest_run.folder)
+    else:
+        problem = _shown(run, guest_run.folder)
     if guest_run.run.exists():
         runner.tidy(guest_run)
-    return run
+    return run, problem

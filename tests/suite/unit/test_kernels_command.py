@@ -129,14 +129,17 @@ def test_the_page_of_a_guest_is_made_here(tmp_path: Path) -> None:
     assert "<html" in (tmp_path / "index.html").read_text()
 
 
-def test_a_page_that_cannot_be_written_is_not_passed_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("console", ["", "[ 1.0] WARNING: CPU: 0 PID: 1 at kernel/sched/core.c:1 f+0x1\n"])
+def test_a_page_that_cannot_be_written_is_not_passed_over(tmp_path: Path, console: str) -> None:
+    """Nor if run.json is written anew, with what the kernel complained of."""
     run = json.loads(SAMPLE.read_text())
     for claim in run["claims"]:
         claim["verdict"] = "held"
     (tmp_path / "run.json").write_text(json.dumps({**run, "partial": False, "controls": {}}))
     (tmp_path / "index.html").mkdir()
-    code, said = aftermath.summed_up(_outcome(tmp_path, code=WELL))
+    code, said = aftermath.summed_up(_outcome(tmp_path, code=WELL, console=console))
     assert code == CANNOT_JUDGE
+    assert ("its kernel complained" in said) == bool(console)
     assert "the page could not be written: Is a directory" in said
 
 

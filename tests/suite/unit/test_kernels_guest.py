@@ -7,13 +7,12 @@ import lzma
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from probes.kernels import gvisor, initramfs, launch, qemu, root, runner, runtime, scripts, uml, vng
+from probes.kernels import gvisor, initramfs, qemu, root, runner, runtime, scripts, uml, vng
 from probes.kernels.cache import Cache, Missing
 from probes.kernels.guest import Keep, Patience, Pipes, Story, follow
 from probes.kernels.initramfs import ArchiveEntry
@@ -349,22 +348,3 @@ def test_a_full_disk_keeps_the_end_in_memory() -> None:
     keep.close()
     assert keep.text == b"cdef"
     assert keep.problem == "/dev/full could not be written whole: No space left on device"
-
-
-@pytest.mark.parametrize(("options", "nice"), [([], 0), (["--make-way"], 10)])
-def test_a_guest_makes_way_for_others(options: list[str], nice: int) -> None:
-    """Within its session, and as a session among others where these compete as groups: also if it asks for another."""
-    program = """
-import contextlib, os
-with contextlib.suppress(OSError):
-    os.setsid()
-print(os.nice(0))
-with contextlib.suppress(OSError):
-    print(open("/proc/self/autogroup").read())
-"""
-    command = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *options, "--", sys.executable, "-c"]
-    done = subprocess.run([*command, program], capture_output=True, check=True, text=True, start_new_session=True)
-    first, *groups = done.stdout.split("\n")
-    assert int(first) == min(19, os.nice(0) + nice)
-    if os.geteuid() == 0:  # others may set only ten in a second, all together
-        assert all(line.endswith(f" nice {nice}") for line in groups if line)
