@@ -198,6 +198,11 @@ class Run:
         """What it printed before it collected."""
         return self.output.partition("collecting")[0]
 
+    def crashed_at(self) -> str:
+        """The test at which the one worker of xdist died that did, by what xdist says."""
+        (at,) = set(re.findall(r"crashed while running '(.+)'", self.output))
+        return str(at)
+
     def assert_no_traceback(self) -> None:
         """Whatever happened, it was explained in words."""
         for sign in _TRACEBACKS:

@@ -163,7 +163,8 @@ def test_without_namespaces_nothing_is_mounted(start: Start) -> None:
 def test_kill_worker(host: Host, start: Start, number: int) -> None:
     """kill -9 of a worker of xdist: its herd goes with it, the others go on, and the run fails.
 
-    The case that it was at is nowhere judged, so run.json must not look as if it were complete.
+    The case that it was at is nowhere judged, so run.json must not look as if it were complete; unless its verdict was
+    out already, and only its teardown was not over, for which xdist calls it crashed, too.
     """
     random = moment("worker", number)
     run = start("-n2")
@@ -179,7 +180,9 @@ def test_kill_worker(host: Host, start: Start, number: int) -> None:
     host.assert_clean_after(run)
     judged = run.run_json()
     assert_held_by_evidence(judged)
-    assert len(list(cases(judged))) == _collected() - 1, words(judged)
+    at = run.crashed_at()
+    unjudged = 0 if f" PASSED {at} " in run.output else 1
+    assert len(list(cases(judged))) == _collected() - unjudged, f"{at}\n{words(judged)}"
 
 
 @at_ten_moments
