@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from probes.observers import WOKEN, names
@@ -104,6 +106,20 @@ def test_call_that_the_kernel_has_not_is_skipped(run: Pytest, lab: type[FakeLab]
     done.assert_outcomes(passed=1, skipped=10)
     assert "not applicable: accept: ENOSYS" in done.stdout.str()
     assert [claim["verdict"] for claim in run_json(pytester)["claims"]] == ["held", "not applicable"]
+
+
+def test_no_text_is_made_that_nobody_reads(run: Pytest, lab: type[FakeLab], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text of a case is ours; pytest's, with the source of each frame, would take longer than the case."""
+    monkeypatch.setattr(pytest.Function, "repr_failure", None)
+    lab.kernel, lab.lacks = AcceptHerdsSilently(0), "poll"
+    done = run(WAKES_ONE)
+    assert "INTERNALERROR" not in done.stdout.str()
+    assert {"failed", "skipped"} <= done.parseoutcomes().keys()
+
+
+def test_what_was_collected_is_kept_from_the_garbage_collector() -> None:
+    """This very session's tests."""
+    assert gc.get_freeze_count() > 10_000
 
 
 @pytest.mark.parametrize("attribute", ["stuck", "run"])
