@@ -20,19 +20,19 @@ def set_outcome(
 ) -> None:
     """Make pytest's outcome that of the verdict: broken and inconclusive fail, not applicable skips.
 
-    `text` is what is to be read where it fails.
+    `text` is what is to be read where it fails, or would (--xfail-tb).
     """
     verdict, excuse = judged.verdict, judged.case.get("expected")
+    said = f"{verdict}: {text}" if verdict == INCONCLUSIVE else text
     if verdict in (HELD, MEASURED):
         report.outcome = "passed"
     elif verdict == NOT_APPLICABLE:
         skip(report, item, text or verdict)
     elif judged.fails:
         report.outcome = "failed"
-        said = f"{verdict}: {text}" if verdict == INCONCLUSIVE else text
         report.longrepr = said if expectations is None else f"{said}\n{_unexpected(judged, expectations)}"
     else:
-        report.outcome = "skipped"
+        report.outcome, report.longrepr = "skipped", said
         beyond = f"broken, but {judged.claim['level']} claims do not fail this run"
         report.wasxfail = beyond if excuse is None else f"{verdict}, as expected: {excuse}"
 

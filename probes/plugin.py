@@ -168,9 +168,13 @@ def _cases_of(test: FunctionType, preset: str) -> frozenset[str]:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Keep the garbage collector away from what was collected: it lives as long as the session, and to visit all of it
-    again and again takes a sixth of this process's time."""
-    gc.collect()
-    gc.freeze()
+    again and again takes a sixth of this process's time.
+
+    A session inside another one leaves that alone: nothing that is frozen is ever collected.
+    """
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
 
 
 # --- one test ----------------------------------------------------------------------------------

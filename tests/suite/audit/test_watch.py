@@ -164,17 +164,19 @@ def test_a_limit_on_the_workers_woken(start: Start) -> None:
 
 @needs_trace
 def test_beyond_its_bound_it_samples(start: Start) -> None:
-    """Wake-ups are those of a part of the time, and that is said; connections are counted all the time."""
+    """Wake-ups are those of a part of the time, and that is said; connections are counted all the time, unless on a
+    busy machine so many come at once that for a moment they alone are too many, which is said, too."""
     server = start("exclusive")
     answer, load = while_watched(
         ["--port", server.address, "--watch", WATCH_S, "--most-records", 2000], lambda: _load(server, 100)
     )
     traffic, watched = answer["traffic"], answer["traffic"]["watched"]
-    assert watched["observed_s"] < watched["seconds"] == watched["counted_s"]
-    assert (traffic["arrived"], traffic["accepted"]) == (load["made"], load["made"]), answer
+    assert watched["observed_s"] < watched["counted_s"] <= watched["seconds"]
     assert 0 < traffic["accepted_observed"] < load["made"]
     assert answer["verdict"] == "wakes one", answer["sentence"]
-    assert [line for line in answer["warnings"] if "all connections were counted" in line]
+    (said,) = (line for line in answer["warnings"] if "connections were counted" in line)
+    if "all connections were counted" in said:
+        assert (traffic["arrived"], traffic["accepted"]) == (load["made"], load["made"]), answer
 
 
 @needs_trace

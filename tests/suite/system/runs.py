@@ -28,6 +28,7 @@ SEED = int(os.environ.setdefault("WAKECHECK_SEED", str(random.SystemRandom().ran
 PATIENCE_S = 60.0
 """How long a step of a run may take: far longer than the whole run does on an idle machine."""
 
+_PLAIN = {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200", "PY_COLORS": "0"}
 _TOKEN = "WAKECHECK_TEST_TOKEN"
 _RESULT = re.compile(rb"\b(?:PASSED|FAILED|ERROR|SKIPPED|XFAIL)\b")
 _TRACEBACKS = ("Traceback (most recent call last)", "INTERNALERROR")
@@ -88,7 +89,7 @@ class Run:
         """Ours, without what pytest and xdist tell their own children."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         name, _, value = self._token.decode().partition("=")
-        return {**kept, name: value, "TMPDIR": str(self.temporary), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
+        return {**kept, name: value, "TMPDIR": str(self.temporary), **_PLAIN}
 
     def __enter__(self) -> Run:
         return self
@@ -199,9 +200,10 @@ class Run:
         return self.output.partition("collecting")[0]
 
     def crashed_at(self) -> str:
-        """The test at which the one worker of xdist died that did, by what xdist says."""
-        (at,) = set(re.findall(r"crashed while running '(.+)'", self.output))
-        return str(at)
+        """The test at which a worker of xdist died, by what xdist says; one worker alone must have died."""
+        tests = set(re.findall(r"crashed while running '(.+)'", self.output))
+        assert len(tests) == 1, self.output
+        return str(tests.pop())
 
     def assert_no_traceback(self) -> None:
         """Whatever happened, it was explained in words."""

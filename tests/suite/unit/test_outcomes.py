@@ -108,11 +108,18 @@ def test_call_that_the_kernel_has_not_is_skipped(run: Pytest, lab: type[FakeLab]
     assert [claim["verdict"] for claim in run_json(pytester)["claims"]] == ["held", "not applicable"]
 
 
+def test_broken_that_does_not_fail_the_run_has_its_text(run: Pytest) -> None:
+    done = run(ALL_LEVELS, "-k", "made.observed", "--herd-level=documented", "--xfail-tb")
+    done.assert_outcomes(xfailed=1)
+    done.stdout.fnmatch_lines(["the answer: ok; the claim allows EINVAL * made.observed (observed)"])
+
+
 def test_no_text_is_made_that_nobody_reads(run: Pytest, lab: type[FakeLab], monkeypatch: pytest.MonkeyPatch) -> None:
     """The text of a case is ours; pytest's, with the source of each frame, would take longer than the case."""
-    monkeypatch.setattr(pytest.Function, "repr_failure", None)
     lab.kernel, lab.lacks = AcceptHerdsSilently(0), "poll"
-    done = run(WAKES_ONE)
+    with monkeypatch.context() as without:
+        without.setattr(pytest.Function, "repr_failure", None)
+        done = run(WAKES_ONE)
     assert "INTERNALERROR" not in done.stdout.str()
     assert {"failed", "skipped"} <= done.parseoutcomes().keys()
 

@@ -63,6 +63,14 @@ def test_worker_that_dies_takes_a_case_with_it(two: pytest.Pytester) -> None:
     assert run_json(two, "report/partial")["partial_reason"] == "10 of 11 cases were judged"
 
 
+def test_chapter_that_cannot_be_imported_is_told_by_pytest(two: pytest.Pytester) -> None:
+    two.makeconftest(ON_A_MODEL + "catalogue.load = lambda: 1 / 0\n")
+    two.makepyfile(test_other="import nowhere")
+    done = _run(two, "--continue-on-collection-errors")
+    assert "INTERNALERROR" not in done.stdout.str()
+    done.assert_outcomes(passed=11, errors=1)
+
+
 def test_second_run_into_one_folder_is_refused(two: pytest.Pytester) -> None:
     (two.path / "report").mkdir()
     descriptor = os.open(two.path / "report", os.O_RDONLY)
