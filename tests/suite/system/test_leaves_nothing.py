@@ -74,11 +74,15 @@ def _workers(number: int) -> tuple[str, ...]:
     return ("-n2",) if number % 3 == 2 else ()
 
 
+def _tests() -> dict[str, str]:
+    """By each claim that a run of HERD judges, the test that judges it."""
+    return {claim["id"]: claim["test"] for claim in catalogue.load() if claim["test"].partition("::")[0] in HERD}
+
+
 def _collected() -> set[str]:
     """The cases that a run of HERD judges if nobody disturbs it, as pytest names them."""
-    tests = {claim["id"]: claim["test"] for claim in catalogue.load() if claim["test"].partition("::")[0] in HERD}
     cases = catalogue.cases("fast")
-    return {f"{test}[{case}]" for claim, test in tests.items() for case in cases[claim]}
+    return {f"{test}[{case}]" for claim, test in _tests().items() for case in cases[claim]}
 
 
 def test_moments_are_well_before_the_end() -> None:
@@ -181,7 +185,8 @@ def test_kill_worker(host: Host, start: Start, number: int) -> None:
     host.assert_clean_after(run)
     judged = run.run_json()
     assert_held_by_evidence(judged)
-    names = [f"{claim['test']}[{case['id']}]" for claim in judged["claims"] for case in claim["cases"]]
+    tests = _tests()
+    names = [f"{tests[claim['id']]}[{case['id']}]" for claim in judged["claims"] for case in claim["cases"]]
     missing = _collected() - set(names)
     assert len(names) == len(set(names)), words(judged)
     assert missing <= {run.crashed_at()}, f"{missing}\n{run.output}"
