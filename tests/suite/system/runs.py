@@ -205,6 +205,10 @@ class Run:
         assert len(tests) == 1, self.output
         return str(tests.pop())
 
+    def reports_of(self, test: str) -> int:
+        """How often a worker's result of this test was printed: once more if the worker then died."""
+        return len(re.findall(rf"\] (?:PASSED|FAILED|SKIPPED|XFAIL) {re.escape(test)}", self.output))
+
     def assert_no_traceback(self) -> None:
         """Whatever happened, it was explained in words."""
         for sign in _TRACEBACKS:

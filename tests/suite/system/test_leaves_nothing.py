@@ -187,9 +187,9 @@ def test_kill_worker(host: Host, start: Start, number: int) -> None:
     assert_held_by_evidence(judged)
     tests = _tests()
     names = [f"{tests[claim['id']]}[{case['id']}]" for claim in judged["claims"] for case in claim["cases"]]
-    missing = _collected() - set(names)
+    at, missing = run.crashed_at(), _collected() - set(names)
     assert len(names) == len(set(names)), words(judged)
-    assert missing <= {run.crashed_at()}, f"{missing}\n{run.output}"
+    assert missing == {at} or (not missing and run.reports_of(at) == 2), f"{missing}\n{run.output}"
 
 
 @at_ten_moments
