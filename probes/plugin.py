@@ -15,6 +15,7 @@ report/places.py           writes run.json, the page, and the other formats
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import signal
 from collections import Counter
@@ -167,14 +168,19 @@ def _cases_of(test: FunctionType, preset: str) -> frozenset[str]:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Keep the garbage collector away from what was collected: it lives as long as the session, and to visit all of it
-    again and again takes a sixth of this process's time.
+    """What was collected lives as long as the session."""
+    _keep_from_the_garbage_collector()
 
-    A session inside another one leaves that alone: nothing that is frozen is ever collected.
+
+@functools.cache
+def _keep_from_the_garbage_collector() -> None:
+    """Keep the garbage collector away from all that there is now: to visit all of it again and again takes a sixth of
+    this process's time.
+
+    Once in a process: nothing that is frozen is ever collected, and a session may run inside another one.
     """
-    if not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
+    gc.collect()
+    gc.freeze()
 
 
 # --- one test ----------------------------------------------------------------------------------

@@ -41,6 +41,11 @@ class TracedWakeUp(NamedTuple):
     wakee: int
     flags: int
 
+    @property
+    def in_interrupt(self) -> bool:
+        """Whether an interrupt or a softirq issued it: the waker is merely the thread that it interrupted."""
+        return bool(self.flags & (_HARDIRQ | _SOFTIRQ))
+
 
 class Wakers(PerfRings):
     """Wake-ups of some threads.  Raises OSError if the kernel denies the tracepoint."""

@@ -16,6 +16,7 @@ import math
 import os
 import select
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
@@ -32,8 +33,15 @@ class ThreadLook(NamedTuple):
 
     state: str
     """One letter, as in proc_pid_stat(5)."""
-    switches: int
-    """Voluntary and involuntary context switches together: it moved if this grew."""
+    sleeps: int
+    """Voluntary context switches: so often it went to sleep."""
+    preemptions: int = 0
+    """Involuntary context switches."""
+
+    @property
+    def switches(self) -> int:
+        """All context switches: it moved if this grew."""
+        return self.sleeps + self.preemptions
 
 
 _AT_REST = "STtZX"
@@ -172,7 +180,7 @@ class ServerThreads:
         except (FileNotFoundError, ProcessLookupError):
             self._files.gone(pid, tid)
             return None
-        return ThreadLook(parse_status(text)[0], switches_in(text)) if text else None
+        return ThreadLook(parse_status(text)[0], *switches_in(text)) if text else None
 
     def _take_news(self) -> None:
         """Threads that were woken are no longer taken to be at rest."""
@@ -316,16 +324,32 @@ class ServerThreads:
         self._fds = {}
 
 
-def switches_in(status: bytes) -> int:
+def switches_in(status: bytes) -> tuple[int, int]:
     """Voluntary and involuntary context switches in the text of /proc/PID/status; 0 if the kernel does not count
     them."""
-    total = 0
+    sleeps = preemptions = 0
     for line in status.splitlines():
-        if line.startswith((b"voluntary_ctxt_switches:", b"nonvoluntary_ctxt_switches:")):
-            total += int(line.rpartition(b":")[2])
-    return total
+        if line.startswith(b"voluntary_ctxt_switches:"):
+            sleeps = int(line.rpartition(b":")[2])
+        elif line.startswith(b"nonvoluntary_ctxt_switches:"):
+            preemptions = int(line.rpartition(b":")[2])
+    return sleeps, preemptions
 
 
 def moved(before: Looks, after: Looks) -> set[int]:
     """Threads that ran between two looks, new threads included."""
     return {tid for tid, look in after.items() if tid not in before or before[tid].switches != look.switches}
+
+
+def unrecorded_wake_up(before: Looks, after: Looks, wakings: Iterable[int], tids: Iterable[int]) -> int | None:
+    """One of these threads for which a record of a wake-up is missing, or None; `wakings` holds the woken thread of
+    each record from `before` on.
+
+    A thread that slept in both looks was woken as often as it has gone to sleep in between, at least: what wakes one
+    that has yet to leave its CPU is recorded as well (try_to_wake_up, kernel/sched/core.c).
+    """
+    recorded = Counter(wakings)
+    for tid in sorted(tids):
+        if tid in before and tid in after and recorded[tid] < after[tid].sleeps - before[tid].sleeps:
+            return tid
+    return None

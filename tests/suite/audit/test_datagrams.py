@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
 import pytest
 
-from .conftest import Audit, Start
+from .conftest import Audit, Server, Start
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 
@@ -55,14 +56,30 @@ def test_what_to_send_is_asked_for(start: Start, audit: Audit) -> None:
 
 def test_tcp_and_udp_at_one_port(start: Start, audit: Audit) -> None:
     """As with a name server: the audit takes TCP, unless it is asked for the UDP socket."""
-    server = start("udp-poll")
     with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", int(server.address)))
+        server = _beside(listener, start)
         listener.listen()
         answer = audit("--port", server.address, "--udp", "--send", "x")
         assert answer["listener"]["kind"] == "udp4", answer.text
         assert answer["woken"]["median"] == 4
+
+
+def _beside(listener: socket.socket, start: Start) -> Server:
+    """A server of datagrams; the listener is bound to the same port.
+
+    For TCP another client may have the port that the kernel chose for the server, for a minute after its end, too: a
+    bind conflicts with a socket in TIME_WAIT unless both had SO_REUSEADDR (inet_csk_bind_conflict,
+    net/ipv4/inet_connection_sock.c).
+    """
+    while True:
+        server = start("udp-poll")
+        try:
+            listener.bind(("127.0.0.1", int(server.address)))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return server
 
 
 @needs_root

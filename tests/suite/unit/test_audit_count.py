@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -43,13 +44,22 @@ def _read(
     datagrams: bool = False,
     wakes: bool = True,
     timer: int = 0,
+    interrupts: int = 0,
     beside: dict[int, TracedWakeUp] | None = None,
+    handed: int = 0,
+    unrecorded: int = 0,
 ) -> Effect:
-    """The effect of a connection that wakes all workers (or nobody), but for the one that a timer wakes; `beside` are
-    other threads of the server, and what wakes them."""
+    """The effect of a connection that wakes all workers (or nobody), but for the one that a timer wakes (in an
+    interrupt of thread `interrupts`), and the one to which worker 1 hands a lock.  `beside` are other threads of the
+    server, and what wakes them.  Of the one that is `unrecorded`, one more sleep is counted than wake-ups were
+    recorded."""
     beside = beside or {}
     wakings = [
-        TracedWakeUp(tid, 0, tid, _HARDIRQ) if tid == timer else TracedWakeUp(tid, CALLER, tid, _SOFTIRQ)
+        TracedWakeUp(tid, interrupts, tid, _HARDIRQ)
+        if tid == timer
+        else TracedWakeUp(tid, 1, tid, 0)
+        if tid == handed
+        else TracedWakeUp(tid, CALLER, tid, _SOFTIRQ)
         for tid in WORKERS
         if wakes
     ]
@@ -64,7 +74,7 @@ def _read(
     counter = _counter(SimpleNamespace(threads=dict.fromkeys((*WORKERS, *beside), 1)), eyes, way, datagrams=datagrams)
     counter._all_issued_ns = WORKERS[-1]
     before = {tid: ThreadLook("S", 1) for tid in (*WORKERS, *beside)}
-    after = {tid: ThreadLook("S", 1 + (wakes or tid in beside)) for tid in before}
+    after = {tid: ThreadLook("S", 1 + (wakes or tid in beside) + (tid == unrecorded)) for tid in before}
     return counter._read(before, after, frozenset(WORKERS))
 
 
@@ -83,8 +93,20 @@ def test_a_second_that_was_taken_is_another_clients() -> None:
 
 def test_a_timer_that_is_quicker_than_the_connection() -> None:
     """The timer wakes the worker that the connection would have woken next.  Three are woken, which proves nothing."""
-    step = _read(_took(2), timer=4)
-    assert (step.woken, step.timers, step.disturbed_by) == ({1, 2, 3}, {4}, "timer")
+    for interrupts in (0, 2, CALLER, os.getpid()):
+        step = _read(_took(2), timer=4, interrupts=interrupts)
+        assert (step.woken, step.timers, step.disturbed_by) == ({1, 2, 3}, {4}, "timer")
+
+
+def test_a_worker_that_was_awake_before_and_then_waits_for_a_lock() -> None:
+    """A timer woke it, and left no record; then another worker did, with the listener's lock.  Three are woken, which
+    proves nothing."""
+    step = _read(_took(2), handed=4, unrecorded=4)
+    assert (step.woken, step.handed_on, step.disturbed_by) == ({1, 2, 3}, {4}, None)
+    assert step.contradiction == "the observers disagree about thread 4: context switches against sched_waking"
+    assert _read(_took(2), handed=4).contradiction is None
+    # Whatever else woke one that the connection woke, it is counted.
+    assert _read(_took(2), unrecorded=4).contradiction is None
 
 
 def test_another_thread_that_a_timer_wakes_is_none_of_the_others() -> None:

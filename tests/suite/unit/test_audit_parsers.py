@@ -22,7 +22,7 @@ from probes.audit.returns import why_returns_tell_nothing
 from probes.audit.sockets import ListeningSocket, destination
 from probes.audit.waits import parse_syscall
 from probes.audit.wakers import TracedWakeUp, filter_for, source_of
-from probes.audit.watch import ThreadLook, moved, switches_in
+from probes.audit.watch import ThreadLook, moved, switches_in, unrecorded_wake_up
 from probes.verdict import Inconclusive
 
 FDINFO = """\
@@ -119,13 +119,24 @@ def test_the_architecture_is_that_of_the_program() -> None:
 
 def test_both_kinds_of_switches_count() -> None:
     status = b"Name:\tx\nState:\tS (sleeping)\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n"
-    assert switches_in(status) == 15
+    assert switches_in(status) == (12, 3)
+    assert ThreadLook("S", 12, 3).switches == 15
+    assert switches_in(b"Name:\tx\n") == (0, 0)
 
 
 def test_moved() -> None:
     """Who switched, and who was not there before; not who only slept on."""
     before = {1: ThreadLook("S", 5), 2: ThreadLook("S", 5)}
     assert moved(before, {1: ThreadLook("S", 5), 2: ThreadLook("S", 6), 3: ThreadLook("S", 1)}) == {2, 3}
+
+
+@pytest.mark.parametrize(
+    ("sleeps", "preemptions", "records", "missing"),
+    [(1, 0, 1, None), (1, 0, 0, 7), (2, 0, 1, 7), (2, 0, 2, None), (1, 5, 1, None), (0, 1, 0, None), (1, 0, 3, None)],
+)
+def test_a_record_is_missing(sleeps: int, preemptions: int, records: int, missing: int | None) -> None:
+    before, after = {7: ThreadLook("S", 5, 2)}, {7: ThreadLook("S", 5 + sleeps, 2 + preemptions)}
+    assert unrecorded_wake_up(before, after, [7] * records + [8], [7, 9]) == missing
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_rest_is_proven_without_the_trace_if_that_missed_a_wake_up(sleeper: int,
     os.kill(sleeper, signal.SIGUSR1)
     files = TaskFiles(sleeper, sleeper, True)
     moves = before[sleeper].switches
-    until(lambda: switches_in(files.status()) > moves, lambda: "it did not wake")
+    until(lambda: sum(switches_in(files.status())) > moves, lambda: "it did not wake")
     until(lambda: files.syscall() == syscalls.number("pause"), lambda: "it did not sleep again")
     assert watched.looks() == before
     assert not watched.still(before)
