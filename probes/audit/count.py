@@ -261,7 +261,7 @@ class Counter:
         step.timers = sources["timer"] - step.woken
         step.others -= only_by_timers(wakings, step.others, self._caller.pid, self._eyes.softirqs, server)
         issued = [
-            (waking.at_ns, source_of(waking, self._caller.pid, self._eyes.softirqs, server), waking.wakee)
+            (waking.at_ns, self._disturber(waking, server), waking.wakee)
             for waking in wakings
             # With --trace this process wakes them, too, from their ptrace stops; an interrupt of it does not.
             if waking.wakee in candidates and (waking.waker != os.getpid() or waking.in_interrupt)
@@ -269,6 +269,12 @@ class Counter:
         # A client of a unix socket issues its wake-ups from its own context, so its source is `other`.
         step.shared = any(source in ("client", "other") for _, source, _ in issued)
         step.disturbed_by = disturbed_by(issued, step.woken, self._all_issued_ns)
+
+    def _disturber(self, waking: TracedWakeUp, server: set[int]) -> str:
+        """The source of a wake-up, as `disturbed_by` takes it: a softirq in a worker's context may be the server's own
+        packet over loopback, or another client's that interrupted the worker."""
+        source = source_of(waking, self._caller.pid, self._eyes.softirqs, server)
+        return "client" if source == "worker" and waking.in_interrupt else source
 
     def _notice_others(self, step: Effect, returns: list[Return], candidates: frozenset[int]) -> None:
         """Note if workers took more than one connection: another client's wakes nobody if all workers are awake."""

@@ -43,26 +43,17 @@ def _read(
     shares: bool = False,
     datagrams: bool = False,
     wakes: bool = True,
-    timer: int = 0,
-    interrupts: int = 0,
+    instead: TracedWakeUp | None = None,
     beside: dict[int, TracedWakeUp] | None = None,
-    handed: int = 0,
     unrecorded: int = 0,
 ) -> Effect:
-    """The effect of a connection that wakes all workers (or nobody), but for the one that a timer wakes (in an
-    interrupt of thread `interrupts`), and the one to which worker 1 hands a lock.  `beside` are other threads of the
-    server, and what wakes them.  Of the one that is `unrecorded`, one more sleep is counted than wake-ups were
-    recorded."""
+    """The effect of a connection that wakes all workers (or nobody), but for the one that something wakes `instead`.
+    `beside` are other threads of the server, and what wakes them.  Of the one that is `unrecorded`, one more sleep is
+    counted than wake-ups were recorded."""
     beside = beside or {}
-    wakings = [
-        TracedWakeUp(tid, interrupts, tid, _HARDIRQ)
-        if tid == timer
-        else TracedWakeUp(tid, 1, tid, 0)
-        if tid == handed
-        else TracedWakeUp(tid, CALLER, tid, _SOFTIRQ)
-        for tid in WORKERS
-        if wakes
-    ]
+    wakings = [TracedWakeUp(tid, CALLER, tid, _SOFTIRQ) for tid in WORKERS if wakes]
+    if instead is not None:
+        wakings = [instead if waking.wakee == instead.wakee else waking for waking in wakings]
     wakings += beside.values()
     eyes: Any = SimpleNamespace(
         wakers=SimpleNamespace(seen=lambda: wakings),
@@ -94,19 +85,25 @@ def test_a_second_that_was_taken_is_another_clients() -> None:
 def test_a_timer_that_is_quicker_than_the_connection() -> None:
     """The timer wakes the worker that the connection would have woken next.  Three are woken, which proves nothing."""
     for interrupts in (0, 2, CALLER, os.getpid()):
-        step = _read(_took(2), timer=4, interrupts=interrupts)
+        step = _read(_took(2), instead=TracedWakeUp(4, interrupts, 4, _HARDIRQ))
         assert (step.woken, step.timers, step.disturbed_by) == ({1, 2, 3}, {4}, "timer")
 
 
 def test_a_worker_that_was_awake_before_and_then_waits_for_a_lock() -> None:
     """A timer woke it, and left no record; then another worker did, with the listener's lock.  Three are woken, which
     proves nothing."""
-    step = _read(_took(2), handed=4, unrecorded=4)
+    step = _read(_took(2), instead=TracedWakeUp(4, 1, 4, 0), unrecorded=4)
     assert (step.woken, step.handed_on, step.disturbed_by) == ({1, 2, 3}, {4}, None)
     assert step.contradiction == "the observers disagree about thread 4: context switches against sched_waking"
-    assert _read(_took(2), handed=4).contradiction is None
+    assert _read(_took(2), instead=TracedWakeUp(4, 1, 4, 0)).contradiction is None
     # Whatever else woke one that the connection woke, it is counted.
     assert _read(_took(2), unrecorded=4).contradiction is None
+
+
+def test_a_packet_that_interrupts_a_worker_may_be_another_clients() -> None:
+    """The softirq runs in that worker's context, and wakes the one that the connection would have woken next."""
+    step = _read(_took(2), instead=TracedWakeUp(4, 1, 4, _SOFTIRQ))
+    assert (step.woken, step.disturbed_by, step.shared) == ({1, 2, 3}, "client", True)
 
 
 def test_another_thread_that_a_timer_wakes_is_none_of_the_others() -> None:
