@@ -260,15 +260,17 @@ class Counter:
         step.handed_on = (sources["worker"] | sources["other"]) - step.woken
         step.timers = sources["timer"] - step.woken
         step.others -= only_by_timers(wakings, step.others, self._caller.pid, self._eyes.softirqs, server)
+        # With --trace this process wakes them, too, from their ptrace stops; an interrupt of it does not.
+        ours = os.getpid()
         issued = [
-            (waking.at_ns, self._disturber(waking, server), waking.wakee)
-            for waking in wakings
-            # With --trace this process wakes them, too, from their ptrace stops; an interrupt of it does not.
-            if waking.wakee in candidates and (waking.waker != os.getpid() or waking.in_interrupt)
+            waking for waking in wakings if waking.wakee in candidates and (waking.waker != ours or waking.in_interrupt)
         ]
         # A client of a unix socket issues its wake-ups from its own context, so its source is `other`.
-        step.shared = any(source in ("client", "other") for _, source, _ in issued)
-        step.disturbed_by = disturbed_by(issued, step.woken, self._all_issued_ns)
+        step.shared = any(
+            source_of(waking, self._caller.pid, self._eyes.softirqs, server) in ("client", "other") for waking in issued
+        )
+        disturbers = [(waking.at_ns, self._disturber(waking, server), waking.wakee) for waking in issued]
+        step.disturbed_by = disturbed_by(disturbers, step.woken, self._all_issued_ns)
 
     def _disturber(self, waking: TracedWakeUp, server: set[int]) -> str:
         """The source of a wake-up, as `disturbed_by` takes it: a softirq in a worker's context may be the server's own
