@@ -42,7 +42,7 @@ EPILOG = f"""\
   woken          workers that one connection woke: min, median, max over the connections judged
   returned       workers whose wait call came back, won: that took the connection, in_vain: that were woken and took
                  nothing: over those connections judged to which no other client came; null where not observed
-  connections    how many were judged;  disturbed: how many were not, because a timer or another client woke a worker;
+  connections    how many were judged;  disturbed: how many were not, because a timer, a client or the server woke one;
                  shared: beside how many judged ones another client came, so that they have no winner
   workers        how many wait for the listener
   strategy       how they wait, as the lab names it (epoll_wait.level.listener ...); null if it has no name for it

@@ -29,6 +29,9 @@ _HELD_BACK_S = 1.0
 _TRIES = 5
 """If connections are disturbed, at most this many times as many are made as were asked for."""
 
+_DISTURBERS = ("timer", "client", "packet", "server", "other")
+"""Sources of wake-ups that may be the reason why a worker was awake when the connection came."""
+
 
 @dataclass
 class Effect:
@@ -47,8 +50,8 @@ class Effect:
     timers: set[int] | None = None
     """Threads that wait for the listener and were woken by a timer."""
     disturbed_by: str | None = None
-    """What had woken one of them before all wake-ups were issued (timer, client, other): that thread may have been
-    awake when its wake-up was due."""
+    """What had woken one of them before all wake-ups were issued (one of _DISTURBERS): that thread may have been awake
+    when its wake-up was due."""
     shared: bool = False
     """Whether another client came meanwhile: if so, nobody can tell who returned for which connection, or took it."""
     taken: int = 0
@@ -249,7 +252,8 @@ class Counter:
         ran = moved(before, after)
         wakees = [waking.wakee for waking in wakings]
         # A timer's record may be missing, and the worker was awake when the connection came; its wait for the
-        # listener's lock, which another worker then ended (release_sock, net/core/sock.c), does not explain all of it.
+        # listener's lock, which another worker then ended (release_sock, net/core/sock.c), explains one of its two
+        # sleeps.
         # One that the connection did wake is counted, whatever else woke it.
         who = unrecorded_wake_up(before, after, wakees, candidates - sources["connection"])
         if who is None and (odd := (ran & candidates) - set(wakees) or sources["connection"] - ran):
@@ -260,23 +264,31 @@ class Counter:
         step.handed_on = (sources["worker"] | sources["other"]) - step.woken
         step.timers = sources["timer"] - step.woken
         step.others -= only_by_timers(wakings, step.others, self._caller.pid, self._eyes.softirqs, server)
-        # With --trace this process wakes them, too, from their ptrace stops; an interrupt of it does not.
-        ours = os.getpid()
-        issued = [
-            waking for waking in wakings if waking.wakee in candidates and (waking.waker != ours or waking.in_interrupt)
-        ]
+        issued = self._issued(wakings, candidates, server)
         # A client of a unix socket issues its wake-ups from its own context, so its source is `other`.
-        step.shared = any(
-            source_of(waking, self._caller.pid, self._eyes.softirqs, server) in ("client", "other") for waking in issued
-        )
-        disturbers = [(waking.at_ns, self._disturber(waking, server), waking.wakee) for waking in issued]
-        step.disturbed_by = disturbed_by(disturbers, step.woken, self._all_issued_ns)
+        step.shared = any(source in ("client", "other") for _, source, _ in issued)
+        step.disturbed_by = disturbed_by(issued, step.woken, self._all_issued_ns)
 
-    def _disturber(self, waking: TracedWakeUp, server: set[int]) -> str:
-        """The source of a wake-up, as `disturbed_by` takes it: a softirq in a worker's context may be the server's own
-        packet over loopback, or another client's that interrupted the worker."""
-        source = source_of(waking, self._caller.pid, self._eyes.softirqs, server)
-        return "client" if source == "worker" and waking.in_interrupt else source
+    def _issued(
+        self, wakings: list[TracedWakeUp], candidates: frozenset[int], server: set[int]
+    ) -> list[tuple[int, str, int]]:
+        """The wake-ups of the candidates, as `disturbed_by` takes them."""
+        ours = os.getpid()
+        by_connection: set[int] = set()
+        """Threads that the connection woke, or threads that it had woken."""
+        issued = []
+        for waking in wakings:
+            source = source_of(waking, self._caller.pid, self._eyes.softirqs, server)
+            if source == "worker" and waking.in_interrupt:
+                source = "packet"
+            elif source == "worker" and waking.waker not in by_connection:
+                source = "server"
+            if source in ("connection", "worker"):
+                by_connection.add(waking.wakee)
+            # With --trace this process wakes them, too, from their ptrace stops; an interrupt of it does not.
+            if waking.wakee in candidates and (waking.waker != ours or waking.in_interrupt):
+                issued.append((waking.at_ns, source, waking.wakee))
+        return issued
 
     def _notice_others(self, step: Effect, returns: list[Return], candidates: frozenset[int]) -> None:
         """Note if workers took more than one connection: another client's wakes nobody if all workers are awake."""
@@ -316,9 +328,11 @@ class Counter:
 
 
 def disturbed_by(issued: Sequence[tuple[int, str, int]], woken: Collection[int], all_issued_ns: int) -> str | None:
-    """What woke a candidate before the audit's own connection could have: timer, client or other; None: nothing.
+    """What woke a candidate before the audit's own connection could have, one of _DISTURBERS; None: nothing.
 
-    `issued` holds the time of each wake-up, its source (wakers.source_of), and the thread that it woke.  A wake-up
+    `issued` holds the time of each wake-up, its source, and the thread that it woke.  The source is that of
+    wakers.source_of, or `server` if the connection had not woken the worker that issued it, or `packet` if a softirq
+    interrupted that worker: the packet may be the server's own, over loopback, or another client's.  A wake-up
     after the last one by the connection comes too late to change whom the connection woke.  The exception, until
     `all_issued_ns`, is a thread that is not among the `woken`: the connection may have been about to wake it, and a
     thread that is awake is not woken again (try_to_wake_up, kernel/sched/core.c).
@@ -326,7 +340,7 @@ def disturbed_by(issued: Sequence[tuple[int, str, int]], woken: Collection[int],
     last_ns = max((at_ns for at_ns, source, _ in issued if source == "connection"), default=None)
     for at_ns, source, wakee in sorted(issued):
         too_early = last_ns is None or at_ns < last_ns or (wakee not in woken and at_ns <= all_issued_ns)
-        if source in ("timer", "client", "other") and too_early:
+        if source in _DISTURBERS and too_early:
             return source
     return None
 

@@ -134,7 +134,13 @@ def _too_few(tried: Sequence[Connection], disturbed: int, contradictory: int) ->
     )
 
 
-_DISTURBERS = {"client": "another client", "timer": "a timer", "other": "somebody else"}
+_DISTURBERS = {
+    "client": "another client",
+    "packet": "a packet",
+    "timer": "a timer",
+    "server": "the server itself",
+    "other": "somebody else",
+}
 
 
 def _disturbers(tried: Iterable[Connection]) -> str:

@@ -346,7 +346,8 @@ def unrecorded_wake_up(before: Looks, after: Looks, wakings: Iterable[int], tids
     each record from `before` on.
 
     A thread that slept in both looks was woken as often as it has gone to sleep in between, at least: what wakes one
-    that has yet to leave its CPU is recorded as well (try_to_wake_up, kernel/sched/core.c).
+    that has yet to leave its CPU is recorded as well (try_to_wake_up, kernel/sched/core.c).  So such a record may hide
+    that another is missing.
     """
     recorded = Counter(wakings)
     for tid in sorted(tids):

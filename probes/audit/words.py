@@ -44,7 +44,7 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
             meant = meaning.replace("the connection", "a connection") if answer["traffic"] else meaning
             yield f"  {name.replace('_', ' '):9} {spread_in_words(answer[name]):22} {meant}"
         if answer["disturbed"]:
-            why = "a timer or another client woke a worker, or the observers disagreed"
+            why = "a timer, another client or the server itself woke a worker, or the observers disagreed"
             yield f"  (not counted: {answer['disturbed']} more, where {why})"
         if answer["winners"] and not answer["traffic"]:
             yield f"  winners   {_winners(answer['winners'])}"

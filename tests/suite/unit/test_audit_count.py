@@ -54,7 +54,7 @@ def _read(
     wakings = [TracedWakeUp(tid, CALLER, tid, _SOFTIRQ) for tid in WORKERS if wakes]
     if instead is not None:
         wakings = [instead if waking.wakee == instead.wakee else waking for waking in wakings]
-    wakings += beside.values()
+    wakings = sorted([*wakings, *beside.values()])
     eyes: Any = SimpleNamespace(
         wakers=SimpleNamespace(seen=lambda: wakings),
         returns=SimpleNamespace(seen=lambda: returns),
@@ -103,7 +103,31 @@ def test_a_worker_that_was_awake_before_and_then_waits_for_a_lock() -> None:
 def test_a_packet_that_interrupts_a_worker_may_be_another_clients() -> None:
     """The softirq runs in that worker's context, and wakes the one that the connection would have woken next."""
     step = _read(_took(2), instead=TracedWakeUp(4, 1, 4, _SOFTIRQ))
-    assert (step.woken, step.disturbed_by, step.shared) == ({1, 2, 3}, "client", False)
+    assert (step.woken, step.disturbed_by, step.shared) == ({1, 2, 3}, "packet", False)
+
+
+def test_a_packet_that_interrupts_the_audit_is_another_clients() -> None:
+    step = _read(_took(2), instead=TracedWakeUp(4, os.getpid(), 4, _SOFTIRQ))
+    assert (step.woken, step.disturbed_by, step.shared) == ({1, 2, 3}, "client", True)
+
+
+def test_who_lets_a_worker_go_on_does_not_disturb() -> None:
+    """With --trace the audit wakes the workers, too, from their ptrace stops."""
+    step = _read(_took(2), instead=TracedWakeUp(4, os.getpid(), 4, 0))
+    assert (step.woken, step.disturbed_by, step.shared) == ({1, 2, 3}, None, False)
+
+
+@pytest.mark.parametrize(
+    ("woken_by", "flags", "disturbed_by"),
+    [(1, 0, None), (0, _HARDIRQ, "server"), (50, 0, "server")],
+    ids=["a worker that the connection woke", "a timer", "nobody"],
+)
+def test_a_thread_of_the_server_wakes_a_worker(woken_by: int, flags: int, disturbed_by: str | None) -> None:
+    """It is part of what the connection does only if the connection had woken it, too.  (One whose own wake-up is not
+    seen was awake all the time.)"""
+    helper = TracedWakeUp(2, woken_by, 51, flags)
+    step = _read(_took(2), instead=TracedWakeUp(4, 51, 4, 0), beside={51: helper})
+    assert (step.woken, step.handed_on, step.disturbed_by) == ({1, 2, 3}, {4}, disturbed_by)
 
 
 def test_another_thread_that_a_timer_wakes_is_none_of_the_others() -> None:

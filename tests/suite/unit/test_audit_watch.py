@@ -317,6 +317,9 @@ def test_no_more_files_are_left_open_than_there_is_room_for(monkeypatch: pytest.
         ([(9, "timer", 1), (5, "connection", 1)], None),
         ([(9, "client", 1), (7, "other", 1), (5, "connection", 1)], None),
         ([(1, "worker", 2), (5, "connection", 1)], None),
+        ([(1, "server", 2), (5, "connection", 1)], "server"),
+        ([(1, "packet", 2), (5, "connection", 1)], "packet"),
+        ([(9, "server", 1), (5, "connection", 1)], None),
         ([(2, "other", 1)], "other"),
         # The connection may have been about to wake this one.
         ([(5, "connection", 1), (6, "timer", 2)], "timer"),

@@ -129,6 +129,12 @@ def test_what_was_collected_is_kept_from_the_garbage_collector() -> None:
     assert gc.get_freeze_count() > 10_000
 
 
+def test_a_session_inside_another_one_freezes_nothing(run: Pytest) -> None:
+    before = gc.get_freeze_count()
+    run(WAKES_ONE)
+    assert gc.get_freeze_count() <= before  # one that is frozen may still end with its last reference
+
+
 @pytest.mark.parametrize("attribute", ["stuck", "run"])
 def test_what_cannot_be_judged_fails(
     run: Pytest, lab: type[FakeLab], pytester: pytest.Pytester, attribute: str
