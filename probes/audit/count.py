@@ -253,8 +253,7 @@ class Counter:
         wakees = [waking.wakee for waking in wakings]
         # A timer's record may be missing, and the worker was awake when the connection came; its wait for the
         # listener's lock, which another worker then ended (release_sock, net/core/sock.c), explains one of its two
-        # sleeps.
-        # One that the connection did wake is counted, whatever else woke it.
+        # sleeps.  One that the connection did wake is counted, whatever else woke it.
         who = unrecorded_wake_up(before, after, wakees, candidates - sources["connection"])
         if who is None and (odd := (ran & candidates) - set(wakees) or sources["connection"] - ran):
             who = min(odd)
