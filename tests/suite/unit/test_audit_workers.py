@@ -52,3 +52,31 @@ def test_who_runs_all_the_time_takes_no_turns(monkeypatch: pytest.MonkeyPatch) -
 
 def test_who_waits_for_something_else_is_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert count(monkeypatch, RUNS, replace(ASKS_AGAIN, call="futex", limited=False)) == 0
+
+
+def _workers_of(monkeypatch: pytest.MonkeyPatch, *snapshots: list[Wait], then: Wait, limit_s: float = 60) -> list[Wait]:
+    """The workers that wait for the listener, where these are the waits at each rest, and the one that ran waits so
+    afterwards."""
+    rests = iter(snapshots)
+    watch: Any = SimpleNamespace(looks=dict, look_at_candidates=lambda waits: None, at_rest=lambda *_: None)
+    watch.waits = lambda holders: next(rests)
+    monkeypatch.setattr(workers, "wait_of", lambda *_: then)
+    monkeypatch.setattr(workers, "strategy_of", lambda *_: None)
+    monkeypatch.setattr(workers, "peers_of", lambda *_: 0)
+    server: Any = SimpleNamespace(holders={10: {3: 1}, 11: {3: 1}}, listener=None)
+    return workers.workers_of(server, watch, limit_s).waiting
+
+
+def test_one_that_was_late_for_its_wait_is_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had ticked, and waited for a CPU while the others were at rest."""
+    waits = replace(HAS_THE_TURN, pid=11, tid=11)
+    assert _workers_of(monkeypatch, [HAS_THE_TURN, RUNS], [HAS_THE_TURN, waits], then=waits) == [HAS_THE_TURN, waits]
+
+
+def test_one_that_does_not_wait_for_the_listener_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _workers_of(monkeypatch, [HAS_THE_TURN, RUNS], then=ASKS_AGAIN) == [HAS_THE_TURN]
+
+
+def test_one_that_is_always_late_is_left_out_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = replace(HAS_THE_TURN, pid=11, tid=11)
+    assert _workers_of(monkeypatch, [HAS_THE_TURN, RUNS], then=waits, limit_s=-1) == [HAS_THE_TURN]
