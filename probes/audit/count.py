@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..axes import ACCEPTS
@@ -13,6 +12,7 @@ from ..observers import Lost
 from ..verdict import Inconclusive
 from . import winners
 from .caller import Caller
+from .disturbed import disturbed_by, unrecorded_wake_up, wake_ups_of
 from .eyes import Eyes
 from .find import AuditedServer
 from .returns import Return
@@ -20,7 +20,7 @@ from .sockets import is_half_open, server_end
 from .strategy import WayOfWaiting
 from .waits import Wait
 from .wakers import TracedWakeUp, only_by_timers, source_of
-from .watch import Looks, NotIdle, ServerThreads, moved, unrecorded_wake_up
+from .watch import Looks, NotIdle, ServerThreads, moved
 
 REST_S = 10.0
 """How long the server may take to come to rest after a connection, and to wait again after its end."""
@@ -28,9 +28,6 @@ _HELD_BACK_S = 1.0
 """A handshake that the server's kernel has not completed after this time is held back until data arrive."""
 _TRIES = 5
 """If connections are disturbed, at most this many times as many are made as were asked for."""
-
-_DISTURBERS = ("timer", "client", "packet", "server", "other")
-"""Sources of wake-ups that may be the reason why a worker was awake when the connection came."""
 
 
 @dataclass
@@ -50,7 +47,7 @@ class Effect:
     timers: set[int] | None = None
     """Threads that wait for the listener and were woken by a timer."""
     disturbed_by: str | None = None
-    """What had woken one of them before all wake-ups were issued (one of _DISTURBERS): that thread may have been awake
+    """What had woken one of them before all wake-ups were issued (one of DISTURBERS): that thread may have been awake
     when its wake-up was due."""
     shared: bool = False
     """Whether another client came meanwhile: if so, nobody can tell who returned for which connection, or took it."""
@@ -263,31 +260,10 @@ class Counter:
         step.handed_on = (sources["worker"] | sources["other"]) - step.woken
         step.timers = sources["timer"] - step.woken
         step.others -= only_by_timers(wakings, step.others, self._caller.pid, self._eyes.softirqs, server)
-        issued = self._issued(wakings, candidates, server)
+        issued = wake_ups_of(candidates, wakings, self._caller.pid, self._eyes.softirqs, server)
         # A client of a unix socket issues its wake-ups from its own context, so its source is `other`.
         step.shared = any(source in ("client", "other") for _, source, _ in issued)
         step.disturbed_by = disturbed_by(issued, step.woken, self._all_issued_ns)
-
-    def _issued(
-        self, wakings: list[TracedWakeUp], candidates: frozenset[int], server: set[int]
-    ) -> list[tuple[int, str, int]]:
-        """The wake-ups of the candidates, as `disturbed_by` takes them."""
-        ours = os.getpid()
-        by_connection: set[int] = set()
-        """Threads that the connection woke, or threads that it had woken."""
-        issued = []
-        for waking in wakings:
-            source = source_of(waking, self._caller.pid, self._eyes.softirqs, server)
-            if source == "worker" and waking.in_interrupt:
-                source = "packet"
-            elif source == "worker" and waking.waker not in by_connection:
-                source = "server"
-            if source in ("connection", "worker"):
-                by_connection.add(waking.wakee)
-            # With --trace this process wakes them, too, from their ptrace stops; an interrupt of it does not.
-            if waking.wakee in candidates and (waking.waker != ours or waking.in_interrupt):
-                issued.append((waking.at_ns, source, waking.wakee))
-        return issued
 
     def _notice_others(self, step: Effect, returns: list[Return], candidates: frozenset[int]) -> None:
         """Note if workers took more than one connection: another client's wakes nobody if all workers are awake."""
@@ -324,24 +300,6 @@ class Counter:
         """The only thread of this process that waits for the listener, or the process id if there are several."""
         mine = [wait.tid for wait in self._waits if wait.pid == pid and wait.is_candidate]
         return mine[0] if len(mine) == 1 else pid
-
-
-def disturbed_by(issued: Sequence[tuple[int, str, int]], woken: Collection[int], all_issued_ns: int) -> str | None:
-    """What woke a candidate before the audit's own connection could have, one of _DISTURBERS; None: nothing.
-
-    `issued` holds the time of each wake-up, its source, and the thread that it woke.  The source is that of
-    wakers.source_of, or `server` if the connection had not woken the worker that issued it, or `packet` if a softirq
-    interrupted that worker: the packet may be the server's own, over loopback, or another client's.  A wake-up
-    after the last one by the connection comes too late to change whom the connection woke.  The exception, until
-    `all_issued_ns`, is a thread that is not among the `woken`: the connection may have been about to wake it, and a
-    thread that is awake is not woken again (try_to_wake_up, kernel/sched/core.c).
-    """
-    last_ns = max((at_ns for at_ns, source, _ in issued if source == "connection"), default=None)
-    for at_ns, source, wakee in sorted(issued):
-        too_early = last_ns is None or at_ns < last_ns or (wakee not in woken and at_ns <= all_issued_ns)
-        if source in _DISTURBERS and too_early:
-            return source
-    return None
 
 
 def run(

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..verdict import Inconclusive
 from .count import Connection
+from .disturbed import DISTURBERS
 from .idle import Idle
 from .watch import NotIdle
 
@@ -134,19 +135,10 @@ def _too_few(tried: Sequence[Connection], disturbed: int, contradictory: int) ->
     )
 
 
-_DISTURBERS = {
-    "client": "another client",
-    "packet": "a packet",
-    "timer": "a timer",
-    "server": "the server itself",
-    "other": "somebody else",
-}
-
-
 def _disturbers(tried: Iterable[Connection]) -> str:
     """What disturbed them, in words, the most frequent cause first: `another client, or a timer,`."""
     times = Counter(connection.herd.disturbed_by for connection in tried if connection.contradiction is None)
-    names = [_DISTURBERS[source] for source, _ in times.most_common() if source is not None]
+    names = [DISTURBERS[source] for source, _ in times.most_common() if source is not None]
     return names[0] if len(names) == 1 else f"{', or '.join(names)}," if names else "nobody"
 
 

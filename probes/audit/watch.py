@@ -16,7 +16,6 @@ import math
 import os
 import select
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
@@ -339,18 +338,3 @@ def switches_in(status: bytes) -> tuple[int, int]:
 def moved(before: Looks, after: Looks) -> set[int]:
     """Threads that ran between two looks, new threads included."""
     return {tid for tid, look in after.items() if tid not in before or before[tid].switches != look.switches}
-
-
-def unrecorded_wake_up(before: Looks, after: Looks, wakings: Iterable[int], tids: Iterable[int]) -> int | None:
-    """One of these threads for which a record of a wake-up is missing, or None; `wakings` holds the woken thread of
-    each record from `before` on.
-
-    A thread that slept in both looks was woken as often as it has gone to sleep in between, at least: what wakes one
-    that has yet to leave its CPU is recorded as well (try_to_wake_up, kernel/sched/core.c).  So such a record may hide
-    that another is missing.
-    """
-    recorded = Counter(wakings)
-    for tid in sorted(tids):
-        if tid in before and tid in after and recorded[tid] < after[tid].sleeps - before[tid].sleeps:
-            return tid
-    return None

@@ -15,6 +15,7 @@ import pytest
 from probes import syscalls
 from probes.audit import auditing, sockets, waits
 from probes.audit.arguments import HTTP, add_to, parse_port, request_from, unescape
+from probes.audit.disturbed import unrecorded_wake_up
 from probes.audit.find import BadTarget, Wanted, the_one_of
 from probes.audit.locks import has_a_limit, waits_for_a_lock
 from probes.audit.registered import EDGE, EXCLUSIVE, ONESHOT, parse_fdinfo, trigger_of
@@ -22,7 +23,7 @@ from probes.audit.returns import why_returns_tell_nothing
 from probes.audit.sockets import ListeningSocket, destination
 from probes.audit.waits import parse_syscall
 from probes.audit.wakers import TracedWakeUp, filter_for, source_of
-from probes.audit.watch import ThreadLook, moved, switches_in, unrecorded_wake_up
+from probes.audit.watch import ThreadLook, moved, switches_in
 from probes.verdict import Inconclusive
 
 FDINFO = """\

@@ -17,7 +17,7 @@ import pytest
 
 from probes import syscalls
 from probes.audit import watch as watching
-from probes.audit.count import disturbed_by
+from probes.audit.disturbed import disturbed_by
 from probes.audit.thread_files import ThreadFiles
 from probes.audit.waits import Wait
 from probes.audit.watch import NotIdle, ServerThreads, switches_in
